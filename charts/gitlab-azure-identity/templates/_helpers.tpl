@@ -1,0 +1,66 @@
+{{- define "gai.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "gai.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := include "gai.name" . -}}
+{{- if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 52 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 52 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "gai.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "gai.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "gai.labels" -}}
+{{- $own := dict
+  "app.kubernetes.io/version" .Chart.AppVersion
+  "app.kubernetes.io/managed-by" .Release.Service
+  "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") -}}
+{{- toYaml (merge (include "gai.selectorLabels" . | fromYaml) $own .Values.commonLabels) -}}
+{{- end -}}
+
+{{- define "gai.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "gai.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "gai.image" -}}
+{{- if .Values.image.digest -}}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* The audience Entra expects of a federated token; each cloud has its own. */ -}}
+{{- define "gai.audience" -}}
+{{- $audiences := dict
+  "AzurePublic" "api://AzureADTokenExchange"
+  "AzureUSGovernment" "api://AzureADTokenExchangeUSGov"
+  "AzureChina" "api://AzureADTokenExchangeChina" -}}
+{{- get $audiences (default "AzurePublic" .Values.settings.cloud) -}}
+{{- end -}}
+
+{{- /* Rights on what lies in GitLab's namespaces. Everything is reached by name: no list, no watch. */ -}}
+{{- define "gai.namespaceRules" -}}
+- apiGroups: [""]
+  resources: [secrets, serviceaccounts, configmaps]
+  verbs: [get, create, patch, delete]
+{{- if .Values.verification.enabled }}
+- apiGroups: [""]
+  resources: [serviceaccounts/token]
+  verbs: [create]
+{{- end }}
+{{- end -}}

@@ -1,0 +1,27 @@
+{{- /* All that is wrong with the values, in one message: a person should not find it one helm call at a time. */ -}}
+{{- define "gai.validate" -}}
+{{- $problems := list -}}
+{{- if not .Values.settings.cluster -}}
+{{- $problems = append $problems "settings.cluster is empty. Name this cluster, for example --set settings.cluster=prod-westeurope: the name becomes part of the managed identities' names and tags and cannot change later." -}}
+{{- end -}}
+{{- if not (include "gai.audience" .) -}}
+{{- $problems = append $problems (printf "settings.cloud is %q. It must be AzurePublic, AzureUSGovernment or AzureChina." .Values.settings.cloud) -}}
+{{- end -}}
+{{- if and .Values.clusterWide .Values.namespaces -}}
+{{- $problems = append $problems "namespaces and clusterWide are both set. Keep namespaces to give the operator rights there and nowhere else, or empty it and keep clusterWide=true to give it rights in every namespace." -}}
+{{- else if not (or .Values.clusterWide .Values.namespaces) -}}
+{{- $problems = append $problems "namespaces is empty. Name the namespaces GitLab runs in, for example --set 'namespaces={gitlab}', or set clusterWide=true to let the operator read and write secrets in every namespace." -}}
+{{- end -}}
+{{- if and .Values.serviceAccount.create (not .Values.azure.clientId) -}}
+{{- $problems = append $problems "azure.clientId is empty. Set it to the client ID of the operator's own managed identity: az identity show --resource-group <group> --name <identity> --query clientId." -}}
+{{- end -}}
+{{- if not (or .Values.serviceAccount.create .Values.serviceAccount.name) -}}
+{{- $problems = append $problems "serviceAccount.create is false and serviceAccount.name is empty. Name the service account that exists." -}}
+{{- end -}}
+{{- if not .Values.image.repository -}}
+{{- $problems = append $problems "image.repository is empty. Set it to where you pushed the operator's image." -}}
+{{- end -}}
+{{- if $problems -}}
+{{- fail (printf "\n\n  - %s\n" (join "\n  - " $problems)) -}}
+{{- end -}}
+{{- end -}}
