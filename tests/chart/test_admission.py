@@ -1,0 +1,64 @@
+"""What RBAC cannot say, the admission policies do: which tokens and which secrets the operator may create."""
+
+from __future__ import annotations
+
+import pytest
+
+from .rendering import Document, Helm, Rendered
+
+
+def rules(policy: Document) -> list[str]:
+    return [validation["expression"] for validation in policy["spec"]["validations"]]
+
+
+@pytest.mark.parametrize(
+    ("cloud", "audience"),
+    [
+        ("AzurePublic", "api://AzureADTokenExchange"),
+        ("AzureUSGovernment", "api://AzureADTokenExchangeUSGov"),
+        ("AzureChina", "api://AzureADTokenExchangeChina"),
+    ],
+)
+def test_tokens_are_for_the_clouds_federation_audience_and_an_hour_at_most(
+    helm: Helm, cloud: str, audience: str
+) -> None:
+    policy = helm.template(settings={"cluster": "prod", "cloud": cloud}).one(
+        "ValidatingAdmissionPolicy", "gitlab-azure-identity-tokens"
+    )
+
+    assert rules(policy) == [
+        f"has(object.spec.audiences) && object.spec.audiences == ['{audience}']",
+        "has(object.spec.expirationSeconds) && object.spec.expirationSeconds <= 3600",
+    ]
+    assert policy["spec"]["validations"][0]["message"].endswith(f"only for the audience {audience}")
+    assert policy["spec"]["matchConstraints"]["resourceRules"] == [
+        {"apiGroups": [""], "apiVersions": ["*"], "operations": ["CREATE"], "resources": ["serviceaccounts/token"]}
+    ]
+
+
+def test_no_token_of_another_kind_by_way_of_a_secret(minimal: Rendered) -> None:
+    policy = minimal.one("ValidatingAdmissionPolicy", "gitlab-azure-identity-secrets")
+
+    assert rules(policy) == ["has(object.type) && object.type == 'Opaque'"]
+    assert policy["spec"]["matchConstraints"]["resourceRules"] == [
+        {"apiGroups": [""], "apiVersions": ["*"], "operations": ["CREATE"], "resources": ["secrets"]}
+    ]
+
+
+def test_policies_concern_the_operator_alone_and_deny(helm: Helm) -> None:
+    rendered = helm.template(serviceAccount={"name": "gai"})
+    policies = rendered.all("ValidatingAdmissionPolicy")
+    bindings = rendered.all("ValidatingAdmissionPolicyBinding")
+
+    for policy in policies:
+        assert policy["spec"]["failurePolicy"] == "Fail"
+        assert [condition["expression"] for condition in policy["spec"]["matchConditions"]] == [
+            "request.userInfo.username == 'system:serviceaccount:gitlab-azure-identity:gai'"
+        ]
+    assert [b["spec"] for b in bindings] == [
+        {"policyName": policy["metadata"]["name"], "validationActions": ["Deny"]} for policy in policies
+    ]
+
+
+def test_policies_can_be_left_out(helm: Helm) -> None:
+    assert not helm.template(admissionPolicy={"create": False}).all("ValidatingAdmissionPolicy")

@@ -1,0 +1,57 @@
+"""What a person reads when the chart is installed, and in its README."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import yaml
+
+from .rendering import CHART, MINIMAL, NAMESPACE, RELEASE, Helm, Values
+
+# Kubernetes' own objects, told as one value.
+OPAQUE = {"podSecurityContext", "securityContext", "resources", "nodeSelector"}
+
+
+def notes(helm: Helm, values: Values) -> str:
+    done = helm.run("install", RELEASE, str(CHART), "--dry-run=client", values=values)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split("NOTES:\n", 1)[1]
+
+
+def test_an_empty_policy_is_pointed_out_with_the_rule_to_add(helm: Helm) -> None:
+    assert "Nothing is permitted yet" in notes(helm, MINIMAL)
+    assert "namespaces: [gitlab]" in notes(helm, MINIMAL)
+
+    policy = {"cluster": "prod", "policy": [{"namespaces": ["gitlab"]}]}
+    assert "Nothing is permitted yet" not in notes(helm, {**MINIMAL, "settings": policy})
+
+
+def test_the_operators_own_federated_credential_is_spelled_out(helm: Helm) -> None:
+    said = notes(helm, {**MINIMAL, "settings": {"cluster": "prod", "cloud": "AzureChina"}})
+
+    assert f"--subject system:serviceaccount:{NAMESPACE}:{RELEASE}" in said
+    assert "--audiences api://AzureADTokenExchangeChina" in said
+
+
+def leaves(values: dict[str, object], above: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        if isinstance(value, dict) and value and key not in OPAQUE:
+            yield from leaves(value, f"{above}{key}.")
+        else:
+            yield above + key
+
+
+def test_the_readme_tells_every_value_and_no_other() -> None:
+    values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
+    readme = (CHART / "README.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `([^`]+)` \|", readme, flags=re.MULTILINE)
+
+    assert sorted(told) == sorted(leaves(values))
+
+
+def test_the_chart_has_the_version_of_the_project() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))
+    project = (CHART.parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+
+    assert f'\nversion = "{chart["appVersion"]}"\n' in project

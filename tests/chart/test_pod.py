@@ -1,0 +1,126 @@
+"""The operator's pod: restricted, alone, signed in to Azure by workload identity, given its settings word for word."""
+
+from __future__ import annotations
+
+from .rendering import Document, Helm, Rendered
+
+
+def container(rendered: Rendered) -> Document:
+    (only,) = rendered.pod["spec"]["containers"]
+    assert isinstance(only, dict)
+    return only
+
+
+def test_meets_the_restricted_pod_security_standard(minimal: Rendered) -> None:
+    assert minimal.pod["spec"]["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "runAsGroup": 65532,
+        "fsGroup": 65532,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert container(minimal)["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    }
+    assert {next(k for k in volume if k != "name") for volume in minimal.pod["spec"]["volumes"]} <= {
+        "configMap",
+        "emptyDir",
+    }
+
+
+def test_never_two_at_once(minimal: Rendered) -> None:
+    spec = minimal.one("Deployment")["spec"]
+
+    assert spec["replicas"] == 1
+    assert spec["strategy"] == {"type": "Recreate"}
+    assert spec["template"]["spec"]["terminationGracePeriodSeconds"] == 30
+
+
+def test_signs_in_by_workload_identity(helm: Helm) -> None:
+    tenant = "72f988bf-0000-4000-8000-2d7cd011db47"
+    client = "8a2f3c1e-0b4d-4e6f-9a7b-1c2d3e4f5a6b"
+    rendered = helm.template(
+        azure={"clientId": client, "tenantId": tenant}, serviceAccount={"annotations": {"team": "platform"}}
+    )
+
+    assert rendered.one("ServiceAccount")["metadata"]["annotations"] == {
+        "azure.workload.identity/client-id": client,
+        "azure.workload.identity/tenant-id": tenant,
+        "team": "platform",
+    }
+    assert rendered.pod["metadata"]["labels"]["azure.workload.identity/use"] == "true"
+    assert rendered.pod["spec"]["serviceAccountName"] == "gitlab-azure-identity"
+
+
+def test_tenant_is_the_webhooks_unless_named(minimal: Rendered) -> None:
+    annotations = minimal.one("ServiceAccount")["metadata"]["annotations"]
+
+    assert set(annotations) == {"azure.workload.identity/client-id"}
+
+
+def test_labels_of_others_never_replace_those_the_pod_lives_by(helm: Helm) -> None:
+    rendered = helm.template(
+        podLabels={"azure.workload.identity/use": "false", "team": "platform"},
+        commonLabels={"app.kubernetes.io/name": "other", "cost": "42"},
+    )
+    labels = rendered.pod["metadata"]["labels"]
+
+    assert labels["azure.workload.identity/use"] == "true"
+    assert labels.items() >= rendered.one("Deployment")["spec"]["selector"]["matchLabels"].items()
+    assert (labels["team"], labels["cost"]) == ("platform", "42")
+
+
+def test_settings_arrive_word_for_word(helm: Helm) -> None:
+    # Names that a careless YAML writer leaves bare, and a reader then takes for numbers or truth values.
+    settings = {
+        "cluster": "1e5",
+        "cloud": "AzurePublic",
+        "defaults": {"resourceGroup": "0o17", "location": "no", "subscriptionId": "012345"},
+        "policy": [{"namespaces": ["yes", "gitlab-*"], "storage": [{"account": "1_000", "containers": ["*"]}]}],
+        "syncSeconds": 1800000,
+        "issuer": "https://issuer.example/a/",
+    }
+
+    assert helm.template(settings=settings).settings == settings
+
+
+def test_settings_are_mounted_where_the_operator_is_told_to_look(minimal: Rendered) -> None:
+    env = {variable["name"]: variable for variable in container(minimal)["env"]}
+    mounts = {mount["name"]: mount["mountPath"] for mount in container(minimal)["volumeMounts"]}
+
+    assert env["GAI_SETTINGS_FILE"]["value"] == f"{mounts['settings']}/settings.yaml"
+    assert env["POD_NAMESPACE"]["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.namespace"
+    assert mounts["tmp"] == "/tmp"  # noqa: S108 (the only place the container may write to)
+
+
+def test_changed_settings_restart_the_operator(helm: Helm, minimal: Rendered) -> None:
+    changed = helm.template(settings={"cluster": "prod", "defaults": {"location": "westeurope"}})
+
+    assert changed.pod["metadata"]["annotations"] != minimal.pod["metadata"]["annotations"]
+
+
+def test_probes_ask_the_port_the_operator_listens_on(minimal: Rendered) -> None:
+    operator = container(minimal)
+
+    assert operator["ports"] == [{"name": "http", "containerPort": 8080}]
+    assert operator["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
+    assert operator["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
+
+
+def test_runs_the_charts_version_unless_told_otherwise(helm: Helm, minimal: Rendered) -> None:
+    digest = "sha256:" + "0" * 64
+    repository = "example.azurecr.io/gitlab-azure-identity"
+
+    def image(**image: str) -> object:
+        return container(helm.template(image={"repository": repository, **image}))["image"]
+
+    version = minimal.pod["metadata"]["labels"]["app.kubernetes.io/version"]
+    assert container(minimal)["image"] == f"{repository}:{version}"
+    assert image(tag="edge") == f"{repository}:edge"
+    assert image(tag="edge", digest=digest) == f"{repository}@{digest}"
+
+
+def test_runs_the_console_script(minimal: Rendered) -> None:
+    assert container(minimal)["command"] + container(minimal)["args"] == ["gitlab-azure-identity", "run"]

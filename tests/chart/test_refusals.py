@@ -1,0 +1,66 @@
+"""Values that cannot work are refused, with what to do instead."""
+
+from __future__ import annotations
+
+import pytest
+
+from .rendering import CHART, MINIMAL, Helm
+
+NAMES_CLUSTER = "settings.cluster is empty. Name this cluster, for example --set settings.cluster=prod-westeurope"
+NAMES_NAMESPACES = "namespaces is empty. Name the namespaces GitLab runs in, for example --set 'namespaces={gitlab}'"
+NAMES_CLIENT = "azure.clientId is empty. Set it to the client ID of the operator's own managed identity"
+NAMES_IMAGE = "image.repository is empty. Set it to where you pushed the operator's image."
+
+
+def test_everything_that_is_missing_is_said_at_once(helm: Helm) -> None:
+    said = helm.refusal()
+
+    for message in (NAMES_CLUSTER, NAMES_NAMESPACES, NAMES_CLIENT, NAMES_IMAGE):
+        assert message in said
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"settings": {"cluster": ""}}, NAMES_CLUSTER),
+        ({"namespaces": []}, NAMES_NAMESPACES),
+        ({"clusterWide": True}, "namespaces and clusterWide are both set."),
+        ({"azure": {"clientId": ""}}, NAMES_CLIENT),
+        ({"image": {"repository": ""}}, NAMES_IMAGE),
+        ({"serviceAccount": {"create": False}}, "serviceAccount.name is empty. Name the service account that exists."),
+        (
+            {"settings": {"cluster": "prod", "cloud": "AzureGermany"}},
+            'settings.cloud is "AzureGermany". It must be AzurePublic, AzureUSGovernment or AzureChina.',
+        ),
+    ],
+)
+def test_refused_with_what_to_do(helm: Helm, values: dict[str, object], message: str) -> None:
+    assert message in helm.refusal(**{**MINIMAL, **values})
+
+
+@pytest.mark.parametrize(
+    ("values", "where"),
+    [
+        ({"replicaCount": 2}, "replicaCount"),
+        ({"image": {"repository": "x", "name": "y"}}, "/image"),
+        ({"image": {"repository": "x", "digest": "latest"}}, "/image/digest"),
+        ({"azure": {"clientId": "gitlab-azure-identity-operator"}}, "/azure/clientId"),
+        ({"namespaces": ["gitlab", "gitlab"]}, "/namespaces"),
+        ({"namespaces": ["git*"]}, "/namespaces/0"),
+        ({"settings": {"cluster": 7}}, "/settings/cluster"),
+        ({"verification": {"enable": False}}, "/verification"),
+        ({"extraEnv": [{"value": "x"}]}, "/extraEnv/0"),
+    ],
+)
+def test_schema_refuses_what_it_does_not_know(helm: Helm, values: dict[str, object], where: str) -> None:
+    said = helm.refusal(**{**MINIMAL, **values})
+
+    assert "don't meet the specifications of the schema" in said
+    assert where in said
+
+
+@pytest.mark.parametrize("values", [MINIMAL, {**MINIMAL, "namespaces": [], "clusterWide": True}])
+def test_lint_finds_nothing(helm: Helm, values: dict[str, object]) -> None:
+    done = helm.run("lint", "--strict", str(CHART), values=values)
+
+    assert done.returncode == 0, done.stdout + done.stderr

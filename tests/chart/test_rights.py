@@ -1,0 +1,113 @@
+"""What the operator may do in the cluster: exactly this, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from .rendering import Document, Helm, Rendered
+
+Right = tuple[str, str, str]
+"""API group, resource, verb."""
+
+EVERYWHERE: set[Right] = {
+    *(("gitlabazure.io", "gitlabazureidentities", verb) for verb in ("get", "list", "watch", "patch")),
+    *(("gitlabazure.io", "gitlabazureidentities/status", verb) for verb in ("get", "patch")),
+    ("", "namespaces", "get"),
+    ("", "events", "create"),
+    ("", "events", "patch"),
+    ("", "/.well-known/openid-configuration", "get"),
+}
+OBJECTS: set[Right] = {
+    ("", resource, verb)
+    for resource in ("secrets", "serviceaccounts", "configmaps")
+    for verb in ("get", "create", "patch", "delete")
+}
+TOKENS: set[Right] = {("", "serviceaccounts/token", "create")}
+
+
+def rights(role: Document) -> set[Right]:
+    found: set[Right] = set()
+    for rule in role["rules"]:
+        assert set(rule) <= {"apiGroups", "resources", "nonResourceURLs", "verbs"}
+        targets = [*rule.get("resources", []), *rule.get("nonResourceURLs", [])]
+        found |= {(group, t, v) for group in rule.get("apiGroups", [""]) for t in targets for v in rule["verbs"]}
+    return found
+
+
+def granted(rendered: Rendered) -> dict[str | None, set[Right]]:
+    """The operator's rights by namespace, None for the whole cluster, as its bindings give them."""
+    roles = {
+        (d["kind"], d["metadata"].get("namespace"), d["metadata"]["name"]): d
+        for d in rendered.documents
+        if d["kind"] in {"Role", "ClusterRole"}
+    }
+    found: dict[str | None, set[Right]] = {}
+    for binding in rendered.all("RoleBinding") + rendered.all("ClusterRoleBinding"):
+        assert binding["subjects"] == [
+            {"kind": "ServiceAccount", "name": "gitlab-azure-identity", "namespace": "gitlab-azure-identity"}
+        ]
+        namespace, role = binding["metadata"].get("namespace"), binding["roleRef"]
+        where = namespace if role["kind"] == "Role" else None
+        found.setdefault(namespace, set()).update(rights(roles[role["kind"], where, role["name"]]))
+    return found
+
+
+def test_listed_namespaces_are_the_only_ones_with_secrets_service_accounts_and_tokens(helm: Helm) -> None:
+    assert granted(helm.template(namespaces=["gitlab", "gitlab-staging"])) == {
+        None: EVERYWHERE,
+        "gitlab": OBJECTS | TOKENS,
+        "gitlab-staging": OBJECTS | TOKENS,
+    }
+
+
+def test_cluster_wide_gives_the_same_rights_everywhere_and_no_others(helm: Helm) -> None:
+    assert granted(helm.template(namespaces=[], clusterWide=True)) == {None: EVERYWHERE | OBJECTS | TOKENS}
+
+
+@pytest.mark.parametrize("where", [{"namespaces": ["gitlab"]}, {"namespaces": [], "clusterWide": True}])
+def test_without_verification_no_token_can_be_made(helm: Helm, where: dict[str, object]) -> None:
+    rendered = helm.template(verification={"enabled": False}, **where)
+
+    assert not TOKENS & set().union(*granted(rendered).values())
+
+
+@pytest.mark.parametrize("where", [{"namespaces": ["gitlab"]}, {"namespaces": [], "clusterWide": True}])
+def test_what_is_the_users_is_never_listed_or_watched(helm: Helm, where: dict[str, object]) -> None:
+    listed = {
+        (group, resource)
+        for held in granted(helm.template(**where)).values()
+        for group, resource, verb in held
+        if verb in {"list", "watch", "deletecollection", "*"} or "*" in (group, resource)
+    }
+
+    assert listed == {("gitlabazure.io", "gitlabazureidentities")}
+
+
+def test_rbac_can_be_left_to_others(helm: Helm) -> None:
+    rendered = helm.template(rbac={"create": False})
+
+    assert not [d for d in rendered.documents if d["apiVersion"].startswith("rbac.")]
+
+
+def test_people_see_and_edit_the_resource_by_the_clusters_own_roles(minimal: Rendered) -> None:
+    def aggregated(name: str) -> tuple[set[str], set[Right]]:
+        role = minimal.one("ClusterRole", f"gitlab-azure-identity-{name}")
+        prefix = "rbac.authorization.k8s.io/aggregate-to-"
+        labels = role["metadata"]["labels"]
+        return {k.removeprefix(prefix) for k, v in labels.items() if k.startswith(prefix) and v == "true"}, rights(role)
+
+    resource = ("gitlabazure.io", "gitlabazureidentities")
+    assert aggregated("view") == (
+        {"view", "edit", "admin"},
+        {(*resource, verb) for verb in ("get", "list", "watch")},
+    )
+    assert aggregated("edit") == (
+        {"edit", "admin"},
+        {(*resource, verb) for verb in ("create", "update", "patch", "delete", "deletecollection")},
+    )
+
+
+def test_the_clusters_own_roles_can_be_left_alone(helm: Helm) -> None:
+    names = {d["metadata"]["name"] for d in helm.template(rbac={"aggregateClusterRoles": False}).all("ClusterRole")}
+
+    assert names == {"gitlab-azure-identity"}
