@@ -1,0 +1,193 @@
+"""Names: readable where they can be, always valid in Azure, never the same for two things."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gitlab_azure_identity.domain import naming
+from gitlab_azure_identity.domain.naming import credential_name, credential_prefix, identity_name
+
+IDENTITY_PATTERN = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,127}")
+CREDENTIAL_PATTERN = re.compile(r"[a-zA-Z0-9]{1}[a-zA-Z0-9-_]{2,119}")
+ISSUER = "https://westeurope.oic.prod-aks.azure.com/72f988bf-0000-4000-8000-2d7cd011db47/7d3a6d5e/"
+SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
+
+# A few letters, so that hypothesis finds names that meet when joined; and anything at all, for what it may break.
+LABELS = st.text("ab-", min_size=1, max_size=4)
+HOSTILE = st.one_of(LABELS, st.text("aB0-_./: é\n", max_size=6), st.text(max_size=8), st.text("a", max_size=300))
+PARTS = st.tuples(HOSTILE, HOSTILE, HOSTILE)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "namespace", "resource", "name"),
+    [
+        ("lab", "gitlab", "gitlab", "lab-gitlab-gitlab"),
+        ("weu1", "git", "prod", "weu1-git-prod"),
+        # A part with a dash of its own: the underscores show where the parts end.
+        ("aks-prod", "gitlab", "gitlab", "aks-prod_gitlab_gitlab"),
+        ("lab", "gitlab-prod", "gitlab", "lab_gitlab-prod_gitlab"),
+        ("lab", "gitlab", "prod-gitlab", "lab_gitlab_prod-gitlab"),
+        ("my_aks", "gitlab", "gitlab", "my_aks_gitlab_gitlab"),
+        # Altered: a dot, capitals, a first character Azure refuses, nothing.
+        ("lab", "gitlab", "git.lab", "lab-gitlab-git-lab__a8ba7e159f36293b"),
+        ("Lab", "gitlab", "gitlab", "lab-gitlab-gitlab__771c5d4439bff15a"),
+        ("-lab", "gitlab", "gitlab", "lab_gitlab_gitlab__3e968e68facbcad1"),
+        ("", "", "", "x__799c55d702efedb7"),
+        # Shortened to 128.
+        ("c" * 63, "n" * 63, "r" * 63, f"{'c' * 63}-{'n' * 46}__2fb33ea47157f72b"),
+    ],
+)
+def test_identity_name(cluster: str, namespace: str, resource: str, name: str) -> None:
+    assert identity_name(cluster, namespace, resource) == name
+
+
+@pytest.mark.parametrize(
+    "meeting",
+    [
+        [("a", "b-c", "d"), ("a-b", "c", "d"), ("a", "b", "c-d")],
+        [("lab", "gitlab", "a.b"), ("lab", "gitlab", "a-b"), ("lab", "gitlab", "a..b")],
+        [("Lab", "gitlab", "gitlab"), ("lab", "gitlab", "gitlab"), ("LAB", "gitlab", "gitlab")],
+        [("a_b_c", "d", "e"), ("a", "b", "c-d-e"), ("a_b", "c", "d-e")],
+        [("c" * 63, "n" * 63, "r" * 63), ("c" * 63, "n" * 63, "r" * 62)],
+    ],
+)
+def test_identities_that_could_meet_do_not(meeting: list[tuple[str, str, str]]) -> None:
+    assert len({identity_name(*parts).lower() for parts in meeting}) == len(meeting)
+
+
+def test_nobody_can_call_a_resource_so_that_it_gets_the_identity_of_another() -> None:
+    altered = identity_name("lab", "gitlab", "git.lab")
+    _, _, ending = altered.rpartition("-")
+
+    assert identity_name("lab", "gitlab", f"git-{ending}") != altered
+    assert identity_name("lab", "gitlab", f"git-{ending.replace('_', '-')}") != altered
+
+
+@settings(deadline=None)
+@given(PARTS, PARTS)
+def test_identity_names_are_valid_and_their_own(a: tuple[str, str, str], b: tuple[str, str, str]) -> None:
+    assert IDENTITY_PATTERN.fullmatch(identity_name(*a))
+    assert (identity_name(*a).lower() == identity_name(*b).lower()) == (a == b)
+
+
+@settings(deadline=None)
+@given(LABELS, LABELS, LABELS, LABELS, LABELS, LABELS)
+def test_identity_names_of_dashed_parts_are_their_own(a: str, b: str, c: str, d: str, e: str, f: str) -> None:
+    assert (identity_name(a, b, c) == identity_name(d, e, f)) == ((a, b, c) == (d, e, f))
+
+
+def test_credential_prefix_is_the_resources_own() -> None:
+    prefixes = [
+        credential_prefix(ISSUER, "gitlab", "gitlab"),
+        credential_prefix(ISSUER.rstrip("/"), "gitlab", "gitlab"),
+        credential_prefix(ISSUER, "gitlab", "other"),
+        credential_prefix(ISSUER, "gitlabg", "itlab"),
+    ]
+
+    assert prefixes[0] == "gai-1e698283d2-"
+    assert len(set(prefixes)) == len(prefixes)
+
+
+@pytest.mark.parametrize(
+    ("service_account", "ending"),
+    [
+        ("gitlab", "gitlab"),
+        ("gitlab-registry", "gitlab-registry"),
+        ("a" * 105, "a" * 105),
+        ("a" * 106, f"{'a' * 87}__c791d414a761d513"),
+        ("git.lab", "git-lab__6a0938e98bee9943"),
+        ("a" * 200 + "." + "b" * 52, f"{'a' * 87}__c5d4a4674a14ccc9"),
+    ],
+)
+def test_credential_name(service_account: str, ending: str) -> None:
+    name = credential_name(ISSUER, "gitlab", "gitlab", service_account)
+
+    assert name == credential_prefix(ISSUER, "gitlab", "gitlab") + ending
+    assert len(name) <= 120
+
+
+@settings(deadline=None)
+@given(HOSTILE, HOSTILE)
+def test_credential_names_are_valid_and_their_own(a: str, b: str) -> None:
+    names = [credential_name(ISSUER, "gitlab", "gitlab", account) for account in (a, b)]
+
+    assert all(CREDENTIAL_PATTERN.fullmatch(name) for name in names)
+    assert all(name.startswith(credential_prefix(ISSUER, "gitlab", "gitlab")) for name in names)
+    assert (names[0].lower() == names[1].lower()) == (a == b)
+
+
+def test_subject_is_the_one_the_api_server_writes() -> None:
+    assert naming.subject("gitlab", "git.lab") == "system:serviceaccount:gitlab:git.lab"
+
+
+SCOPE = naming.account_scope(SUBSCRIPTION, "rg-storage", "gitlabstore")
+PRINCIPAL = "0f8fad5b-d9cb-469f-a165-70867728950e"
+CONTRIBUTOR = naming.STORAGE_BLOB_DATA_CONTRIBUTOR.guid
+
+
+def test_role_assignment_name_does_not_change_between_releases() -> None:
+    assert naming.role_assignment_name(SCOPE, PRINCIPAL, CONTRIBUTOR) == "05fad918-e0d3-52b4-a9d3-395c74552557"
+
+
+def test_role_assignment_name_ignores_case_and_nothing_else() -> None:
+    name = naming.role_assignment_name(SCOPE, PRINCIPAL, CONTRIBUTOR)
+    others = [
+        naming.role_assignment_name(naming.container_scope(SCOPE, "registry"), PRINCIPAL, CONTRIBUTOR),
+        naming.role_assignment_name(SCOPE, PRINCIPAL.replace("0f", "1f"), CONTRIBUTOR),
+        naming.role_assignment_name(SCOPE, PRINCIPAL, naming.STORAGE_BLOB_DELEGATOR.guid),
+    ]
+
+    assert naming.role_assignment_name(SCOPE.upper(), PRINCIPAL.upper(), CONTRIBUTOR.upper()) == name
+    assert len({name, *others}) == 4
+    assert all(uuid.UUID(each).version == 5 for each in (name, *others))
+
+
+def test_arm_ids() -> None:
+    sub = f"/subscriptions/{SUBSCRIPTION}"
+
+    assert naming.account_scope(SUBSCRIPTION, "rg-storage", "gitlabstore") == (
+        f"{sub}/resourceGroups/rg-storage/providers/Microsoft.Storage/storageAccounts/gitlabstore"
+    )
+    assert naming.container_scope(SCOPE, "registry") == f"{SCOPE}/blobServices/default/containers/registry"
+    assert naming.identity_id(SUBSCRIPTION, "rg-gitlab", "lab-gitlab-gitlab") == (
+        f"{sub}/resourceGroups/rg-gitlab/providers/Microsoft.ManagedIdentity/userAssignedIdentities/lab-gitlab-gitlab"
+    )
+    assert naming.role_definition_id(SUBSCRIPTION, CONTRIBUTOR) == (
+        f"{sub}/providers/Microsoft.Authorization/roleDefinitions/ba92f5b4-2d11-453d-a403-e96b0029c9fe"
+    )
+
+
+def test_roles_are_known_by_guid() -> None:
+    sent = naming.role_definition_id(SUBSCRIPTION, CONTRIBUTOR)
+
+    assert naming.role_guid(sent) == CONTRIBUTOR
+    assert naming.role_guid(f"/providers/Microsoft.Authorization/roleDefinitions/{CONTRIBUTOR.upper()}") == CONTRIBUTOR
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "same"),
+    [
+        ("/subscriptions/S/resourceGroups/rg/x", "/subscriptions/s/resourcegroups/RG/X", True),
+        ("/subscriptions/s/resourceGroups/rg", "subscriptions/s/resourceGroups/rg/", True),
+        ("/subscriptions/s/resourceGroups/rg", "/subscriptions/s/resourceGroups/rg2", False),
+        ("/subscriptions/s/resourceGroups/straße", "/subscriptions/s/resourceGroups/strasse", False),
+    ],
+)
+def test_same_arm_id(a: str, b: str, same: bool) -> None:
+    assert naming.same_arm_id(a, b) is same
+
+
+def test_default_names_in_the_cluster() -> None:
+    assert naming.secret_names("gitlab") == naming.SecretNames(
+        registry="gitlab-registry-storage",
+        object_storage="gitlab-object-storage",
+        backups="gitlab-azure-backup-conf",
+    )
+    assert naming.values_config_map("gitlab") == "gitlab-gitlab-values"
+    assert naming.field_manager("gitlab") == "gitlab-azure-identity:gitlab"
+    assert len(naming.field_manager("n" * 63)) <= 128
