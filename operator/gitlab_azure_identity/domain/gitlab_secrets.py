@@ -1,0 +1,71 @@
+"""The three object-storage secrets, in the dialect of each reader. None holds a key: the identity is in the pod.
+
+The registry's text is more than YAML: the chart's start script indents it with sed, puts it behind `storage:`, and
+looks in it for a line `delete:`. So it is block style from the first line, without `---` and without comments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from gitlab_azure_identity.domain.yaml_text import Node, Word, block
+
+Parameter = str | int | bool | Sequence[str]
+
+# Our API's name -> the key of the registry's azure_v2 driver (4.39: azure/common/parser.go), in the order written.
+DRIVER_KEYS: Final[Mapping[str, str]] = {
+    "rootDirectory": "rootdirectory",
+    "legacyRootPrefix": "legacyrootprefix",
+    "trimLegacyRootPrefix": "trimlegacyrootprefix",
+    "maxRetries": "max_retries",
+    "retryTryTimeout": "retry_try_timeout",
+    "retryDelay": "retry_delay",
+    "maxRetryDelay": "max_retry_delay",
+    "debugLog": "debug_log",
+    "debugLogEvents": "debug_log_events",
+}
+
+
+def registry_secret(account: str, container: str, realm: str, parameters: Mapping[str, Parameter]) -> str:
+    """The registry's storage driver, for `registry.storage.secret`.
+
+    The driver renamed `credentialstype` to `credentials_type` in 4.16 (chart 8.10) and ignores the one it does not
+    know; GitLab's page still shows the older one. Both are written, so that every version finds its own.
+
+    Raises ValueError for a parameter the API does not have.
+    """
+    if unknown := parameters.keys() - DRIVER_KEYS.keys():
+        msg = f"not a parameter of the registry's storage: {', '.join(sorted(unknown))}"
+        raise ValueError(msg)
+    driver: dict[str, Node] = {
+        "accountname": account,
+        "container": container,
+        "credentials_type": Word("default_credentials"),
+        "credentialstype": Word("default_credentials"),
+        "realm": Word(realm),
+    }
+    for name, key in DRIVER_KEYS.items():
+        value = parameters.get(name)
+        if value is None:
+            continue  # to the driver a null is a value: `rootdirectory:` becomes a folder called <nil>
+        if not isinstance(value, (str, int)):
+            value = ",".join(value)  # the driver splits one string at commas, and panics at a list
+            if not value:
+                continue  # no events means all of them to the driver, but an empty string is an unknown event
+        driver[key] = value
+    return block({"azure_v2": driver})
+
+
+def object_storage_secret(account: str, domain: str) -> str:
+    """The connection of Rails and Workhorse, for `global.appConfig.object_store.connection`."""
+    return block({"provider": Word("AzureRM"), **_account(account, domain)})
+
+
+def backup_secret(account: str, domain: str) -> str:
+    """The account of backup-utility, for `gitlab.toolbox.backups.objectStorage.config`."""
+    return block(_account(account, domain))
+
+
+def _account(account: str, domain: str) -> dict[str, Node]:
+    return {"azure_storage_account_name": account, "azure_storage_domain": Word(domain)}
