@@ -1,0 +1,244 @@
+"""The Helm values: golden bytes, what is left out, and who gets which service account."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from ruamel.yaml import YAML
+
+from gitlab_azure_identity.domain.gitlab_values import PURPOSES, gitlab_values
+
+DEFAULTS = {
+    "registry": "registry",
+    "artifacts": "gitlab-artifacts",
+    "lfs": "git-lfs",
+    "uploads": "gitlab-uploads",
+    "packages": "gitlab-packages",
+    "backups": "gitlab-backups",
+    "tmp": "tmp",
+}
+OPTIONAL = {
+    "externalDiffs": "gitlab-mr-diffs",
+    "terraformState": "gitlab-terraform-state",
+    "ciSecureFiles": "gitlab-ci-secure-files",
+    "dependencyProxy": "gitlab-dependency-proxy",
+    "pages": "gitlab-pages",
+}
+LABELLED = {"podLabels": {"azure.workload.identity/use": "true"}}
+
+RESOURCE: dict[str, Any] = {
+    "service_accounts": ["gitlab"],
+    "containers": DEFAULTS,
+    "registry_secret": ("gitlab-registry-storage", "config"),
+    "object_storage_secret": ("gitlab-object-storage", "connection"),
+    "backup_secret": ("gitlab-azure-backup-conf", "config"),
+}
+
+MINIMAL = """\
+global:
+  minio:
+    enabled: false
+  serviceAccount:
+    enabled: true
+    create: false
+    name: 'gitlab'
+  registry:
+    bucket: 'registry'
+  appConfig:
+    object_store:
+      enabled: true
+      proxy_download: true
+      connection:
+        secret: 'gitlab-object-storage'
+        key: 'connection'
+    artifacts:
+      bucket: 'gitlab-artifacts'
+    lfs:
+      bucket: 'git-lfs'
+    uploads:
+      bucket: 'gitlab-uploads'
+    packages:
+      bucket: 'gitlab-packages'
+    backups:
+      bucket: 'gitlab-backups'
+      tmpBucket: 'tmp'
+registry:
+  podLabels:
+    azure.workload.identity/use: 'true'
+  storage:
+    secret: 'gitlab-registry-storage'
+    key: 'config'
+gitlab:
+  webservice:
+    podLabels:
+      azure.workload.identity/use: 'true'
+  sidekiq:
+    podLabels:
+      azure.workload.identity/use: 'true'
+  toolbox:
+    podLabels:
+      azure.workload.identity/use: 'true'
+    backups:
+      objectStorage:
+        backend: azure
+        config:
+          secret: 'gitlab-azure-backup-conf'
+          key: 'config'
+"""
+
+
+def values(**changes: Any) -> dict[str, Any]:
+    """The values of a minimal resource with these changes, as both dialects of YAML read them."""
+    text = gitlab_values(**RESOURCE | changes)
+    read = yaml.safe_load(text)
+    assert isinstance(read, dict)
+    assert json.dumps(read) == json.dumps(YAML(typ="safe", pure=True).load(text))
+    return read
+
+
+def service_account(name: str) -> dict[str, object]:
+    return {"enabled": True, "create": False, "name": name}
+
+
+def accounts(read: dict[str, Any]) -> dict[str, str]:
+    """Which component has a service account of its own."""
+    components = {"registry": read["registry"], **read["gitlab"]}
+    assert all(
+        c["serviceAccount"] == service_account(c["serviceAccount"]["name"])
+        for c in components.values()
+        if "serviceAccount" in c
+    )
+    return {name: c["serviceAccount"]["name"] for name, c in components.items() if "serviceAccount" in c}
+
+
+def test_minimal() -> None:
+    assert gitlab_values(**RESOURCE) == MINIMAL
+
+
+def test_the_order_in_which_containers_are_given_does_not_matter() -> None:
+    assert gitlab_values(**RESOURCE | {"containers": dict(reversed(DEFAULTS.items()))}) == MINIMAL
+
+
+def test_types_the_chart_has_off_are_switched_on_and_pages_keep_to_their_store() -> None:
+    read = values(containers=DEFAULTS | OPTIONAL)
+
+    assert (DEFAULTS | OPTIONAL).keys() == set(PURPOSES)
+    config = read["global"]["appConfig"]
+    for purpose in ("externalDiffs", "terraformState", "ciSecureFiles", "dependencyProxy"):
+        assert config[purpose] == {"enabled": True, "bucket": OPTIONAL[purpose]}
+    assert read["global"]["pages"] == {"objectStore": {"enabled": True, "bucket": "gitlab-pages"}}
+
+
+@pytest.mark.parametrize(
+    ("service_accounts", "everybody", "own"),
+    [
+        (["gitlab"], "gitlab", {}),
+        (["gitlab-registry"], "gitlab-registry", {}),
+        (["gitlab", "gitlab-registry"], "gitlab", {"registry": "gitlab-registry"}),
+        (["gitlab", "gitlab-runner"], "gitlab", {}),
+        (["gitlab", "toolbox", "sidekiq"], "gitlab", {"toolbox": "toolbox", "sidekiq": "sidekiq"}),
+        (
+            ["gitlab-webservice", "gitlab-sidekiq", "gitlab-toolbox", "gitlab-registry"],
+            "gitlab-webservice",
+            {"sidekiq": "gitlab-sidekiq", "toolbox": "gitlab-toolbox", "registry": "gitlab-registry"},
+        ),
+        (["gitlab", "myregistry", "registry-2"], "gitlab", {}),
+        (["gitlab", "a-registry", "b-registry"], "gitlab", {"registry": "a-registry"}),
+    ],
+)
+def test_the_first_account_is_everybodys_and_one_called_like_a_component_is_its_own(
+    service_accounts: list[str], everybody: str, own: dict[str, str]
+) -> None:
+    read = values(service_accounts=service_accounts)
+
+    assert read["global"]["serviceAccount"] == service_account(everybody)
+    assert accounts(read) == own
+
+
+def test_accounts_that_helm_makes_are_left_to_helms_values() -> None:
+    read = values(service_accounts=[])
+
+    assert "serviceAccount" not in read["global"]
+    assert accounts(read) == {}
+
+
+def without(purpose: str) -> dict[str, str]:
+    return {key: name for key, name in DEFAULTS.items() if key != purpose}
+
+
+def test_a_disabled_container_is_left_to_the_charts_values() -> None:
+    assert "lfs" not in values(containers=without("lfs"))["global"]["appConfig"]
+    assert values(containers=without("tmp"))["global"]["appConfig"]["backups"] == {"bucket": "gitlab-backups"}
+    assert "registry" not in values(containers=without("registry"))["global"]
+
+
+def test_a_disabled_secret_is_left_to_whoever_writes_it_and_the_pods_keep_their_identity() -> None:
+    registry = values(registry_secret=None)
+    rails = values(object_storage_secret=None)
+    backups = values(backup_secret=None)
+
+    assert registry["registry"] == LABELLED
+    assert "object_store" not in rails["global"]["appConfig"]
+    assert "minio" not in rails["global"]
+    assert rails["global"]["appConfig"]["lfs"] == {"bucket": "git-lfs"}
+    assert rails["gitlab"]["webservice"] == LABELLED
+    assert backups["gitlab"]["toolbox"] == LABELLED
+
+
+@pytest.mark.parametrize(
+    ("containers", "secrets", "labelled"),
+    [
+        ({"registry": "r"}, {"registry_secret": ("s", "k")}, ["registry"]),
+        ({"uploads": "u"}, {"object_storage_secret": ("s", "k")}, ["webservice", "sidekiq", "toolbox"]),
+        ({"pages": "p"}, {}, ["webservice", "sidekiq", "toolbox"]),
+        ({"backups": "b", "tmp": "t"}, {"backup_secret": ("s", "k")}, ["toolbox"]),
+        ({}, {}, []),
+    ],
+)
+def test_only_components_that_use_the_storage_are_labelled(
+    containers: dict[str, str], secrets: dict[str, tuple[str, str]], labelled: list[str]
+) -> None:
+    off = {"registry_secret": None, "object_storage_secret": None, "backup_secret": None}
+    read = values(containers=containers, **off | secrets)
+    components = {"registry": read["registry"]} if "registry" in read else {}
+    components |= read.get("gitlab", {})
+
+    assert list(components) == labelled
+    assert all(LABELLED.items() <= component.items() for component in components.values())
+
+
+def test_an_unknown_purpose_is_refused() -> None:
+    with pytest.raises(ValueError, match="not a purpose of a container: logs"):
+        gitlab_values(**RESOURCE | {"containers": {"logs": "x"}})
+
+
+@pytest.mark.parametrize("name", ["1e5", "0o17", "08912", "123456", "yes", "null", "2024-01-01"])
+def test_every_name_is_read_back_as_it_was_typed(name: str) -> None:
+    read = values(
+        service_accounts=[name],
+        containers=dict.fromkeys(PURPOSES, name),
+        registry_secret=(name, name),
+        object_storage_secret=(name, name),
+        backup_secret=(name, name),
+    )
+    config = read["global"]["appConfig"]
+
+    assert read["global"]["serviceAccount"]["name"] == name
+    assert read["global"]["registry"]["bucket"] == name
+    assert read["global"]["pages"]["objectStore"]["bucket"] == name
+    assert config.pop("backups") == {"bucket": name, "tmpBucket": name}
+    assert config.pop("object_store")["connection"] == {"secret": name, "key": name}
+    assert [each["bucket"] for each in config.values()] == [name] * 8
+    assert read["registry"]["storage"] == {"secret": name, "key": name}
+    assert read["gitlab"]["toolbox"]["backups"]["objectStorage"]["config"] == {"secret": name, "key": name}
+
+
+def test_block_style_only_and_nothing_of_the_identity() -> None:
+    text = gitlab_values(**RESOURCE)
+
+    assert not set("{}[]#") & set(text)
+    assert text.endswith("\n")
+    assert "client" not in text
