@@ -53,6 +53,7 @@ def test_identity_name(cluster: str, namespace: str, resource: str, name: str) -
         [("lab", "gitlab", "a.b"), ("lab", "gitlab", "a-b"), ("lab", "gitlab", "a..b")],
         [("Lab", "gitlab", "gitlab"), ("lab", "gitlab", "gitlab"), ("LAB", "gitlab", "gitlab")],
         [("a_b_c", "d", "e"), ("a", "b", "c-d-e"), ("a_b", "c", "d-e")],
+        [("a_b", "c", "d"), ("a", "b_c", "d"), ("a", "b", "c_d")],
         [("c" * 63, "n" * 63, "r" * 63), ("c" * 63, "n" * 63, "r" * 62)],
     ],
 )
@@ -109,6 +110,13 @@ def test_credential_name(service_account: str, ending: str) -> None:
 
     assert name == credential_prefix(ISSUER, "gitlab", "gitlab") + ending
     assert len(name) <= 120
+
+
+def test_nobody_can_call_a_service_account_so_that_it_gets_the_credential_of_another() -> None:
+    altered = credential_name(ISSUER, "gitlab", "gitlab", "git.lab")
+    ending = altered.removeprefix(credential_prefix(ISSUER, "gitlab", "gitlab"))
+
+    assert credential_name(ISSUER, "gitlab", "gitlab", ending) != altered
 
 
 @settings(deadline=None)
