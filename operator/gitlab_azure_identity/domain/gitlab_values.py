@@ -3,6 +3,10 @@
 The paths are those of chart 9.9. The client ID is not among them: it lives on the service account, so the values can be
 written down in Git before the identity exists. What a resource leaves to others (a Disabled container or secret, a
 service account that Helm makes) is not mentioned, so that whoever owns it can set it.
+
+What is quoted here the chart prints bare again, in GitLab's settings and the toolbox's environment (chart 9.9: `bucket:
+{{ .config.bucket }}`). A container called `123456` so becomes a number there, which no environment variable may be,
+whatever the values say.
 """
 
 from __future__ import annotations
