@@ -52,6 +52,7 @@ def test_policies_concern_the_operator_alone_and_deny(helm: Helm) -> None:
 
     for policy in policies:
         assert policy["spec"]["failurePolicy"] == "Fail"
+        assert {validation["reason"] for validation in policy["spec"]["validations"]} == {"Forbidden"}
         assert [condition["expression"] for condition in policy["spec"]["matchConditions"]] == [
             "request.userInfo.username == 'system:serviceaccount:gitlab-azure-identity:gai'"
         ]
