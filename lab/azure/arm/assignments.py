@@ -1,0 +1,212 @@
+"""Role assignments. Bodies and codes as recorded from real Azure, but for what the comments say."""
+
+import re
+from typing import Any
+
+from lab.azure import fixed
+from lab.azure.arm import scopes
+from lab.azure.arm.errors import ArmError, bad_request
+from lab.azure.arm.exchange import Answer, Ask
+from lab.azure.notation import bare, is_guid, timestamp
+from lab.azure.arm.paging import page
+from lab.azure.roles import BY_ID
+from lab.azure.world import RoleAssignment, Span, World, at_or_below
+
+KIND = "Microsoft.Authorization/roleAssignments"
+PRINCIPAL_TYPES = frozenset({"User", "Group", "ServicePrincipal", "ForeignGroup", "Device"})
+PAGE = 1000
+
+
+def as_json(assignment: RoleAssignment, *, fresh: bool = False) -> dict[str, Any]:
+    """A role assignment as ARM writes it; `fresh` in the answer to the PUT, where createdBy is still null."""
+    return {
+        "properties": {
+            "roleDefinitionId": assignment.role_definition_id,
+            "principalId": assignment.principal_id,
+            "principalType": assignment.principal_type,
+            "scope": assignment.scope,
+            "condition": assignment.condition,
+            "conditionVersion": assignment.condition_version,
+            "createdOn": timestamp(assignment.created_on),
+            "updatedOn": timestamp(assignment.updated_on),
+            "createdBy": None if fresh else assignment.created_by,
+            "updatedBy": assignment.updated_by,
+            "delegatedManagedIdentityResourceId": assignment.delegated_identity,
+            "description": assignment.description,
+        },
+        "id": f"{assignment.scope}/providers/{KIND}/{assignment.name}",
+        "type": KIND,
+        "name": assignment.name,
+    }
+
+
+class Assignments:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def put(self, ask: Ask) -> Answer:
+        scope, name = ask.part("scope"), ask.part("name").casefold()
+        if not is_guid(name):
+            raise ArmError(
+                400,
+                "InvalidRoleAssignmentId",
+                f"The role assignment ID '{name}' is not valid. The role assignment ID must be a GUID.",
+            )
+        wanted = self._wanted(ask, scope, name)
+        old = self._world.assignments.get(name)
+        if old is not None:
+            self._update(old, wanted)
+            return Answer(201, as_json(old, fresh=True))  # recorded: 201 again, not 200
+        self._refuse_double(wanted)
+        self._world.assignments[name] = wanted
+        return Answer(201, as_json(wanted, fresh=True))
+
+    def get(self, ask: Ask) -> Answer:
+        assignment = self._find(ask)
+        if assignment is None:
+            name = ask.part("name")
+            raise ArmError(404, "RoleAssignmentNotFound", f"The role assignment '{name}' is not found.")
+        return Answer(200, as_json(assignment))
+
+    def delete(self, ask: Ask) -> Answer:
+        if "/providers/" in ask.part("scope").casefold():
+            # Recorded: 404 where the resource is gone, but 204 where a whole resource group is.
+            scopes.require(self._world, ask.part("scope"))
+        assignment = self._find(ask)
+        if assignment is None:
+            return Answer(204)
+        self._world.remove_assignment(assignment)
+        return Answer(200, as_json(assignment))
+
+    def list(self, ask: Ask) -> Answer:
+        scope = ask.part("scope")
+        scopes.require(self._world, scope)
+        chosen = [assignment for assignment in self._world.assignments.values() if _related(assignment, scope)]
+        for term in _terms(ask.query.get("$filter", "")):
+            chosen = [assignment for assignment in chosen if _meets(assignment, term, scope)]
+        chosen.sort(key=lambda assignment: (assignment.created_on, assignment.name))
+        return page(ask, [as_json(assignment) for assignment in chosen], PAGE)
+
+    def _find(self, ask: Ask) -> RoleAssignment | None:
+        assignment = self._world.assignments.get(ask.part("name").casefold())
+        if assignment is None or assignment.scope.casefold() != ask.part("scope").casefold():
+            return None
+        return assignment
+
+    def _wanted(self, ask: Ask, scope: str, name: str) -> RoleAssignment:
+        properties = ask.properties()
+        role, principal_id = properties.get("roleDefinitionId"), properties.get("principalId")
+        if not isinstance(role, str) or not principal_id:
+            raise ArmError(
+                400,
+                "BadRequestFormat",
+                "The request was incorrectly formatted: roleDefinitionId and principalId are required.",
+            )
+        if not is_guid(principal_id):
+            raise ArmError(
+                400,
+                "InvalidPrincipalId",
+                f"The Principal ID '{principal_id}' is not valid. Principal ID must be a GUID.",
+            )
+        scopes.require(self._world, scope)
+        role_id = role.rpartition("/")[2]
+        if role_id.casefold() not in BY_ID:
+            raise ArmError(
+                400,
+                "RoleDefinitionDoesNotExist",
+                f"The specified role definition with ID '{role_id}' does not exist.",
+            )
+        principal_type = self._principal_type(str(principal_id).casefold(), properties.get("principalType"))
+        now = self._world.clock.now()
+        return RoleAssignment(
+            name=name,
+            scope=scope,
+            role_definition_id=role,
+            principal_id=str(principal_id).casefold(),
+            principal_type=principal_type,
+            span=Span(self._world.clock.steady()),
+            created_on=now,
+            updated_on=now,
+            created_by=ask.caller.principal_id,
+            updated_by=ask.caller.principal_id,
+            description=properties.get("description"),
+            condition=properties.get("condition"),
+            condition_version=properties.get("conditionVersion"),
+            delegated_identity=properties.get("delegatedManagedIdentityResourceId"),
+        )
+
+    def _principal_type(self, principal_id: str, sent: object) -> str:
+        """The type that was sent is believed; only without one is the principal looked up, and may not be there yet."""
+        if sent is not None:
+            if sent not in PRINCIPAL_TYPES:
+                raise bad_request(f"The principal type '{sent}' is not one of {', '.join(sorted(PRINCIPAL_TYPES))}.")
+            return str(sent)
+        principal = self._world.principals.get(principal_id)
+        replicated_at = principal.since + self._world.settings.principal_replication if principal else None
+        if replicated_at is None or self._world.clock.steady() < replicated_at:
+            raise ArmError(
+                400,
+                "PrincipalNotFound",
+                f"Principal {bare(principal_id)} does not exist in the directory {fixed.TENANT}. Check that you have the "
+                "correct principal ID. If you are creating this principal and then immediately assigning a role, this "
+                "error might be related to a replication delay. In this case, set the role assignment principalType "
+                "property to a value, such as ServicePrincipal, User, or Group.  See https://aka.ms/docs-principaltype",
+            )
+        return "ServicePrincipal"
+
+    def _update(self, old: RoleAssignment, wanted: RoleAssignment) -> None:
+        """Only what says why, and under which condition, may change under a name."""
+        if not _same_grant(old, wanted):
+            raise ArmError(
+                400,
+                "RoleAssignmentUpdateNotPermitted",
+                "Tenant ID, application ID, principal ID, and scope are not allowed to be updated.",
+            )
+        old.description, old.condition = wanted.description, wanted.condition
+        old.condition_version = wanted.condition_version
+        old.updated_on, old.updated_by = wanted.updated_on, wanted.updated_by
+
+    def _refuse_double(self, wanted: RoleAssignment) -> None:
+        for other in self._world.assignments.values():
+            if _same_grant(other, wanted):
+                raise ArmError(
+                    409,
+                    "RoleAssignmentExists",
+                    "The role assignment already exists. The ID of the existing role assignment is "
+                    f"{bare(other.name)}.",
+                )
+
+
+def _same_grant(one: RoleAssignment, other: RoleAssignment) -> bool:
+    return (one.principal_id, one.role_id, one.scope.casefold()) == (
+        other.principal_id,
+        other.role_id,
+        other.scope.casefold(),
+    )
+
+
+def _related(assignment: RoleAssignment, scope: str) -> bool:
+    """At the scope, above it, or below it."""
+    return at_or_below(scope, assignment.scope) or at_or_below(assignment.scope, scope)
+
+
+_TERM = re.compile(
+    r"\s*(?:(?P<at>atScope\(\))|principalId\s+eq\s+'(?P<principal>[^']*)'|assignedTo\('(?P<assigned>[^']*)'\))\s*",
+    re.IGNORECASE,
+)
+
+
+def _terms(text: str) -> list[re.Match[str]]:
+    if not text:
+        return []
+    terms = [_TERM.fullmatch(term) for term in re.split(r"\s+and\s+", text)]
+    if None in terms:
+        raise ArmError(400, "UnsupportedQuery", f"The filter '{text}' is not supported.")
+    return [term for term in terms if term is not None]
+
+
+def _meets(assignment: RoleAssignment, term: re.Match[str], scope: str) -> bool:
+    if term["at"]:
+        return at_or_below(scope, assignment.scope)  # at or above; what lies below is left out
+    # Service principals are in no groups here, so both filters come to the same.
+    return assignment.principal_id == (term["principal"] or term["assigned"] or "").casefold()

@@ -1,0 +1,127 @@
+"""Federated identity credentials of a managed identity. Bodies and codes as recorded from real Azure."""
+
+import re
+from typing import Any
+
+from lab.azure.arm.errors import ArmError, bad_request, not_found, parent_not_found
+from lab.azure.arm.exchange import Answer, Ask
+from lab.azure.arm.paging import page
+from lab.azure.world import Credential, Identity, Span, World
+
+KIND = "userAssignedIdentities/federatedIdentityCredentials"
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,119}")
+LIMIT = 20
+LONGEST = 600
+"""Characters of an issuer, subject or audience (documentation of workload identity federation)."""
+
+
+def as_json(identity: Identity, credential: Credential) -> dict[str, Any]:
+    return {
+        "id": credential_id(identity, credential.name),
+        "name": credential.name,
+        "type": f"Microsoft.ManagedIdentity/{KIND}",
+        "properties": {
+            "issuer": credential.issuer,
+            "subject": credential.subject,
+            "audiences": list(credential.audiences),
+        },
+    }
+
+
+def credential_id(identity: Identity, name: str) -> str:
+    return f"{identity.id}/federatedIdentityCredentials/{name}"
+
+
+class Credentials:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def put(self, ask: Ask) -> Answer:
+        identity, name = self._identity(ask, "write"), ask.part("credential")
+        issuer, subject, audiences = self._trust(ask)
+        if not NAME.fullmatch(name):
+            raise bad_request(f"Federated Identity Credential name '{name}' is invalid.")
+        old = identity.credentials.get(name.casefold())
+        for other in identity.credentials.values():
+            if other is not old and (other.issuer, other.subject) == (issuer, subject):
+                raise bad_request("Issuer and subject combination already exists for this Managed Identity.")
+        if old is None and len(identity.credentials) >= LIMIT:
+            raise bad_request(
+                f"Too many Federated Identity Credentials: the managed identity '{identity.id}' has {LIMIT}, the maximum."
+            )
+        if old is not None and (old.issuer, old.subject, old.audiences) == (issuer, subject, audiences):
+            return Answer(200, as_json(identity, old))
+        credential = Credential(
+            name=old.name if old else name,
+            issuer=issuer,
+            subject=subject,
+            audiences=audiences,
+            span=Span(self._world.clock.steady()),
+        )
+        self._world.set_credential(identity, credential)
+        if old is not None:
+            return Answer(200, as_json(identity, credential))
+        return Answer(201, as_json(identity, credential), {"Location": credential_id(identity, name)})
+
+    def get(self, ask: Ask) -> Answer:
+        identity, name = self._identity(ask, "read"), ask.part("credential")
+        credential = identity.credentials.get(name.casefold())
+        if credential is None:
+            raise not_found(credential_id(identity, name))
+        return Answer(200, as_json(identity, credential))
+
+    def delete(self, ask: Ask) -> Answer:
+        identity, name = self._identity(ask, "delete"), ask.part("credential")
+        if name.casefold() not in identity.credentials:
+            return Answer(204)
+        self._world.remove_credential(identity, name)
+        return Answer(200)
+
+    def list(self, ask: Ask) -> Answer:
+        identity = self._identity(ask, "read")
+        credentials = sorted(identity.credentials.values(), key=lambda credential: credential.name.casefold())
+        return page(ask, [as_json(identity, credential) for credential in credentials], LIMIT)
+
+    def begin_write(self, ask: Ask) -> Identity | None:
+        """Mark the identity as being written, until `writing` is taken back by the caller.
+
+        Raises:
+            ArmError: a write to another of its credentials is under way.
+        """
+        identity = self._world.identity(ask.part("group"), ask.part("name"))
+        if identity is None:
+            return None
+        if identity.writing:
+            raise ArmError(
+                409,
+                "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity",
+                "Too many Federated Identity Credentials are written concurrently for the managed identity "
+                f"'{identity.id.lower()}'. Concurrent Federated Identity Credentials writes under the same managed "
+                "identity are not supported.",
+            )
+        identity.writing = True
+        return identity
+
+    def _identity(self, ask: Ask, verb: str) -> Identity:
+        identity = self._world.identity(ask.part("group"), ask.part("name"))
+        if identity is None:
+            raise parent_not_found(verb, KIND, ask.path[: ask.path.casefold().rindex("/federatedidentitycredentials")])
+        return identity
+
+    def _trust(self, ask: Ask) -> tuple[str, str, tuple[str, ...]]:
+        properties = ask.properties()
+        issuer, subject, audiences = (properties.get(key) for key in ("issuer", "subject", "audiences"))
+        if not issuer or not subject or audiences is None:
+            raise bad_request(
+                "The request format was unexpected. Federated Identity Credential must specify 'issuer', 'subject' and "
+                "'audience'."
+            )
+        if not isinstance(audiences, list) or len(audiences) != 1:
+            raise bad_request("Federated identity credentials must have exactly one audience.")
+        for value in (issuer, subject, *audiences):
+            if not isinstance(value, str) or len(value) > LONGEST:
+                raise bad_request(
+                    "The request format was unexpected: issuer, subject and audience are strings of at most "
+                    f"{LONGEST} characters."
+                )
+        return str(issuer), str(subject), tuple(audiences)

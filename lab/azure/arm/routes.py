@@ -1,0 +1,163 @@
+"""ARM's URLs: what each means, and which action it takes to be let through."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from lab.azure.arm.assignments import Assignments
+from lab.azure.arm.credentials import Credentials
+from lab.azure.arm.definitions import Definitions
+from lab.azure.arm.exchange import Operation
+from lab.azure.arm.groups import Groups, Providers, Subscriptions
+from lab.azure.arm.identities import Identities
+from lab.azure.arm.jobs import Jobs
+from lab.azure.arm.storage import StorageAccounts
+
+VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete", "POST": "action"}
+
+
+@dataclass(frozen=True)
+class Route:
+    pattern: re.Pattern[str]
+    kind: str
+    """The resource type that actions are made of; empty where every known caller is let through."""
+    operations: Mapping[str, Operation]
+    collection: bool = False
+    """A list: the scope to be allowed at is what stands before the last segment."""
+    credential: bool = False
+    """Its writes are refused while another federated credential of the same identity is being written."""
+    identity: bool = False
+    """It falls under the rates of Microsoft.ManagedIdentity."""
+
+    def action(self, method: str) -> str:
+        return f"{self.kind}/{VERBS[method]}"
+
+
+def routes(
+    subscriptions: Subscriptions,
+    groups: Groups,
+    providers: Providers,
+    identities: Identities,
+    credentials: Credentials,
+    assignments: Assignments,
+    definitions: Definitions,
+    accounts: StorageAccounts,
+    jobs: Jobs,
+) -> Iterable[Route]:
+    subscription = r"/subscriptions/(?P<subscription>[^/]+)"
+    group = subscription + r"/resourcegroups/(?P<group>[^/]+)"
+    identity = r"/providers/microsoft\.managedidentity/userassignedidentities"
+    account = r"/providers/microsoft\.storage/storageaccounts"
+    containers = group + account + r"/(?P<account>[^/]+)/blobservices/default/containers"
+    authorization = r"(?P<scope>.*?)/providers/microsoft\.authorization"
+    identities_kind = "Microsoft.ManagedIdentity/userAssignedIdentities"
+    containers_kind = "Microsoft.Storage/storageAccounts/blobServices/containers"
+
+    # Extensions come first: their scope may be any of the others.
+    yield _route(
+        authorization + r"/roleassignments/(?P<name>[^/]+)",
+        "Microsoft.Authorization/roleAssignments",
+        {"GET": assignments.get, "PUT": assignments.put, "DELETE": assignments.delete},
+    )
+    yield _route(
+        authorization + r"/roleassignments",
+        "Microsoft.Authorization/roleAssignments",
+        {"GET": assignments.list},
+        collection=True,
+    )
+    # Role definitions tell nothing that the documentation does not.
+    yield _route(authorization + r"/roledefinitions/(?P<name>[^/]+)", "", {"GET": definitions.get})
+    yield _route(authorization + r"/roledefinitions", "", {"GET": definitions.list})
+
+    yield _route(
+        group + identity + r"/(?P<name>[^/]+)/federatedidentitycredentials/(?P<credential>[^/]+)",
+        f"{identities_kind}/federatedIdentityCredentials",
+        {"GET": credentials.get, "PUT": credentials.put, "DELETE": credentials.delete},
+        credential=True,
+        identity=True,
+    )
+    yield _route(
+        group + identity + r"/(?P<name>[^/]+)/federatedidentitycredentials",
+        f"{identities_kind}/federatedIdentityCredentials",
+        {"GET": credentials.list},
+        collection=True,
+        identity=True,
+    )
+    yield _route(
+        group + identity + r"/(?P<name>[^/]+)",
+        identities_kind,
+        {"GET": identities.get, "PUT": identities.put, "PATCH": identities.patch, "DELETE": identities.delete},
+        identity=True,
+    )
+    yield _route(
+        group + identity, identities_kind, {"GET": identities.list_group}, collection=True, identity=True
+    )
+    yield _route(
+        subscription + identity, identities_kind, {"GET": identities.list_subscription}, collection=True, identity=True
+    )
+
+    yield _route(
+        containers + r"/(?P<container>[^/]+)",
+        containers_kind,
+        {"GET": accounts.get_container, "PUT": accounts.put_container, "DELETE": accounts.delete_container},
+    )
+    yield _route(containers, containers_kind, {"GET": accounts.list_containers}, collection=True)
+    yield _route(
+        group + account + r"/(?P<account>[^/]+)",
+        "Microsoft.Storage/storageAccounts",
+        {"GET": accounts.get, "PUT": accounts.put, "DELETE": accounts.delete},
+    )
+    yield _route(
+        group + account, "Microsoft.Storage/storageAccounts", {"GET": accounts.list_group}, collection=True
+    )
+    yield _route(
+        subscription + account,
+        "Microsoft.Storage/storageAccounts",
+        {"GET": accounts.list_subscription},
+        collection=True,
+    )
+
+    yield _route(
+        subscription + r"/providers/microsoft\.storage/locations/[^/]+/asyncoperations/(?P<job>[^/]+)",
+        "",
+        {"GET": jobs.poll},
+    )
+    yield _route(subscription + r"/operationresults/(?P<job>[^/]+)", "", {"GET": jobs.poll})
+    yield _route(
+        subscription + r"/providers/(?P<namespace>[^/]+)/register",
+        "{namespace}/register",
+        {"POST": providers.get},
+    )
+    yield _route(
+        subscription + r"/providers/(?P<namespace>[^/]+)",
+        "Microsoft.Resources/subscriptions/providers",
+        {"GET": providers.get},
+    )
+    yield _route(
+        subscription + r"/providers", "Microsoft.Resources/subscriptions/providers", {"GET": providers.list}, collection=True
+    )
+    yield _route(
+        group,
+        "Microsoft.Resources/subscriptions/resourceGroups",
+        {"GET": groups.get, "HEAD": groups.head, "PUT": groups.put, "DELETE": groups.delete},
+    )
+    yield _route(
+        subscription + r"/resourcegroups",
+        "Microsoft.Resources/subscriptions/resourceGroups",
+        {"GET": groups.list},
+        collection=True,
+    )
+    yield _route(subscription, "Microsoft.Resources/subscriptions", {"GET": subscriptions.get})
+    yield _route(r"/subscriptions", "", {"GET": subscriptions.list})
+
+
+def _route(
+    pattern: str,
+    kind: str,
+    operations: Mapping[str, Operation],
+    *,
+    collection: bool = False,
+    credential: bool = False,
+    identity: bool = False,
+) -> Route:
+    return Route(re.compile(pattern, re.IGNORECASE), kind, operations, collection, credential, identity)

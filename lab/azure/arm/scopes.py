@@ -1,0 +1,42 @@
+"""Whether the thing that a scope names is there."""
+
+import re
+
+from lab.azure import fixed
+from lab.azure.arm.errors import ArmError, group_not_found, resource_not_found, subscription_not_found
+from lab.azure.world import World
+
+_SCOPE = re.compile(
+    r"/subscriptions/(?P<subscription>[^/]+)(/resourcegroups/(?P<group>[^/]+)"
+    r"(/providers/(?P<provider>[^/]+)/(?P<kind>[^/]+)/(?P<name>[^/]+)(?P<rest>/.+)?)?)?",
+    re.IGNORECASE,
+)
+
+
+def require(world: World, scope: str) -> None:
+    """Hold a scope against what exists. Resource Manager knows top-level resources; a container is not its business.
+
+    Raises:
+        ArmError: the subscription, resource group or resource is not there, or the scope names none of them.
+    """
+    match = _SCOPE.fullmatch(scope)
+    if match is None:
+        raise ArmError(400, "InvalidScope", f"The scope '{scope}' is invalid.", gateway=True)
+    if match["subscription"].casefold() != fixed.SUBSCRIPTION:
+        raise subscription_not_found(match["subscription"])
+    if match["kind"] is not None:
+        if not _exists(world, match["group"], match["provider"], match["kind"], match["name"]):
+            raise resource_not_found(f"{match['provider']}/{match['kind']}", match["name"], match["group"])
+    elif match["group"] is not None and match["group"].casefold() not in world.groups:
+        raise group_not_found(match["group"])
+
+
+def _exists(world: World, group: str, provider: str, kind: str, name: str) -> bool:
+    match f"{provider}/{kind}".casefold():
+        case "microsoft.storage/storageaccounts":
+            account = world.accounts.get(name.casefold())
+            return account is not None and account.group.casefold() == group.casefold()
+        case "microsoft.managedidentity/userassignedidentities":
+            return world.identity(group, name) is not None
+        case _:
+            return False

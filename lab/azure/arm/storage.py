@@ -1,0 +1,219 @@
+"""Storage accounts and their containers. Bodies and codes as recorded from real Azure; the containers are Azurite's."""
+
+import re
+from typing import Any
+
+from lab.azure import fixed
+from lab.azure.arm.errors import ArmError, group_not_found, parent_not_found, resource_not_found
+from lab.azure.arm.exchange import Answer, Ask
+from lab.azure.arm.identities import normal_location, tags
+from lab.azure.arm.jobs import Jobs
+from lab.azure.notation import timestamp
+from lab.azure.azurite import Azurite, Container
+from lab.azure.hosts import PUBLIC
+from lab.azure.world import StorageAccount, World
+
+KIND = "Microsoft.Storage/storageAccounts"
+NAME = re.compile(r"[a-z0-9]{3,24}")
+CONTAINER_NAME = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*|\$root|\$web|\$logs")
+
+
+def as_json(account: StorageAccount) -> dict[str, Any]:
+    created = timestamp(account.created)
+    service = {"keyType": "Account", "enabled": True, "lastEnabledTime": created}
+    endpoints = {
+        kind: f"https://{account.name}.{kind if kind != 'web' else 'z6.web'}.{PUBLIC.storage_suffix}/"
+        for kind in ("dfs", "web", "blob", "queue", "table", "file")
+    }
+    return {
+        "sku": {"name": account.sku, "tier": account.sku.partition("_")[0]},
+        "kind": account.kind,
+        "id": account.id,
+        "name": account.name,
+        "type": KIND,
+        "location": account.location,
+        "tags": dict(account.tags),
+        "properties": {
+            "keyCreationTime": {"key1": created, "key2": created},
+            "allowCrossTenantReplication": False,
+            "privateEndpointConnections": [],
+            "minimumTlsVersion": "TLS1_2",
+            "allowBlobPublicAccess": False,
+            "networkAcls": {
+                "ipv6Rules": [],
+                "bypass": "AzureServices",
+                "virtualNetworkRules": [],
+                "ipRules": [],
+                "defaultAction": "Allow",
+            },
+            "supportsHttpsTrafficOnly": True,
+            "encryption": {"services": {"file": service, "blob": service}, "keySource": "Microsoft.Storage"},
+            "accessTier": "Hot",
+            "provisioningState": "Succeeded",
+            "creationTime": created,
+            "primaryEndpoints": endpoints,
+            "primaryLocation": account.location,
+            "statusOfPrimary": "available",
+        },
+    }
+
+
+class StorageAccounts:
+    def __init__(self, world: World, azurite: Azurite, jobs: Jobs) -> None:
+        self._world = world
+        self._azurite = azurite
+        self._jobs = jobs
+
+    def get(self, ask: Ask) -> Answer:
+        return Answer(200, as_json(self._existing(ask)))
+
+    def list_group(self, ask: Ask) -> Answer:
+        self._require_group(ask)
+        group = ask.part("group").casefold()
+        return _list([account for account in self._world.accounts.values() if account.group.casefold() == group])
+
+    def list_subscription(self, ask: Ask) -> Answer:
+        return _list(list(self._world.accounts.values()))
+
+    def put(self, ask: Ask) -> Answer:
+        self._require_group(ask)
+        name, body = ask.part("account"), ask.body()
+        if not NAME.fullmatch(name):
+            raise ArmError(
+                400,
+                "AccountNameInvalid",
+                f"{name} is not a valid storage account name. Storage account name must be between 3 and 24 characters in "
+                "length and use numbers and lower-case letters only.",
+            )
+        account = self._world.accounts.get(name)
+        if account is not None and account.group.casefold() != ask.part("group").casefold():
+            raise ArmError(409, "StorageAccountAlreadyTaken", f"The storage account named {name} is already taken.")
+        if account is not None:
+            account.tags = tags(body)
+            return Answer(200, as_json(account))
+        location, sku = body.get("location"), (body.get("sku") or {}).get("name")
+        if not isinstance(location, str) or not isinstance(sku, str):
+            raise ArmError(
+                400, "InvalidRequestContent", "The request content was invalid: location and sku.name are required."
+            )
+        group = self._world.groups[ask.part("group").casefold()].name
+        made = StorageAccount(
+            group=group,
+            name=name,
+            location=normal_location(location),
+            created=self._world.clock.now(),
+            tags=tags(body),
+            sku=sku,
+            kind=str(body.get("kind") or "StorageV2"),
+        )
+        self._world.accounts[name] = made
+        path = f"/subscriptions/{fixed.SUBSCRIPTION}/providers/Microsoft.Storage/locations/{made.location}"
+        return self._jobs.start(ask, f"{path}/asyncoperations", _made(made), monitor="true")
+
+    async def delete(self, ask: Ask) -> Answer:
+        self._require_group(ask)
+        account = self._find(ask)
+        if account is None:
+            return Answer(204)
+        await self.remove(account)
+        return Answer(200)
+
+    async def remove(self, account: StorageAccount) -> None:
+        """The account goes, with its blobs and the role assignments at it and below."""
+        del self._world.accounts[account.name]
+        self._world.remove_assignments_under(account.id)
+        for container in await self._azurite.containers(account.name):
+            await self._azurite.delete_container(account.name, container.name)
+
+    # Containers
+
+    async def list_containers(self, ask: Ask) -> Answer:
+        account = self._parent(ask, "read")
+        containers = await self._azurite.containers(account.name)
+        return Answer(200, {"value": [_container_json(account, container) for container in containers]})
+
+    async def get_container(self, ask: Ask) -> Answer:
+        account = self._parent(ask, "read")
+        container = await self._azurite.container(account.name, ask.part("container"))
+        if container is None:
+            raise ArmError(404, "ContainerNotFound", "The specified container does not exist.")
+        return Answer(200, _container_json(account, container), {"ETag": container.etag})
+
+    async def put_container(self, ask: Ask) -> Answer:
+        account, name = self._parent(ask, "write"), ask.part("container")
+        if not CONTAINER_NAME.fullmatch(name):
+            raise ArmError(
+                400,
+                "ContainerOperationFailure",
+                f"The specified resource name contains invalid characters: '{name}'.",
+            )
+        made = await self._azurite.create_container(account.name, name)
+        container = await self._azurite.container(account.name, name)
+        etag = {"ETag": container.etag} if container else {}
+        if not made and container is not None:
+            return Answer(200, _container_json(account, container), etag)
+        # Recorded: the answer to the PUT that makes a container names it and says no more.
+        full = f"{account.id}/blobServices/default/containers/{name}"
+        return Answer(201, {"id": full, "name": name, "type": f"{KIND}/blobServices/containers"}, etag)
+
+    async def delete_container(self, ask: Ask) -> Answer:
+        account = self._parent(ask, "delete")
+        deleted = await self._azurite.delete_container(account.name, ask.part("container"))
+        return Answer(200 if deleted else 204)
+
+    def _parent(self, ask: Ask, verb: str) -> StorageAccount:
+        account = self._find(ask)
+        if account is None:
+            raise parent_not_found(
+                verb,
+                "storageAccounts/blobServices/containers",
+                ask.path[: ask.path.casefold().rindex("/blobservices/")],
+            )
+        return account
+
+    def _find(self, ask: Ask) -> StorageAccount | None:
+        account = self._world.accounts.get(ask.part("account").casefold())
+        if account is None or account.group.casefold() != ask.part("group").casefold():
+            return None
+        return account
+
+    def _existing(self, ask: Ask) -> StorageAccount:
+        self._require_group(ask)
+        account = self._find(ask)
+        if account is None:
+            raise resource_not_found(KIND, ask.part("account"), ask.part("group"))
+        return account
+
+    def _require_group(self, ask: Ask) -> None:
+        if ask.part("group").casefold() not in self._world.groups:
+            raise group_not_found(ask.part("group"))
+
+
+async def _made(account: StorageAccount) -> Answer:
+    return Answer(200, as_json(account))
+
+
+def _list(accounts: list[StorageAccount]) -> Answer:
+    return Answer(200, {"value": [as_json(account) for account in accounts]})
+
+
+def _container_json(account: StorageAccount, container: Container) -> dict[str, Any]:
+    return {
+        "id": f"{account.id}/blobServices/default/containers/{container.name}",
+        "name": container.name,
+        "type": f"{KIND}/blobServices/containers",
+        "etag": container.etag,
+        "properties": {
+            "deleted": False,
+            "remainingRetentionDays": 0,
+            "defaultEncryptionScope": "$account-encryption-key",
+            "denyEncryptionScopeOverride": False,
+            "publicAccess": "None",
+            "leaseStatus": "Unlocked",
+            "leaseState": "Available",
+            "lastModifiedTime": container.last_modified,
+            "legalHold": {"hasLegalHold": False, "tags": []},
+            "hasImmutabilityPolicy": False,
+            "hasLegalHold": False,
+        },
+    }

@@ -1,0 +1,195 @@
+"""Azurite, the child process that stores the blobs; and the few things the lab itself asks of it."""
+
+import asyncio
+import base64
+import email.utils
+import json
+import re
+import shutil
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import aiohttp
+from yarl import URL
+
+from lab.azure import fixed
+from lab.azure.notation import timestamp
+from lab.azure.certificates import Certificates
+from lab.azure.hosts import PUBLIC, STORAGE_AUDIENCE
+
+STARTER = Path(__file__).with_name("azurite.cjs")
+VERSION = "2021-12-02"
+START_TIMEOUT = 30
+"""Seconds."""
+LISTENS = re.compile(rb"successfully listens on https://127\.0\.0\.1:(\d+)")
+# Azurite drops a connection that was idle for five seconds; ours are put away before.
+KEEP_ALIVE = 3
+
+
+class CannotStart(Exception):
+    """Azurite does not come up; the text says why."""
+
+
+@dataclass(frozen=True)
+class Container:
+    name: str
+    etag: str
+    last_modified: str
+
+
+class Azurite:
+    def __init__(self, process: asyncio.subprocess.Process, port: int, session: aiohttp.ClientSession) -> None:
+        self._process = process
+        self._origin = f"https://127.0.0.1:{port}"
+        self._session = session
+        self._tokens: dict[str, str] = {}
+
+    @classmethod
+    async def start(cls, path: Path, folder: Path, certificates: Certificates) -> "Azurite":
+        """Start Azurite in memory on a free port; `path` is the program npm installed.
+
+        Raises:
+            CannotStart: Node or Azurite is missing, or Azurite ended.
+        """
+        node, main = shutil.which("node"), path.resolve().parent / "blob" / "main.js"
+        if node is None:
+            raise CannotStart("Azurite needs Node.js, and there is no `node` on the PATH")
+        if not main.exists():
+            raise CannotStart(f"there is no Azurite at {path}; `npm ci` installs it")
+        log = folder / "azurite.log"
+        with log.open("wb") as errors:
+            process = await asyncio.create_subprocess_exec(
+                *(node, STARTER, main, "--blobHost", "127.0.0.1", "--blobPort", "0", "--oauth", "basic"),
+                *("--cert", certificates.certificate_file("127.0.0.1"), "--key", certificates.key_file),
+                *("--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry", "--silent"),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=errors,
+                cwd=folder,
+                start_new_session=True,
+            )
+        try:
+            async with asyncio.timeout(START_TIMEOUT):
+                port = await _port(process)
+        except TimeoutError as error:
+            process.kill()
+            raise CannotStart(f"Azurite did not come up within {START_TIMEOUT} s; see {log}") from error
+        if port is None:
+            raise CannotStart(f"Azurite ended at once: {log.read_text(errors='replace').strip() or 'without a word'}")
+        connector = aiohttp.TCPConnector(ssl=certificates.client_context(), limit=64, keepalive_timeout=KEEP_ALIVE)
+        session = aiohttp.ClientSession(
+            connector=connector, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar(), timeout=TIMEOUT
+        )
+        return cls(process, port, session)
+
+    async def stop(self) -> None:
+        await self._session.close()
+        if self._process.returncode is None:
+            self._process.kill()
+        await self._process.wait()
+
+    def forward(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        data: bytes | aiohttp.StreamReader | None,
+    ) -> "aiohttp.client._RequestContextManager":
+        """Send a request as it is; `target` is path and query, already escaped."""
+        url = URL(self._origin + target, encoded=True)
+        return self._session.request(
+            method, url, headers=headers, data=data, allow_redirects=False, skip_auto_headers=AUTO_HEADERS
+        )
+
+    def authorization(self, principal_id: str) -> str:
+        """What Azurite takes for the word of a principal. It checks no signature; the lab has done that before."""
+        if principal_id not in self._tokens:
+            claims = {
+                "aud": STORAGE_AUDIENCE,
+                "iss": f"{PUBLIC.token_issuer}{fixed.TENANT}/",
+                "iat": 0,
+                "nbf": 0,
+                "exp": 1 << 33,
+                "oid": principal_id,
+                "tid": fixed.TENANT,
+            }
+            self._tokens[principal_id] = ".".join(map(_segment, ({"alg": "none", "typ": "JWT"}, claims))) + ".lab"
+        return f"Bearer {self._tokens[principal_id]}"
+
+    # What Resource Manager asks
+
+    async def containers(self, account: str) -> list[Container]:
+        async with self._own("GET", account, "/?comp=list") as response:
+            tree = ElementTree.fromstring(await response.text(encoding="utf-8-sig"))
+        return [
+            Container(
+                name=node.findtext("Name", ""),
+                etag=_quoted(node.findtext("Properties/Etag", "")),
+                last_modified=_moment(node.findtext("Properties/Last-Modified", "")),
+            )
+            for node in tree.iterfind("Containers/Container")
+        ]
+
+    async def container(self, account: str, name: str) -> Container | None:
+        async with self._own("HEAD", account, f"/{quote(name)}?restype=container") as response:
+            if response.status == 404:
+                return None
+            headers = response.headers
+            return Container(name, _quoted(headers["ETag"]), _moment(headers["Last-Modified"]))
+
+    async def create_container(self, account: str, name: str) -> bool:
+        """Whether it is new: a container that is already there stays as it is."""
+        async with self._own("PUT", account, f"/{quote(name)}?restype=container") as response:
+            return response.status == 201
+
+    async def delete_container(self, account: str, name: str) -> bool:
+        async with self._own("DELETE", account, f"/{quote(name)}?restype=container") as response:
+            return response.status == 202
+
+    async def put_blob(self, account: str, container: str, name: str, content: bytes) -> None:
+        headers = {"x-ms-blob-type": "BlockBlob", "Content-Type": "text/plain"}
+        async with self._own("PUT", account, f"/{container}/{quote(name)}", headers, content) as response:
+            response.raise_for_status()
+
+    def _own(
+        self,
+        method: str,
+        account: str,
+        target: str,
+        headers: Mapping[str, str] | None = None,
+        data: bytes | None = None,
+    ) -> "aiohttp.client._RequestContextManager":
+        own = {
+            "Host": f"{account}{PUBLIC.blob_suffix}",
+            "Authorization": self.authorization(fixed.OWNER_PRINCIPAL),
+            "x-ms-version": VERSION,
+        }
+        return self.forward(method, target, {**own, **(headers or {})}, data)
+
+
+TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
+AUTO_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+
+
+async def _port(process: asyncio.subprocess.Process) -> int | None:
+    """The port Azurite says it listens on; None when it ended without."""
+    assert process.stdout is not None
+    async for line in process.stdout:
+        if match := LISTENS.search(line):
+            return int(match[1])
+    return None
+
+
+def _segment(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+def _quoted(etag: str) -> str:
+    return f'"{etag.strip(chr(34))}"'
+
+
+def _moment(http_date: str) -> str:
+    return timestamp(email.utils.parsedate_to_datetime(http_date).timestamp())

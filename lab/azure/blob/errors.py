@@ -1,0 +1,81 @@
+"""Blob Storage's error answers: XML, with the code in a header as well."""
+
+import datetime
+from xml.sax.saxutils import escape
+
+from aiohttp import web
+
+from lab.azure import fixed
+from lab.azure.hosts import STORAGE_AUDIENCE
+from lab.azure.world import new_guid
+
+CHALLENGE = (
+    f"Bearer authorization_uri=https://login.microsoftonline.com/{fixed.TENANT}/oauth2/authorize "
+    f"resource_id={STORAGE_AUDIENCE}"
+)
+
+
+class BlobError(Exception):
+    def __init__(self, status: int, code: str, message: str, detail: str = "", challenge: bool = False) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.detail = detail
+        self.challenge = challenge
+
+    def response(self, request: web.BaseRequest, now: float) -> web.Response:
+        """The answer; without a body where HEAD asked."""
+        request_id = new_guid()
+        headers = {
+            "x-ms-request-id": request_id,
+            "x-ms-error-code": self.code,
+            "Content-Type": "application/xml",
+        }
+        for name in ("x-ms-version", "x-ms-client-request-id"):
+            if name in request.headers:
+                headers[name] = request.headers[name]
+        if self.challenge:
+            headers["WWW-Authenticate"] = CHALLENGE
+        moment = datetime.datetime.fromtimestamp(now, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
+        detail = f"<AuthenticationErrorDetail>{escape(self.detail)}</AuthenticationErrorDetail>" if self.detail else ""
+        body = (
+            # Storage begins its XML with a byte order mark.
+            '\ufeff<?xml version="1.0" encoding="utf-8"?>'
+            f"<Error><Code>{self.code}</Code><Message>{escape(self.message)}\nRequestId:{request_id}\nTime:{moment}"
+            f"</Message>{detail}</Error>"
+        )
+        reason = self.message.partition("\n")[0]
+        content = b"" if request.method == "HEAD" else body.encode()
+        return web.Response(status=self.status, reason=reason, headers=headers, body=content)
+
+
+def no_authentication() -> BlobError:
+    return BlobError(
+        401,
+        "NoAuthenticationInformation",
+        "Server failed to authenticate the request. Please refer to the information in the www-authenticate header.",
+        challenge=True,
+    )
+
+
+def invalid_authentication(detail: str) -> BlobError:
+    return BlobError(
+        401,
+        "InvalidAuthenticationInfo",
+        "Server failed to authenticate the request. Please refer to the information in the www-authenticate header.",
+        detail,
+        challenge=True,
+    )
+
+
+def permission_mismatch() -> BlobError:
+    return BlobError(
+        403,
+        "AuthorizationPermissionMismatch",
+        "This request is not authorized to perform this operation using this permission.",
+    )
+
+
+def no_account() -> BlobError:
+    return BlobError(404, "ResourceNotFound", "The specified resource does not exist.")

@@ -1,0 +1,85 @@
+"""Which permission each blob operation takes (documentation: permissions for calling data operations)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from lab.azure.roles import BLOBS, CONTAINERS, DELEGATION_KEY
+
+SERVICE = "Microsoft.Storage/storageAccounts/blobServices"
+
+
+@dataclass(frozen=True)
+class Need:
+    """Any of these actions, at the account or at one of its containers."""
+
+    actions: tuple[str, ...]
+    data: bool
+    container: str | None
+
+    def scope(self, account_id: str) -> str:
+        if self.container is None:
+            return account_id
+        return f"{account_id}/blobServices/default/containers/{self.container}"
+
+
+def need(method: str, path: str, query: Mapping[str, str]) -> Need:
+    """The permission that a request takes; `path` is still escaped."""
+    container, _, blob = path.lstrip("/").partition("/")
+    container, comp = unquote(container), query.get("comp", "")
+    if not container:
+        return Need((_service(method, comp),), data=comp == "batch", container=None)
+    if query.get("restype") == "container" and not blob:
+        return _container(method, comp, container)
+    return Need(_blob(method, comp), data=True, container=container)
+
+
+def _service(method: str, comp: str) -> str:
+    match method, comp:
+        case "GET", "list":
+            return f"{CONTAINERS}/read"
+        case "POST", "userdelegationkey":
+            return DELEGATION_KEY
+        case "POST", "batch":
+            return f"{BLOBS}/delete"
+        case ("GET" | "HEAD"), _:
+            return f"{SERVICE}/read"
+        case _:
+            return f"{SERVICE}/write"
+
+
+def _container(method: str, comp: str, container: str) -> Need:
+    match method, comp:
+        case "GET", "list":
+            return Need((f"{BLOBS}/read",), data=True, container=container)
+        case "GET", "blobs":
+            return Need((f"{BLOBS}/filter/action",), data=True, container=container)
+        case "POST", "batch":
+            return Need((f"{BLOBS}/delete",), data=True, container=container)
+        case ("GET" | "HEAD"), "acl":
+            action = "getAcl/action"
+        case "PUT", "acl":
+            action = "setAcl/action"
+        case ("GET" | "HEAD"), _:
+            action = "read"
+        case "DELETE", _:
+            action = "delete"
+        case _:
+            action = "write"
+    return Need((f"{CONTAINERS}/{action}",), data=False, container=container)
+
+
+def _blob(method: str, comp: str) -> tuple[str, ...]:
+    match method, comp:
+        case ("GET" | "HEAD"), "tags":
+            return (f"{BLOBS}/tags/read",)
+        case ("GET" | "HEAD"), _:
+            return (f"{BLOBS}/read",)
+        case "PUT", "tags":
+            return (f"{BLOBS}/tags/write",)
+        case "PUT", ("" | "appendblock" | "snapshot"):
+            return (f"{BLOBS}/write", f"{BLOBS}/add/action")
+        case "DELETE", _:
+            return (f"{BLOBS}/delete",)
+        case _:
+            return (f"{BLOBS}/write",)

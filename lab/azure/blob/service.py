@@ -1,0 +1,142 @@
+"""Blob Storage's front: checks the caller and their roles, then hands the request to Azurite as it is."""
+
+from collections.abc import Mapping
+
+import aiohttp
+from aiohttp import web
+
+from lab.azure.azurite import Azurite
+from lab.azure.blob.errors import (
+    BlobError,
+    invalid_authentication,
+    no_account,
+    no_authentication,
+    permission_mismatch,
+)
+from lab.azure.blob.permissions import Need, need
+from lab.azure.calls import Call
+from lab.azure.hosts import STORAGE_AUDIENCE, storage_account
+from lab.azure.permissions import may, may_data
+from lab.azure.tokens import Claims, NotGenuine, SigningKey
+from lab.azure.world import StorageAccount, World
+
+SMALL = 1 << 18
+"""Bytes. What is smaller is passed on in one piece, what is larger as it comes."""
+STORAGE_APPLICATION = "e406a681-f3d4-42a8-90b6-c2b029497af1"
+# They belong to one connection, not to the message.
+HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "expect",
+    }
+)
+
+
+class BlobService:
+    def __init__(self, world: World, key: SigningKey, azurite: Azurite) -> None:
+        self._world = world
+        self._key = key
+        self._azurite = azurite
+
+    async def answer(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
+        try:
+            account = self._account(call.host)
+            authorization = self._authorize(request, call, account)
+        except BlobError as error:
+            call.code = error.code
+            await request.read()
+            return error.response(request, self._world.clock.now())
+        return await self._forward(request, call, authorization)
+
+    def _account(self, host: str) -> StorageAccount:
+        named = storage_account(host)
+        account = self._world.accounts.get(named[0]) if named else None
+        if account is None:
+            raise no_account()
+        return account
+
+    def _authorize(self, request: web.BaseRequest, call: Call, account: StorageAccount) -> str | None:
+        """What to tell Azurite of the caller; nothing where the URL itself is signed, which Azurite then checks.
+
+        Raises:
+            BlobError: the caller is unknown or may not do this.
+        """
+        wanted = need(request.method, request.raw_path.partition("?")[0], request.query)
+        header = request.headers.get("Authorization", "")
+        if header.startswith("Bearer "):
+            claims = self._claims(header.removeprefix("Bearer ").strip(), account)
+            call.caller = self._world.principal_name(claims.principal_id)
+            self._require(claims.principal_id, wanted, account)
+            return self._azurite.authorization(claims.principal_id)
+        if header:
+            return header  # a shared key: nobody has one, and Azurite says so
+        if "sig" not in request.query:
+            raise no_authentication()
+        if signer := request.query.get("skoid"):
+            # A URL signed with a user delegation key can do no more than the one who got the key.
+            call.caller = self._world.principal_name(signer)
+            self._require(signer, wanted, account)
+        return None
+
+    def _claims(self, token: str, account: StorageAccount) -> Claims:
+        try:
+            claims = self._key.read(token)
+        except NotGenuine as error:
+            raise invalid_authentication("Signature validation failed. Signature verification failed.") from error
+        if claims.expires <= self._world.clock.now():
+            raise invalid_authentication("Lifetime validation failed. The token is expired.")
+        audience = claims.audience.rstrip("/")
+        if audience in (STORAGE_AUDIENCE, STORAGE_APPLICATION):
+            return claims
+        named = storage_account(audience.removeprefix("https://"))
+        if named is None or named[0] != account.name:
+            raise invalid_authentication("Audience validation failed. Audience did not match.")
+        return claims
+
+    def _require(self, principal_id: str, wanted: Need, account: StorageAccount) -> None:
+        check = may_data if wanted.data else may
+        scope = wanted.scope(account.id)
+        if not any(check(self._world, principal_id, action, scope) for action in wanted.actions):
+            raise permission_mismatch()
+
+    async def _forward(self, request: web.BaseRequest, call: Call, authorization: str | None) -> web.StreamResponse:
+        headers = {name: value for name, value in request.headers.items() if name.casefold() not in HOP_BY_HOP}
+        headers["Host"] = call.host
+        headers.pop("Authorization", None)
+        if authorization is not None:
+            headers["Authorization"] = authorization
+        if request.headers.get("Expect", "").casefold() == "100-continue" and request.transport is not None:
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        data: bytes | aiohttp.StreamReader | None = None
+        if request.body_exists:
+            small = request.content_length is not None and request.content_length <= SMALL
+            data = await request.content.read() if small else request.content
+        async with self._azurite.forward(request.method, request.raw_path, headers, data) as answer:
+            call.code = answer.headers.get("x-ms-error-code", "")
+            kept = [(name, value) for name, value in answer.headers.items() if name.casefold() not in HOP_BY_HOP]
+            return await _pass_on(request, answer, dict(kept))
+
+
+async def _pass_on(
+    request: web.BaseRequest, answer: aiohttp.ClientResponse, headers: Mapping[str, str]
+) -> web.StreamResponse:
+    if request.method == "HEAD":
+        response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
+        await response.prepare(request)
+        return response
+    if (answer.content_length or 0) <= SMALL and answer.content_length is not None:
+        return web.Response(status=answer.status, reason=answer.reason, headers=headers, body=await answer.read())
+    response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
+    await response.prepare(request)
+    async for chunk in answer.content.iter_any():
+        await response.write(chunk)
+    await response.write_eof()
+    return response

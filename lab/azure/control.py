@@ -1,0 +1,100 @@
+"""The control API: what tests and the lab's command line ask of this Azure beside what Azure offers itself. Loopback, plain HTTP."""
+
+from typing import Any
+
+from aiohttp import web
+
+from lab.azure.arm.throttle import Throttle
+from lab.azure.calls import CallLog
+from lab.azure.entra.errors import EntraError
+from lab.azure.entra.issuers import Issuers
+from lab.azure.entra.resources import audience, resource_audience
+from lab.azure.faults import Fault, Faults
+from lab.azure.tokens import SigningKey
+from lab.azure.world import World
+
+
+class Control:
+    def __init__(
+        self, world: World, key: SigningKey, issuers: Issuers, calls: CallLog, faults: Faults, throttle: Throttle
+    ) -> None:
+        self._world = world
+        self._key = key
+        self._issuers = issuers
+        self._calls = calls
+        self._faults = faults
+        self._throttle = throttle
+
+    def application(self) -> web.Application:
+        application = web.Application(middlewares=[_explain])
+        application.add_routes(
+            [
+                web.get("/calls", self._list_calls),
+                web.delete("/calls", self._clear_calls),
+                web.post("/faults", self._add_fault),
+                web.delete("/faults", self._clear_faults),
+                web.get("/settings", self._list_settings),
+                web.patch("/settings", self._change_settings),
+                web.post("/issuers", self._publish_issuer),
+                web.post("/tokens", self._token),
+                web.post("/principals", self._name_principal),
+            ]
+        )
+        return application
+
+    async def _list_calls(self, _: web.Request) -> web.Response:
+        return web.json_response(self._calls.as_list())
+
+    async def _clear_calls(self, _: web.Request) -> web.Response:
+        self._calls.clear()
+        return web.json_response({})
+
+    async def _add_fault(self, request: web.Request) -> web.Response:
+        self._faults.add(Fault(**await request.json()))
+        return web.json_response({})
+
+    async def _clear_faults(self, _: web.Request) -> web.Response:
+        self._faults.clear()
+        return web.json_response({})
+
+    async def _list_settings(self, _: web.Request) -> web.Response:
+        return web.json_response(self._world.settings.as_dict())
+
+    async def _change_settings(self, request: web.Request) -> web.Response:
+        values = await request.json()
+        self._world.settings.change(values)
+        if "throttle" in values:
+            self._throttle.reset()
+        return web.json_response(self._world.settings.as_dict())
+
+    async def _publish_issuer(self, request: web.Request) -> web.Response:
+        sent: dict[str, Any] = await request.json()
+        self._issuers.publish(sent["issuer"], sent["openid_configuration"], sent["jwks"])
+        return web.json_response({})
+
+    async def _token(self, request: web.Request) -> web.Response:
+        sent: dict[str, str] = await request.json()
+        principal = self._world.named_principal(sent["principal"])
+        if principal is None:
+            raise ValueError(f"no principal is called {sent['principal']!r}, nor has it for its id")
+        wanted = sent["resource"]
+        name, cloud = audience(wanted) if wanted.split()[0].endswith("/.default") else resource_audience(wanted)
+        return web.json_response({"token": self._key.issue(principal, name, cloud, self._world.clock)})
+
+    async def _name_principal(self, request: web.Request) -> web.Response:
+        sent: dict[str, str] = await request.json()
+        for principal_id, name in list(self._world.names.items()):
+            if name == sent["name"]:
+                del self._world.names[principal_id]
+        self._world.names[sent["principal_id"].casefold()] = sent["name"]
+        return web.json_response({})
+
+
+@web.middleware
+async def _explain(request: web.Request, handler: Any) -> web.StreamResponse:
+    """Tell the caller what was wrong with the request, as text, instead of a bare 500."""
+    try:
+        response: web.StreamResponse = await handler(request)
+        return response
+    except (ValueError, TypeError, KeyError, EntraError) as error:
+        return web.Response(status=400, text=str(error))

@@ -1,0 +1,1 @@
+"""Entra ID: exchanges a cluster's service-account tokens for access tokens."""

@@ -1,0 +1,91 @@
+"""The exchange itself: does a federated identity credential of this client trust this assertion?"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jwt
+
+from lab.azure import fixed
+from lab.azure.entra import errors
+from lab.azure.entra.issuers import Issuers
+from lab.azure.world import Credential, Identity, World
+
+SKEW = 300
+"""Seconds that the clocks of issuer and Entra may differ."""
+
+
+class Exchange:
+    def __init__(self, world: World, issuers: Issuers) -> None:
+        self._world = world
+        self._issuers = issuers
+
+    def client(self, client_id: str, assertion: str) -> Identity:
+        """The managed identity that the bearer of an assertion may act as.
+
+        Raises:
+            EntraError: it may not, and why.
+        """
+        identity = self._world.clients.get(client_id.casefold())
+        if identity is None:
+            raise errors.unknown_client(client_id, fixed.TENANT)
+        claims, key_id = self._read(assertion)
+        self._check_time(claims)
+        self._match(identity, claims)
+        self._verify(assertion, str(claims["iss"]), key_id)
+        return identity
+
+    def _read(self, assertion: str) -> tuple[Mapping[str, Any], str]:
+        try:
+            header = jwt.get_unverified_header(assertion)
+            claims = jwt.decode(assertion, options={"verify_signature": False, "verify_exp": False})
+        except jwt.InvalidTokenError as error:
+            raise errors.malformed(str(error)) from error
+        for name in ("iss", "sub", "aud", "exp"):
+            if name not in claims:
+                raise errors.malformed(f"The assertion has no claim '{name}'.")
+        if header.get("alg") != "RS256":
+            raise errors.malformed(f"The assertion is signed by {header.get('alg')}; RS256 is expected.")
+        return claims, str(header.get("kid", ""))
+
+    def _check_time(self, claims: Mapping[str, Any]) -> None:
+        now, start = self._world.clock.now(), float(claims.get("nbf", claims.get("iat", 0)))
+        if not start - SKEW <= now < float(claims["exp"]) + SKEW:
+            raise errors.out_of_time(now, start, float(claims["exp"]))
+
+    def _match(self, identity: Identity, claims: Mapping[str, Any]) -> None:
+        """Issuer, subject and audience are compared byte for byte (since 2024 in upper and lower case, too)."""
+        issuer, subject = str(claims["iss"]), str(claims["sub"])
+        audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
+        audience = str(audiences[0]) if audiences else ""
+        known = self._world.effective_credentials(identity)
+        if any(_trusts(credential, issuer, subject, audience) for credential in known):
+            return
+        if any(_trusts(c, issuer, subject, audience) for c in self._world.coming_credentials(identity)):
+            raise errors.not_yet_known(issuer, subject, audience)
+        of_issuer = [credential for credential in known if credential.issuer == issuer]
+        if not of_issuer:
+            raise errors.no_match("issuer", issuer)
+        of_subject = [credential for credential in of_issuer if credential.subject == subject]
+        if not of_subject:
+            if any(credential.subject.casefold() == subject.casefold() for credential in of_issuer):
+                raise errors.subject_case(subject)
+            raise errors.no_match("subject", subject)
+        raise errors.no_match("audience", audience)
+
+    def _verify(self, assertion: str, issuer_url: str, key_id: str) -> None:
+        issuer = self._issuers.issuer(issuer_url)
+        if issuer is None:
+            raise errors.issuer_unreachable()
+        key = issuer.key(key_id)
+        if key is None:
+            raise errors.unknown_key(key_id, issuer_url)
+        try:
+            jwt.decode(assertion, key, algorithms=["RS256"], options={"verify_exp": False, "verify_aud": False})
+        except jwt.InvalidSignatureError as error:
+            raise errors.bad_signature() from error
+        except jwt.InvalidTokenError as error:
+            raise errors.malformed(str(error)) from error
+
+
+def _trusts(credential: Credential, issuer: str, subject: str, audience: str) -> bool:
+    return credential.issuer == issuer and credential.subject == subject and audience in credential.audiences

@@ -1,0 +1,63 @@
+"""The token issuers Entra can reach: for a cluster, what AKS publishes of it under the issuer's URL."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import jwt
+
+DISCOVERY = "/.well-known/openid-configuration"
+
+
+@dataclass(frozen=True)
+class Issuer:
+    configuration: Mapping[str, Any]
+    jwks: Mapping[str, Any]
+
+    def key(self, key_id: str | None) -> jwt.PyJWK | None:
+        for key in jwt.PyJWKSet.from_dict(dict(self.jwks)).keys:
+            if key.key_id == key_id:
+                return key
+        return None
+
+
+class Issuers:
+    def __init__(self) -> None:
+        self._issuers: dict[str, Issuer] = {}
+        self._documents: dict[tuple[str, str], Mapping[str, Any]] = {}
+
+    def publish(self, issuer: str, configuration: Mapping[str, Any], jwks: Mapping[str, Any]) -> None:
+        """Serve an issuer's two documents where its own configuration says they are.
+
+        Raises:
+            ValueError: the URLs are not https, or the documents lack what they must say.
+        """
+        keys_url = configuration.get("jwks_uri")
+        if not isinstance(keys_url, str) or "keys" not in jwks:
+            raise ValueError("an issuer's configuration names its jwks_uri, and its JWKS holds keys")
+        for url in (issuer, keys_url):
+            if urlsplit(url).scheme != "https" or not urlsplit(url).hostname:
+                raise ValueError(f"an issuer is reached by https, not at {url!r}")
+        try:
+            jwt.PyJWKSet.from_dict(dict(jwks))
+        except jwt.PyJWTError as error:
+            raise ValueError(f"the JWKS cannot be read: {error}") from error
+        self._issuers[issuer] = Issuer(configuration, jwks)
+        self._documents[_place(issuer.rstrip("/") + DISCOVERY)] = configuration
+        self._documents[_place(keys_url)] = jwks
+
+    def issuer(self, url: str) -> Issuer | None:
+        """An issuer by its exact URL: the trailing slash counts."""
+        return self._issuers.get(url)
+
+    def knows(self, host: str) -> bool:
+        return any(known == host for known, _ in self._documents)
+
+    def document(self, host: str, path: str) -> Mapping[str, Any] | None:
+        return self._documents.get((host, path))
+
+
+def _place(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return (parts.hostname or "").casefold(), parts.path

@@ -1,0 +1,69 @@
+"""Faults that a test asks for: what is to go wrong, where, and how often."""
+
+import asyncio
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+
+@dataclass
+class Fault:
+    match: str
+    """METHOD GLOB; the glob is held against the path, or against host and path where it does not begin with / or *."""
+    status: int | None = None
+    code: str | None = None
+    message: str | None = None
+    retry_after: float | None = None
+    times: int = 1
+    reset: bool = False
+    hang: bool = False
+    delay: float | None = None
+    applied: bool = False
+    """The request is carried out first; only its answer is lost."""
+
+    def __post_init__(self) -> None:
+        """
+        Raises:
+            ValueError: the match is not spelt METHOD GLOB, or nothing is to go wrong.
+        """
+        method, _, glob = self.match.partition(" ")
+        if not method or not glob or " " in glob:
+            raise ValueError(f"a fault matches 'METHOD GLOB', not {self.match!r}")
+        if self.times < 1:
+            raise ValueError("a fault happens at least once")
+        if self.status is None and not self.reset and not self.hang and self.delay is None:
+            raise ValueError("a fault needs one of status, reset, hang and delay")
+        self._method, self._glob = method.upper(), glob.casefold()
+
+    def meets(self, method: str, host: str, path: str) -> bool:
+        if self._method not in ("*", method):
+            return False
+        path = path.casefold()
+        return fnmatchcase(path, self._glob) or fnmatchcase(host + path, self._glob)
+
+
+class Faults:
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+        self._cleared = asyncio.Event()
+
+    def add(self, fault: Fault) -> None:
+        self._faults.append(fault)
+
+    def clear(self) -> None:
+        """Forget all faults; requests that hang lose their connection."""
+        self._faults.clear()
+        self._cleared.set()
+        self._cleared = asyncio.Event()
+
+    def take(self, method: str, host: str, path: str) -> Fault | None:
+        """The fault that hits a request, oldest first; it is used up by that."""
+        for fault in self._faults:
+            if fault.meets(method, host, path):
+                fault.times -= 1
+                if fault.times == 0:
+                    self._faults.remove(fault)
+                return fault
+        return None
+
+    async def until_cleared(self) -> None:
+        await self._cleared.wait()

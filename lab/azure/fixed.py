@@ -1,0 +1,42 @@
+"""What is there when the lab starts: one tenant, one subscription, three resource groups and the operator's identity."""
+
+import uuid
+
+TENANT = "72f988bf-0000-4000-8000-2d7cd011db47"
+SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
+LOCATION = "westeurope"
+
+IDENTITY_GROUP = "rg-gitlab"
+STORAGE_GROUP = "rg-storage"
+PLATFORM_GROUP = "rg-platform"
+
+STORAGE_ACCOUNTS = ("gitlabstore", "otherstore")
+CONTAINERS = (
+    "registry",
+    "gitlab-artifacts",
+    "git-lfs",
+    "gitlab-uploads",
+    "gitlab-packages",
+    "gitlab-backups",
+    "tmp",
+    "gitlab-pages",
+)
+BLOB_ACCOUNT, BLOB_CONTAINER, BLOB_NAME = "gitlabstore", "registry", "hello.txt"
+BLOB_CONTENT = b"Hello from the registry container.\n"
+
+# An issuer as AKS spells it: the trailing slash belongs to it.
+ISSUER = f"https://westeurope.oic.prod-aks.azure.com/{TENANT}/7d3a6d5e-1c0f-4c7e-9f2a-3b6c8d9e0f12/"
+AUDIENCE = "api://AzureADTokenExchange"
+
+OPERATOR_IDENTITY = "gitlab-azure-identity-operator"
+OPERATOR_CREDENTIAL = "gitlab-azure-identity"
+OPERATOR_SUBJECT = "system:serviceaccount:gitlab-azure-identity:gitlab-azure-identity"
+
+
+def named_guid(name: str) -> str:
+    """The same GUID for the same name at every start, so that a restarted lab is recognized."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"lab:{name}"))
+
+
+OWNER_PRINCIPAL, OWNER_CLIENT = named_guid("owner/principal"), named_guid("owner/client")
+OPERATOR_PRINCIPAL, OPERATOR_CLIENT = named_guid("operator/principal"), named_guid("operator/client")

@@ -1,0 +1,130 @@
+"""Where every request to Azure comes in: the part that answers is chosen, faults strike, and the call is written down."""
+
+import asyncio
+import json
+import math
+import socket
+import struct
+import time
+from typing import Protocol
+
+from aiohttp import web
+
+from lab.azure.blob.errors import BlobError
+from lab.azure.calls import Call, CallLog
+from lab.azure.entra.errors import EntraError
+from lab.azure.entra.issuers import Issuers
+from lab.azure.faults import Fault, Faults
+from lab.azure.hosts import ARM_HOSTS, LOGIN_HOSTS, storage_account
+from lab.azure.proxy import Refusal
+from lab.azure.world import World
+
+LINGER_AND_RESET = struct.pack("ii", 1, 0)
+NO_ANSWER = 499
+"""Of a response that goes nowhere: its connection is gone."""
+
+
+class Service(Protocol):
+    async def answer(self, request: web.BaseRequest, call: Call) -> web.StreamResponse: ...
+
+
+class Gate:
+    def __init__(
+        self, world: World, arm: Service, entra: Service, blobs: Service, issuers: Issuers, calls: CallLog, faults: Faults
+    ) -> None:
+        self._world = world
+        self._arm = arm
+        self._entra = entra
+        self._blobs = blobs
+        self._issuers = issuers
+        self._calls = calls
+        self._faults = faults
+
+    def judge(self, host: str) -> Refusal | None:
+        """Whether the proxy may open a tunnel to a host; None where it may."""
+        if host in ARM_HOSTS or host in LOGIN_HOSTS or self._issuers.knows(host):
+            return None
+        if named := storage_account(host):
+            if named[0] in self._world.accounts:
+                return None
+            return Refusal(502, f"no such host: {host} (there is no storage account {named[0]})")
+        return Refusal(403, f"{host} is not one of the hosts of the lab's Azure")
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        host = (request.host or "").partition(":")[0].casefold()
+        call = Call(request.method, host, request.path, request.query_string)
+        if self._issuers.knows(host):
+            return self._issuer_document(host, request)
+        service = self._service(host)
+        if service is None:
+            return web.Response(status=421, text=f"{host} is not one of the hosts of the lab's Azure\n")
+        began = time.perf_counter()
+        fault = self._faults.take(request.method, host, request.path)
+        try:
+            response = await self._suffer(fault, request, call, service) if fault else await service.answer(request, call)
+            call.status = 0 if response.status == NO_ANSWER else response.status
+            return response
+        finally:
+            call.duration = time.perf_counter() - began
+            self._calls.add(call)
+
+    def _service(self, host: str) -> Service | None:
+        if host in ARM_HOSTS:
+            return self._arm
+        if host in LOGIN_HOSTS:
+            return self._entra
+        return self._blobs if storage_account(host) else None
+
+    def _issuer_document(self, host: str, request: web.BaseRequest) -> web.Response:
+        """What AKS publishes of a cluster; no part of Azure that the call log is about."""
+        document = self._issuers.document(host, request.path)
+        if document is None or request.method != "GET":
+            return web.Response(status=404)
+        return web.json_response(document)
+
+    async def _suffer(
+        self, fault: Fault, request: web.BaseRequest, call: Call, service: Service
+    ) -> web.StreamResponse:
+        if fault.delay is not None:
+            await asyncio.sleep(fault.delay)
+        if fault.applied:
+            await service.answer(request, call)
+        if fault.hang:
+            call.code = "Hang"
+            await self._faults.until_cleared()
+            return _reset(request)
+        if fault.reset:
+            call.code = "ConnectionReset"
+            return _reset(request)
+        if fault.status is None:
+            return await service.answer(request, call)
+        await request.read()
+        call.code = fault.code or f"Fault{fault.status}"
+        response = self._error(fault, call, request)
+        if fault.retry_after is not None:
+            response.headers["Retry-After"] = str(math.ceil(fault.retry_after))
+        return response
+
+    def _error(self, fault: Fault, call: Call, request: web.BaseRequest) -> web.Response:
+        """The fault's answer in the form that the part of Azure gives to its errors."""
+        assert fault.status is not None
+        message = fault.message or "This error was asked for by a test."
+        if call.host in ARM_HOSTS:
+            text = json.dumps({"error": {"code": call.code, "message": message}}, separators=(",", ":"))
+            return web.Response(status=fault.status, text=text, content_type="application/json")
+        now = self._world.clock.now()
+        if call.host in LOGIN_HOSTS:
+            digits = call.code.removeprefix("AADSTS")
+            error = EntraError(fault.status, "invalid_request", int(digits) if digits.isdigit() else 90033, message)
+            return web.json_response(error.as_json(now, call.host), status=fault.status)
+        return BlobError(fault.status, call.code, message).response(request, now)
+
+
+def _reset(request: web.BaseRequest) -> web.Response:
+    """Drop the connection so that the client sees it reset. The answer is never sent."""
+    transport = request.transport
+    if transport is not None:
+        raw: socket.socket = transport.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_AND_RESET)
+        transport.abort()
+    return web.Response(status=NO_ANSWER)

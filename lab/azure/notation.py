@@ -1,0 +1,21 @@
+"""How Azure writes times and GUIDs."""
+
+import datetime
+import re
+
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def is_guid(text: object) -> bool:
+    return isinstance(text, str) and _GUID.fullmatch(text) is not None
+
+
+def bare(guid: str) -> str:
+    """A GUID as 32 hex digits: how error texts print it."""
+    return guid.replace("-", "")
+
+
+def timestamp(seconds: float) -> str:
+    """ISO 8601 with seven digits after the second, the width of .NET's ticks."""
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f") + "0Z"

@@ -1,0 +1,122 @@
+"""The CONNECT proxy: the one way in. What it does not know is refused, so nothing ever leaves the machine."""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from lab.azure.certificates import Certificates
+
+HEAD_LIMIT = 16 * 1024
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a host cannot be reached: 403 as the proxy allows only Azure, 502 as the name stands for nothing."""
+
+    status: int
+    reason: str
+
+
+class Proxy:
+    """Ends the TLS of each tunnel itself and hands what comes through to the HTTP server: one hop, no second socket."""
+
+    def __init__(
+        self, certificates: Certificates, server: web.Server, judge: Callable[[str], Refusal | None]
+    ) -> None:
+        self._certificates = certificates
+        self._server = server
+        self.judge = judge
+        self._tunnels: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> asyncio.Server:
+        """Listen on a free port of the loopback interface."""
+        return await asyncio.get_running_loop().create_server(lambda: _Head(self), "127.0.0.1", 0, backlog=1024)
+
+    def open(self, transport: asyncio.Transport, host: str) -> None:
+        task = asyncio.get_running_loop().create_task(self._tunnel(transport, host))
+        self._tunnels.add(task)
+        task.add_done_callback(self._tunnels.discard)
+
+    async def _tunnel(self, transport: asyncio.Transport, host: str) -> None:
+        early = _Early()
+        try:
+            secure = await asyncio.get_running_loop().start_tls(
+                transport, early, self._certificates.server_context(host), server_side=True
+            )
+        except (ssl.SSLError, OSError):
+            transport.abort()  # the client does not trust the lab's authority, or went away
+            return
+        if secure is None:
+            return
+        early.hand_over(secure, self._server())
+
+
+class _Early(asyncio.Protocol):
+    """Keeps what the client sent along with the end of its handshake until the HTTP protocol is there to take it."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._lost = False
+
+    def data_received(self, data: bytes) -> None:
+        self._data += data
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost = True
+
+    def hand_over(self, transport: asyncio.Transport, protocol: asyncio.Protocol) -> None:
+        if self._lost:
+            return
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        if self._data:
+            protocol.data_received(bytes(self._data))
+
+
+class _Head(asyncio.Protocol):
+    """Reads the request that opens a tunnel."""
+
+    def __init__(self, proxy: Proxy) -> None:
+        self._proxy = proxy
+        self._data = bytearray()
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._data += data
+        head, end, _ = self._data.partition(b"\r\n\r\n")
+        if not end and len(self._data) < HEAD_LIMIT:
+            return
+        transport = self._transport
+        assert transport is not None
+        method, _, rest = head.split(b"\r\n", 1)[0].decode("latin-1").partition(" ")
+        target = rest.partition(" ")[0]
+        if method != "CONNECT":
+            self._refuse(transport, Refusal(403, f"the lab's proxy opens tunnels (CONNECT) only, not {method}"))
+            return
+        host, _, port = target.rpartition(":")
+        host = host.lower().rstrip(".")
+        refusal = self._proxy.judge(host)
+        if port != "443":
+            refusal = Refusal(403, f"the lab's proxy reaches port 443 only, not {target}")
+        if refusal is not None:
+            self._refuse(transport, refusal)
+            return
+        transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        self._proxy.open(transport, host)
+
+    def _refuse(self, transport: asyncio.Transport, refusal: Refusal) -> None:
+        text = refusal.reason.encode() + b"\n"
+        reason = {403: "Forbidden", 502: "Bad Gateway"}[refusal.status]
+        transport.write(
+            f"HTTP/1.1 {refusal.status} {reason}\r\nContent-Type: text/plain; charset=utf-8\r\n"
+            f"Content-Length: {len(text)}\r\nConnection: close\r\n\r\n".encode()
+            + text
+        )
+        transport.close()

@@ -1,0 +1,226 @@
+"""What exists in the lab's Azure: plain data and the look-ups over it. Who may do what, and over which URL, is decided elsewhere.
+
+Azure compares names and ids without regard to case; the keys here are casefolded, the values keep the spelling of their maker.
+"""
+
+import math
+import uuid
+from dataclasses import dataclass, field
+
+from lab.azure import fixed
+from lab.azure.settings import Clock, Settings
+
+LONG_AGO = -math.inf
+
+
+@dataclass
+class Span:
+    """When something stood, on the steady clock. Its effect follows `delay` seconds behind."""
+
+    since: float
+    until: float = math.inf
+
+    def effective(self, now: float, delay: float) -> bool:
+        return self.since + delay <= now < self.until + delay
+
+    def coming(self, now: float, delay: float) -> bool:
+        """It stands, and its effect is still on its way."""
+        return self.since <= now < self.since + delay and now < self.until
+
+
+@dataclass
+class Principal:
+    """A service principal of the directory: who a token is about."""
+
+    id: str
+    client_id: str
+    name: str
+    since: float = LONG_AGO
+
+
+@dataclass
+class Credential:
+    """One state of a federated identity credential. A change makes a new one; the old state has its effect for a while."""
+
+    name: str
+    issuer: str
+    subject: str
+    audiences: tuple[str, ...]
+    span: Span
+
+
+@dataclass
+class Identity:
+    """A user-assigned managed identity."""
+
+    group: str
+    name: str
+    location: str
+    tags: dict[str, str]
+    principal_id: str
+    client_id: str
+    isolation_scope: str | None = None
+    credentials: dict[str, Credential] = field(default_factory=dict)
+    past_credentials: list[Credential] = field(default_factory=list)
+    writing: bool = False
+    """A write to one of its federated identity credentials is under way."""
+
+    @property
+    def id(self) -> str:
+        """`resourcegroups` in lower case, whatever the request said (recorded traffic of real Azure)."""
+        return (
+            f"/subscriptions/{fixed.SUBSCRIPTION}/resourcegroups/{self.group}"
+            f"/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{self.name}"
+        )
+
+
+@dataclass
+class ResourceGroup:
+    name: str
+    location: str
+    tags: dict[str, str] | None = None
+    deleting: bool = False
+
+    @property
+    def id(self) -> str:
+        return f"/subscriptions/{fixed.SUBSCRIPTION}/resourceGroups/{self.name}"
+
+
+@dataclass
+class StorageAccount:
+    group: str
+    name: str
+    location: str
+    created: float
+    tags: dict[str, str] = field(default_factory=dict)
+    sku: str = "Standard_LRS"
+    kind: str = "StorageV2"
+
+    @property
+    def id(self) -> str:
+        return (
+            f"/subscriptions/{fixed.SUBSCRIPTION}/resourceGroups/{self.group}"
+            f"/providers/Microsoft.Storage/storageAccounts/{self.name}"
+        )
+
+
+@dataclass
+class RoleAssignment:
+    name: str
+    scope: str
+    """As the request that made it spelt it."""
+    role_definition_id: str
+    principal_id: str
+    principal_type: str
+    span: Span
+    created_on: float
+    updated_on: float
+    created_by: str
+    updated_by: str
+    description: str | None = None
+    condition: str | None = None
+    condition_version: str | None = None
+    delegated_identity: str | None = None
+
+    @property
+    def role_id(self) -> str:
+        return self.role_definition_id.rpartition("/")[2].casefold()
+
+
+class World:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = Clock(settings)
+        self.groups: dict[str, ResourceGroup] = {}
+        self.identities: dict[tuple[str, str], Identity] = {}
+        self.accounts: dict[str, StorageAccount] = {}
+        self.assignments: dict[str, RoleAssignment] = {}
+        self.past_assignments: list[RoleAssignment] = []
+        self.principals: dict[str, Principal] = {}
+        self.clients: dict[str, Identity] = {}
+        self.names: dict[str, str] = {}
+        """Principal id -> the name that the call log shows."""
+
+    # Identities
+
+    def identity(self, group: str, name: str) -> Identity | None:
+        return self.identities.get((group.casefold(), name.casefold()))
+
+    def add_identity(self, identity: Identity, since: float) -> None:
+        self.identities[identity.group.casefold(), identity.name.casefold()] = identity
+        self.clients[identity.client_id] = identity
+        self.principals[identity.principal_id] = Principal(
+            identity.principal_id, identity.client_id, identity.name, since
+        )
+
+    def remove_identity(self, identity: Identity) -> None:
+        """Its credentials go with it; its role assignments stay behind, orphaned, as in Azure."""
+        del self.identities[identity.group.casefold(), identity.name.casefold()]
+        del self.clients[identity.client_id]
+        del self.principals[identity.principal_id]
+
+    def set_credential(self, identity: Identity, credential: Credential) -> None:
+        self.remove_credential(identity, credential.name)
+        identity.credentials[credential.name.casefold()] = credential
+
+    def remove_credential(self, identity: Identity, name: str) -> None:
+        old = identity.credentials.pop(name.casefold(), None)
+        if old is not None:
+            old.span.until = self.clock.steady()
+            identity.past_credentials.append(old)
+
+    def effective_credentials(self, identity: Identity) -> list[Credential]:
+        """The credentials Entra knows of now."""
+        now, delay = self.clock.steady(), self.settings.credential_propagation
+        identity.past_credentials = [c for c in identity.past_credentials if c.span.effective(now, delay)]
+        every = [*identity.credentials.values(), *identity.past_credentials]
+        return [credential for credential in every if credential.span.effective(now, delay)]
+
+    def coming_credentials(self, identity: Identity) -> list[Credential]:
+        """The credentials Resource Manager has taken and Entra does not know of yet."""
+        now, delay = self.clock.steady(), self.settings.credential_propagation
+        return [credential for credential in identity.credentials.values() if credential.span.coming(now, delay)]
+
+    # Role assignments
+
+    def remove_assignment(self, assignment: RoleAssignment) -> None:
+        del self.assignments[assignment.name]
+        assignment.span.until = self.clock.steady()
+        self.past_assignments.append(assignment)
+
+    def remove_assignments_under(self, scope: str) -> None:
+        for assignment in list(self.assignments.values()):
+            if at_or_below(assignment.scope, scope):
+                self.remove_assignment(assignment)
+
+    def effective_assignments(self, principal_id: str) -> list[RoleAssignment]:
+        now, delay = self.clock.steady(), self.settings.role_propagation
+        self.past_assignments = [a for a in self.past_assignments if now < a.span.until + delay]
+        every = [*self.assignments.values(), *self.past_assignments]
+        return [a for a in every if a.principal_id == principal_id and a.span.effective(now, delay)]
+
+    # Principals
+
+    def principal_name(self, principal_id: str) -> str:
+        """How the call log names a principal: as registered, else as its identity is called, else its id."""
+        if principal_id in self.names:
+            return self.names[principal_id]
+        principal = self.principals.get(principal_id)
+        return principal.name if principal else principal_id
+
+    def named_principal(self, name: str) -> Principal | None:
+        """A principal by the name registered for it, or by its id."""
+        for principal_id, registered in self.names.items():
+            if registered == name:
+                return self.principals.get(principal_id)
+        return self.principals.get(name.casefold())
+
+
+def at_or_below(scope: str, top: str) -> bool:
+    """Whether a scope is `top` or lies within it."""
+    scope, top = scope.casefold().strip("/"), top.casefold().strip("/")
+    return not top or scope == top or scope.startswith(top + "/")
+
+
+def new_guid() -> str:
+    return str(uuid.uuid4())

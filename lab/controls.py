@@ -1,0 +1,143 @@
+"""Steers the lab's Azure: reads its call log, makes it fail, moves its clock, speaks for its principals.
+
+Synchronous, and of the standard library alone, so that tests and the command line can use it anywhere.
+"""
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+TIMEOUT = 10
+"""Seconds."""
+
+
+class Refused(Exception):
+    """The lab did not do what it was asked; the text says why."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request that Azure saw."""
+
+    time: float
+    """Seconds since 1970."""
+    caller: str
+    """The name of the principal that asked; empty where the request does not say."""
+    method: str
+    host: str
+    path: str
+    query: str
+    status: int
+    """0: there was no answer."""
+    code: str
+    """Azure's error code, or empty."""
+    duration: float
+    """Seconds."""
+
+
+class Controls:
+    """A client of the control API at `url`.
+
+    Every method raises Refused where the lab says no, and OSError where it does not answer.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        # The control API is on this machine: a proxy in the environment is not for it.
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    @classmethod
+    def of(cls, folder: Path) -> "Controls":
+        """The controls of the Azure that runs with `--dir folder`.
+
+        Raises:
+            FileNotFoundError: none runs there.
+        """
+        about = json.loads((folder / "azure.json").read_text())
+        return cls(about["control"])
+
+    def calls(self) -> list[Call]:
+        """Every request that Azure saw since the start or the last clear_calls, in the order they were answered."""
+        return [Call(**call) for call in self._ask("GET", "/calls")]
+
+    def clear_calls(self) -> None:
+        self._ask("DELETE", "/calls")
+
+    def add_fault(
+        self,
+        match: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        message: str | None = None,
+        retry_after: float | None = None,
+        times: int = 1,
+        reset: bool = False,
+        hang: bool = False,
+        delay: float | None = None,
+        applied: bool = False,
+    ) -> None:
+        """Make the next `times` requests that match go wrong.
+
+        `match` is "METHOD GLOB": the glob is held against the path, and against host and path together; * as the method means
+        any. With `status` the answer is that error, with `code`, `message` and Retry-After (seconds); `reset` drops the
+        connection; `hang` never answers, until clear_faults; `delay` (seconds) alone is only slow. With `applied` the
+        request is carried out before its answer is lost or replaced.
+        """
+        self._ask(
+            "POST",
+            "/faults",
+            {
+                "match": match,
+                "status": status,
+                "code": code,
+                "message": message,
+                "retry_after": retry_after,
+                "times": times,
+                "reset": reset,
+                "hang": hang,
+                "delay": delay,
+                "applied": applied,
+            },
+        )
+
+    def clear_faults(self) -> None:
+        """Forget all faults; requests that hang lose their connection."""
+        self._ask("DELETE", "/faults")
+
+    def set(self, **values: float) -> None:
+        """Change settings: principal_replication, credential_propagation, role_propagation, arm_latency and clock in seconds
+        (clock: how far Azure's is ahead), throttle 0 or 1."""
+        self._ask("PATCH", "/settings", values)
+
+    def settings(self) -> dict[str, float]:
+        return {key: float(value) for key, value in self._ask("GET", "/settings").items()}
+
+    def publish_issuer(self, issuer: str, openid_configuration: dict[str, Any], jwks: dict[str, Any]) -> None:
+        """Publish a cluster's token issuer, as AKS does: both documents are then found under the issuer's host name."""
+        self._ask(
+            "POST", "/issuers", {"issuer": issuer, "openid_configuration": openid_configuration, "jwks": jwks}
+        )
+
+    def token(self, resource_or_scope: str, principal: str = "owner") -> str:
+        """An Entra access token. `principal` is a name ("owner", "operator", or one given by name_principal) or a principal id."""
+        answer = self._ask("POST", "/tokens", {"resource": resource_or_scope, "principal": principal})
+        return str(answer["token"])
+
+    def name_principal(self, name: str, principal_id: str) -> None:
+        """Give a principal the name that the call log shows and `token` takes."""
+        self._ask("POST", "/principals", {"name": name, "principal_id": principal_id})
+
+    def _ask(self, method: str, path: str, body: object = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            self._url + path, data=data, method=method, headers={"Content-Type": "application/json"}
+        )
+        try:
+            with self._opener.open(request, timeout=TIMEOUT) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise Refused(error.read().decode(errors="replace")) from error
