@@ -14,7 +14,7 @@ TIMEOUT = 10
 """Seconds."""
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The lab did not do what it was asked; the text says why."""
 
 
@@ -41,7 +41,7 @@ class Call:
 class Controls:
     """A client of the control API at `url`.
 
-    Every method raises Refused where the lab says no, and OSError where it does not answer.
+    Every method raises RefusedError where the lab says no, and OSError where it does not answer.
     """
 
     def __init__(self, url: str) -> None:
@@ -82,10 +82,10 @@ class Controls:
     ) -> None:
         """Make the next `times` requests that match go wrong.
 
-        `match` is "METHOD GLOB": the glob is held against the path, and against host and path together; * as the method means
-        any. With `status` the answer is that error, with `code`, `message` and Retry-After (seconds); `reset` drops the
-        connection; `hang` never answers, until clear_faults; `delay` (seconds) alone is only slow. With `applied` the
-        request is carried out before its answer is lost or replaced.
+        `match` is "METHOD GLOB": the glob is held against the path, and against host and path together; * as the method
+        means any. With `status` the answer is that error, with `code`, `message` and Retry-After (seconds); `reset`
+        drops the connection; `hang` never answers, until clear_faults; `delay` (seconds) alone is only slow. With
+        `applied` the request is carried out before its answer is lost or replaced.
         """
         self._ask(
             "POST",
@@ -109,8 +109,9 @@ class Controls:
         self._ask("DELETE", "/faults")
 
     def set(self, **values: float) -> None:
-        """Change settings: principal_replication, credential_propagation, role_propagation, arm_latency and clock in seconds
-        (clock: how far Azure's is ahead), throttle 0 or 1."""
+        """Change settings: principal_replication, credential_propagation, role_propagation, arm_latency and clock (how
+        far Azure's is ahead) in seconds; throttle, 0 or 1.
+        """
         self._ask("PATCH", "/settings", values)
 
     def settings(self) -> dict[str, float]:
@@ -118,12 +119,13 @@ class Controls:
 
     def publish_issuer(self, issuer: str, openid_configuration: dict[str, Any], jwks: dict[str, Any]) -> None:
         """Publish a cluster's token issuer, as AKS does: both documents are then found under the issuer's host name."""
-        self._ask(
-            "POST", "/issuers", {"issuer": issuer, "openid_configuration": openid_configuration, "jwks": jwks}
-        )
+        self._ask("POST", "/issuers", {"issuer": issuer, "openid_configuration": openid_configuration, "jwks": jwks})
 
     def token(self, resource_or_scope: str, principal: str = "owner") -> str:
-        """An Entra access token. `principal` is a name ("owner", "operator", or one given by name_principal) or a principal id."""
+        """An Entra access token.
+
+        `principal` is a name ("owner", "operator", or one given by name_principal) or a principal id.
+        """
         answer = self._ask("POST", "/tokens", {"resource": resource_or_scope, "principal": principal})
         return str(answer["token"])
 
@@ -133,11 +135,11 @@ class Controls:
 
     def _ask(self, method: str, path: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
+        request = urllib.request.Request(  # noqa: S310 - the lab's own address
             self._url + path, data=data, method=method, headers={"Content-Type": "application/json"}
         )
         try:
             with self._opener.open(request, timeout=TIMEOUT) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
-            raise Refused(error.read().decode(errors="replace")) from error
+            raise RefusedError(error.read().decode(errors="replace")) from error

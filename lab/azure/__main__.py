@@ -12,7 +12,7 @@ from aiohttp import web
 
 from lab.azure import fixed
 from lab.azure.arm.service import ResourceManager
-from lab.azure.azurite import Azurite, CannotStart
+from lab.azure.azurite import Azurite, CannotStartError, blob_service
 from lab.azure.blob.service import BlobService
 from lab.azure.calls import CallLog
 from lab.azure.certificates import Certificates
@@ -33,14 +33,14 @@ KEEP_ALIVE = 600
 """Seconds that an idle connection is kept: a client may come back at its next resync."""
 
 
-async def run(folder: Path, azurite_path: Path) -> None:
+async def run(folder: Path, azurite_program: Path) -> None:
     """Start every part, say in azure.json where it is, and stay until told to stop."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     certificates = Certificates(folder)
     # Azurite takes the longest by far; the key is made, and the rest set up, while it starts.
-    starting = asyncio.create_task(Azurite.start(azurite_path, folder, certificates))
+    starting = asyncio.create_task(Azurite.start(azurite_program, folder, certificates))
     key = await asyncio.to_thread(SigningKey)
     world = World(Settings())
     seed(world)
@@ -94,8 +94,8 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "azure.json").unlink(missing_ok=True)
     try:
-        asyncio.run(run(folder, arguments.azurite))
-    except CannotStart as error:
+        asyncio.run(run(folder, blob_service(arguments.azurite)))
+    except CannotStartError as error:
         sys.exit(f"Azure cannot start: {error}")
 
 

@@ -6,30 +6,45 @@ import email.utils
 import json
 import re
 import shutil
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote
+from xml.etree import ElementTree as ET
 
 import aiohttp
 from yarl import URL
 
 from lab.azure import fixed
-from lab.azure.notation import timestamp
 from lab.azure.certificates import Certificates
 from lab.azure.hosts import PUBLIC, STORAGE_AUDIENCE
+from lab.azure.notation import timestamp
 
 STARTER = Path(__file__).with_name("azurite.cjs")
 VERSION = "2021-12-02"
 START_TIMEOUT = 30
 """Seconds."""
 LISTENS = re.compile(rb"successfully listens on https://127\.0\.0\.1:(\d+)")
+
+
+def blob_service(azurite: Path) -> Path:
+    """The program of the blob service alone, which lies beside the one that npm puts on the path.
+
+    Raises:
+        CannotStartError: it is not there.
+    """
+    main = azurite.resolve().parent / "blob" / "main.js"
+    if not main.exists():
+        raise CannotStartError(f"there is no Azurite at {azurite}; `npm ci` installs it")
+    return main
+
+
 # Azurite drops a connection that was idle for five seconds; ours are put away before.
 KEEP_ALIVE = 3
 
 
-class CannotStart(Exception):
+class CannotStartError(Exception):
     """Azurite does not come up; the text says why."""
 
 
@@ -48,17 +63,15 @@ class Azurite:
         self._tokens: dict[str, str] = {}
 
     @classmethod
-    async def start(cls, path: Path, folder: Path, certificates: Certificates) -> "Azurite":
-        """Start Azurite in memory on a free port; `path` is the program npm installed.
+    async def start(cls, main: Path, folder: Path, certificates: Certificates) -> "Azurite":
+        """Start Azurite in memory on a free port; `main` is the program of its blob service.
 
         Raises:
-            CannotStart: Node or Azurite is missing, or Azurite ended.
+            CannotStartError: Node or Azurite is missing, or Azurite ended.
         """
-        node, main = shutil.which("node"), path.resolve().parent / "blob" / "main.js"
+        node = shutil.which("node")
         if node is None:
-            raise CannotStart("Azurite needs Node.js, and there is no `node` on the PATH")
-        if not main.exists():
-            raise CannotStart(f"there is no Azurite at {path}; `npm ci` installs it")
+            raise CannotStartError("Azurite needs Node.js, and there is no `node` on the PATH")
         log = folder / "azurite.log"
         with log.open("wb") as errors:
             process = await asyncio.create_subprocess_exec(
@@ -73,12 +86,14 @@ class Azurite:
             )
         try:
             async with asyncio.timeout(START_TIMEOUT):
-                port = await _port(process)
+                port = await _port(process.stdout)
         except TimeoutError as error:
             process.kill()
-            raise CannotStart(f"Azurite did not come up within {START_TIMEOUT} s; see {log}") from error
+            raise CannotStartError(f"Azurite did not come up within {START_TIMEOUT} s; see {log}") from error
         if port is None:
-            raise CannotStart(f"Azurite ended at once: {log.read_text(errors='replace').strip() or 'without a word'}")
+            raise CannotStartError(
+                f"Azurite ended at once: {log.read_text(errors='replace').strip() or 'without a word'}"
+            )
         connector = aiohttp.TCPConnector(ssl=certificates.client_context(), limit=64, keepalive_timeout=KEEP_ALIVE)
         session = aiohttp.ClientSession(
             connector=connector, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar(), timeout=TIMEOUT
@@ -109,7 +124,7 @@ class Azurite:
         if principal_id not in self._tokens:
             claims = {
                 "aud": STORAGE_AUDIENCE,
-                "iss": f"{PUBLIC.token_issuer}{fixed.TENANT}/",
+                "iss": f"{PUBLIC.issuer_prefix}{fixed.TENANT}/",
                 "iat": 0,
                 "nbf": 0,
                 "exp": 1 << 33,
@@ -123,7 +138,7 @@ class Azurite:
 
     async def containers(self, account: str) -> list[Container]:
         async with self._own("GET", account, "/?comp=list") as response:
-            tree = ElementTree.fromstring(await response.text(encoding="utf-8-sig"))
+            tree = ET.fromstring(await response.text(encoding="utf-8-sig"))  # noqa: S314 - our own child wrote it
         return [
             Container(
                 name=node.findtext("Name", ""),
@@ -135,7 +150,7 @@ class Azurite:
 
     async def container(self, account: str, name: str) -> Container | None:
         async with self._own("HEAD", account, f"/{quote(name)}?restype=container") as response:
-            if response.status == 404:
+            if response.status == HTTPStatus.NOT_FOUND:
                 return None
             headers = response.headers
             return Container(name, _quoted(headers["ETag"]), _moment(headers["Last-Modified"]))
@@ -143,11 +158,11 @@ class Azurite:
     async def create_container(self, account: str, name: str) -> bool:
         """Whether it is new: a container that is already there stays as it is."""
         async with self._own("PUT", account, f"/{quote(name)}?restype=container") as response:
-            return response.status == 201
+            return response.status == HTTPStatus.CREATED
 
     async def delete_container(self, account: str, name: str) -> bool:
         async with self._own("DELETE", account, f"/{quote(name)}?restype=container") as response:
-            return response.status == 202
+            return response.status == HTTPStatus.ACCEPTED
 
     async def put_blob(self, account: str, container: str, name: str, content: bytes) -> None:
         headers = {"x-ms-blob-type": "BlockBlob", "Content-Type": "text/plain"}
@@ -174,10 +189,9 @@ TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
 AUTO_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
 
-async def _port(process: asyncio.subprocess.Process) -> int | None:
+async def _port(output: asyncio.StreamReader | None) -> int | None:
     """The port Azurite says it listens on; None when it ended without."""
-    assert process.stdout is not None
-    async for line in process.stdout:
+    async for line in output or asyncio.StreamReader():
         if match := LISTENS.search(line):
             return int(match[1])
     return None

@@ -1,5 +1,6 @@
-"""The control API: what tests and the lab's command line ask of this Azure beside what Azure offers itself. Loopback, plain HTTP."""
+"""The control API: what tests and the lab's command line ask of this Azure. Loopback only, plain HTTP."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -12,6 +13,8 @@ from lab.azure.entra.resources import audience, resource_audience
 from lab.azure.faults import Fault, Faults
 from lab.azure.tokens import SigningKey
 from lab.azure.world import World
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Control:
@@ -91,10 +94,9 @@ class Control:
 
 
 @web.middleware
-async def _explain(request: web.Request, handler: Any) -> web.StreamResponse:
+async def _explain(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Tell the caller what was wrong with the request, as text, instead of a bare 500."""
     try:
-        response: web.StreamResponse = await handler(request)
-        return response
+        return await handler(request)
     except (ValueError, TypeError, KeyError, EntraError) as error:
         return web.Response(status=400, text=str(error))

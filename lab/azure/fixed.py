@@ -1,4 +1,4 @@
-"""What is there when the lab starts: one tenant, one subscription, three resource groups and the operator's identity."""
+"""What is there when the lab starts: a tenant, a subscription, three resource groups and the operator's identity."""
 
 import uuid
 

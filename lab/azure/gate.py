@@ -1,4 +1,4 @@
-"""Where every request to Azure comes in: the part that answers is chosen, faults strike, and the call is written down."""
+"""Where every request to Azure comes in: who answers is chosen, faults strike, and the call is written down."""
 
 import asyncio
 import json
@@ -30,7 +30,14 @@ class Service(Protocol):
 
 class Gate:
     def __init__(
-        self, world: World, arm: Service, entra: Service, blobs: Service, issuers: Issuers, calls: CallLog, faults: Faults
+        self,
+        world: World,
+        arm: Service,
+        entra: Service,
+        blobs: Service,
+        issuers: Issuers,
+        calls: CallLog,
+        faults: Faults,
     ) -> None:
         self._world = world
         self._arm = arm
@@ -61,7 +68,10 @@ class Gate:
         began = time.perf_counter()
         fault = self._faults.take(request.method, host, request.path)
         try:
-            response = await self._suffer(fault, request, call, service) if fault else await service.answer(request, call)
+            if fault is not None:
+                response = await self._suffer(fault, request, call, service)
+            else:
+                response = await service.answer(request, call)
             call.status = 0 if response.status == NO_ANSWER else response.status
             return response
         finally:
@@ -82,9 +92,7 @@ class Gate:
             return web.Response(status=404)
         return web.json_response(document)
 
-    async def _suffer(
-        self, fault: Fault, request: web.BaseRequest, call: Call, service: Service
-    ) -> web.StreamResponse:
+    async def _suffer(self, fault: Fault, request: web.BaseRequest, call: Call, service: Service) -> web.StreamResponse:
         if fault.delay is not None:
             await asyncio.sleep(fault.delay)
         if fault.applied:
@@ -100,24 +108,23 @@ class Gate:
             return await service.answer(request, call)
         await request.read()
         call.code = fault.code or f"Fault{fault.status}"
-        response = self._error(fault, call, request)
+        response = self._error(fault.status, fault.message, call, request)
         if fault.retry_after is not None:
             response.headers["Retry-After"] = str(math.ceil(fault.retry_after))
         return response
 
-    def _error(self, fault: Fault, call: Call, request: web.BaseRequest) -> web.Response:
-        """The fault's answer in the form that the part of Azure gives to its errors."""
-        assert fault.status is not None
-        message = fault.message or "This error was asked for by a test."
+    def _error(self, status: int, message: str | None, call: Call, request: web.BaseRequest) -> web.Response:
+        """A fault's answer in the form that the part of Azure gives to its errors."""
+        message = message or "This error was asked for by a test."
         if call.host in ARM_HOSTS:
             text = json.dumps({"error": {"code": call.code, "message": message}}, separators=(",", ":"))
-            return web.Response(status=fault.status, text=text, content_type="application/json")
+            return web.Response(status=status, text=text, content_type="application/json")
         now = self._world.clock.now()
         if call.host in LOGIN_HOSTS:
             digits = call.code.removeprefix("AADSTS")
-            error = EntraError(fault.status, "invalid_request", int(digits) if digits.isdigit() else 90033, message)
-            return web.json_response(error.as_json(now, call.host), status=fault.status)
-        return BlobError(fault.status, call.code, message).response(request, now)
+            error = EntraError(status, "invalid_request", int(digits) if digits.isdigit() else 90033, message)
+            return web.json_response(error.as_json(now, call.host), status=status)
+        return BlobError(status, call.code, message).response(request, now)
 
 
 def _reset(request: web.BaseRequest) -> web.Response:

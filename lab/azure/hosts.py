@@ -9,7 +9,7 @@ class Cloud:
     arm: str
     arm_audiences: frozenset[str]
     logins: frozenset[str]
-    token_issuer: str
+    issuer_prefix: str
     """Prefix of the `iss` claim of version 1 tokens."""
     storage_suffix: str
 
@@ -23,7 +23,7 @@ PUBLIC = Cloud(
     arm="management.azure.com",
     arm_audiences=frozenset({"https://management.azure.com", "https://management.core.windows.net"}),
     logins=frozenset({"login.microsoftonline.com", "login.microsoft.com", "login.windows.net", "sts.windows.net"}),
-    token_issuer="https://sts.windows.net/",
+    issuer_prefix="https://sts.windows.net/",
     storage_suffix="core.windows.net",
 )
 US_GOVERNMENT = Cloud(
@@ -31,7 +31,7 @@ US_GOVERNMENT = Cloud(
     arm="management.usgovcloudapi.net",
     arm_audiences=frozenset({"https://management.usgovcloudapi.net", "https://management.core.usgovcloudapi.net"}),
     logins=frozenset({"login.microsoftonline.us", "login.usgovcloudapi.net"}),
-    token_issuer="https://sts.windows.net/",
+    issuer_prefix="https://sts.windows.net/",
     storage_suffix="core.usgovcloudapi.net",
 )
 CHINA = Cloud(
@@ -39,7 +39,7 @@ CHINA = Cloud(
     arm="management.chinacloudapi.cn",
     arm_audiences=frozenset({"https://management.chinacloudapi.cn", "https://management.core.chinacloudapi.cn"}),
     logins=frozenset({"login.chinacloudapi.cn", "login.partner.microsoftonline.cn"}),
-    token_issuer="https://sts.chinacloudapi.cn/",
+    issuer_prefix="https://sts.chinacloudapi.cn/",
     storage_suffix="core.chinacloudapi.cn",
 )
 CLOUDS = (PUBLIC, US_GOVERNMENT, CHINA)

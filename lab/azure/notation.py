@@ -1,6 +1,6 @@
 """How Azure writes times and GUIDs."""
 
-import datetime
+import datetime as dt
 import re
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -17,5 +17,5 @@ def bare(guid: str) -> str:
 
 def timestamp(seconds: float) -> str:
     """ISO 8601 with seven digits after the second, the width of .NET's ticks."""
-    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    moment = dt.datetime.fromtimestamp(seconds, dt.UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%f") + "0Z"

@@ -23,9 +23,7 @@ class Refusal:
 class Proxy:
     """Ends the TLS of each tunnel itself and hands what comes through to the HTTP server: one hop, no second socket."""
 
-    def __init__(
-        self, certificates: Certificates, server: web.Server, judge: Callable[[str], Refusal | None]
-    ) -> None:
+    def __init__(self, certificates: Certificates, server: web.Server, judge: Callable[[str], Refusal | None]) -> None:
         self._certificates = certificates
         self._server = server
         self.judge = judge
@@ -85,16 +83,14 @@ class _Head(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = transport if isinstance(transport, asyncio.Transport) else None
 
     def data_received(self, data: bytes) -> None:
         self._data += data
         head, end, _ = self._data.partition(b"\r\n\r\n")
-        if not end and len(self._data) < HEAD_LIMIT:
-            return
         transport = self._transport
-        assert transport is not None
+        if transport is None or (not end and len(self._data) < HEAD_LIMIT):
+            return
         method, _, rest = head.split(b"\r\n", 1)[0].decode("latin-1").partition(" ")
         target = rest.partition(" ")[0]
         if method != "CONNECT":

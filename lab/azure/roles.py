@@ -1,4 +1,4 @@
-"""Azure's built-in roles that matter here, with the permissions of the Azure documentation (built-in-roles, 07/2026)."""
+"""Azure's built-in roles that matter here, with the permissions of its documentation (built-in roles, 07/2026)."""
 
 import re
 from dataclasses import dataclass

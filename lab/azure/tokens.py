@@ -22,7 +22,7 @@ LIFETIME = 86_399
 REMEMBERED = 10_000
 
 
-class NotGenuine(Exception):
+class NotGenuineError(Exception):
     """A token that this directory did not issue, or that is no token at all."""
 
 
@@ -53,7 +53,7 @@ class SigningKey:
     def issue(self, principal: Principal, audience: str, cloud: Cloud, clock: Clock) -> str:
         """A version 1 access token for an application, with the claims that Entra puts into one."""
         now = int(clock.now())
-        issuer = f"{cloud.token_issuer}{fixed.TENANT}/"
+        issuer = f"{cloud.issuer_prefix}{fixed.TENANT}/"
         claims = {
             "aud": audience,
             "iss": issuer,
@@ -75,10 +75,10 @@ class SigningKey:
         return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self.key_id, "x5t": self.key_id})
 
     def read(self, token: str) -> Claims:
-        """The claims of a token, its signature checked; whether it is still valid and meant for us is for the caller to see.
+        """The claims of a token, its signature checked; whether it is valid now, and meant for us, is not.
 
         Raises:
-            NotGenuine: it is no token, or its signature is not ours.
+            NotGenuineError: it is no token, or its signature is not ours.
         """
         known = self._genuine.get(token)
         if known is not None:
@@ -91,7 +91,7 @@ class SigningKey:
                 options={"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False},
             )
         except jwt.InvalidTokenError as error:
-            raise NotGenuine(str(error)) from error
+            raise NotGenuineError(str(error)) from error
         read = Claims(claims["oid"], claims["appid"], claims["aud"], claims["exp"])
         if len(self._genuine) >= REMEMBERED:
             self._genuine.clear()

@@ -1,6 +1,7 @@
-"""What exists in the lab's Azure: plain data and the look-ups over it. Who may do what, and over which URL, is decided elsewhere.
+"""What exists in the lab's Azure: plain data and the look-ups over it. Who may do what is decided elsewhere.
 
-Azure compares names and ids without regard to case; the keys here are casefolded, the values keep the spelling of their maker.
+Azure compares names and ids without regard to case: the keys here are casefolded, the values keep the spelling of their
+maker.
 """
 
 import math
@@ -40,7 +41,7 @@ class Principal:
 
 @dataclass
 class Credential:
-    """One state of a federated identity credential. A change makes a new one; the old state has its effect for a while."""
+    """One state of a federated identity credential. A change makes a new one; the old has its effect for a while."""
 
     name: str
     issuer: str

@@ -7,8 +7,8 @@ from lab.azure import fixed
 from lab.azure.arm import scopes
 from lab.azure.arm.errors import ArmError, bad_request
 from lab.azure.arm.exchange import Answer, Ask
-from lab.azure.notation import bare, is_guid, timestamp
 from lab.azure.arm.paging import page
+from lab.azure.notation import bare, is_guid, timestamp
 from lab.azure.roles import BY_ID
 from lab.azure.world import RoleAssignment, Span, World, at_or_below
 
@@ -136,7 +136,7 @@ class Assignments:
         )
 
     def _principal_type(self, principal_id: str, sent: object) -> str:
-        """The type that was sent is believed; only without one is the principal looked up, and may not be there yet."""
+        """The type that was sent is believed; only without one is the principal looked up, if it is there yet."""
         if sent is not None:
             if sent not in PRINCIPAL_TYPES:
                 raise bad_request(f"The principal type '{sent}' is not one of {', '.join(sorted(PRINCIPAL_TYPES))}.")
@@ -147,10 +147,10 @@ class Assignments:
             raise ArmError(
                 400,
                 "PrincipalNotFound",
-                f"Principal {bare(principal_id)} does not exist in the directory {fixed.TENANT}. Check that you have the "
-                "correct principal ID. If you are creating this principal and then immediately assigning a role, this "
-                "error might be related to a replication delay. In this case, set the role assignment principalType "
-                "property to a value, such as ServicePrincipal, User, or Group.  See https://aka.ms/docs-principaltype",
+                f"Principal {bare(principal_id)} does not exist in the directory {fixed.TENANT}. Check that you have "
+                "the correct principal ID. If you are creating this principal and then immediately assigning a role, "
+                "this error might be related to a replication delay. In this case, set the role assignment "
+                "principalType property to a value, such as ServicePrincipal, User, or Group.  See https://aka.ms/docs-principaltype",
             )
         return "ServicePrincipal"
 

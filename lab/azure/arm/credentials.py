@@ -47,7 +47,8 @@ class Credentials:
                 raise bad_request("Issuer and subject combination already exists for this Managed Identity.")
         if old is None and len(identity.credentials) >= LIMIT:
             raise bad_request(
-                f"Too many Federated Identity Credentials: the managed identity '{identity.id}' has {LIMIT}, the maximum."
+                f"Too many Federated Identity Credentials: the managed identity '{identity.id}' has {LIMIT}, the "
+                "maximum."
             )
         if old is not None and (old.issuer, old.subject, old.audiences) == (issuer, subject, audiences):
             return Answer(200, as_json(identity, old))

@@ -1,7 +1,7 @@
 """ARM's error answers, word by word.
 
-Texts marked "recorded" were recorded from real Azure (azure-service-operator v2.13.0); the others are those of its documentation
-or of its users' reports.
+Texts marked "recorded" were recorded from real Azure (azure-service-operator v2.13.0); the others are those of its
+documentation or of its users' reports.
 """
 
 from collections.abc import Mapping
@@ -53,9 +53,7 @@ def not_found(resource_id: str) -> ArmError:
 
 
 def subscription_not_found(subscription: str) -> ArmError:
-    return ArmError(
-        404, "SubscriptionNotFound", f"The subscription '{subscription}' could not be found.", gateway=True
-    )
+    return ArmError(404, "SubscriptionNotFound", f"The subscription '{subscription}' could not be found.", gateway=True)
 
 
 def forbidden(client_id: str, principal_id: str, action: str, scope: str) -> ArmError:

@@ -1,4 +1,4 @@
-"""What takes ARM longer than one answer: 202, and a Location to ask until it is done (recorded traffic of real Azure)."""
+"""What takes ARM longer than one answer: 202, and a Location to ask until it is done (recorded from real Azure)."""
 
 import asyncio
 from collections.abc import Coroutine

@@ -8,7 +8,6 @@ from lab.azure.arm.errors import bad_request
 from lab.azure.arm.exchange import Answer, Ask
 
 
-
 def page(ask: Ask, items: Sequence[Mapping[str, Any]], size: int) -> Answer:
     """The page that was asked for by $top and $skiptoken, and the link to the next where there is one.
 

@@ -89,9 +89,7 @@ def routes(
         {"GET": identities.get, "PUT": identities.put, "PATCH": identities.patch, "DELETE": identities.delete},
         identity=True,
     )
-    yield _route(
-        group + identity, identities_kind, {"GET": identities.list_group}, collection=True, identity=True
-    )
+    yield _route(group + identity, identities_kind, {"GET": identities.list_group}, collection=True, identity=True)
     yield _route(
         subscription + identity, identities_kind, {"GET": identities.list_subscription}, collection=True, identity=True
     )
@@ -107,9 +105,7 @@ def routes(
         "Microsoft.Storage/storageAccounts",
         {"GET": accounts.get, "PUT": accounts.put, "DELETE": accounts.delete},
     )
-    yield _route(
-        group + account, "Microsoft.Storage/storageAccounts", {"GET": accounts.list_group}, collection=True
-    )
+    yield _route(group + account, "Microsoft.Storage/storageAccounts", {"GET": accounts.list_group}, collection=True)
     yield _route(
         subscription + account,
         "Microsoft.Storage/storageAccounts",
@@ -134,7 +130,10 @@ def routes(
         {"GET": providers.get},
     )
     yield _route(
-        subscription + r"/providers", "Microsoft.Resources/subscriptions/providers", {"GET": providers.list}, collection=True
+        subscription + r"/providers",
+        "Microsoft.Resources/subscriptions/providers",
+        {"GET": providers.list},
+        collection=True,
     )
     yield _route(
         group,

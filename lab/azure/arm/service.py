@@ -1,7 +1,7 @@
 """Resource Manager's front: who is asking, may they, and only then what they ask for."""
 
 import asyncio
-import datetime
+import datetime as dt
 import inspect
 import json
 import re
@@ -25,7 +25,7 @@ from lab.azure.azurite import Azurite
 from lab.azure.calls import Call
 from lab.azure.hosts import ARM_HOSTS
 from lab.azure.permissions import may
-from lab.azure.tokens import Claims, NotGenuine, SigningKey
+from lab.azure.tokens import Claims, NotGenuineError, SigningKey
 from lab.azure.world import World, new_guid
 
 CREDENTIAL_WRITE = 0.01
@@ -139,7 +139,7 @@ class ResourceManager:
             )
         try:
             claims = self._key.read(token.strip())
-        except NotGenuine as error:
+        except NotGenuineError as error:
             raise _unauthorized("InvalidAuthenticationToken", "The access token is invalid.") from error
         now = self._world.clock.now()
         if claims.expires <= now:
@@ -221,4 +221,4 @@ def _unauthorized(code: str, message: str) -> ArmError:
 
 
 def _dotnet(seconds: float) -> str:
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%-m/%-d/%Y %-I:%M:%S %p")
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%-m/%-d/%Y %-I:%M:%S %p")

@@ -8,9 +8,9 @@ from lab.azure.arm.errors import ArmError, group_not_found, parent_not_found, re
 from lab.azure.arm.exchange import Answer, Ask
 from lab.azure.arm.identities import normal_location, tags
 from lab.azure.arm.jobs import Jobs
-from lab.azure.notation import timestamp
 from lab.azure.azurite import Azurite, Container
 from lab.azure.hosts import PUBLIC
+from lab.azure.notation import timestamp
 from lab.azure.world import StorageAccount, World
 
 KIND = "Microsoft.Storage/storageAccounts"
@@ -82,8 +82,8 @@ class StorageAccounts:
             raise ArmError(
                 400,
                 "AccountNameInvalid",
-                f"{name} is not a valid storage account name. Storage account name must be between 3 and 24 characters in "
-                "length and use numbers and lower-case letters only.",
+                f"{name} is not a valid storage account name. Storage account name must be between 3 and 24 characters "
+                "in length and use numbers and lower-case letters only.",
             )
         account = self._world.accounts.get(name)
         if account is not None and account.group.casefold() != ask.part("group").casefold():

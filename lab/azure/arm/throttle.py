@@ -1,9 +1,9 @@
 """The request rates Azure publishes, as token buckets.
 
-Resource Manager (request limits and throttling): per subscription, principal and kind of operation a bucket of 250 reads that
-refills at 25 a second; 200 and 10 for writes and for deletes. Microsoft.ManagedIdentity (considerations for workload identity
-federation) publishes rates only, in requests a second for the tenant, a subscription and a single resource; how much of a burst
-it lets through is not said, and taken to be what accrues in BURST seconds.
+Resource Manager (request limits and throttling): per subscription, principal and kind of operation a bucket of 250
+reads that refills at 25 a second; 200 and 10 for writes and for deletes. Microsoft.ManagedIdentity (considerations for
+workload identity federation) publishes rates only, in requests a second for the tenant, a subscription and a single
+resource; how much of a burst it lets through is not said, and taken to be what accrues in BURST seconds.
 """
 
 import math

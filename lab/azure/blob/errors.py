@@ -1,6 +1,6 @@
 """Blob Storage's error answers: XML, with the code in a header as well."""
 
-import datetime
+import datetime as dt
 from xml.sax.saxutils import escape
 
 from aiohttp import web
@@ -37,7 +37,7 @@ class BlobError(Exception):
                 headers[name] = request.headers[name]
         if self.challenge:
             headers["WWW-Authenticate"] = CHALLENGE
-        moment = datetime.datetime.fromtimestamp(now, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
+        moment = dt.datetime.fromtimestamp(now, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
         detail = f"<AuthenticationErrorDetail>{escape(self.detail)}</AuthenticationErrorDetail>" if self.detail else ""
         body = (
             # Storage begins its XML with a byte order mark.

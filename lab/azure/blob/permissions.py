@@ -42,7 +42,7 @@ def _service(method: str, comp: str) -> str:
             return DELEGATION_KEY
         case "POST", "batch":
             return f"{BLOBS}/delete"
-        case ("GET" | "HEAD"), _:
+        case (("GET" | "HEAD"), _):
             return f"{SERVICE}/read"
         case _:
             return f"{SERVICE}/write"
@@ -56,11 +56,11 @@ def _container(method: str, comp: str, container: str) -> Need:
             return Need((f"{BLOBS}/filter/action",), data=True, container=container)
         case "POST", "batch":
             return Need((f"{BLOBS}/delete",), data=True, container=container)
-        case ("GET" | "HEAD"), "acl":
+        case (("GET" | "HEAD"), "acl"):
             action = "getAcl/action"
         case "PUT", "acl":
             action = "setAcl/action"
-        case ("GET" | "HEAD"), _:
+        case (("GET" | "HEAD"), _):
             action = "read"
         case "DELETE", _:
             action = "delete"
@@ -71,9 +71,9 @@ def _container(method: str, comp: str, container: str) -> Need:
 
 def _blob(method: str, comp: str) -> tuple[str, ...]:
     match method, comp:
-        case ("GET" | "HEAD"), "tags":
+        case (("GET" | "HEAD"), "tags"):
             return (f"{BLOBS}/tags/read",)
-        case ("GET" | "HEAD"), _:
+        case (("GET" | "HEAD"), _):
             return (f"{BLOBS}/read",)
         case "PUT", "tags":
             return (f"{BLOBS}/tags/write",)

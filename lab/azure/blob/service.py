@@ -17,7 +17,7 @@ from lab.azure.blob.permissions import Need, need
 from lab.azure.calls import Call
 from lab.azure.hosts import STORAGE_AUDIENCE, storage_account
 from lab.azure.permissions import may, may_data
-from lab.azure.tokens import Claims, NotGenuine, SigningKey
+from lab.azure.tokens import Claims, NotGenuineError, SigningKey
 from lab.azure.world import StorageAccount, World
 
 SMALL = 1 << 18
@@ -89,7 +89,7 @@ class BlobService:
     def _claims(self, token: str, account: StorageAccount) -> Claims:
         try:
             claims = self._key.read(token)
-        except NotGenuine as error:
+        except NotGenuineError as error:
             raise invalid_authentication("Signature validation failed. Signature verification failed.") from error
         if claims.expires <= self._world.clock.now():
             raise invalid_authentication("Lifetime validation failed. The token is expired.")

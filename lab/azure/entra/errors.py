@@ -1,6 +1,6 @@
 """Entra's error answers: an OAuth error, and in its description the AADSTS number that people search for."""
 
-import datetime
+import datetime as dt
 from typing import Any
 
 from lab.azure.world import new_guid
@@ -22,7 +22,7 @@ class EntraError(Exception):
 
     def as_json(self, now: float, host: str) -> dict[str, Any]:
         trace, correlation = new_guid(), new_guid()
-        timestamp = datetime.datetime.fromtimestamp(now, datetime.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+        timestamp = dt.datetime.fromtimestamp(now, dt.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
         return {
             "error": self.error,
             "error_description": f"{self.code}: {self.text} Trace ID: {trace} Correlation ID: {correlation} "
@@ -40,9 +40,9 @@ def unknown_tenant(tenant: str) -> EntraError:
         400,
         "invalid_request",
         90002,
-        f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the correct "
-        "cloud. Check with your subscription administrator, this may happen if there are no active subscriptions for the "
-        "tenant.",
+        f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the "
+        "correct cloud. Check with your subscription administrator, this may happen if there are no active "
+        "subscriptions for the tenant.",
     )
 
 
@@ -52,13 +52,13 @@ def unknown_client(client_id: str, tenant: str) -> EntraError:
         "unauthorized_client",
         700016,
         f"Application with identifier '{client_id}' was not found in the directory '{tenant}'. This can happen if the "
-        "application has not been installed by the administrator of the tenant or consented to by any user in the tenant. "
-        "You may have sent your authentication request to the wrong tenant.",
+        "application has not been installed by the administrator of the tenant or consented to by any user in the "
+        "tenant. You may have sent your authentication request to the wrong tenant.",
     )
 
 
 def not_yet_known(issuer: str, subject: str, audience: str) -> EntraError:
-    """The word for a credential that is still on its way through the directory (documentation of the considerations)."""
+    """The word for a credential that is still on its way through the directory (as documented)."""
     return EntraError(
         400,
         "invalid_request",
@@ -86,8 +86,8 @@ def subject_case(subject: str) -> EntraError:
         "invalid_client",
         7002138,
         f"No matching federated identity record found for presented assertion subject '{subject}'. The subject matches "
-        "with case-insensitive comparison, but not with case-sensitive comparison. Check your federated identity credential "
-        f"Subject, Audience and Issuer against the presented assertion. {FEDERATION_HELP}",
+        "with case-insensitive comparison, but not with case-sensitive comparison. Check your federated identity "
+        f"credential Subject, Audience and Issuer against the presented assertion. {FEDERATION_HELP}",
     )
 
 
@@ -100,9 +100,9 @@ def unknown_key(key_id: str, issuer: str) -> EntraError:
         401,
         "invalid_client",
         7000272,
-        f"The certificate with identifier {key_id} used to sign the federated credential could not be found in the metadata "
-        f"of identity provider {issuer}. Please validate that your Identity Provider's metadata exposes the key used to sign "
-        "the incoming token.",
+        f"The certificate with identifier {key_id} used to sign the federated credential could not be found in the "
+        f"metadata of identity provider {issuer}. Please validate that your Identity Provider's metadata exposes the "
+        "key used to sign the incoming token.",
     )
 
 
@@ -111,8 +111,8 @@ def bad_signature() -> EntraError:
         401,
         "invalid_client",
         50013,
-        "Assertion failed signature validation. [Reason - The provided signature value did not match the expected signature "
-        "value.]",
+        "Assertion failed signature validation. [Reason - The provided signature value did not match the expected "
+        "signature value.]",
     )
 
 
@@ -122,7 +122,7 @@ def malformed(text: str) -> EntraError:
 
 def out_of_time(now: float, valid_from: float, expires: float) -> EntraError:
     current, start, end = (
-        datetime.datetime.fromtimestamp(moment, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
+        dt.datetime.fromtimestamp(moment, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
         for moment in (now, valid_from, expires)
     )
     return EntraError(
@@ -145,9 +145,7 @@ def missing_parameter(name: str) -> EntraError:
 
 
 def unsupported_grant(grant: str) -> EntraError:
-    return EntraError(
-        400, "unsupported_grant_type", 70003, f"The app requested an unsupported grant type '{grant}'."
-    )
+    return EntraError(400, "unsupported_grant_type", 70003, f"The app requested an unsupported grant type '{grant}'.")
 
 
 def bad_scope(scope: str) -> EntraError:
@@ -155,8 +153,8 @@ def bad_scope(scope: str) -> EntraError:
         400,
         "invalid_scope",
         1002012,
-        f"The provided value for scope {scope} is not valid. Client credential flows must have a scope value with /.default "
-        "suffixed to the resource identifier (application ID URI).",
+        f"The provided value for scope {scope} is not valid. Client credential flows must have a scope value with "
+        "/.default suffixed to the resource identifier (application ID URI).",
     )
 
 
@@ -166,6 +164,6 @@ def unknown_resource(resource: str, tenant: str) -> EntraError:
         "invalid_resource",
         500011,
         f"The resource principal named {resource} was not found in the tenant named {tenant}. This can happen if the "
-        "application has not been installed by the administrator of the tenant or consented to by any user in the tenant. "
-        "You might have sent your authentication request to the wrong tenant.",
+        "application has not been installed by the administrator of the tenant or consented to by any user in the "
+        "tenant. You might have sent your authentication request to the wrong tenant.",
     )

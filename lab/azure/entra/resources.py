@@ -37,5 +37,3 @@ def resource_audience(resource: str) -> tuple[str, Cloud]:
 
 def _is_storage_account(resource: str) -> bool:
     return resource.startswith("https://") and storage_account(resource.removeprefix("https://")) is not None
-
-

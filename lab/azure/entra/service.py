@@ -76,7 +76,7 @@ class Entra:
 
     def _document(self, host: str, request: web.BaseRequest) -> dict[str, Any] | None:
         cloud = LOGIN_HOSTS[host]
-        issuer = f"{cloud.token_issuer}{fixed.TENANT}/"
+        issuer = f"{cloud.issuer_prefix}{fixed.TENANT}/"
         if INSTANCE.fullmatch(request.path):
             return _instance(host)
         if match := CONFIGURATION.fullmatch(request.path):
