@@ -41,11 +41,10 @@ func serve(certificates, host string, port int) error {
 	if err != nil {
 		return err
 	}
-	server := ctrlwebhook.NewServer(ctrlwebhook.Options{Host: host, Port: port, CertDir: certificates})
 	manager, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:        scheme,
 		Metrics:       metrics.Options{BindAddress: "0"},
-		WebhookServer: server,
+		WebhookServer: ctrlwebhook.NewServer(ctrlwebhook.Options{Host: host, Port: port, CertDir: certificates}),
 	})
 	if err != nil {
 		return err
@@ -59,6 +58,7 @@ func serve(certificates, host string, port int) error {
 	if err != nil {
 		return err
 	}
-	server.Register("/mutate-v1-pod", &ctrlwebhook.Admission{Handler: mutator})
+	// Asking the manager for its server is also what makes the manager start it.
+	manager.GetWebhookServer().Register("/mutate-v1-pod", &ctrlwebhook.Admission{Handler: mutator})
 	return manager.Start(until)
 }

@@ -1,0 +1,5 @@
+"""`python -m lab`: see `python -m lab --help`."""
+
+from lab.cli import main
+
+main()

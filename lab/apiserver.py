@@ -1,0 +1,105 @@
+"""A small client of the lab's API server, for what the lab itself asks of it."""
+
+import http.client
+import json
+import ssl
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lab.errors import LabError
+
+
+class ApiError(LabError):
+    """The API server's refusal, in its own words."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"The API server answered {status}: {message}")
+        self.status = status
+
+
+@dataclass(frozen=True)
+class ApiServer:
+    """The API server as its administrator sees it. No proxy is used, whatever the environment says."""
+
+    url: str
+    ca_file: Path
+    token: str
+
+    def get(self, path: str) -> Any:  # noqa: ANN401 (JSON)
+        return self._call("GET", path, None)
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:  # noqa: ANN401 (JSON)
+        return self._call("POST", path, body)
+
+    def answers(self, path: str) -> bool:
+        """Whether a GET succeeds: a refused connection, a 404 and a 5xx are all a no."""
+        try:
+            self.get(path)
+        except (ApiError, OSError, http.client.HTTPException):
+            return False
+        return True
+
+    def request_token(
+        self, namespace: str, account: str, audience: str, seconds: int, pod: dict[str, Any] | None = None
+    ) -> str:
+        """A token of a service account, bound to a pod if one is given. Raises ApiError."""
+        spec: dict[str, Any] = {"expirationSeconds": seconds}
+        if audience:
+            spec["audiences"] = [audience]
+        if pod:
+            metadata = pod["metadata"]
+            spec["boundObjectRef"] = {
+                "apiVersion": "v1", "kind": "Pod", "name": metadata["name"], "uid": metadata["uid"],
+            }  # fmt: skip
+        answer = self.post(
+            f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token",
+            {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec},
+        )
+        return str(answer["status"]["token"])
+
+    def kubeconfig(self, user: str, token: str) -> str:
+        """A kubeconfig for a user with this token, which verifies the server's certificate."""
+        cluster = {"server": self.url, "certificate-authority": str(self.ca_file)}
+        return yaml.safe_dump(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "clusters": [{"name": "lab", "cluster": cluster}],
+                "users": [{"name": user, "user": {"token": token}}],
+                "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": user}}],
+                "current-context": "lab",
+            },
+            sort_keys=False,
+        )
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None) -> Any:  # noqa: ANN401 (JSON)
+        request = urllib.request.Request(  # noqa: S310 (the URL is the lab's own)
+            self.url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
+        )
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}),
+            urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(self.ca_file))),
+        )
+        try:
+            with opener.open(request, timeout=10) as answer:
+                text = answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                raise ApiError(error.code, _message(error.read())) from error
+        return json.loads(text) if text.startswith((b"{", b"[")) else text.decode()
+
+
+def _message(body: bytes) -> str:
+    """The message of a Kubernetes Status; else the text itself."""
+    try:
+        return str(json.loads(body)["message"])
+    except (ValueError, KeyError, TypeError):
+        return body.decode(errors="replace").strip()

@@ -1,0 +1,156 @@
+"""The two Go binaries of the lab's cluster, built once into the user's cache.
+
+The file name carries a hash of all that goes into a binary, so a fresh clone finds the one that is there.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import envfile
+from lab.errors import LabError
+from lab.places import ROOT, cache
+
+GO = (1, 26)
+KUBERNETES = "1.37.2"
+VERSION_PACKAGE = "k8s.io/component-base/version"
+
+
+def _version_flags(version: str) -> str:
+    """Linker flags that say the version: without them the server calls itself v0.0.0, and the webhook, which asks
+    whether it is 1.32 or newer, and helm misjudge it."""
+    major, minor, _ = version.split(".")
+    values = {"gitVersion": f"v{version}", "gitMajor": major, "gitMinor": minor}
+    return " ".join(f"-X {VERSION_PACKAGE}.{name}={value}" for name, value in values.items())
+
+
+@dataclass(frozen=True)
+class Binary:
+    """One Go main package in `lab/`, and how it is built."""
+
+    name: str
+    what: str
+    takes: str
+    ldflags: str
+
+    @property
+    def source(self) -> Path:
+        return ROOT / "lab" / self.name
+
+    def flags(self) -> list[str]:
+        return ["-trimpath", "-buildvcs=false", f"-ldflags={self.ldflags}"]
+
+    def key(self) -> str:
+        """A hash of the flags and of every Go and module file."""
+        digest = hashlib.sha256("\0".join(self.flags()).encode())
+        files = [path for path in self.source.rglob("*") if path.suffix in {".go", ".mod", ".sum"}]
+        for path in sorted(files):
+            digest.update(f"\0{path.relative_to(self.source)}\0".encode())
+            digest.update(path.read_bytes())
+        return digest.hexdigest()[:16]
+
+    def path(self) -> Path:
+        return cache() / "bin" / f"{self.name}-{self.key()}"
+
+
+CONTROL_PLANE = Binary(
+    "controlplane",
+    "the Kubernetes control plane",
+    "about 8 minutes the first time on two cores, 2 when only this project's file changed",
+    f"-s -w {_version_flags(KUBERNETES)}",
+)
+WEBHOOK = Binary("webhook", "the azure-workload-identity webhook", "about a minute the first time", "-s -w")
+
+
+def binary(which: Binary) -> Path:
+    """The built binary, from the cache or built now, which takes minutes.
+
+    Raises LabError where Go is missing or too old, or the build fails.
+    """
+    path = which.path()
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with only_one(path.parent / "lock"):
+            if not path.exists():  # another process may have built it while we waited
+                _build(which, path)
+    return path
+
+
+@contextlib.contextmanager
+def only_one(lock: Path) -> Iterator[None]:
+    """Hold the lock file, so that two labs never build or unpack the same thing at once."""
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another process that is building the same")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def say(message: str) -> None:
+    """Progress, on standard error: what a command is asked for goes to standard output."""
+    print(f"lab: {message}", file=sys.stderr, flush=True)
+
+
+def go_version(output: str) -> tuple[int, ...]:
+    """The version in what `go version` prints; () where there is none."""
+    found = re.search(r"\bgo(\d+)\.(\d+)", output)
+    return tuple(int(part) for part in found.groups()) if found else ()
+
+
+def _require_go() -> None:
+    wanted = ".".join(map(str, GO))
+    try:
+        told = subprocess.run(["go", "version"], capture_output=True, text=True, check=True).stdout
+    except FileNotFoundError as error:
+        raise LabError(f"Go {wanted} or newer is needed to build the lab's cluster, and is not on PATH.") from error
+    except subprocess.CalledProcessError as error:
+        raise LabError(f"`go version` failed: {error.stderr.strip()}") from error
+    if go_version(told) < GO:
+        raise LabError(f"Go {wanted} or newer is needed to build the lab's cluster; found {told.strip()}.")
+
+
+def _build(which: Binary, path: Path) -> None:
+    _require_go()
+    say(f"building {which.what}: {which.takes}")
+    began = time.monotonic()
+    log = path.parent / f"{which.name}.log"
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder, log.open("w") as output:
+        built = Path(folder) / which.name
+        go = subprocess.Popen(
+            ["go", "build", *which.flags(), "-o", str(built), "."],
+            cwd=which.source,
+            env={**envfile.outside(), "CGO_ENABLED": "0"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            _wait(go, began)
+        finally:
+            if go.poll() is None:
+                go.terminate()
+                go.wait()
+        if go.returncode != 0:
+            end = "\n".join(f"  {line}" for line in log.read_text().splitlines()[-15:])
+            raise LabError(f"{which.what} could not be built. The end of {log}:\n{end}")
+        os.replace(built, path)
+    say(f"built {which.what} in {time.monotonic() - began:.0f} s")
+
+
+def _wait(go: subprocess.Popen[bytes], began: float) -> None:
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            go.wait(timeout=30)
+            return
+        say(f"  still building, {(time.monotonic() - began) / 60:.1f} minutes so far")

@@ -1,0 +1,49 @@
+"""The operator's Helm chart, rendered for the lab."""
+
+import subprocess
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lab.azure import fixed
+from lab.errors import LabError
+from lab.places import ROOT
+
+RELEASE = "gitlab-azure-identity"
+"""Helm release, namespace and service account of the operator: the subject its own identity trusts."""
+
+Manifest = dict[str, Any]
+
+
+def render(helm: Path, namespaces: Sequence[str], extra: Sequence[str] = ()) -> list[Manifest]:
+    """What `helm template` makes of the chart with the lab's values. Raises LabError with Helm's words."""
+    command = [
+        str(helm), "template", RELEASE, str(ROOT / "charts" / RELEASE),
+        "--namespace", RELEASE,
+        "--values", str(ROOT / "lab" / "values.yaml"),
+        "--set", f"namespaces={{{','.join(namespaces)}}}",
+        "--set", f"azure.clientId={fixed.OPERATOR_CLIENT}",
+        *extra,
+    ]  # fmt: skip
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if ran.returncode != 0:
+        raise LabError(f"The operator's chart could not be rendered: {ran.stderr.strip()}")
+    return [manifest for manifest in yaml.safe_load_all(ran.stdout) if manifest]
+
+
+def settings_file(manifests: Iterable[Manifest]) -> str:
+    """The text of settings.yaml in the chart's ConfigMap."""
+    for manifest in manifests:
+        if manifest["kind"] == "ConfigMap" and "settings.yaml" in manifest.get("data", {}):
+            return str(manifest["data"]["settings.yaml"])
+    raise LabError("The operator's chart renders no ConfigMap with settings.yaml.")
+
+
+def namespace(name: str) -> Manifest:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+def of_namespace(manifests: Iterable[Manifest], name: str) -> list[Manifest]:
+    return [manifest for manifest in manifests if manifest["metadata"].get("namespace") == name]

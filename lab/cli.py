@@ -1,0 +1,224 @@
+"""The lab's command line."""
+
+import json
+import os
+import signal
+import sys
+import time
+from dataclasses import asdict
+from types import FrameType
+
+import click
+
+from lab import envfile, lifecycle
+from lab.azure import fixed
+from lab.controls import Refused
+from lab.errors import LabError
+from lab.places import Places
+from lab.processes import Parts
+from lab.running import Lab
+from lab.table import table
+from lab.welcome import welcome
+
+
+class Commands(click.Group):
+    """Prints what a LabError says, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (LabError, Refused) as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Commands)
+@click.option("--dir", "folder", metavar="DIR", help="The lab's folder. Default: LAB_DIR, else .lab here.")
+@click.pass_context
+def cli(context: click.Context, folder: str | None) -> None:
+    """Azure and a Kubernetes cluster on this machine, for the operator and any other client."""
+    context.obj = folder
+
+
+folder_option = click.option("--dir", "folder", metavar="DIR", help="The lab's folder.")
+
+
+@cli.command()
+@folder_option
+@click.option("--watch-namespaces", default="gitlab", metavar="NAMES", show_default=True,
+              help="Namespaces that the operator has rights in, with commas between.")  # fmt: skip
+@click.pass_obj
+def up(outer: str | None, folder: str | None, watch_namespaces: str) -> None:
+    """Start the lab; one that is up and well stays as it is."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    began = time.monotonic()
+    namespaces = [name for name in watch_namespaces.split(",") if name]
+    lab, started = lifecycle.start(folder or outer, namespaces)
+    if started:
+        click.echo(f"The lab is up after {time.monotonic() - began:.1f} s.\n\n{welcome(lab)}")
+    else:
+        click.echo(f"The lab in {lab.dir} is already up.\n\n{welcome(lab)}")
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:
+    """Leave by an exception, so that what was started is taken down."""
+    raise SystemExit(128 + number)
+
+
+@cli.command()
+@folder_option
+@click.pass_obj
+def down(outer: str | None, folder: str | None) -> None:
+    """End everything that belongs to the lab."""
+    places = Places.at(folder or outer)
+    click.echo("The lab is down." if lifecycle.stop(places.dir) else f"No lab is up in {places.dir}.")
+
+
+@cli.command()
+@click.pass_obj
+def status(folder: str | None) -> None:
+    """Tell which parts run. Exits with 1 unless all do, and answer."""
+    places = Places.at(folder)
+    known = Parts(places).known()
+    rows = [
+        (name, "running" if runs else "not running", str(known[name].pid) if runs else "")
+        for name, runs in lifecycle.states(places).items()
+    ]
+    click.echo(table(("PART", "STATE", "PID"), rows))
+    if not lifecycle.healthy(places):
+        raise click.exceptions.Exit(1)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+@click.option("--clear", is_flag=True, help="Forget the calls; with --json, print them first.")
+@click.pass_obj
+def calls(folder: str | None, *, as_json: bool, clear: bool) -> None:
+    """Every request that Azure saw: time, caller, method, path, status, error code."""
+    controls = Lab.of(folder).controls
+    if as_json:
+        click.echo(json.dumps([asdict(call) for call in controls.calls()], indent=2, default=str))
+    elif not clear:
+        rows = [
+            (str(call.time), call.caller, call.method, f"{call.host}{call.path}", str(call.status), call.code or "")
+            for call in controls.calls()
+        ]
+        click.echo(table(("TIME", "CALLER", "METHOD", "PATH", "STATUS", "CODE"), rows))
+    if clear:
+        controls.clear_calls()
+
+
+@cli.group()
+def fault() -> None:
+    """Have Azure fail on purpose."""
+
+
+@fault.command("add")
+@click.option("--match", required=True, metavar="'METHOD GLOB'", help="Which requests, as 'PUT */roleAssignments/*'.")
+@click.option("--status", type=int, help="Answer with this status.")
+@click.option("--code", help="Answer with this error code.")
+@click.option("--message", help="Answer with this text.")
+@click.option("--retry-after", type=int, metavar="SECONDS", help="Send this Retry-After.")
+@click.option("--times", type=int, default=1, show_default=True, help="How many requests it strikes.")
+@click.option("--reset", is_flag=True, help="Cut the connection instead of an answer.")
+@click.option("--hang", is_flag=True, help="Never answer.")
+@click.option("--delay", type=float, metavar="SECONDS", help="Answer late.")
+@click.pass_obj
+def fault_add(
+    folder: str | None,
+    match: str,
+    status: int | None,
+    code: str | None,
+    message: str | None,
+    retry_after: int | None,
+    times: int,
+    delay: float | None,
+    *,
+    reset: bool,
+    hang: bool,
+) -> None:
+    """Have the next matching requests fail."""
+    if not (status or reset or hang or delay):
+        raise click.UsageError("Say how it fails: --status, --reset, --hang or --delay.")
+    Lab.of(folder).controls.add_fault(
+        match, status=status, code=code, message=message, retry_after=retry_after, times=times, reset=reset, hang=hang,
+        delay=delay,
+    )  # fmt: skip
+
+
+@fault.command("clear")
+@click.pass_obj
+def fault_clear(folder: str | None) -> None:
+    """Forget every fault."""
+    Lab.of(folder).controls.clear_faults()
+
+
+@cli.command("set")
+@click.argument("assignments", metavar="[KEY=SECONDS]...", nargs=-1)
+@click.pass_obj
+def set_(folder: str | None, assignments: tuple[str, ...]) -> None:
+    """Set delays, in seconds, as in `set role-propagation=5 arm-latency=0.2`; without arguments, print them."""
+    controls = Lab.of(folder).controls
+    if assignments:
+        known = controls.settings()
+        controls.set(**dict(_assignment(text, known) for text in assignments))
+    for key, value in controls.settings().items():
+        click.echo(f"{key.replace('_', '-')}={value:g}")
+
+
+def _assignment(text: str, known: dict[str, float]) -> tuple[str, float]:
+    key, _, value = text.partition("=")
+    name = key.replace("-", "_")
+    if name not in known:
+        keys = ", ".join(key.replace("_", "-") for key in known)
+        raise click.UsageError(f"There is no {key!r} to set. There are: {keys}.")
+    try:
+        return name, float(value)
+    except ValueError as error:
+        raise click.UsageError(f"{text!r} is not KEY=SECONDS.") from error
+
+
+@cli.command()
+@click.argument("namespace")
+@click.argument("service_account", metavar="SERVICEACCOUNT")
+@click.option("--audience", default=fixed.AUDIENCE, show_default=True)
+@click.pass_obj
+def token(folder: str | None, namespace: str, service_account: str, audience: str) -> None:
+    """Print a service account's token, as the kubelet would project it."""
+    click.echo(Lab.of(folder).token(namespace, service_account, audience))
+
+
+@cli.command("arm-token")
+@click.option("--as", "as_", default="owner", show_default=True, metavar="PRINCIPAL",
+              help="owner, operator, or a principal ID.")  # fmt: skip
+@click.pass_obj
+def arm_token(folder: str | None, as_: str) -> None:
+    """Print a bearer token for Azure Resource Manager."""
+    click.echo(Lab.of(folder).arm_token(as_))
+
+
+@cli.command("pod-env")
+@click.argument("namespace")
+@click.argument("pod")
+@click.pass_obj
+def pod_env(folder: str | None, namespace: str, pod: str) -> None:
+    """Print the AZURE_* variables that the webhook gave a pod, as export lines; the token file is real."""
+    click.echo(envfile.exports(Lab.of(folder).pod_env(namespace, pod)), nl=False)
+
+
+@cli.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def operator(folder: str | None, arguments: tuple[str, ...]) -> None:
+    """Run the operator in the foreground, as its own service account and managed identity."""
+    lab = Lab.of(folder)
+    env = lab.operator_env()
+    click.echo(f"Health and metrics: http://127.0.0.1:{env['GAI_HTTP_PORT']}/metrics", err=True)
+    sys.stdout.flush()
+    os.execve(  # noqa: S606 (this process becomes the operator, so that signals reach it)
+        sys.executable, [sys.executable, "-m", "gitlab_azure_identity", "run", *arguments], env
+    )
+
+
+def main() -> None:
+    """Run the command line."""
+    cli(prog_name="python -m lab")

@@ -1,0 +1,45 @@
+"""Environments: as a file to be sourced, and as what a child process gets."""
+
+import os
+import shlex
+from collections.abc import Iterable, Mapping
+
+FOREIGN = frozenset(
+    "http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY "
+    "SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE KUBECONFIG LAB_PART_OF".split()
+)
+"""What would lead a client past the lab, or have it trust someone else, if it were inherited."""
+
+FOREIGN_PREFIXES = ("AZURE_", "GAI_", "AZCOPY_")
+
+
+def exports(variables: Mapping[str, str]) -> str:
+    """`export NAME='value'` lines, quoted for any POSIX shell."""
+    return "".join(f"export {name}={quoted(value)}\n" for name, value in variables.items())
+
+
+def quoted(value: str) -> str:
+    """The value in single quotes, always: one look for every line."""
+    word = shlex.quote(value)
+    return word if word.startswith("'") else f"'{word}'"
+
+
+def unsets(names: Iterable[str]) -> str:
+    return "unset " + " ".join(sorted(names)) + "\n"
+
+
+def without_foreign(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment less all that names a proxy, a CA, a cluster or an Azure of its own."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name not in FOREIGN and not name.startswith(FOREIGN_PREFIXES)
+    }
+
+
+def outside() -> dict[str, str]:
+    """This process's environment for what must reach the world, such as pip: in a shell that sourced a lab's
+    env file, the lab's proxy and CA are taken out again."""
+    if "LAB_DIR" not in os.environ:
+        return dict(os.environ)
+    return {name: value for name, value in os.environ.items() if name not in {"HTTPS_PROXY", "SSL_CERT_FILE"}}

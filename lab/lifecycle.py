@@ -1,0 +1,206 @@
+"""Bringing a lab up and taking it down."""
+
+import functools
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from lab import admission, builds, chart, envfile, tools
+from lab.azure import fixed
+from lab.cluster import START, Cluster
+from lab.controls import Refused
+from lab.errors import LabError
+from lab.places import ROOT, Places
+from lab.processes import Parts, end
+from lab.running import DAY, Lab
+
+PARTS = ("azure", "etcd", "apiserver", "controllers", "webhook")
+Say = Callable[[str], None]
+
+
+def start(
+    path: str | Path | None = None, namespaces: Sequence[str] = ("gitlab",), say: Say = builds.say
+) -> tuple[Lab, bool]:
+    """The lab at `path`, and whether this call started it; one that is up and well is left as it is.
+
+    Raises LabError when a part does not start, with the end of its log; then nothing of it is left running.
+    """
+    places = Places.at(path)
+    with _locked(places):
+        if healthy(places):
+            return Lab.of(places.dir), False
+        _end_all(places)
+        _build_and_fetch()
+        _empty(places)
+        parts = Parts(places)
+        try:
+            _start(places, parts, namespaces, say)
+        except BaseException:
+            parts.abandon()
+            _end_all(places)
+            raise
+        return Lab.of(places.dir), True
+
+
+def stop(path: str | Path | None = None) -> bool:
+    """End every process of the lab, in whatever state it is; whether there was any. What it wrote stays to be read."""
+    places = Places.at(path)
+    if not places.marker.exists():
+        return _end_all(places)
+    with _locked(places):
+        return _end_all(places)
+
+
+def states(places: Places) -> dict[str, bool]:
+    """Whether each part of the lab runs."""
+    known = Parts(places).known()
+    return {name: name in known and known[name].alive for name in PARTS}
+
+
+def healthy(places: Places) -> bool:
+    """Whether every part runs and answers."""
+    if not all(states(places).values()):
+        return False
+    try:
+        lab = Lab.of(places.dir)
+        lab.controls.settings()
+        return lab.api.answers("/readyz")
+    except (LabError, Refused, OSError, KeyError, ValueError):
+        return False
+
+
+@contextmanager
+def _locked(places: Places) -> Iterator[None]:
+    """One `up` or `down` of a lab at a time. The lock is outside its folder, which is emptied."""
+    places.dir.parent.mkdir(parents=True, exist_ok=True)
+    folder = builds.cache() / "labs"
+    folder.mkdir(parents=True, exist_ok=True)
+    with builds.only_one(folder / str(places.dir).replace("/", "%")):
+        yield
+
+
+def _build_and_fetch() -> None:
+    """What takes minutes the first time and no time later."""
+    for which in (builds.WEBHOOK, builds.CONTROL_PLANE):
+        builds.binary(which)
+    tools.node_modules()
+
+
+def _empty(places: Places) -> None:
+    """Make the folder a new lab's, without what an earlier one left."""
+    places.make()
+    for entry in places.dir.iterdir():
+        if entry != places.marker:
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    places.make()
+
+
+def _start(places: Places, parts: Parts, namespaces: Sequence[str], say: Say) -> None:
+    began = time.monotonic()
+    cluster = Cluster(places, parts)
+    pool = ThreadPoolExecutor(thread_name_prefix="lab")
+
+    def timed(name: str, work: Callable[[], None]) -> None:
+        work()
+        say(f"{name} ready after {time.monotonic() - began:.1f} s")
+
+    def side_by_side(**works: Callable[[], None]) -> list[Future[None]]:
+        return [pool.submit(timed, name.replace("_", " "), work) for name, work in works.items()]
+
+    def done(works: list[Future[None]]) -> None:
+        """Wait for all, or for the first that fails; then have the others give up, and raise what it raised."""
+        finished, _ = wait(works, return_when=FIRST_EXCEPTION)
+        for work in finished:
+            work.result()
+
+    try:
+        azure = side_by_side(Azure=functools.partial(_start_azure, places, parts))
+        linked = side_by_side(tools=functools.partial(tools.link_all, places.bin))
+        first = side_by_side(API_server=cluster.start_api_server)
+        done([*azure, *linked, *first])
+        _remember(places, cluster)
+        lab = Lab(places)
+        works = side_by_side(
+            controllers=cluster.start_controllers,
+            pod_webhook=cluster.start_webhook,
+            operator_installation=functools.partial(_install, lab, cluster, namespaces),
+            issuer=functools.partial(_publish, lab, cluster),
+        )
+        done(works)
+        _write_environments(lab)
+    except BaseException:
+        parts.abandon()
+        raise
+    finally:
+        pool.shutdown()
+
+
+def _start_azure(places: Places, parts: Parts) -> None:
+    env = {**envfile.without_foreign(os.environ), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "lab.azure", "--dir", places.dir]
+    parts.until("azure", parts.spawn("azure", command, env), places.azure_json.exists, START)
+
+
+def _remember(places: Places, cluster: Cluster) -> None:
+    api = {"api": cluster.api.url, "ca": str(cluster.api.ca_file), "token": cluster.api.token}
+    places.marker.write_text(json.dumps(api, indent=2))
+    places.marker.chmod(0o600)
+
+
+def _install(lab: Lab, cluster: Cluster, namespaces: Sequence[str]) -> None:
+    """Apply the chart, less its Deployment, and give the operator what its pod would have."""
+    manifests = chart.render(lab.tool("helm"), namespaces)
+    lab.apply(
+        [
+            admission.configuration(cluster.webhook_url, cluster.api.ca_file),
+            *(chart.namespace(name) for name in dict.fromkeys([*namespaces, chart.RELEASE])),
+            *(manifest for manifest in manifests if manifest["kind"] != "Deployment"),
+        ]
+    )
+    folder = lab.places.operator
+    (folder / "settings.yaml").write_text(chart.settings_file(manifests))
+    access = cluster.api.request_token(chart.RELEASE, chart.RELEASE, "", DAY)
+    (folder / "kubeconfig").write_text(cluster.api.kubeconfig(chart.RELEASE, access))
+    (folder / "token").write_text(cluster.api.request_token(chart.RELEASE, chart.RELEASE, fixed.AUDIENCE, DAY))
+
+
+def _publish(lab: Lab, cluster: Cluster) -> None:
+    """Have the issuer's documents found where AKS publishes a cluster's."""
+    configuration, keys = cluster.publish_keys()
+    lab.controls.publish_issuer(fixed.ISSUER, configuration, keys)
+
+
+def _write_environments(lab: Lab) -> None:
+    operator = lab.operator_variables()
+    (lab.places.operator / "env").write_text(envfile.unsets(envfile.FOREIGN - operator.keys()) + envfile.exports(operator))
+    env = lab.env
+    folders = env.pop("PATH").split(os.pathsep)[:2]
+    text = envfile.unsets(envfile.FOREIGN - env.keys()) + envfile.exports(env)
+    prepended = os.pathsep.join(folders)
+    # Written last: it says that the lab is up.
+    lab.places.env.write_text(f"{text}export PATH={envfile.quoted(prepended)}:\"$PATH\"\n")
+
+
+def _end_all(places: Places) -> bool:
+    """End the parts in an order in which none waits for another, then whatever else carries the lab's mark.
+
+    An API server whose etcd is gone does not leave by itself, and nothing that etcd holds is wanted any more.
+    """
+    parts = Parts(places)
+    found = any(process.alive for process in parts.known().values())
+    with suppress(FileNotFoundError):
+        places.env.unlink()
+    parts.stop(["webhook", "controllers", "azure"], grace=5)
+    parts.stop(["apiserver"], grace=3)
+    parts.stop(["etcd"], grace=2)
+    leftovers = parts.leftovers()
+    end(leftovers, grace=5)
+    with suppress(FileNotFoundError):
+        places.azure_json.unlink()
+    return found or bool(leftovers)

@@ -1,0 +1,180 @@
+"""The lab's processes: started each in a session of its own, found again by another process, and ended for sure.
+
+Every part carries LAB_PART_OF in its environment and so do its children: what a killed `lab up` left behind is found
+even where no pid file tells of it.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.errors import LabError
+from lab.places import Places
+
+MARK = "LAB_PART_OF"
+LOG_LINES = 15
+
+
+class PartFailed(LabError):
+    """A part of the lab ended, or was not ready in time. The message ends with the last lines of its log."""
+
+
+class Abandoned(LabError):
+    """Another part failed, so waiting for this one is over."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process that can be told from a later one with the same id by when it started."""
+
+    pid: int
+    started: int  # clock ticks after boot: field 22 of /proc/PID/stat
+
+    @classmethod
+    def of(cls, pid: int) -> "Process | None":
+        """The running process with this id; None where there is none, or only its exit status is left."""
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            if state not in "ZX":
+                return cls(pid, int(fields[18]))
+        return None
+
+    @property
+    def alive(self) -> bool:
+        return Process.of(self.pid) == self
+
+    @contextlib.contextmanager
+    def watched(self) -> "Iterator[Exit | None]":
+        """Its exit, as something to wait for; None where it has exited already."""
+        try:
+            fd = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            yield None
+            return
+        try:
+            yield Exit(self.pid, fd) if self.alive else None
+        finally:
+            os.close(fd)
+
+
+@dataclass(frozen=True)
+class Exit:
+    """A handle on one running process, which no other process can slip under."""
+
+    pid: int
+    fd: int
+
+    def within(self, seconds: float) -> bool:
+        """Wait at most so long; True as soon as the process has exited."""
+        poll = select.poll()
+        poll.register(self.fd, select.POLLIN)
+        exited = bool(poll.poll(max(0, int(seconds * 1000))))
+        if exited:
+            with contextlib.suppress(ChildProcessError):  # it was another process's child
+                os.waitpid(self.pid, os.WNOHANG)
+        return exited
+
+    def send(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.fd, number)
+
+
+class Parts:
+    """The processes of one lab, by name."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._abandoned = threading.Event()
+
+    def abandon(self) -> None:
+        """Have every thread that waits in `until` give up."""
+        self._abandoned.set()
+
+    def spawn(self, name: str, argv: Sequence[str | Path], env: Mapping[str, str]) -> Process:
+        """Start a part in its own session, its output going to `logs/NAME.log`."""
+        if self._abandoned.is_set():
+            raise Abandoned(f"{name} was not started.")
+        words = [str(word) for word in argv]
+        log = str(self._places.logs / f"{name}.log")
+        files = [
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ]
+        marked = {**env, MARK: str(self._places.dir)}
+        try:
+            pid = os.posix_spawnp(words[0], words, marked, file_actions=files, setsid=True)
+        except OSError as error:
+            raise PartFailed(f"{name} cannot be started: {words[0]}: {error.strerror}.") from error
+        process = Process.of(pid)
+        if process is None:
+            raise PartFailed(self._told(name, "ended as soon as it was started"))
+        (self._places.pids / name).write_text(f"{process.pid} {process.started}\n")
+        return process
+
+    def known(self) -> dict[str, Process]:
+        """Every part that has a pid file, alive or not."""
+        found = {}
+        for file in sorted(self._places.pids.glob("*")):
+            with contextlib.suppress(ValueError):
+                pid, started = file.read_text().split()
+                found[file.name] = Process(int(pid), int(started))
+        return found
+
+    def until(self, name: str, process: Process, ready: Callable[[], bool], seconds: float) -> None:
+        """Wait until `ready` says so, asking it 20 times a second.
+
+        Raises PartFailed when the process ends or time is up, Abandoned when another part failed meanwhile.
+        """
+        deadline = time.monotonic() + seconds
+        with process.watched() as exited:
+            while not ready():
+                if self._abandoned.is_set():
+                    raise Abandoned(f"{name} was given up.")
+                if exited is None or exited.within(0.05):
+                    raise PartFailed(self._told(name, "ended before it was ready"))
+                if time.monotonic() > deadline:
+                    raise PartFailed(self._told(name, f"was not ready after {seconds:.0f} s"))
+
+    def _told(self, name: str, what: str) -> str:
+        log = self._places.logs / f"{name}.log"
+        lines = log.read_text(errors="replace").splitlines()[-LOG_LINES:] if log.exists() else []
+        return "\n".join([f"{name} {what}. The end of {log}:", *(f"  {line}" for line in lines or ["(empty)"])])
+
+    def stop(self, names: Iterable[str], grace: float) -> None:
+        """End these parts side by side: SIGTERM, then after `grace` seconds SIGKILL. One that is gone is fine."""
+        known = self.known()
+        names = [name for name in names if name in known]
+        end([known[name] for name in names], grace)
+        for name in names:
+            (self._places.pids / name).unlink(missing_ok=True)
+
+    def leftovers(self) -> list[Process]:
+        """Every process that carries this lab's mark, however it was started, but not this one."""
+        mark = f"{MARK}={self._places.dir}".encode()
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if mark in (entry / "environ").read_bytes().split(b"\0") and int(entry.name) != os.getpid():
+                    found.append(Process.of(int(entry.name)))
+        return [process for process in found if process]
+
+
+def end(processes: Sequence[Process], grace: float) -> None:
+    """End the processes, returning when the last has exited."""
+    with contextlib.ExitStack() as stack:
+        watched = [stack.enter_context(process.watched()) for process in processes]
+        running = [exited for exited in watched if exited]
+        for exited in running:
+            exited.send(signal.SIGTERM)
+        deadline = time.monotonic() + grace
+        for exited in running:
+            if not exited.within(deadline - time.monotonic()):
+                exited.send(signal.SIGKILL)
+                exited.within(10)
