@@ -12,7 +12,7 @@ import click
 
 from lab import envfile, lifecycle
 from lab.azure import fixed
-from lab.controls import Refused
+from lab.controls import RefusedError
 from lab.errors import LabError
 from lab.places import Places
 from lab.processes import Parts
@@ -27,7 +27,7 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except (LabError, Refused) as error:
+        except (LabError, RefusedError) as error:
             raise click.ClickException(str(error)) from error
 
 

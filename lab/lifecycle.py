@@ -14,7 +14,7 @@ from pathlib import Path
 from lab import admission, builds, chart, envfile, tools
 from lab.azure import fixed
 from lab.cluster import START, Cluster
-from lab.controls import Refused
+from lab.controls import RefusedError
 from lab.errors import LabError
 from lab.places import ROOT, Places
 from lab.processes import Parts, end
@@ -71,7 +71,7 @@ def healthy(places: Places) -> bool:
         lab = Lab.of(places.dir)
         lab.controls.settings()
         return lab.api.answers("/readyz")
-    except (LabError, Refused, OSError, KeyError, ValueError):
+    except (LabError, RefusedError, OSError, KeyError, ValueError):
         return False
 
 
