@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 
+from lab import tools
+
 from .rendering import Helm, Rendered
-
-
-def program() -> Path:
-    """HELM, or the helm on PATH."""
-    if named := os.environ.get("HELM"):
-        return Path(named)
-    if found := shutil.which("helm"):
-        return Path(found)
-    pytest.fail("helm is missing: put it on PATH, or name it in HELM")
 
 
 @pytest.fixture(scope="session")
 def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
-    return Helm(program(), tmp_path_factory.mktemp("helm"))
+    """The one named in HELM; else the lab's, which is the one on PATH where that is new enough."""
+    folder = tmp_path_factory.mktemp("helm")
+    if named := os.environ.get("HELM"):
+        return Helm(Path(named), folder)
+    tools.link_all(folder)
+    return Helm(folder / tools.HELM.name, folder)
 
 
 @pytest.fixture(scope="session")

@@ -66,7 +66,7 @@ class Helm:
             file = self.scratch / "values.json"
             file.write_text(json.dumps(dict(values)), encoding="utf-8")
             command += ["--values", str(file)]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
     def template(self, **values: object) -> Rendered:
         """Render with the least values a person has to give, and these laid over them."""
