@@ -1,0 +1,1 @@
+"""GitLab on AKS without storage keys: an operator for the GitLabAzureIdentity resource."""

@@ -1,0 +1,17 @@
+"""The resource: its typed spec and status, its conditions, and the CRD generated from them."""
+
+GROUP = "gitlabazure.io"
+VERSION = "v1alpha1"
+KIND = "GitLabAzureIdentity"
+PLURAL = "gitlabazureidentities"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+# Everything the operator writes on a Kubernetes object, or reads from one, under its own prefix.
+FINALIZER = f"{GROUP}/finalizer"
+OWNER_LABEL = f"{GROUP}/owner"
+ADOPT_ANNOTATION = f"{GROUP}/adopt-by"
+ABANDON_ANNOTATION = f"{GROUP}/abandon"
+REQUESTED_AT_ANNOTATION = f"{GROUP}/requested-at"
+FLUX_REQUESTED_AT_ANNOTATION = "reconcile.fluxcd.io/requestedAt"
+# Read by the azure-workload-identity pod webhook (azure-workload-identity 1.6.0, pkg/webhook/consts.go).
+CLIENT_ID_ANNOTATION = "azure.workload.identity/client-id"

@@ -1,0 +1,130 @@
+"""The CustomResourceDefinition, generated from the typed model: `python -m gitlab_azure_identity.api.crd > FILE`."""
+
+import sys
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from gitlab_azure_identity.api import GROUP, KIND, PLURAL, VERSION
+from gitlab_azure_identity.api.spec import CHART_NAMES, ROOT_RULES, Spec
+from gitlab_azure_identity.api.status import Status
+
+Json = dict[str, Any]
+
+COLUMNS = (
+    ("Ready", '.status.conditions[?(@.type=="Ready")].status', 0),
+    ("Reason", '.status.conditions[?(@.type=="Ready")].reason', 0),
+    ("Client ID", ".status.identity.clientId", 0),
+    ("Storage", ".spec.storage.accountName", 0),
+    ("Identity", ".status.identity.name", 1),
+    ("Message", '.status.conditions[?(@.type=="Ready")].message', 1),
+)
+
+
+def structural(model: type[BaseModel]) -> Json:
+    """The model's JSON schema in the form that Kubernetes calls structural: no references, no null, no titles."""
+    schema = model.model_json_schema(by_alias=True)
+    return _structural(schema, schema.get("$defs", {}))
+
+
+def _structural(schema: Json, definitions: Json) -> Json:
+    if "$ref" in schema:
+        target = definitions[schema["$ref"].rpartition("/")[2]]
+        schema = {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
+    if "anyOf" in schema:  # an optional field: absence says what null would
+        (only,) = (option for option in schema["anyOf"] if option != {"type": "null"})
+        schema = {**only, **{key: value for key, value in schema.items() if key not in ("anyOf", "default")}}
+        return _structural(schema, definitions)
+    result = {key: value for key, value in schema.items() if key not in ("$defs", "title", "default", "const")}
+    if "properties" in schema:
+        result["properties"] = {name: _structural(field, definitions) for name, field in schema["properties"].items()}
+    if isinstance(schema.get("items"), dict):
+        result["items"] = _structural(schema["items"], definitions)
+    if isinstance(schema.get("additionalProperties"), dict):
+        result["additionalProperties"] = _structural(schema["additionalProperties"], definitions)
+    result.pop("propertyNames", None)  # unknown to structural schemas; the operator's own model still checks it
+    if "default" in schema:
+        result["default"] = _default(schema["default"], result)
+    return result
+
+
+def _default(value: Any, schema: Json) -> Any:
+    """An object's default is empty: the API server then fills in the defaults of its fields, level by level."""
+    return {} if schema.get("type") == "object" else value
+
+
+def definition() -> Json:
+    """The whole CustomResourceDefinition."""
+    spec, status = structural(Spec), structural(Status)
+    spec["description"], status["description"] = "What is wanted.", "What was found and done."
+    spec["properties"]["serviceAccounts"]["default"] = [{"name": "gitlab"}]
+    for purpose, container in spec["properties"]["storage"]["properties"]["containers"]["properties"].items():
+        container["properties"]["name"]["default"] = CHART_NAMES[purpose]
+        del container["required"]  # a name is always there: the default
+    spec["properties"]["azure"]["properties"]["tags"].pop("default", None)
+    for field in status["properties"].values():
+        field.pop("default", None)
+    printer = [
+        {"name": name, "type": "string", "jsonPath": path} | ({"priority": priority} if priority else {})
+        for name, path, priority in COLUMNS
+    ]
+    age = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{PLURAL}.{GROUP}"},
+        "spec": {
+            "group": GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "kind": KIND,
+                "listKind": f"{KIND}List",
+                "plural": PLURAL,
+                "singular": KIND.lower(),
+                "shortNames": ["gai"],
+                "categories": ["gitlab"],
+            },
+            "versions": [
+                {
+                    "name": VERSION,
+                    "served": True,
+                    "storage": True,
+                    "subresources": {"status": {}},
+                    "additionalPrinterColumns": [*printer[:4], age, *printer[4:]],
+                    "schema": {
+                        "openAPIV3Schema": {
+                            "type": "object",
+                            "description": "Gives one GitLab access to Azure Blob Storage through workload identity.",
+                            "required": ["spec"],
+                            "properties": {
+                                "apiVersion": {"type": "string", "description": "gitlabazure.io/v1alpha1"},
+                                "kind": {"type": "string", "description": "GitLabAzureIdentity"},
+                                "metadata": {"type": "object"},
+                                "spec": spec,
+                                "status": status,
+                            },
+                            "x-kubernetes-validations": list(ROOT_RULES),
+                        }
+                    },
+                }
+            ],
+        },
+    }
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes repeated parts out in full: anchors have no place in a file that people read and diff."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def render() -> str:
+    """The CRD as YAML text; the same model gives the same bytes."""
+    header = "# Generated from the model in operator/gitlab_azure_identity/api: run `make crd` after changing it.\n"
+    return header + yaml.dump(definition(), Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render())

@@ -1,0 +1,89 @@
+"""The resource as the operator handles it: what identifies it, its spec, and the status last written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from gitlab_azure_identity.api import (
+    ABANDON_ANNOTATION,
+    FINALIZER,
+    FLUX_REQUESTED_AT_ANNOTATION,
+    REQUESTED_AT_ANNOTATION,
+)
+from gitlab_azure_identity.api.spec import Spec
+from gitlab_azure_identity.api.status import Status
+
+
+@dataclass(frozen=True, order=True)
+class Key:
+    """Namespace and name: what one loop and one lock belong to."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+class InvalidResource(Exception):
+    """The object does not fit the schema, as when an older CRD let it in. The text names each field."""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One GitLabAzureIdentity."""
+
+    key: Key
+    uid: str
+    generation: int
+    annotations: Mapping[str, str]
+    finalizers: tuple[str, ...]
+    deleting: bool
+    spec: Spec
+    status: Status
+
+    @classmethod
+    def parse(cls, body: Mapping[str, Any]) -> "Resource":
+        """Read the object as the API server gives it.
+
+        Raises InvalidResource when the spec does not fit."""
+        metadata = body["metadata"]
+        try:
+            spec = Spec.model_validate(body.get("spec") or {})
+            status = Status.model_validate(body.get("status") or {})
+        except ValidationError as error:
+            faults = "; ".join(f"{'.'.join(str(part) for part in f['loc'])}: {f['msg']}" for f in error.errors())
+            raise InvalidResource(faults) from error
+        return cls(
+            key=Key(metadata["namespace"], metadata["name"]),
+            uid=metadata["uid"],
+            generation=metadata["generation"],
+            annotations=dict(metadata.get("annotations") or {}),
+            finalizers=tuple(metadata.get("finalizers") or ()),
+            deleting="deletionTimestamp" in metadata,
+            spec=spec,
+            status=status,
+        )
+
+    @property
+    def may_be_written_for(self) -> bool:
+        """Whether deletion is sure to pass through us, so that nothing made now can be left behind."""
+        return FINALIZER in self.finalizers and not self.deleting
+
+    @property
+    def requested_at(self) -> str | None:
+        return requested_at(self.annotations)
+
+    @property
+    def abandoned(self) -> bool:
+        return self.annotations.get(ABANDON_ANNOTATION) == "true"
+
+
+def requested_at(annotations: Mapping[str, str]) -> str | None:
+    """What somebody asked for with our annotation or with Flux's; with both, one value that changes with either."""
+    values = [
+        annotations[name] for name in (REQUESTED_AT_ANNOTATION, FLUX_REQUESTED_AT_ANNOTATION) if name in annotations
+    ]
+    return " ".join(values) or None

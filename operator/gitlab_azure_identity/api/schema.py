@@ -1,0 +1,51 @@
+"""What every model of the resource shares: camelCase on the wire, frozen in memory, validated field types."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+
+class Model(BaseModel):
+    """A part of the resource. Unknown fields are dropped, as the API server drops them."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
+
+
+def rule(expression: str, message: str, field_path: str | None = None) -> dict[str, str]:
+    """One CEL validation rule, as the API server reads it."""
+    spelled = {"rule": expression, "message": message}
+    return spelled | {"fieldPath": field_path} if field_path else spelled
+
+
+def rules(*validations: dict[str, str]) -> dict[str, Any]:
+    """CEL rules for the `json_schema_extra` of a model."""
+    return {"x-kubernetes-validations": list(validations)}
+
+
+Guid = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$",
+        min_length=36,
+        max_length=36,
+    ),
+]
+# Azure resource naming rules (Microsoft Learn, "Naming rules and restrictions for Azure resources").
+ResourceGroupName = Annotated[str, Field(pattern=r"^[-\w\._\(\)]*[-\w_\(\)]$", min_length=1, max_length=90)]
+IdentityName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$", min_length=3, max_length=128)]
+Location = Annotated[str, Field(pattern=r"^[a-z0-9]+$", min_length=1, max_length=64)]
+StorageAccountName = Annotated[str, Field(pattern=r"^[a-z0-9]{3,24}$", min_length=3, max_length=24)]
+ContainerName = Annotated[str, Field(pattern=r"^[a-z0-9](-?[a-z0-9])+$", min_length=3, max_length=63)]
+# RFC 1123 subdomain, the rule of Kubernetes for names of secrets and service accounts.
+ObjectName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+        min_length=1,
+        max_length=253,
+    ),
+]
+SecretKey = Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+$", min_length=1, max_length=253)]
+# Go's time.ParseDuration with a unit: the registry refuses a bare number ("missing unit in duration").
+GoDuration = Annotated[str, Field(pattern=r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$", min_length=2, max_length=32)]

@@ -1,0 +1,88 @@
+"""The clients of Azure Resource Manager: one pair a process, whatever the number of resources and subscriptions."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.pipeline.policies import (
+    ContentDecodePolicy,
+    HeadersPolicy,
+    RequestIdPolicy,
+    UserAgentPolicy,
+)
+from azure.identity.aio import WorkloadIdentityCredential
+from azure.mgmt.authorization.v2022_04_01.aio import AuthorizationManagementClient
+from azure.mgmt.core import AsyncARMPipelineClient
+from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
+from azure.mgmt.msi.v2024_11_30.aio import ManagedServiceIdentityClient
+
+from gitlab_azure_identity.azure.throttle import Throttle, ThrottlePolicy
+from gitlab_azure_identity.azure.transport import MeasurePolicy, new_session, new_transport
+from gitlab_azure_identity.domain.clouds import Cloud
+
+_NO_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"  # roles are asked for by scope, which names the subscription
+
+
+class Arm:
+    """Azure Resource Manager of one cloud, through one pipeline.
+
+    The policies are spelled out because the default ones retry (the loop does that) and register resource providers,
+    polling without end (azure-mgmt-core 1.6, AsyncARMAutoResourceProviderRegistrationPolicy)."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        credential: AsyncTokenCredential,
+        session: aiohttp.ClientSession,
+        throttle: Throttle,
+        timeout: float,
+    ) -> None:
+        self.cloud, self.throttle = cloud, throttle
+        self._credential = credential
+        self._pipeline: dict[str, Any] = {
+            "policies": [
+                RequestIdPolicy(),
+                HeadersPolicy(),
+                UserAgentPolicy(user_agent="gitlab-azure-identity", user_agent_overwrite=True),
+                ContentDecodePolicy(),
+                ThrottlePolicy(throttle),
+                AsyncARMChallengeAuthenticationPolicy(credential, cloud.arm_scope),
+                MeasurePolicy(),
+            ],
+            "transport": new_transport(session, timeout),
+        }
+        self._msi: dict[str, ManagedServiceIdentityClient] = {}
+        self._roles = AuthorizationManagementClient(
+            credential, _NO_SUBSCRIPTION, base_url=cloud.arm_endpoint, **self._pipeline
+        )
+        self.plain: AsyncARMPipelineClient[Any, Any] = AsyncARMPipelineClient(
+            base_url=cloud.arm_endpoint, **self._pipeline
+        )
+
+    def msi(self, subscription: str) -> ManagedServiceIdentityClient:
+        """Managed identities and federated credentials of a subscription."""
+        if subscription not in self._msi:
+            self._msi[subscription] = ManagedServiceIdentityClient(
+                self._credential, subscription, base_url=self.cloud.arm_endpoint, **self._pipeline
+            )
+        return self._msi[subscription]
+
+    @property
+    def roles(self) -> AuthorizationManagementClient:
+        """Role assignments, at any scope."""
+        return self._roles
+
+
+@asynccontextmanager
+async def connect(cloud: Cloud, throttle: Throttle, timeout: float) -> AsyncIterator[tuple[Arm, aiohttp.ClientSession]]:
+    """Log in with the environment that the workload identity webhook gives the operator's own pod.
+
+    Yields the clients and the HTTP session that verification shares with them. `timeout` is that of one request, in
+    seconds. Raises ValueError when the environment lacks AZURE_CLIENT_ID, AZURE_TENANT_ID or AZURE_FEDERATED_TOKEN_FILE."""
+    async with new_session() as session:
+        credential = WorkloadIdentityCredential(
+            authority=cloud.authority_host.rstrip("/"), transport=new_transport(session, timeout), retry_total=0
+        )
+        yield Arm(cloud, credential, session, throttle, timeout), session

@@ -1,0 +1,157 @@
+"""Azure's errors, classified once: from Azure's code to what comes next and to words for a person. Pure but for its input.
+
+Codes and texts: recorded traffic of real Azure (the recordings that ship in azure-service-operator v2.13.0), the
+troubleshooting pages of Azure RBAC and of workload identity federation on Microsoft Learn, and the classes that Azure
+Service Operator sorts them into."""
+
+import re
+from dataclasses import dataclass
+
+from gitlab_azure_identity.domain.findings import Failure, Outlook
+
+PRINCIPAL_REPLICATION = 180.0  # seconds that a new principal may take to be known everywhere
+
+
+class AzureError(Exception):
+    """One refused or failed request. `status` is 0 when no answer came; `retry_after` is in seconds."""
+
+    def __init__(self, code: str, status: int, detail: str, retry_after: float | None = None) -> None:
+        super().__init__(f"{code} ({status}): {detail}")
+        self.code, self.status, self.detail, self.retry_after = code, status, detail, retry_after
+
+    @property
+    def gone(self) -> bool:
+        """Whether it says that the thing, its parent or its scope is not there."""
+        return self.status == 404  # noqa: PLR2004
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What was being done, for the sentence `The operator may not …`, and the right that it takes."""
+
+    doing: str
+    right: str
+    settled_by: str = ""  # where a person names what was not found: a field of the resource
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the table. `text` may use {doing}, {right}, {settled_by} and {detail} (Azure's own, sanitized)."""
+
+    reason: str
+    outlook: Outlook
+    text: str
+
+
+DETAIL = "Azure refused to {doing}: {detail}"
+BUSY = "Azure could not {doing} just now: {detail} It is tried again."
+TABLE: dict[str, Entry] = {
+    # a person must act
+    "AuthorizationFailed": Entry("AuthorizationFailed", Outlook.STALLED, "The operator may not {doing}. {right}"),
+    "LinkedAuthorizationFailed": Entry("AuthorizationFailed", Outlook.STALLED, "The operator may not {doing}. {right}"),
+    "RequestDisallowedByPolicy": Entry(
+        "RequestDisallowedByPolicy",
+        Outlook.STALLED,
+        "An Azure Policy forbids to {doing}: {detail} Ask who assigned it.",
+    ),
+    "ResourceGroupNotFound": Entry(
+        "ResourceGroupNotFound", Outlook.STALLED, "{detail} Create the resource group, or correct {settled_by}."
+    ),
+    "SubscriptionNotFound": Entry("SubscriptionNotFound", Outlook.STALLED, "{detail} Correct {settled_by}."),
+    "InvalidSubscriptionId": Entry("SubscriptionNotFound", Outlook.STALLED, "{detail} Correct {settled_by}."),
+    "RoleAssignmentLimitExceeded": Entry(
+        "LimitExceeded", Outlook.STALLED, "The subscription holds no more role assignments (4000): remove unused ones."
+    ),
+    "RoleAssignmentUpdateNotPermitted": Entry(
+        "Conflict", Outlook.STALLED, "Another role assignment bears the name of ours: {detail} Remove that one."
+    ),
+    "ScopeLocked": Entry("ScopeLocked", Outlook.STALLED, "A lock forbids to {doing}: {detail} Remove the lock."),
+    "MissingSubscriptionRegistration": Entry(
+        "MissingSubscriptionRegistration",
+        Outlook.STALLED,
+        "{detail} Register it once: az provider register --namespace Microsoft.ManagedIdentity",
+    ),
+    # comes right by itself
+    "PrincipalNotFound": Entry(
+        "PrincipalNotFound",
+        Outlook.WAITING,
+        "The identity's principal is not known everywhere in Entra yet; this takes seconds.",
+    ),
+    "RoleAssignmentExists": Entry(
+        "Progressing", Outlook.WAITING, "The role assignment exists already; it is looked up."
+    ),
+    "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity": Entry(
+        "Progressing",
+        Outlook.WAITING,
+        "Somebody else is writing federated credentials of this identity; ours come next.",
+    ),
+    "ParentResourceNotFound": Entry(
+        "Progressing", Outlook.WAITING, "The managed identity went meanwhile; it is made again."
+    ),
+    "AnotherOperationInProgress": Entry("Progressing", Outlook.WAITING, BUSY),
+    "Conflict": Entry("Progressing", Outlook.WAITING, BUSY),
+    # Azure is not itself
+    "TooManyRequests": Entry("Throttled", Outlook.TRANSIENT, "Azure limits the rate of requests; it is tried again."),
+    "SubscriptionRequestsThrottled": Entry(
+        "Throttled", Outlook.TRANSIENT, "Azure limits the rate of requests; it is tried again."
+    ),
+}
+UNREACHABLE = Entry("AzureUnavailable", Outlook.TRANSIENT, BUSY)
+THROTTLED = TABLE["TooManyRequests"]
+UNAUTHENTICATED = Entry(
+    "AuthenticationFailed",
+    Outlook.STALLED,
+    "The operator could not log in to Azure to {doing}: {detail} Check the federated credential of the operator's own "
+    "identity: docs/azure-permissions.md#login.",
+)
+REFUSED = Entry("InvalidAzureRequest", Outlook.STALLED, DETAIL)
+NOT_FOUND = Entry("NotFound", Outlook.STALLED, DETAIL)
+
+
+def entry(error: AzureError) -> Entry:
+    """The line of the table for an error: by its code, else by its status."""
+    if known := TABLE.get(error.code):
+        return known
+    match error.status:
+        case 429:
+            return THROTTLED
+        case 401:
+            return UNAUTHENTICATED
+        case 403:
+            return TABLE["AuthorizationFailed"]
+        case 404:
+            return NOT_FOUND
+        case 0 | 408:
+            return UNREACHABLE
+        case status if status >= 500:  # noqa: PLR2004
+            return UNREACHABLE
+    return REFUSED
+
+
+def classify(error: AzureError, errand: Errand) -> Failure:
+    """What an error means for a person, and what comes next."""
+    line = entry(error)
+    message = line.text.format(
+        doing=errand.doing,
+        right=errand.right,
+        settled_by=errand.settled_by or "the name",
+        detail=sanitize(error.detail),
+    )
+    return Failure(line.reason, message.strip(), line.outlook, error.retry_after)
+
+
+_NOISE = re.compile(
+    r"(\s*(Trace ID|Correlation ID|Timestamp|Request ?Id|Time):\s*\S+)"
+    r"|(\s*For more details please go to \S+)"
+    r"|(\s*See https?://\S+)"
+    r"|(\?[A-Za-z0-9_%.-]+=[^\s'\"]+)"  # query strings
+    r"|(eyJ[\w-]+\.[\w-]+\.[\w-]+)",  # tokens
+    re.IGNORECASE,
+)
+
+
+def sanitize(text: str) -> str:
+    """Azure's text on one line, without tokens, query strings and correlation noise, ended with a full stop."""
+    plain = " ".join(_NOISE.sub("", text).split())
+    plain = plain[:500]
+    return plain if not plain or plain.endswith((".", "!", "?")) else f"{plain}."

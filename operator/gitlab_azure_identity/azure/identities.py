@@ -1,0 +1,67 @@
+"""User-assigned managed identities."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gitlab_azure_identity.azure.arm import Arm
+from gitlab_azure_identity.azure.errors import AzureError
+from gitlab_azure_identity.azure.transport import azure_errors
+from gitlab_azure_identity.domain.arm import ResourceGroupId, parse_identity_id
+from gitlab_azure_identity.domain.desired import WantedIdentity
+from gitlab_azure_identity.domain.observed import Identity
+
+
+class Identities:
+    """Reads and writes managed identities. Every method raises AzureError."""
+
+    def __init__(self, arm: Arm) -> None:
+        self._arm = arm
+
+    async def get(self, resource_id: str) -> Identity | None:
+        """The identity, or None when it is not there. A missing resource group is an error, not an absence."""
+        identity = parse_identity_id(resource_id)
+        operations = self._arm.msi(identity.subscription).user_assigned_identities
+        try:
+            async with azure_errors():
+                return _identity(await operations.get(identity.resource_group, identity.name))
+        except AzureError as error:
+            if error.gone and error.code not in ("ResourceGroupNotFound", "SubscriptionNotFound"):
+                return None
+            raise
+
+    async def in_group(self, group: ResourceGroupId) -> list[Identity]:
+        """All identities of a resource group."""
+        operations = self._arm.msi(group.subscription).user_assigned_identities
+        async with azure_errors():
+            return [_identity(found) async for found in operations.list_by_resource_group(group.name)]
+
+    async def put(self, wanted: WantedIdentity, tags: Mapping[str, str], location: str) -> Identity:
+        """Create the identity with these tags, or give an existing one these tags and no others."""
+        operations = self._arm.msi(wanted.subscription).user_assigned_identities
+        body: Any = {"location": location, "tags": dict(tags)}
+        async with azure_errors():
+            return _identity(await operations.create_or_update(wanted.resource_group, wanted.name, body))
+
+    async def delete(self, identity: Identity) -> None:
+        """Delete an identity. One that is gone, with or without its resource group, counts as deleted."""
+        where = parse_identity_id(identity.resource_id)
+        operations = self._arm.msi(where.subscription).user_assigned_identities
+        try:
+            async with azure_errors():
+                await operations.delete(where.resource_group, where.name)
+        except AzureError as error:
+            if not error.gone:
+                raise
+        self._arm.throttle.forget(identity.resource_id)
+
+
+def _identity(found: Any) -> Identity:
+    return Identity(
+        resource_id=found.id,
+        name=found.name,
+        location=found.location,
+        tags=dict(found.tags or {}),
+        client_id=found.client_id,
+        principal_id=found.principal_id,
+        tenant_id=found.tenant_id,
+    )

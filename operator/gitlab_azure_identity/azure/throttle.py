@@ -1,0 +1,112 @@
+"""Token buckets at the rates that the managed identity provider publishes, so that Azure need not refuse us.
+
+Rates: Microsoft Learn, "Managed identities: request limits" (create or update 2 a second and subscription, 0.25 a second and
+identity; delete the same; get 10 and 0.5; list 5 and 0.25). The page gives no burst: that is a setting."""
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from azure.core.pipeline import PipelineRequest, PipelineResponse
+from azure.core.pipeline.policies import AsyncHTTPPolicy
+from azure.core.rest import AsyncHttpResponse, HttpRequest
+
+from gitlab_azure_identity.azure.transport import retry_after
+
+# kind of request: a second and subscription, a second and identity
+RATES = {"write": (2.0, 0.25), "delete": (2.0, 0.25), "get": (10.0, 0.5), "list": (5.0, 0.25)}
+_TARGET = re.compile(
+    r"/subscriptions/(?P<subscription>[^/]+)/.*/userassignedidentities(/(?P<identity>[^/?]+))?(?P<tail>/[^?]*)?",
+    re.IGNORECASE,
+)
+
+
+@dataclass
+class Bucket:
+    """Lets `burst` through at once and `rate` a second after that."""
+
+    rate: float
+    burst: float
+    clock: Callable[[], float] = time.monotonic
+    _level: float = field(init=False)
+    _at: float = field(init=False)
+    _shut_until: float = field(init=False, default=0.0)
+
+    def __post_init__(self) -> None:
+        self._level, self._at = self.burst, self.clock()
+
+    def take(self) -> float:
+        """Take one token, now or in advance, and return the seconds to wait until it is there."""
+        now = self.clock()
+        self._level = min(self.burst, self._level + (now - self._at) * self.rate)
+        self._at = now
+        self._level -= 1
+        return max(0.0, -self._level / self.rate, self._shut_until - now)
+
+    def shut(self, seconds: float) -> None:
+        """Let nobody through for that long: Azure asked for it, and asking earlier makes it longer."""
+        self._shut_until = max(self._shut_until, self.clock() + seconds)
+
+
+@dataclass
+class Throttle:
+    """The buckets of one process. With `published` off nothing waits, but Retry-After is still obeyed."""
+
+    published: bool = True
+    identity_burst: float = 2.0
+    subscription_burst: float = 10.0
+    _buckets: dict[tuple[str, ...], Bucket] = field(default_factory=dict)
+
+    def buckets(self, method: str, url: str) -> list[Bucket]:
+        """The buckets that a request draws from: its subscription's and, where it names one, its identity's."""
+        target = _TARGET.search(url)
+        if target is None:
+            return []
+        kind = _kind(method, target)
+        found = [self._bucket(kind, 0, target["subscription"], self.subscription_burst)]
+        if target["identity"]:
+            found.append(self._bucket(kind, 1, f"{target['subscription']}/{target['identity']}", self.identity_burst))
+        return found
+
+    def _bucket(self, kind: str, level: int, name: str, burst: float) -> Bucket:
+        key = (kind, name.lower())
+        if key not in self._buckets:
+            rate = RATES[kind][level] if self.published else float("inf")
+            self._buckets[key] = Bucket(rate, burst if self.published else float("inf"))
+        return self._buckets[key]
+
+    def forget(self, identity_id: str) -> None:
+        """Drop the buckets of an identity that is gone."""
+        if target := _TARGET.search(identity_id):
+            for kind in RATES:
+                self._buckets.pop((kind, f"{target['subscription']}/{target['identity']}".lower()), None)
+
+
+def _kind(method: str, target: re.Match[str]) -> str:
+    if method == "DELETE":
+        return "delete"
+    if method != "GET":
+        return "write"
+    listing = target["identity"] is None or (target["tail"] or "").rstrip("/").lower().endswith("credentials")
+    return "list" if listing else "get"
+
+
+class ThrottlePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
+    """Waits for the buckets before a request, and shuts them when Azure answers 429."""
+
+    def __init__(self, throttle: Throttle) -> None:
+        super().__init__()
+        self._throttle = throttle
+
+    async def send(self, request: PipelineRequest[HttpRequest]) -> PipelineResponse[HttpRequest, AsyncHttpResponse]:
+        buckets = self._throttle.buckets(request.http_request.method, request.http_request.url)
+        wait = max((bucket.take() for bucket in buckets), default=0.0)
+        if wait > 0:
+            await asyncio.sleep(wait)
+        response = await self.next.send(request)
+        if response.http_response.status_code == 429:  # noqa: PLR2004
+            for bucket in buckets:
+                bucket.shut(retry_after(response.http_response.headers) or 1.0)
+        return response

@@ -1,0 +1,59 @@
+"""What a pass found out about each link of the chain, before anybody makes conditions of it."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+
+class Outlook(Enum):
+    """What comes next."""
+
+    GOOD = "nothing to do"
+    BLOCKED = "an earlier link must hold first"
+    WAITING = "it is under way, and expected to come right by itself"
+    TRANSIENT = "Azure or the cluster failed to answer; the same question may be answered a moment later"
+    STALLED = "a person must act"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Something that did not work, already put into words for a person.
+
+    `retry_after` is what the other side asked for, in seconds."""
+
+    reason: str
+    message: str
+    outlook: Outlook
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One link of the chain: whether it holds, why, and what is next."""
+
+    condition: str
+    status: Literal["True", "False", "Unknown"]
+    reason: str
+    message: str
+    outlook: Outlook = Outlook.GOOD
+    retry_after: float | None = None
+
+
+def good(condition: str, reason: str, message: str) -> Finding:
+    return Finding(condition, "True", reason, message)
+
+
+def failed(condition: str, failure: Failure) -> Finding:
+    """A definite answer is False; what may still come right is Unknown."""
+    status: Literal["False", "Unknown"] = "False" if failure.outlook is Outlook.STALLED else "Unknown"
+    return Finding(condition, status, failure.reason, failure.message, failure.outlook, failure.retry_after)
+
+
+def blocked(condition: str, by: str) -> Finding:
+    return Finding(condition, "Unknown", "Pending", f"Waits for {by}.", Outlook.BLOCKED)
+
+
+def worst(failures: "list[Failure]") -> Failure:
+    """The failure to tell first: one that a person must mend, before one that passes."""
+    order = (Outlook.STALLED, Outlook.TRANSIENT, Outlook.WAITING)
+    return min(failures, key=lambda failure: order.index(failure.outlook) if failure.outlook in order else len(order))

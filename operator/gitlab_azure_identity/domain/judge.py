@@ -1,0 +1,208 @@
+"""From the world as it stands after a pass to a finding for each link of the chain. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gitlab_azure_identity.api import ADOPT_ANNOTATION, GROUP
+from gitlab_azure_identity.api.conditions import (
+    ACCESS_VERIFIED,
+    CREDENTIALS_FEDERATED,
+    IDENTITY_READY,
+    LINKS,
+    ROLES_ASSIGNED,
+    SECRETS_WRITTEN,
+    SERVICE_ACCOUNTS_ANNOTATED,
+)
+from gitlab_azure_identity.api.spec import MAX_SERVICE_ACCOUNTS
+from gitlab_azure_identity.domain.changes import (
+    ApplyObject,
+    ApplyServiceAccount,
+    Change,
+    DeleteAssignment,
+    DeleteCredential,
+    DeleteIdentity,
+    DeleteObject,
+    PutAssignment,
+    PutCredential,
+    PutIdentity,
+    ReleaseObject,
+    place,
+    words,
+)
+from gitlab_azure_identity.domain.desired import Desired
+from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, blocked, failed, good, worst
+from gitlab_azure_identity.domain.observed import ClusterObject, Observed
+from gitlab_azure_identity.domain.ownership import claimed
+from gitlab_azure_identity.domain.plan import Goal, missing_credentials, missing_grants, twin
+
+
+@dataclass(frozen=True)
+class Failures:
+    """What went wrong in a pass: while looking, by link, and while changing."""
+
+    looking: Mapping[str, Failure] = field(default_factory=dict)
+    changing: tuple[tuple[Change, Failure], ...] = ()
+
+    def of(self, condition: str) -> list[Failure]:
+        found = [failure for change, failure in self.changing if link(change) == condition]
+        return found + ([self.looking[condition]] if condition in self.looking else [])
+
+
+def link(change: Change) -> str:
+    """The link of the chain that a change belongs to."""
+    match change:
+        case PutIdentity() | DeleteIdentity():
+            return IDENTITY_READY
+        case PutCredential() | DeleteCredential():
+            return CREDENTIALS_FEDERATED
+        case PutAssignment() | DeleteAssignment():
+            return ROLES_ASSIGNED
+        case ApplyServiceAccount():
+            return SERVICE_ACCOUNTS_ANNOTATED
+        case ApplyObject():
+            return SECRETS_WRITTEN
+        case DeleteObject() | ReleaseObject():
+            return SERVICE_ACCOUNTS_ANNOTATED if change.found.kind == "ServiceAccount" else SECRETS_WRITTEN
+
+
+def judge(goal: Goal, have: Observed, failures: Failures) -> tuple[Finding, ...]:
+    """A finding for each link but AccessVerified, which only an attempt can tell."""
+    want = goal.desired
+    if want is None:
+        return ()
+    identity = _identity(goal, want, have, failures)
+    if identity.outlook is not Outlook.GOOD:
+        return (identity, *(blocked(later, IDENTITY_READY) for later in LINKS[1:-1]))
+    return (
+        identity,
+        _credentials(goal, want, have, failures),
+        _roles(goal, have, failures),
+        _service_accounts(goal, want, have, failures),
+        _objects(goal, want, have, failures),
+    )
+
+
+def stop(condition: str, failure: Failure) -> tuple[Finding, ...]:
+    """Findings when a pass ends at one link: what is before it is not judged, what is after it waits."""
+    at = LINKS.index(condition)
+    return (failed(condition, failure), *(blocked(later, condition) for later in LINKS if LINKS.index(later) != at))
+
+
+def verifiable(findings: Sequence[Finding]) -> Finding | None:
+    """The first link that does not hold, and without which an attempt at access would say nothing; None to go on."""
+    return next((finding for finding in findings if finding.outlook is not Outlook.GOOD), None)
+
+
+def unverified(findings: Sequence[Finding]) -> Finding:
+    """AccessVerified when the attempt cannot be made yet."""
+    return blocked(ACCESS_VERIFIED, findings[0].condition)
+
+
+def _identity(goal: Goal, want: Desired, have: Observed, failures: Failures) -> Finding:
+    identity, condition = have.identity, IDENTITY_READY
+    if problems := failures.of(condition):
+        return failed(condition, worst(problems))
+    if identity is None:
+        message = (
+            f"Managed identity {want.identity.name} does not exist, and the operator's policy does not let it be created in "
+            f"resource group {want.identity.resource_group}. Create it, or add the resource group to the policy."
+        )
+        return failed(condition, Failure("NotPermitted", message, Outlook.STALLED))
+    if goal.owns(identity):
+        return good(condition, "Created", f"Managed identity {identity.name} exists and is ours.")
+    if goal.may_adopt:
+        return good(
+            condition, "Adopted", f"Managed identity {identity.name} is used by permission of the operator's policy."
+        )
+    owner = claimed(identity.tags)
+    message = (
+        f"Managed identity {identity.name} exists and "
+        + (f"belongs to {owner}" if owner else "was not created by this operator")
+        + f". Choose another spec.identity.name, or let it be used: add {want.identity.resource_id} "
+        "to identities.adopt of a rule in the operator's policy."
+    )
+    return failed(condition, Failure("NotOwned", message, Outlook.STALLED))
+
+
+def _credentials(goal: Goal, want: Desired, have: Observed, failures: Failures) -> Finding:
+    condition = CREDENTIALS_FEDERATED
+    missing = missing_credentials(goal, have)
+    for credential in missing:
+        if other := twin(credential, have):
+            message = (
+                f"Federated credential {other.name} of managed identity {want.identity.name} already trusts subject "
+                f"{credential.subject}, but for audience {other.audience} instead of {credential.audience}. Remove it."
+            )
+            return failed(condition, Failure("Conflict", message, Outlook.STALLED))
+    names = {credential.name for credential in have.credentials} | {credential.name for credential in missing}
+    if missing and len(names) > MAX_SERVICE_ACCOUNTS:
+        message = (
+            f"Managed identity {want.identity.name} would need {len(names)} federated credentials, and Azure allows "
+            f"{MAX_SERVICE_ACCOUNTS}. Use fewer service accounts, or another identity."
+        )
+        return failed(condition, Failure("LimitExceeded", message, Outlook.STALLED))
+    if problems := failures.of(condition):
+        return failed(condition, worst(problems))
+    count = len(want.credentials)
+    return good(condition, "Federated", f"{_count(count, 'service account')} trusted through issuer {want.issuer}.")
+
+
+def _roles(goal: Goal, have: Observed, failures: Failures) -> Finding:
+    condition = ROLES_ASSIGNED
+    if problems := failures.of(condition):
+        return failed(condition, worst(problems))
+    if missing := missing_grants(goal, have):
+        grant = missing[0]
+        message = f'Role "{grant.role.name}" at {place(grant.scope)} is not assigned yet.'
+        return failed(condition, Failure("Progressing", message, Outlook.WAITING))
+    grants = goal.desired.grants if goal.desired else ()
+    listed = "; ".join(f'"{grant.role.name}" at {place(grant.scope)}' for grant in grants[:3])
+    more = f"; and {len(grants) - 3} more" if len(grants) > 3 else ""  # noqa: PLR2004 - a line that still reads
+    return good(condition, "Assigned", f"{listed}{more}.")
+
+
+def _service_accounts(goal: Goal, want: Desired, have: Observed, failures: Failures) -> Finding:
+    condition = SERVICE_ACCOUNTS_ANNOTATED
+    for account in want.service_accounts:
+        found = have.objects.get(("ServiceAccount", account.name))
+        if found is None and not account.managed:
+            message = (
+                f"Service account {account.name} does not exist. With management: Annotate somebody else creates it, such as "
+                "the GitLab chart; with management: Manage the operator does."
+            )
+            return failed(condition, Failure("NotFound", message, Outlook.STALLED))
+        if found is not None and account.managed and not goal.may_write(found):
+            return failed(condition, not_owned(goal, found))
+    if problems := failures.of(condition):
+        return failed(condition, worst(problems))
+    count = _count(len(want.service_accounts), "service account")
+    return good(condition, "Annotated", f"{count} annotated with the client ID.")
+
+
+def _objects(goal: Goal, want: Desired, have: Observed, failures: Failures) -> Finding:
+    condition = SECRETS_WRITTEN
+    for wanted in want.objects:
+        found = have.objects.get((wanted.kind, wanted.name))
+        if found is not None and not goal.may_write(found):
+            return failed(condition, not_owned(goal, found))
+    if problems := failures.of(condition):
+        return failed(condition, worst(problems))
+    return good(condition, "Written", f"{', '.join(wanted.name for wanted in want.objects)}.")
+
+
+def not_owned(goal: Goal, found: ClusterObject) -> Failure:
+    """An object that stands in the way, with the line that hands it over."""
+    owner = found.labels.get(f"{GROUP}/owner")
+    kind = words(found.kind)
+    message = (
+        f"{kind.capitalize()} {found.name} exists and "
+        + (f"belongs to GitLabAzureIdentity {owner}" if owner else "was not made by this operator")
+        + ". To hand it over: "
+        f"kubectl annotate {found.kind.lower()} -n {goal.owner.namespace} {found.name} "
+        f"{ADOPT_ANNOTATION}={goal.owner.name}"
+    )
+    return Failure("NotOwned", message, Outlook.STALLED)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{' is' if number == 1 else 's are'}"

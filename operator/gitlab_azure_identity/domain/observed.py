@@ -1,0 +1,85 @@
+"""What stands, in Azure and in the cluster, as far as one resource is concerned. Data only; filled by `reconcile.observe`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from gitlab_azure_identity.domain.desired import Credential
+from gitlab_azure_identity.domain.naming import same_arm_id
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A user-assigned managed identity as Azure gives it."""
+
+    resource_id: str
+    name: str
+    location: str
+    tags: Mapping[str, str]
+    client_id: str
+    principal_id: str
+    tenant_id: str
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A role assignment. `scope` keeps the case of the request that made it (recorded traffic of real Azure)."""
+
+    name: str
+    role_guid: str
+    scope: str
+    principal_id: str
+    description: str
+    created_on: float | None = None  # seconds since the epoch
+
+    @property
+    def resource_id(self) -> str:
+        return f"{self.scope}/providers/Microsoft.Authorization/roleAssignments/{self.name}"
+
+
+@dataclass(frozen=True)
+class ClusterObject:
+    """A service account, secret or config map. `data` is text by key; a service account has none."""
+
+    kind: str
+    name: str
+    uid: str
+    resource_version: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    data: Mapping[str, str] = field(default_factory=dict)
+    automount: bool | None = None
+    managers: frozenset[str] = frozenset()  # field managers that own something of it
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.kind, self.name
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One look at the world. What nobody looked for is not in it."""
+
+    identity: Identity | None = None
+    credentials: tuple[Credential, ...] = ()
+    assignments: tuple[Assignment, ...] = ()
+    objects: Mapping[tuple[str, str], ClusterObject] = field(default_factory=dict)
+
+    def with_credential(self, credential: Credential) -> "Observed":
+        others = tuple(present for present in self.credentials if present.name != credential.name)
+        return replace(self, credentials=(*others, credential))
+
+    def without_credential(self, name: str) -> "Observed":
+        return replace(self, credentials=tuple(present for present in self.credentials if present.name != name))
+
+    def with_assignment(self, assignment: Assignment) -> "Observed":
+        return replace(self.without_assignment(assignment), assignments=(*self.assignments, assignment))
+
+    def without_assignment(self, assignment: Assignment) -> "Observed":
+        kept = tuple(a for a in self.assignments if not same_arm_id(a.resource_id, assignment.resource_id))
+        return replace(self, assignments=kept)
+
+    def with_object(self, found: ClusterObject) -> "Observed":
+        return replace(self, objects={**self.objects, found.key: found})
+
+    def without_object(self, kind: str, name: str) -> "Observed":
+        return replace(self, objects={key: found for key, found in self.objects.items() if key != (kind, name)})

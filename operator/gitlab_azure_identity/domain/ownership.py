@@ -1,0 +1,51 @@
+"""Who owns what, in Azure and in the cluster: the marks that the operator leaves, and how it reads them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gitlab_azure_identity.api import ADOPT_ANNOTATION, OWNER_LABEL
+
+CLUSTER_TAG = "gitlabazure-cluster"
+NAMESPACE_TAG = "gitlabazure-namespace"
+RESOURCE_TAG = "gitlabazure-resource"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """One resource of one cluster. It carries no uid: a resource made anew under the same name finds its own again."""
+
+    cluster: str
+    namespace: str
+    name: str
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Tags of a managed identity that this owner created."""
+        return {CLUSTER_TAG: self.cluster, NAMESPACE_TAG: self.namespace, RESOURCE_TAG: self.name}
+
+    def owns_identity(self, tags: Mapping[str, str]) -> bool:
+        return all(tags.get(key) == value for key, value in self.tags.items())
+
+    @property
+    def description(self) -> str:
+        """Description of a role assignment that this owner created: role assignments have no tags."""
+        return f"gitlabazure.io/owner={self.cluster}/{self.namespace}/{self.name}"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Labels of an object in the cluster that this owner applies."""
+        return {OWNER_LABEL: self.name, "app.kubernetes.io/managed-by": "gitlab-azure-identity"}
+
+    def labelled(self, labels: Mapping[str, str]) -> bool:
+        return labels.get(OWNER_LABEL) == self.name
+
+    def may_adopt(self, annotations: Mapping[str, str]) -> bool:
+        """Whether somebody who may edit the object has handed it over."""
+        return annotations.get(ADOPT_ANNOTATION) == self.name
+
+
+def claimed(tags: Mapping[str, str]) -> str | None:
+    """Who created a managed identity, as `cluster/namespace/name`, or None when no operator did."""
+    if CLUSTER_TAG not in tags:
+        return None
+    return "/".join(tags.get(tag, "?") for tag in (CLUSTER_TAG, NAMESPACE_TAG, RESOURCE_TAG))

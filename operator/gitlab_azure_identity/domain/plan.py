@@ -1,0 +1,226 @@
+"""From what is wanted and what stands to the changes between them. Pure, and the only place that decides on a write."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gitlab_azure_identity.api import CLIENT_ID_ANNOTATION
+from gitlab_azure_identity.api.spec import MAX_SERVICE_ACCOUNTS
+from gitlab_azure_identity.domain import naming
+from gitlab_azure_identity.domain.changes import (
+    ApplyObject,
+    ApplyServiceAccount,
+    Change,
+    DeleteAssignment,
+    DeleteCredential,
+    DeleteIdentity,
+    DeleteObject,
+    PutAssignment,
+    PutCredential,
+    PutIdentity,
+    ReleaseObject,
+)
+from gitlab_azure_identity.domain.desired import Credential, Desired, Grant, WantedObject, WantedServiceAccount
+from gitlab_azure_identity.domain.naming import same_arm_id
+from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity, Observed
+from gitlab_azure_identity.domain.ownership import Owner
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a plan is made for. `desired` None means that nothing of the owner's may be left: a deletion."""
+
+    owner: Owner
+    issuer: str
+    desired: Desired | None
+    may_create: bool = True  # policy: the identity may be created where it is wanted
+    may_adopt: bool = False  # policy: the identity may be used although somebody else made it
+
+    def owns(self, identity: Identity) -> bool:
+        return self.owner.owns_identity(identity.tags)
+
+    def may_use(self, identity: Identity | None) -> bool:
+        return identity is not None and (self.owns(identity) or self.may_adopt)
+
+    def owns_credential(self, credential: Credential) -> bool:
+        """Ours by name, by issuer and by a subject in our own namespace: all three, since a name alone can be forged."""
+        owner = self.owner
+        return (
+            credential.name.startswith(naming.credential_prefix(self.issuer, owner.namespace, owner.name))
+            and credential.issuer == self.issuer
+            and credential.subject.startswith(naming.subject(owner.namespace, ""))
+        )
+
+    def owns_assignment(self, assignment: Assignment) -> bool:
+        return assignment.description == self.owner.description
+
+    def owns_object(self, found: ClusterObject) -> bool:
+        """Made by us, so deleted by us. One that was handed over to us stays when the resource goes."""
+        return self.owner.labelled(found.labels) and not self.owner.may_adopt(found.annotations)
+
+    def may_write(self, found: ClusterObject) -> bool:
+        return self.owner.labelled(found.labels) or self.owner.may_adopt(found.annotations)
+
+
+def plan(goal: Goal, have: Observed) -> tuple[Change, ...]:
+    """The changes that turn `have` into what `goal` says, in an order that is safe to stop after any of them."""
+    changes = [change for rule in RULES for change in rule(goal, have)]
+    return tuple(sorted(changes, key=lambda change: change.stage))
+
+
+def _identity(goal: Goal, have: Observed) -> Iterator[Change]:
+    want, identity = goal.desired, have.identity
+    if want is None:
+        if identity and goal.owns(identity):
+            yield DeleteIdentity(identity)
+    elif identity is None:
+        if goal.may_create:
+            yield PutIdentity(want.identity, {**want.identity.tags, **goal.owner.tags})
+    elif goal.owns(identity):
+        missing = tuple(key for key, value in want.identity.tags.items() if identity.tags.get(key) != value)
+        if missing:
+            yield PutIdentity(want.identity, {**identity.tags, **want.identity.tags}, missing)
+
+
+def _credentials(goal: Goal, have: Observed) -> Iterator[Change]:
+    identity = have.identity
+    if identity is None:
+        return  # the next look, with the identity there, plans them
+    wanted = goal.desired.credentials if goal.desired else ()
+    names = {credential.name for credential in wanted}
+    removed = [
+        credential
+        for credential in have.credentials
+        if credential.name not in names and goal.owns_credential(credential)
+    ]
+    for credential in removed:
+        yield DeleteCredential(identity, credential)
+    if not goal.may_use(identity):
+        return
+    for credential in wanted:
+        if not _federated(credential, have) and twin(credential, have) is None and _room(goal, have):
+            yield PutCredential(identity, credential)
+
+
+def _federated(credential: Credential, have: Observed) -> bool:
+    """Whether these tokens are trusted already, by our credential or by one that somebody made by hand."""
+    return any(
+        (present.issuer, present.subject, present.audience)
+        == (credential.issuer, credential.subject, credential.audience)
+        for present in have.credentials
+    )
+
+
+def twin(credential: Credential, have: Observed) -> Credential | None:
+    """A credential under another name with the same issuer and subject: Azure allows one such pair an identity."""
+    return next(
+        (
+            present
+            for present in have.credentials
+            if present.name != credential.name
+            and (present.issuer, present.subject) == (credential.issuer, credential.subject)
+            and present.audience != credential.audience
+        ),
+        None,
+    )
+
+
+def missing_credentials(goal: Goal, have: Observed) -> tuple[Credential, ...]:
+    return tuple(c for c in (goal.desired.credentials if goal.desired else ()) if not _federated(c, have))
+
+
+def _room(goal: Goal, have: Observed) -> bool:
+    """Whether all that is missing still fits: an identity takes 20 credentials, and half a set is no use to anybody."""
+    present = {credential.name for credential in have.credentials}
+    return len(present | {credential.name for credential in missing_credentials(goal, have)}) <= MAX_SERVICE_ACCOUNTS
+
+
+def _assignments(goal: Goal, have: Observed) -> Iterator[Change]:
+    want, identity = goal.desired, have.identity
+    grants = want.grants if want else ()
+    principal = identity.principal_id if identity else None
+    for assignment in have.assignments:
+        still_wanted = assignment.principal_id == principal and any(_answers(grant, assignment) for grant in grants)
+        if goal.owns_assignment(assignment) and not still_wanted:
+            yield DeleteAssignment(assignment)
+    if want is None or identity is None or not goal.may_use(identity):
+        return
+    for grant in missing_grants(goal, have):
+        name = naming.role_assignment_name(grant.scope, identity.principal_id, grant.role.guid)
+        yield PutAssignment(name, grant, identity.principal_id, goal.owner.description)
+
+
+def missing_grants(goal: Goal, have: Observed) -> tuple[Grant, ...]:
+    """The grants that no assignment answers. One that already stands is used, whoever made it."""
+    principal = have.identity.principal_id if have.identity else None
+    standing = [assignment for assignment in have.assignments if assignment.principal_id == principal]
+    grants = goal.desired.grants if goal.desired else ()
+    return tuple(grant for grant in grants if not any(_answers(grant, assignment) for assignment in standing))
+
+
+def _answers(grant: Grant, assignment: Assignment) -> bool:
+    return assignment.role_guid == grant.role.guid and same_arm_id(assignment.scope, grant.scope)
+
+
+def _service_accounts(goal: Goal, have: Observed) -> Iterator[Change]:
+    identity = have.identity
+    if goal.desired is None or identity is None or not goal.may_use(identity):
+        return
+    for account in goal.desired.service_accounts:
+        found = have.objects.get(("ServiceAccount", account.name))
+        if account.managed:
+            if found is None or (goal.may_write(found) and not _in_order(goal, found, identity)):
+                yield _apply_account(goal, account, identity, found)
+        elif found and (
+            found.annotations.get(CLIENT_ID_ANNOTATION) != identity.client_id or goal.owner.labelled(found.labels)
+        ):  # an owner label left from the days when it was ours goes too: who applies less, gives up the rest
+            yield _apply_account(goal, account, identity, found)
+
+
+def _in_order(goal: Goal, found: ClusterObject, identity: Identity) -> bool:
+    return (
+        found.annotations.get(CLIENT_ID_ANNOTATION) == identity.client_id
+        and found.automount is False
+        and goal.owner.labels.items() <= found.labels.items()
+    )
+
+
+def _apply_account(
+    goal: Goal, account: WantedServiceAccount, identity: Identity, found: ClusterObject | None
+) -> ApplyServiceAccount:
+    labels = goal.owner.labels if account.managed else {}
+    return ApplyServiceAccount(account.name, identity.client_id, account.managed, found.uid if found else None, labels)
+
+
+def _objects(goal: Goal, have: Observed) -> Iterator[Change]:
+    if goal.desired is None or not goal.may_use(have.identity):
+        return
+    for wanted in goal.desired.objects:
+        found = have.objects.get((wanted.kind, wanted.name))
+        if found is None or goal.may_write(found):
+            differing = _differing(wanted, found)
+            if differing or found is None or not goal.owner.labels.items() <= found.labels.items():
+                uid = found.uid if found else None
+                yield ApplyObject(wanted.kind, wanted.name, wanted.data, goal.owner.labels, uid, differing)
+
+
+def _differing(wanted: WantedObject, found: ClusterObject | None) -> tuple[str, ...]:
+    present = found.data if found else {}
+    return tuple(key for key, text in wanted.data.items() if present.get(key) != text)
+
+
+def _retired(goal: Goal, have: Observed) -> Iterator[Change]:
+    """Objects that were ours and are wanted no longer. What we made goes, of the rest our fields alone."""
+    wanted = set[tuple[str, str]]()
+    if goal.desired:
+        wanted = {(wanted.kind, wanted.name) for wanted in goal.desired.objects}
+        wanted |= {("ServiceAccount", account.name) for account in goal.desired.service_accounts}
+    for key, found in have.objects.items():
+        if key in wanted:
+            continue
+        if goal.owns_object(found):
+            yield DeleteObject(found)
+        elif naming.field_manager(goal.owner.name) in found.managers:
+            yield ReleaseObject(found)
+
+
+RULES = (_identity, _credentials, _assignments, _service_accounts, _objects, _retired)

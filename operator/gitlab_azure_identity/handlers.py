@@ -1,0 +1,74 @@
+"""What kopf calls: one file, and the only one that knows kopf. Each handler parses, makes one call, and is done."""
+
+from typing import Any
+
+import kopf
+
+from gitlab_azure_identity.api import (
+    FINALIZER,
+    FLUX_REQUESTED_AT_ANNOTATION,
+    GROUP,
+    PLURAL,
+    REQUESTED_AT_ANNOTATION,
+    VERSION,
+)
+from gitlab_azure_identity.api.resource import Key
+from gitlab_azure_identity.reconcile.loop import Reconciler
+
+
+class NoDiffs(kopf.DiffBaseStorage):
+    """Remembers nothing on the object: what is there decides what is done, not what changed."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        return kopf.BodyEssence({})
+
+    def fetch(self, **_: Any) -> kopf.BodyEssence:
+        return kopf.BodyEssence({})
+
+    def store(self, **_: Any) -> None: ...
+
+
+def register(registry: kopf.OperatorRegistry, reconciler: Reconciler, request_timeout: float) -> None:
+    """Put the handlers into a registry."""
+
+    @kopf.on.login(registry=registry)
+    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+
+    @kopf.on.startup(registry=registry)
+    def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
+        settings.persistence.finalizer = FINALIZER
+        settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP, v1=False)
+        settings.persistence.diffbase_storage = NoDiffs()
+        settings.posting.enabled = False  # events are posted by the reconciler, on transitions alone
+        settings.peering.standalone = True
+        settings.scanning.disabled = True
+        # Both time-outs: behind AKS's load balancer a watch can fall silent, and a server's alone did not help
+        # (Twingate/kubernetes-operator #642, #646).
+        settings.watching.server_timeout = 300
+        settings.watching.client_timeout = 310
+        settings.watching.connect_timeout = 30
+        settings.networking.request_timeout = request_timeout
+        settings.networking.connect_timeout = 10
+        settings.background.cancellation_polling = 5
+
+    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
+    async def wake(meta: kopf.Meta, **_: Any) -> None:
+        """Tell the loop what may be new. Everything else about an object (its status, labels) is no reason to wake."""
+        asked = (meta.annotations.get(REQUESTED_AT_ANNOTATION), meta.annotations.get(FLUX_REQUESTED_AT_ANNOTATION))
+        ours = FINALIZER in meta.get("finalizers", ())
+        reconciler.notice(_key(meta), (meta.get("uid"), meta.get("generation"), *asked, ours))
+
+    @kopf.daemon(GROUP, VERSION, PLURAL, registry=registry, cancellation_timeout=request_timeout)
+    async def keep(meta: kopf.Meta, stopped: kopf.DaemonStopped, **_: Any) -> None:
+        await reconciler.keep(_key(meta), stopped)
+
+    @kopf.on.delete(GROUP, VERSION, PLURAL, registry=registry)
+    async def remove(meta: kopf.Meta, retry: int, **_: Any) -> None:
+        remaining = await reconciler.remove(_key(meta))
+        if remaining is not None:
+            raise kopf.TemporaryError(remaining.message, delay=reconciler.deletion_delay(remaining, retry))
+
+
+def _key(meta: kopf.Meta) -> Key:
+    return Key(str(meta.namespace), str(meta.name))

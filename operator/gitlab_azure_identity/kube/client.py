@@ -1,0 +1,113 @@
+"""The one client of the API server: paths and JSON, through the Kubernetes client's own configuration and session.
+
+The generated methods would do, but they build a typed model of each answer, and five kinds of objects would need five of
+each; what is handled here is the part of an object that the operator owns."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+from kubernetes.aio.client.api_client import ApiClient
+from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.config import load_incluster_config, load_kube_config
+
+Json = dict[str, Any]
+
+APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
+
+
+class ClusterError(Exception):
+    """The API server refused, or did not answer (`status` 0). `causes` are the messages of details.causes."""
+
+    def __init__(self, status: int, reason: str, message: str, causes: tuple[str, ...] = ()) -> None:
+        super().__init__(f"{reason} ({status}): {message}")
+        self.status, self.reason, self.message, self.causes = status, reason, message, causes
+
+    @property
+    def gone(self) -> bool:
+        return self.status == 404  # noqa: PLR2004
+
+    @property
+    def field_conflict(self) -> bool:
+        """Whether another field manager holds a field that was applied without force."""
+        return self.status == 409 and "Apply failed" in self.message  # noqa: PLR2004
+
+
+class Cluster:
+    """Sends requests to the API server. `timeout` is that of one request, in seconds."""
+
+    def __init__(self, api: ApiClient, timeout: float) -> None:
+        self._api, self._timeout = api, timeout
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> Json:
+        """The answer's JSON. Raises ClusterError."""
+        serialized = await self._api.param_serialize(
+            method,
+            path,
+            query_params=list((query or {}).items()),
+            header_params={"Accept": "application/json", "Content-Type": content_type},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            async with asyncio.timeout(self._timeout):
+                response = await self._api.call_api(*serialized)
+                text: bytes = await response.read()  # type: ignore[no-untyped-call]
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ClusterError(0, type(error).__name__, str(error) or "no answer in time") from error
+        answer = _decoded(text)
+        if response.status >= 400:  # noqa: PLR2004
+            raise _error(response.status, answer, text)
+        return answer
+
+    async def find(self, path: str) -> Json | None:
+        """The object at a path, or None when it is not there. Raises ClusterError."""
+        try:
+            return await self.request("GET", path)
+        except ClusterError as error:
+            if error.gone:
+                return None
+            raise
+
+
+def _decoded(text: bytes) -> Json:
+    try:
+        answer = json.loads(text or b"{}")
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _error(status: int, answer: Json, text: bytes) -> ClusterError:
+    causes = tuple(cause.get("message", "") for cause in (answer.get("details") or {}).get("causes") or ())
+    message = answer.get("message") or text.decode(errors="replace")[:300]
+    return ClusterError(status, answer.get("reason") or "Unknown", message, causes)
+
+
+@asynccontextmanager
+async def connect(timeout: float) -> AsyncIterator[Cluster]:
+    """Log in as the pod's service account, or by KUBECONFIG where that is set.
+
+    Proxy variables are for Azure: the API server is reached directly (aiohttp reads no address ranges in NO_PROXY, so the
+    cluster's own would go to the proxy)."""
+    configuration = Configuration()
+    configuration.client_session_kwargs = {"trust_env": False}
+    if os.environ.get("KUBECONFIG"):
+        await load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    else:
+        load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    async with ApiClient(configuration) as api:
+        yield Cluster(api, timeout)

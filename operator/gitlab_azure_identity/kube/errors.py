@@ -1,0 +1,44 @@
+"""The API server's errors, classified once: to what comes next and to words for a person."""
+
+from gitlab_azure_identity.domain.changes import Change
+from gitlab_azure_identity.domain.findings import Failure, Outlook
+from gitlab_azure_identity.kube.client import ClusterError
+
+
+def classify(error: ClusterError, doing: str, namespace: str) -> Failure:
+    """What an error means for a person. `doing` completes the sentence `The operator may not …`."""
+    match error.status:
+        case 409 if error.field_conflict:
+            return Failure("FieldConflict", f"Could not {doing}: {_conflict(error)}", Outlook.STALLED)
+        case 409:
+            return Failure(
+                "Progressing", f"Could not {doing}: it changed meanwhile; it is looked at again.", Outlook.WAITING
+            )
+        case 403 if "is being terminated" in error.message:
+            return Failure("NamespaceTerminating", f"Namespace {namespace} is being deleted.", Outlook.STALLED)
+        case 403 if "ValidatingAdmissionPolicy" in error.message or "admission webhook" in error.message:
+            return Failure("AdmissionRefused", f"Could not {doing}: {error.message}", Outlook.STALLED)
+        case 403:
+            message = (
+                f"The operator may not {doing}. Add {namespace} to `namespaces` in the values of its Helm chart, "
+                "and upgrade the chart."
+            )
+            return Failure("Forbidden", message, Outlook.STALLED)
+        case 404:
+            return Failure("NotFound", f"Could not {doing}: {error.message}.", Outlook.STALLED)
+        case 400 | 422:
+            return Failure("Invalid", f"The API server refused to {doing}: {error.message}", Outlook.STALLED)
+    text = f"The API server could not {doing} just now: {error.message}. It is tried again."
+    return Failure("ClusterUnavailable", text, Outlook.TRANSIENT)
+
+
+def _conflict(error: ClusterError) -> str:
+    causes = "; ".join(error.causes) or error.message
+    return f"{causes}. Let one of the two manage the field: remove it there, or there is nothing left to do here."
+
+
+def doing(change: Change) -> str:
+    """What a change in the cluster does, as a verb and its object."""
+    name = type(change).__name__
+    verb = "delete" if name.startswith("Delete") else "give up" if name.startswith("Release") else "write"
+    return f"{verb} {change}"

@@ -1,0 +1,100 @@
+"""Service accounts, secrets and config maps: read by name, applied with a field manager, deleted only as they were seen."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from gitlab_azure_identity.api import CLIENT_ID_ANNOTATION
+from gitlab_azure_identity.domain.changes import ApplyObject, ApplyServiceAccount
+from gitlab_azure_identity.domain.naming import field_manager
+from gitlab_azure_identity.domain.observed import ClusterObject
+from gitlab_azure_identity.domain.ownership import Owner
+from gitlab_azure_identity.kube.client import APPLY, Cluster, ClusterError, Json
+
+_PLURALS = {"ServiceAccount": "serviceaccounts", "Secret": "secrets", "ConfigMap": "configmaps"}
+
+
+class Objects:
+    """The objects of one kind of owner in its namespace. Every method raises ClusterError."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    async def get(self, namespace: str, kind: str, name: str) -> ClusterObject | None:
+        """The object, or None when it is not there."""
+        found = await self._cluster.find(_path(namespace, kind, name))
+        return _object(kind, found) if found else None
+
+    async def apply_service_account(self, owner: Owner, change: ApplyServiceAccount) -> ClusterObject:
+        """Apply a service account. Of somebody else's, only the annotation, and without force."""
+        metadata: Json = {"annotations": {CLIENT_ID_ANNOTATION: change.client_id}}
+        body: Json = {}
+        if change.owned:
+            metadata["labels"] = dict(change.labels)
+            body["automountServiceAccountToken"] = False
+        return await self._apply(
+            owner, "ServiceAccount", change.name, body, metadata, uid=change.uid, force=change.owned
+        )
+
+    async def apply_object(self, owner: Owner, change: ApplyObject) -> ClusterObject:
+        """Apply a secret or config map. Secrets carry `data`: with `stringData` a removed key would stay."""
+        data = dict(change.data)
+        if change.kind == "Secret":
+            data = {key: base64.b64encode(text.encode()).decode() for key, text in data.items()}
+        metadata: Json = {"labels": dict(change.labels)}
+        return await self._apply(owner, change.kind, change.name, {"data": data}, metadata, uid=change.uid, force=True)
+
+    async def release(self, owner: Owner, found: ClusterObject) -> ClusterObject:
+        """Give up every field that our field manager holds of an object: those that nobody else holds go."""
+        return await self._apply(owner, found.kind, found.name, {}, {}, uid=found.uid, force=False)
+
+    async def delete(self, owner: Owner, found: ClusterObject) -> None:
+        """Delete the object that was seen: another of the same name, or a changed one, is refused (409)."""
+        preconditions = {"uid": found.uid, "resourceVersion": found.resource_version}
+        try:
+            await self._cluster.request(
+                "DELETE", _path(owner.namespace, found.kind, found.name), {"preconditions": preconditions}
+            )
+        except ClusterError as error:
+            if not error.gone:
+                raise
+
+    async def _apply(
+        self, owner: Owner, kind: str, name: str, body: Json, metadata: Json, *, uid: str | None, force: bool
+    ) -> ClusterObject:
+        # With a uid the API server refuses to create the object, should it have gone meanwhile (409; measured on 1.37).
+        identity: Json = {"name": name, "namespace": owner.namespace} | ({"uid": uid} if uid else {})
+        applied = await self._cluster.request(
+            "PATCH",
+            _path(owner.namespace, kind, name),
+            {"apiVersion": "v1", "kind": kind, "metadata": identity | metadata} | body,
+            query={"fieldManager": field_manager(owner.name), "force": "true" if force else "false"},
+            content_type=APPLY,
+        )
+        return _object(kind, applied)
+
+
+def _path(namespace: str, kind: str, name: str) -> str:
+    return f"/api/v1/namespaces/{namespace}/{_PLURALS[kind]}/{name}"
+
+
+def _object(kind: str, found: Json) -> ClusterObject:
+    metadata = found["metadata"]
+    return ClusterObject(
+        kind=kind,
+        name=metadata["name"],
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        labels=metadata.get("labels") or {},
+        annotations=metadata.get("annotations") or {},
+        data=_texts(kind, found.get("data") or {}),
+        automount=found.get("automountServiceAccountToken"),
+        managers=frozenset(entry.get("manager", "") for entry in metadata.get("managedFields") or ()),
+    )
+
+
+def _texts(kind: str, data: Mapping[str, Any]) -> dict[str, str]:
+    """Text by key. A value that is no text differs from every text that could be wanted."""
+    if kind != "Secret":
+        return dict(data)
+    return {key: base64.b64decode(value).decode(errors="replace") for key, value in data.items()}

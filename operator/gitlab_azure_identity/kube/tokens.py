@@ -1,0 +1,30 @@
+"""The cluster as an issuer: who it says it is, and the tokens it makes for service accounts."""
+
+from gitlab_azure_identity.kube.client import Cluster
+
+LIFETIME = 600  # seconds; the shortest that the API server grants (422 below), and ample for one look
+
+
+class Tokens:
+    """Every method raises ClusterError."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    async def issuer(self) -> str | None:
+        """The issuer of the cluster's tokens to the letter, trailing slash and all: Entra compares it byte for byte."""
+        document = await self._cluster.find("/.well-known/openid-configuration")
+        return document.get("issuer") if document else None
+
+    async def token(self, namespace: str, service_account: str, audience: str) -> str:
+        """A token of a service account, as the kubelet would project it into a pod."""
+        answer = await self._cluster.request(
+            "POST",
+            f"/api/v1/namespaces/{namespace}/serviceaccounts/{service_account}/token",
+            {
+                "apiVersion": "authentication.k8s.io/v1",
+                "kind": "TokenRequest",
+                "spec": {"audiences": [audience], "expirationSeconds": LIFETIME},
+            },
+        )
+        return str(answer["status"]["token"])

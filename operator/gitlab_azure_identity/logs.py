@@ -1,0 +1,39 @@
+"""Logs as JSON, one line an entry, with one reference to the resource it speaks of."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+
+class JsonLines(logging.Formatter):
+    """message, timestamp, severity, logger, and resource as namespace/name where the entry has one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry = {
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "severity": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if resource := getattr(record, "resource", None) or _reference(record):
+            entry["resource"] = resource
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entry, ensure_ascii=False)
+
+
+def _reference(record: logging.LogRecord) -> str | None:
+    """The resource that kopf attached to its own entry."""
+    reference = getattr(record, "k8s_ref", None)
+    return f"{reference.get('namespace')}/{reference.get('name')}" if isinstance(reference, dict) else None
+
+
+def configure_logging(level: str) -> None:
+    """Send everything to standard error. Libraries that log requests, and with them tokens, stay at WARNING."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in ("azure", "aiohttp.access", "urllib3", "asyncio"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("kopf").setLevel(logging.WARNING if level == "INFO" else level)

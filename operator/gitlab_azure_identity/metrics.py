@@ -1,0 +1,13 @@
+"""Metrics. Names of reconciles follow controller-runtime, so that existing dashboards fit."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+RECONCILES = Counter("controller_runtime_reconcile_total", "Passes by result.", ["controller", "result"])
+RECONCILE_SECONDS = Histogram("controller_runtime_reconcile_time_seconds", "Duration of passes.", ["controller"])
+AZURE_REQUESTS = Counter("gitlab_azure_identity_azure_requests_total", "Requests to Azure.", ["method", "code"])
+AZURE_SECONDS = Histogram(
+    "gitlab_azure_identity_azure_request_duration_seconds", "Duration of requests to Azure.", ["method"]
+)
+READY = Gauge("gitlab_azure_identity_ready", "1 when the resource is Ready.", ["namespace", "name"])
+
+CONTROLLER = "gitlabazureidentity"

@@ -1,0 +1,100 @@
+"""Carry out changes. No decision is made here: each change is one request, and what it answers becomes part of the world."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from gitlab_azure_identity.azure import errands
+from gitlab_azure_identity.azure.errors import AzureError, classify
+from gitlab_azure_identity.domain.changes import (
+    ApplyObject,
+    ApplyServiceAccount,
+    Change,
+    DeleteAssignment,
+    DeleteCredential,
+    DeleteIdentity,
+    DeleteObject,
+    PutAssignment,
+    PutCredential,
+    PutIdentity,
+    ReleaseObject,
+)
+from gitlab_azure_identity.domain.findings import Failure
+from gitlab_azure_identity.domain.observed import Observed
+from gitlab_azure_identity.domain.ownership import Owner
+from gitlab_azure_identity.kube import errors as kube_errors
+from gitlab_azure_identity.kube.client import ClusterError
+from gitlab_azure_identity.reconcile.ports import Azure, Kube, finished
+
+Fold = Callable[[Observed], Observed]
+Failed = tuple[tuple[Change, Failure], ...]
+
+
+async def apply(
+    azure: Azure, kube: Kube, owner: Owner, changes: Sequence[Change], have: Observed
+) -> tuple[Observed, tuple[Change, ...], Failed]:
+    """Make the changes, stage by stage, and stop after a stage in which one failed.
+
+    Returns the world with what was done in it, what was done, and what failed."""
+    done: list[Change] = []
+    for _, stage in groupby(changes, key=lambda change: change.stage):
+        together = tuple(stage)
+        answers = await asyncio.gather(*(_attempt(azure, kube, owner, change, have) for change in together))
+        failed: list[tuple[Change, Failure]] = []
+        for change, answer in zip(together, answers, strict=True):
+            if isinstance(answer, Failure):
+                failed.append((change, answer))
+            else:
+                have = answer(have)
+                done.append(change)
+        if failed:
+            return have, tuple(done), tuple(failed)
+    return have, tuple(done), ()
+
+
+async def _attempt(azure: Azure, kube: Kube, owner: Owner, change: Change, have: Observed) -> Fold | Failure:
+    try:
+        return await finished(_make(azure, kube, owner, change, have))
+    except AzureError as error:
+        return classify(error, errands.changing(change))
+    except ClusterError as error:
+        return kube_errors.classify(error, kube_errors.doing(change), owner.namespace)
+
+
+async def _make(  # noqa: C901, PLR0911 - one flat case a change
+    azure: Azure, kube: Kube, owner: Owner, change: Change, have: Observed
+) -> Fold:
+    """One request, and how its answer changes the world. Raises AzureError or ClusterError."""
+    match change:
+        case PutIdentity():
+            location = have.identity.location if have.identity else change.identity.location
+            identity = await azure.identities.put(change.identity, change.tags, location)
+            return lambda world: replace(world, identity=identity)
+        case PutCredential():
+            await azure.credentials.put(change.identity, change.credential)
+            return lambda world: world.with_credential(change.credential)
+        case PutAssignment():
+            assignment = await azure.roles.put(change)
+            return lambda world: world.with_assignment(assignment)
+        case ApplyServiceAccount():
+            account = await kube.objects.apply_service_account(owner, change)
+            return lambda world: world.with_object(account)
+        case ApplyObject():
+            applied = await kube.objects.apply_object(owner, change)
+            return lambda world: world.with_object(applied)
+        case DeleteAssignment():
+            await azure.roles.delete(change.assignment)
+            return lambda world: world.without_assignment(change.assignment)
+        case DeleteCredential():
+            await azure.credentials.delete(change.identity, change.credential.name)
+            return lambda world: world.without_credential(change.credential.name)
+        case DeleteIdentity():
+            await azure.identities.delete(change.identity)
+            return lambda world: replace(world, identity=None, credentials=())
+        case ReleaseObject():
+            released = await kube.objects.release(owner, change.found)
+            return lambda world: world.with_object(released)
+        case DeleteObject():
+            await kube.objects.delete(owner, change.found)
+            return lambda world: world.without_object(*change.found.key)

@@ -1,0 +1,199 @@
+"""One loop for each resource: a pass when something is new, when something is to be tried again, and now and then anyway."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from gitlab_azure_identity.api.resource import InvalidResource, Key, Resource
+from gitlab_azure_identity.domain.findings import Outlook
+from gitlab_azure_identity.kube.client import ClusterError
+from gitlab_azure_identity.metrics import CONTROLLER, READY, RECONCILE_SECONDS, RECONCILES
+from gitlab_azure_identity.reconcile.passes import Outcome, Passes, World
+from gitlab_azure_identity.reconcile.removal import Remaining, Removal
+from gitlab_azure_identity.reconcile.report import Reporter
+
+log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+FIRST_BACKOFF = 1.0  # seconds
+PATIENCE_COUNT = 3  # transient failures in a row that a Ready resource may meet before its conditions say so
+PATIENCE_SECONDS = 900.0
+REVERIFICATIONS = 6  # attempts at access (about a minute) between two looks at everything
+DELETION_RETRY = 15.0  # seconds at most: edits do not wake a deletion
+
+
+class Stopped(Protocol):
+    """Set when the loop is to leave: the resource is being deleted, or the operator ends."""
+
+    def __bool__(self) -> bool: ...
+
+    def wait(self) -> Awaitable[object]: ...
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long to wait. All in seconds."""
+
+    resync: float = 3600.0
+    stalled: float = 600.0
+    backoff: float = 300.0
+
+
+@dataclass
+class Watched:
+    """What is remembered of one resource between passes; nothing that a restart may not lose."""
+
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    seen: tuple[object, ...] | None = None
+    attempts: int = 0
+    transient_since: float | None = None
+    transient_count: int = 0
+
+
+class Reconciler:
+    """Keeps resources true, and takes away what was made for those that are deleted."""
+
+    def __init__(self, world: World, pace: Pace, concurrency: int) -> None:
+        self._world, self._pace = world, pace
+        self._report = Reporter(world.kube)
+        self._passes = Passes(world, self._report)
+        self._removal = Removal(world, self._passes, self._report)
+        self._watched: dict[Key, Watched] = {}
+        self._room = asyncio.Semaphore(concurrency)
+
+    def _of(self, key: Key) -> Watched:
+        return self._watched.setdefault(key, Watched())
+
+    def notice(self, key: Key, news: tuple[object, ...]) -> None:
+        """Something about the resource may be new: its generation, its requested-at annotations, our finalizer. Any change
+        of these wakes its loop; the same again does not."""
+        watched = self._of(key)
+        if watched.seen != news:
+            watched.seen = news
+            watched.attempts = 0
+            watched.wake.set()
+
+    async def keep(self, key: Key, stopped: Stopped) -> None:
+        """Keep one resource true until `stopped`. Neither returns nor raises before that."""
+        watched = self._of(key)
+        while not stopped:
+            watched.wake.clear()
+            delay = await _unless(stopped, self._pass(key, watched))
+            if delay is not None:
+                await _first(stopped.wait(), watched.wake.wait(), seconds=delay)
+
+    async def _pass(self, key: Key, watched: Watched) -> float:
+        """One pass, and attempts at access while nothing else is left to wait for. The seconds until the next."""
+        async with watched.lock:
+            async with self._room:
+                outcome = await self._timed(self._look_and_pass(key, watched))
+            tries = 0
+            while outcome and outcome.standing and tries < REVERIFICATIONS:
+                if await _woken(watched.wake, self._delay(outcome, watched)):
+                    return 0.0
+                tries += 1
+                async with self._room:
+                    outcome = await self._timed(self._passes.verify_again(outcome.standing, lambda: False))
+        if outcome is None:
+            return self._pace.backoff
+        return self._delay(outcome, watched)
+
+    async def _look_and_pass(self, key: Key, watched: Watched) -> Outcome | None:
+        """A pass over the object as it is now. None when it is not to be written for: its deletion might not pass by us."""
+        try:
+            body = await self._world.kube.resources.get(key)
+        except ClusterError as error:
+            log.warning("not read: %s", error, extra={"resource": str(key)})
+            return Outcome((), Outlook.TRANSIENT)
+        if body is None:
+            return None
+        try:
+            resource = Resource.parse(body)
+        except InvalidResource as error:
+            log.warning("does not fit the schema: %s", error, extra={"resource": str(key)})
+            return Outcome((), Outlook.STALLED)
+        if not resource.may_be_written_for:
+            log.debug("waits for its finalizer", extra={"resource": str(key)})
+            return None
+        outcome = await self._passes.run(resource, lambda: self._bear(watched))
+        if not any(finding.outlook is Outlook.TRANSIENT for finding in outcome.findings):
+            watched.transient_since, watched.transient_count = None, 0
+        READY.labels(key.namespace, key.name).set(outcome.outlook is Outlook.GOOD)
+        return outcome
+
+    def _bear(self, watched: Watched) -> bool:
+        """Whether one more transient failure may go untold."""
+        now = time.monotonic()
+        watched.transient_since = watched.transient_since or now
+        watched.transient_count += 1
+        return watched.transient_count < PATIENCE_COUNT and now - watched.transient_since < PATIENCE_SECONDS
+
+    def _delay(self, outcome: Outcome, watched: Watched) -> float:
+        """Seconds until the next attempt: exponential with jitter; what the other side asked for comes first."""
+        if outcome.outlook is Outlook.GOOD:
+            watched.attempts = 0
+            return self._pace.resync * random.uniform(0.9, 1.1)  # noqa: S311 - jitter, not a secret
+        limit = self._pace.stalled if outcome.outlook is Outlook.STALLED else self._pace.backoff
+        backoff = min(limit, FIRST_BACKOFF * 2.0 ** min(watched.attempts, 20))
+        watched.attempts += 1
+        return max(backoff * random.uniform(0.8, 1.2), outcome.retry_after or 0.0)  # noqa: S311
+
+    async def _timed(self, work: Coroutine[Any, Any, Result]) -> Result:
+        with RECONCILE_SECONDS.labels(CONTROLLER).time():
+            result = await work
+        RECONCILES.labels(CONTROLLER, "success" if result is not None else "skipped").inc()
+        return result
+
+    async def remove(self, key: Key) -> Remaining | None:
+        """Take away what was made for a resource that is being deleted. None when it may go."""
+        watched = self._of(key)
+        async with watched.lock, self._room:
+            body = await self._world.kube.resources.get(key)
+            remaining = await self._removal.run(Resource.parse(body)) if body else None
+        if remaining is None:
+            self._watched.pop(key, None)
+            READY.remove_by_labels({"namespace": key.namespace, "name": key.name})
+        return remaining
+
+    def deletion_delay(self, remaining: Remaining, retry: int) -> float:
+        """Seconds until a deletion is tried again."""
+        return min(DELETION_RETRY, max(2.0**retry, remaining.retry_after or 0.0))
+
+
+async def _unless(stopped: Stopped, work: Coroutine[Any, Any, Result]) -> Result | None:
+    """Await `work`, but end it when `stopped` is set: a write in flight is finished first. None when it was ended."""
+    task = asyncio.ensure_future(work)
+    stop = asyncio.ensure_future(stopped.wait())
+    try:
+        await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
+        return await task if task.done() else None
+    finally:
+        for pending in (task, stop):
+            pending.cancel()
+        await asyncio.wait((task, stop))
+
+
+async def _first(*waits: Awaitable[object], seconds: float) -> None:
+    """Wait until one of them is through, or so many seconds."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+async def _woken(wake: asyncio.Event, seconds: float) -> bool:
+    """Whether we were woken within so many seconds."""
+    try:
+        async with asyncio.timeout(seconds):
+            await wake.wait()
+    except TimeoutError:
+        return False
+    return True

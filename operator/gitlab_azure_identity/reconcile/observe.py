@@ -1,0 +1,191 @@
+"""One look at what stands, in Azure and in the cluster."""
+
+import asyncio
+from collections.abc import Awaitable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from gitlab_azure_identity.api.conditions import (
+    CREDENTIALS_FEDERATED,
+    IDENTITY_READY,
+    ROLES_ASSIGNED,
+    SECRETS_WRITTEN,
+    SERVICE_ACCOUNTS_ANNOTATED,
+)
+from gitlab_azure_identity.api.status import Status
+from gitlab_azure_identity.azure import errands
+from gitlab_azure_identity.azure.errors import AzureError, Errand, classify
+from gitlab_azure_identity.domain.arm import parse_resource_group_id
+from gitlab_azure_identity.domain.changes import words
+from gitlab_azure_identity.domain.desired import Credential, Desired
+from gitlab_azure_identity.domain.findings import Failure, Outlook
+from gitlab_azure_identity.domain.naming import same_arm_id
+from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity, Observed
+from gitlab_azure_identity.domain.ownership import Owner
+from gitlab_azure_identity.kube import errors as kube_errors
+from gitlab_azure_identity.kube.client import ClusterError
+from gitlab_azure_identity.reconcile.ports import Azure, Kube
+
+Answer = TypeVar("Answer")
+
+
+class LookFailed(Exception):
+    """The look could not be made: `failure` says why, at `condition`."""
+
+    def __init__(self, condition: str, failure: Failure) -> None:
+        super().__init__(f"{condition}: {failure.reason}: {failure.message}")
+        self.condition, self.failure = condition, failure
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was seen, and which links could not be seen."""
+
+    have: Observed
+    unseen: dict[str, Failure] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Whereabouts:
+    """Where to look: what is wanted now, and what the status remembers of before."""
+
+    owner: Owner
+    desired: Desired
+    status: Status
+    groups: tuple[str, ...]  # resource groups in which an identity of ours may be, when no status tells
+    adopts: bool  # the identity may be somebody else's: ask for it by name
+    gone: bool = False  # the identity's resource group is known not to exist any more
+
+    @property
+    def pinned(self) -> str | None:
+        return self.status.identity.resource_id if self.status.identity else None
+
+    def accounts(self) -> list[str]:
+        """ARM ids of the storage accounts at or below which assignments of ours may stand."""
+        scopes = [self.desired.storage.account_id, *(entry.scope for entry in self.status.role_assignments)]
+        return list({_account(scope).lower(): _account(scope) for scope in scopes}.values())
+
+    def objects(self) -> Iterator[tuple[str, str]]:
+        """Kind and name of every object that is ours or is to be."""
+        for wanted in self.desired.objects:
+            yield wanted.kind, wanted.name
+        for account in self.desired.service_accounts:
+            yield "ServiceAccount", account.name
+        for known in self.status.service_accounts:
+            yield "ServiceAccount", known.name
+        if secrets := self.status.secrets:
+            yield from (
+                ("Secret", name) for name in (secrets.registry, secrets.object_storage, secrets.backups) if name
+            )
+        yield from (("Secret", name) for name in self.status.retired_secrets)
+        if self.status.values_config_map:
+            yield "ConfigMap", self.status.values_config_map
+
+
+def _account(scope: str) -> str:
+    return "/".join(scope.split("/")[:9])
+
+
+async def observe(azure: Azure, kube: Kube, where: Whereabouts) -> Look:
+    """Look at everything, side by side where one answer does not need another.
+
+    Raises LookFailed when not even the identity could be looked for."""
+    cluster = asyncio.ensure_future(_objects(kube, where))
+    try:
+        identity = await locate(azure, where)
+        unseen: dict[str, Failure] = {}
+        credentials, assignments = await asyncio.gather(
+            _credentials(azure, where, identity, unseen), _assignments(azure, where, identity, unseen)
+        )
+        objects, unseen_objects = await cluster
+    finally:
+        cluster.cancel()
+        await asyncio.gather(cluster, return_exceptions=True)
+    have = Observed(identity, credentials, assignments, {found.key: found for found in objects})
+    return Look(have, unseen | unseen_objects)
+
+
+async def locate(azure: Azure, where: Whereabouts) -> Identity | None:
+    """The identity: where the status pins it, where policy lends it, or wherever our tags are found.
+
+    Raises LookFailed."""
+    if where.gone:
+        return None
+    errand = errands.looking_for_identity(where.desired.identity)
+    wanted = where.desired.identity.resource_id
+    if where.pinned or where.adopts:
+        return await _asked(azure.identities.get(where.pinned or wanted), IDENTITY_READY, errand)
+    home = where.desired.identity.resource_group_id
+    for group in dict.fromkeys((home, *(g for g in where.groups if not same_arm_id(g, home)))):
+        found = await _asked(azure.identities.in_group(parse_resource_group_id(group)), IDENTITY_READY, errand)
+        ours = [identity for identity in found if where.owner.owns_identity(identity.tags)]
+        named = [identity for identity in found if same_arm_id(identity.resource_id, wanted)]
+        if ours or named:
+            return (ours or named)[0]
+    return None
+
+
+async def _credentials(
+    azure: Azure, where: Whereabouts, identity: Identity | None, unseen: dict[str, Failure]
+) -> tuple[Credential, ...]:
+    if identity is None:
+        return ()
+    try:
+        return await azure.credentials.of(identity)
+    except AzureError as error:
+        unseen[CREDENTIALS_FEDERATED] = classify(error, errands.looking_for_credentials(where.desired.identity))
+        return ()
+
+
+async def _assignments(
+    azure: Azure, where: Whereabouts, identity: Identity | None, unseen: dict[str, Failure]
+) -> tuple[Assignment, ...]:
+    """Assignments of the principal, and of the one it had before, should the identity have been made anew."""
+    remembered = where.status.identity.principal_id if where.status.identity else None
+    principals = dict.fromkeys(p for p in (identity.principal_id if identity else None, remembered) if p)
+    questions = [azure.roles.of(account, principal) for account in where.accounts() for principal in principals]
+    try:
+        answers = await asyncio.gather(*questions)
+    except AzureError as error:
+        unseen[ROLES_ASSIGNED] = classify(error, errands.looking_for_assignments(where.desired.storage))
+        return ()
+    return tuple(assignment for answer in answers for assignment in answer)
+
+
+async def account_exists(azure: Azure, desired: Desired) -> None:
+    """Find out before the first write whether there is a storage account to grant access to.
+
+    Raises LookFailed when there is none, or when it cannot be told."""
+    storage = desired.storage
+    if not await _asked(
+        azure.accounts.exists(storage.account_id), ROLES_ASSIGNED, errands.looking_for_account(storage)
+    ):
+        group = storage.account_id.split("/")[4]
+        message = (
+            f"There is no storage account {storage.account} in resource group {group}. Create it, or correct "
+            "spec.storage.accountName, spec.storage.resourceGroup or spec.storage.subscriptionId."
+        )
+        raise LookFailed(ROLES_ASSIGNED, Failure("AccountNotFound", message, Outlook.STALLED))
+
+
+async def _objects(kube: Kube, where: Whereabouts) -> tuple[list[ClusterObject], dict[str, Failure]]:
+    found: list[ClusterObject] = []
+    unseen: dict[str, Failure] = {}
+
+    async def look(kind: str, name: str) -> None:
+        try:
+            if seen := await kube.objects.get(where.owner.namespace, kind, name):
+                found.append(seen)
+        except ClusterError as error:
+            condition = SERVICE_ACCOUNTS_ANNOTATED if kind == "ServiceAccount" else SECRETS_WRITTEN
+            unseen[condition] = kube_errors.classify(error, f"read {words(kind)} {name}", where.owner.namespace)
+
+    await asyncio.gather(*(look(kind, name) for kind, name in dict.fromkeys(where.objects())))
+    return found, unseen
+
+
+async def _asked(question: Awaitable[Answer], condition: str, errand: Errand) -> Answer:
+    try:
+        return await question
+    except AzureError as error:
+        raise LookFailed(condition, classify(error, errand)) from error

@@ -1,0 +1,261 @@
+"""One pass over one resource: observe, plan, apply, verify, summarize."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from gitlab_azure_identity.api.conditions import ACCESS_VERIFIED, IDENTITY_READY
+from gitlab_azure_identity.api.resource import Resource
+from gitlab_azure_identity.api.spec import Verification
+from gitlab_azure_identity.api.status import Status
+from gitlab_azure_identity.domain.arm import parse_identity_id
+from gitlab_azure_identity.domain.changes import Change, PutAssignment, PutCredential, PutIdentity
+from gitlab_azure_identity.domain.clouds import Cloud
+from gitlab_azure_identity.domain.desired import Defaults, Desired, Unresolved, desire
+from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook
+from gitlab_azure_identity.domain.judge import Failures, judge, link, stop, unverified, verifiable
+from gitlab_azure_identity.domain.naming import same_arm_id
+from gitlab_azure_identity.domain.observed import Observed
+from gitlab_azure_identity.domain.plan import Goal, missing_grants, plan
+from gitlab_azure_identity.domain.policy import PolicyRule, adoptable, creatable, identity_groups, refusal
+from gitlab_azure_identity.kube import errors as kube_errors
+from gitlab_azure_identity.kube.client import ClusterError
+from gitlab_azure_identity.reconcile.apply import apply
+from gitlab_azure_identity.reconcile.observe import LookFailed, Whereabouts, account_exists, observe
+from gitlab_azure_identity.reconcile.ports import Azure, Kube
+from gitlab_azure_identity.reconcile.report import Reporter
+from gitlab_azure_identity.reconcile.summarize import begun, judged, ready, summarize, suspended, was_ready
+from gitlab_azure_identity.reconcile.verify import Proof, unproven, verify
+
+ROUNDS = 5  # plans a pass: the identity, what hangs on it, what is pruned, and room for one surprise
+
+
+@dataclass(frozen=True)
+class World:
+    """What all passes share: who we are, what we may, and how to ask. Times in seconds."""
+
+    cluster: str
+    cloud: Cloud
+    defaults: Defaults
+    policy: Sequence[PolicyRule]
+    issuer: str | None
+    propagation_limit: float
+    azure: Azure
+    kube: Kube
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A pass that came as far as verifying: enough to verify again without looking at everything anew."""
+
+    resource: Resource
+    goal: Goal
+    desired: Desired
+    have: Observed
+    findings: tuple[Finding, ...]  # all but AccessVerified
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a pass ended. `standing` is set when nothing but access is left to wait for."""
+
+    findings: tuple[Finding, ...]
+    outlook: Outlook
+    standing: Standing | None = None
+
+    @property
+    def retry_after(self) -> float | None:
+        """What Azure or the cluster asked us to wait, in seconds."""
+        return max((finding.retry_after for finding in self.findings if finding.retry_after), default=None)
+
+
+class Passes:
+    """Runs passes. `bear` says whether transient failures of a Ready resource may go untold a little longer."""
+
+    def __init__(self, world: World, reporter: Reporter) -> None:
+        self._world, self._report = world, reporter
+
+    async def run(self, resource: Resource, bear: Callable[[], bool]) -> Outcome:
+        """Bring one resource to what it says."""
+        if resource.spec.suspend:
+            await self._report.status(resource, suspended(resource, self._world.now()))
+            return Outcome((), Outlook.GOOD)
+        try:
+            goal, desired = await self._goal(resource)
+            return await self._pursue(resource, goal, desired, bear)
+        except LookFailed as failed:
+            return await self._stopped(resource, stop(failed.condition, failed.failure), bear)
+
+    async def verify_again(self, standing: Standing, bear: Callable[[], bool]) -> Outcome:
+        """Try access once more, with the world as the last pass left it."""
+        proof = await self._proof(standing, wrote=False)
+        return await self._conclude(standing, proof, bear)
+
+    async def _goal(self, resource: Resource) -> tuple[Goal, Desired]:
+        """What is wanted, and whether it may be. Raises LookFailed."""
+        desired = await self.desired(resource)
+        if denied := refusal(self._world.policy, desired):
+            raise LookFailed(IDENTITY_READY, Failure("NotPermitted", denied, Outlook.STALLED))
+        may_create, may_adopt = creatable(self._world.policy, desired), adoptable(self._world.policy, desired)
+        return Goal(desired.owner, desired.issuer, desired, may_create, may_adopt), desired
+
+    async def desired(self, resource: Resource) -> Desired:
+        """What is wanted, every default filled in. Raises LookFailed."""
+        world = self._world
+        try:
+            return desire(
+                resource, cluster=world.cluster, cloud=world.cloud, issuer=await self.issuer(), defaults=world.defaults
+            )
+        except Unresolved as gap:
+            raise LookFailed(IDENTITY_READY, Failure("NotConfigured", f"{gap}.", Outlook.STALLED)) from gap
+
+    async def issuer(self) -> str:
+        """The cluster's issuer: the setting, or what the API server says of itself. Raises LookFailed."""
+        if self._world.issuer:
+            return self._world.issuer
+        doing = "read the cluster's OIDC issuer (/.well-known/openid-configuration)"
+        try:
+            issuer = await self._world.kube.tokens.issuer()
+        except ClusterError as error:
+            known = kube_errors.classify(error, doing, "this cluster")
+            if known.outlook is Outlook.TRANSIENT:
+                raise LookFailed(IDENTITY_READY, known) from error
+            issuer = None
+        if issuer is None or not issuer.startswith("https://"):
+            message = (
+                f"The operator could not {doing}. Enable the OIDC issuer (az aks update --enable-oidc-issuer), or name it in "
+                "the operator's setting `issuer`."
+            )
+            raise LookFailed(IDENTITY_READY, Failure("IssuerUnknown", message, Outlook.STALLED))
+        return issuer
+
+    def whereabouts(self, resource: Resource, desired: Desired, *, adopts: bool) -> Whereabouts:
+        groups = tuple(identity_groups(self._world.policy, resource.key.namespace))
+        return Whereabouts(desired.owner, desired, resource.status, groups, adopts)
+
+    async def _pursue(self, resource: Resource, goal: Goal, desired: Desired, bear: Callable[[], bool]) -> Outcome:
+        world = self._world
+        look = await observe(world.azure, world.kube, self.whereabouts(resource, desired, adopts=goal.may_adopt))
+        have = look.have
+        if have.identity and not same_arm_id(have.identity.resource_id, desired.identity.resource_id):
+            desired = _found_elsewhere(desired, have.identity.resource_id)
+            goal = replace(goal, desired=desired)
+        if len(missing_grants(goal, have)) == len(desired.grants):
+            await account_exists(world.azure, desired)
+        await self._pin_warning(resource, desired)
+        drift, done, failed = was_ready(resource), list[Change](), list[tuple[Change, Failure]]()
+        for _ in range(ROUNDS):
+            changes = [change for change in plan(goal, have) if link(change) not in look.unseen and change not in done]
+            if not changes:
+                break
+            if not done and not drift:
+                resource = await self._begin(resource, desired)
+            have, made, failed_now = await apply(world.azure, world.kube, goal.owner, changes, have)
+            done += made
+            failed += failed_now
+            if failed_now:
+                break
+        await self._report.applied(resource, done, drift=drift)
+        findings = judge(goal, have, Failures(look.unseen, tuple(failed)))
+        standing = Standing(resource, goal, desired, have, findings)
+        wrote = any(isinstance(change, PutIdentity | PutCredential | PutAssignment) for change in done)
+        if wrote and verifiable(findings) is None and not drift:
+            standing = replace(standing, resource=await self._halfway(standing))
+        return await self._conclude(standing, await self._proof(standing, wrote=wrote), bear)
+
+    async def _begin(self, resource: Resource, desired: Desired) -> Resource:
+        """Record what is about to be made, before the first write, where the record does not hold it yet.
+
+        Raises LookFailed when it cannot be recorded: what nobody remembers is not made."""
+        status = begun(resource, desired, self._world.now())
+        known = resource.status
+        same = ("identity", "role_assignments", "service_accounts", "secrets", "retired_secrets", "values_config_map")
+        recorded = all(getattr(status, part) == getattr(known, part) for part in same if part != "identity")
+        pinned = known.identity is not None and known.identity.resource_id is not None
+        if recorded and pinned and known.observed_generation == resource.generation:
+            return resource
+        written = await self._report.status(resource, status)
+        if written.status != status:
+            message = "The status could not be written, and nothing is made that the status does not know of. It is tried again."
+            raise LookFailed(IDENTITY_READY, Failure("ClusterUnavailable", message, Outlook.TRANSIENT))
+        return written
+
+    async def _halfway(self, standing: Standing) -> Resource:
+        """Show the client ID as soon as it stands: people wait for it, and verifying may take its time."""
+        waiting = Finding(ACCESS_VERIFIED, "Unknown", "Progressing", "Access is being verified.", Outlook.WAITING)
+        status = self._status(standing, (*standing.findings, waiting), unproven(waiting, standing.desired))
+        return await self._report.status(standing.resource, status)
+
+    async def _proof(self, standing: Standing, *, wrote: bool) -> Proof:
+        identity = standing.have.identity
+        if identity is None or verifiable(standing.findings) is not None:
+            return unproven(_pending(standing), standing.desired)
+        fresh = wrote or self._lately(standing)
+        return await verify(self._world.azure, self._world.kube, standing.desired, identity, fresh=fresh)
+
+    def _lately(self, standing: Standing) -> bool:
+        """Whether Azure may still be spreading what it was told: by the assignments' own dates, or by how long access has
+        been under way."""
+        now, limit = self._world.now(), self._world.propagation_limit
+        created = [a.created_on for a in standing.have.assignments if a.created_on is not None]
+        if any(now.timestamp() - moment < limit for moment in created):
+            return True
+        before = standing.resource.status.condition(ACCESS_VERIFIED)
+        if before is None or before.status != "Unknown":
+            return False
+        return (now - datetime.fromisoformat(before.last_transition_time)).total_seconds() < limit
+
+    async def _conclude(self, standing: Standing, proof: Proof, bear: Callable[[], bool]) -> Outcome:
+        findings = (*standing.findings, proof.finding)
+        resource = await self._tell(standing.resource, findings, self._status(standing, findings, proof), bear)
+        outlook = ready(findings, standing.desired.verification).outlook
+        if outlook is Outlook.GOOD and proof.finding.outlook is Outlook.WAITING:
+            outlook = Outlook.WAITING  # under Report it does not hold Ready back, but its outcome is still awaited
+        only_access = outlook is Outlook.WAITING and verifiable(standing.findings) is None
+        return Outcome(findings, outlook, replace(standing, resource=resource) if only_access else None)
+
+    def _status(self, standing: Standing, findings: Sequence[Finding], proof: Proof) -> Status:
+        now = self._world.now()
+        if standing.findings[0].outlook is not Outlook.GOOD:
+            return judged(standing.resource, findings, now)  # nothing is known of an identity that is not ours to use
+        return summarize(
+            standing.resource, standing.goal, standing.desired, standing.have, findings, proof.containers, now
+        )
+
+    async def _stopped(self, resource: Resource, findings: tuple[Finding, ...], bear: Callable[[], bool]) -> Outcome:
+        await self._tell(resource, findings, judged(resource, findings, self._world.now()), bear)
+        return Outcome(findings, ready(findings, Verification.REQUIRED).outlook)
+
+    async def _tell(
+        self, resource: Resource, findings: Sequence[Finding], status: Status, bear: Callable[[], bool]
+    ) -> Resource:
+        """Write the status; but keep the old one while a Ready resource only meets failures that pass."""
+        outlooks = {finding.outlook for finding in findings}
+        if Outlook.TRANSIENT in outlooks and Outlook.STALLED not in outlooks and was_ready(resource) and bear():
+            handled = {"last_handled_reconcile_at": resource.requested_at}
+            return await self._report.status(resource, resource.status.model_copy(update=handled))
+        return await self._report.status(resource, status)
+
+    async def _pin_warning(self, resource: Resource, desired: Desired) -> None:
+        """Say once a generation that the identity stays where it is, though settings now say otherwise."""
+        if desired.pin_differs and resource.status.observed_generation != resource.generation:
+            message = (
+                f"Managed identity {desired.identity.resource_id} stays where it was made, although the operator's settings "
+                f"would now put it at {desired.pin_differs}."
+            )
+            await self._report.event(resource, "Warning", "IdentityPinned", message)
+
+
+def _pending(standing: Standing) -> Finding:
+    first = verifiable(standing.findings)
+    return unverified([first] if first else standing.findings)
+
+
+def _found_elsewhere(desired: Desired, resource_id: str) -> Desired:
+    """The identity is where its tags were found, not where defaults would put it: a status was lost, and settings moved on."""
+    found = parse_identity_id(resource_id)
+    identity = replace(
+        desired.identity, subscription=found.subscription, resource_group=found.resource_group, name=found.name
+    )
+    return replace(desired, identity=identity)

@@ -1,0 +1,80 @@
+"""What a pass works with: the ways to Azure and to the cluster, bundled."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import TypeVar
+
+import aiohttp
+
+from gitlab_azure_identity.azure.arm import Arm
+from gitlab_azure_identity.azure.blobs import BlobAccess
+from gitlab_azure_identity.azure.credentials import FederatedCredentials
+from gitlab_azure_identity.azure.identities import Identities
+from gitlab_azure_identity.azure.roles import RoleAssignments, StorageAccounts
+from gitlab_azure_identity.kube.client import Cluster
+from gitlab_azure_identity.kube.events import Events
+from gitlab_azure_identity.kube.objects import Objects
+from gitlab_azure_identity.kube.resources import Resources
+from gitlab_azure_identity.kube.tokens import Tokens
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Azure:
+    """The parts of Azure that are read and written."""
+
+    identities: Identities
+    credentials: FederatedCredentials
+    roles: RoleAssignments
+    accounts: StorageAccounts
+    blobs: BlobAccess
+
+    @classmethod
+    def of(cls, arm: Arm, session: aiohttp.ClientSession, timeout: float) -> "Azure":
+        return cls(
+            Identities(arm),
+            FederatedCredentials(arm),
+            RoleAssignments(arm),
+            StorageAccounts(arm),
+            BlobAccess(arm.cloud, session, timeout),
+        )
+
+
+@dataclass(frozen=True)
+class Kube:
+    """The parts of the cluster that are read and written."""
+
+    resources: Resources
+    objects: Objects
+    tokens: Tokens
+    events: Events
+    namespaces: "Namespaces"
+
+    @classmethod
+    def of(cls, cluster: Cluster) -> "Kube":
+        return cls(Resources(cluster), Objects(cluster), Tokens(cluster), Events(cluster), Namespaces(cluster))
+
+
+class Namespaces:
+    """Tells whether a namespace is on its way out."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    async def terminating(self, namespace: str) -> bool:
+        """Whether the namespace is being deleted, or is gone. Raises ClusterError."""
+        found = await self._cluster.find(f"/api/v1/namespaces/{namespace}")
+        return found is None or "deletionTimestamp" in found["metadata"]
+
+
+async def finished(work: Coroutine[object, object, Result]) -> Result:
+    """Await a write to its end even when we are cancelled meanwhile: a request in flight cannot be called back, and whoever
+    comes next must find it done. Its own time-out bounds it."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

@@ -1,0 +1,101 @@
+"""The way back: take away what was made for a resource, and let go of it only after a look that finds nothing of ours."""
+
+import logging
+from dataclasses import dataclass, replace
+
+from gitlab_azure_identity.api import ABANDON_ANNOTATION
+from gitlab_azure_identity.api.conditions import SECRETS_WRITTEN, SERVICE_ACCOUNTS_ANNOTATED
+from gitlab_azure_identity.api.resource import Resource
+from gitlab_azure_identity.api.spec import DeletionPolicy
+from gitlab_azure_identity.domain.findings import Failure, Outlook, worst
+from gitlab_azure_identity.domain.judge import link
+from gitlab_azure_identity.domain.plan import Goal, plan
+from gitlab_azure_identity.reconcile.apply import apply
+from gitlab_azure_identity.reconcile.observe import LookFailed, observe
+from gitlab_azure_identity.reconcile.passes import Passes, World
+from gitlab_azure_identity.reconcile.report import Reporter
+from gitlab_azure_identity.reconcile.summarize import deletion_blocked
+
+log = logging.getLogger(__name__)
+
+LOOKS = 4
+_IN_CLUSTER = (SERVICE_ACCOUNTS_ANNOTATED, SECRETS_WRITTEN)
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """Why the resource cannot be let go yet. `retry_after` in seconds."""
+
+    message: str
+    retry_after: float | None
+
+
+class Removal:
+    """Carries out deletions."""
+
+    def __init__(self, world: World, passes: Passes, reporter: Reporter) -> None:
+        self._world, self._passes, self._report = world, passes, reporter
+
+    async def run(self, resource: Resource) -> Remaining | None:
+        """Remove what was made for the resource. None when nothing of ours is left, or nothing is to be removed."""
+        if resource.spec.deletion_policy is DeletionPolicy.RETAIN:
+            message = "deletionPolicy is Retain: everything stays, in Azure and in the cluster."
+            await self._report.event(resource, "Normal", "Retained", message)
+            return None
+        if resource.abandoned:
+            message = (
+                f"Let go by annotation {ABANDON_ANNOTATION}: what is left in Azure and in the cluster stays there."
+            )
+            await self._report.event(resource, "Warning", "Abandoned", message)
+            return None
+        try:
+            failures = await self._remove(resource)
+        except LookFailed as failed:
+            failures = [failed.failure]
+        return await self._blocked(resource, worst(failures)) if failures else None
+
+    async def _remove(self, resource: Resource) -> list[Failure]:
+        """Look and remove until a look finds nothing. What failed, else nothing. Raises LookFailed."""
+        try:
+            desired = await self._passes.desired(resource)
+        except LookFailed:
+            if resource.status.identity is None and not resource.status.service_accounts:
+                return []  # it was never resolved, so nothing was ever made
+            raise
+        goal = Goal(desired.owner, desired.issuer, None)
+        for _ in range(LOOKS):
+            where = self._passes.whereabouts(resource, desired, adopts=False)
+            try:
+                look = await observe(self._world.azure, self._world.kube, where)
+            except LookFailed as failed:
+                if not where.pinned and failed.failure.outlook is Outlook.STALLED:
+                    return []  # where we may not look, or nothing is, we made nothing: a pass records it before it writes
+                if failed.failure.reason not in ("ResourceGroupNotFound", "SubscriptionNotFound"):
+                    raise
+                look = await observe(self._world.azure, self._world.kube, replace(where, gone=True))
+            unseen = await self._without_a_namespace(resource, look.unseen)
+            changes = [change for change in plan(goal, look.have) if link(change) not in look.unseen]
+            if not changes:
+                return list(unseen.values())
+            _, done, failed_changes = await apply(self._world.azure, self._world.kube, goal.owner, changes, look.have)
+            log.info("removed %s", "; ".join(map(str, done)) or "nothing", extra={"resource": str(resource.key)})
+            problems = await self._without_a_namespace(resource, {link(change): why for change, why in failed_changes})
+            if problems:
+                return list(problems.values())
+        return [Failure("Progressing", "What was removed is still seen; it is looked at again.", Outlook.WAITING)]
+
+    async def _without_a_namespace(self, resource: Resource, problems: dict[str, Failure]) -> dict[str, Failure]:
+        """Problems in the cluster are none when the namespace itself is going: it takes our rights, and our objects too."""
+        local = [condition for condition in problems if condition in _IN_CLUSTER]
+        if not local or not await self._world.kube.namespaces.terminating(resource.key.namespace):
+            return problems
+        return {condition: failure for condition, failure in problems.items() if condition not in _IN_CLUSTER}
+
+    async def _blocked(self, resource: Resource, failure: Failure) -> Remaining:
+        if failure.outlook is Outlook.STALLED:
+            message = (
+                f"{failure.message} Until then the deletion waits; to let go and leave everything where it is: "
+                f"kubectl annotate gai -n {resource.key.namespace} {resource.key.name} {ABANDON_ANNOTATION}=true"
+            )
+            await self._report.status(resource, deletion_blocked(resource, message, self._world.now()))
+        return Remaining(f"{failure.reason}: {failure.message}", failure.retry_after)

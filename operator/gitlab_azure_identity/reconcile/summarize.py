@@ -1,0 +1,261 @@
+"""The one place where a status is made. Pure, so that its invariants can be tested over every input."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from gitlab_azure_identity.api.conditions import ACCESS_VERIFIED, LINKS, READY, RECONCILING, STALLED
+from gitlab_azure_identity.api.resource import Resource
+from gitlab_azure_identity.api.spec import Verification
+from gitlab_azure_identity.api.status import (
+    Condition,
+    ContainerStatus,
+    FederatedCredentialStatus,
+    IdentityStatus,
+    Origin,
+    RoleAssignmentStatus,
+    SecretsStatus,
+    ServiceAccountStatus,
+    Status,
+)
+from gitlab_azure_identity.domain import naming
+from gitlab_azure_identity.domain.desired import Desired
+from gitlab_azure_identity.domain.findings import Finding, Outlook
+from gitlab_azure_identity.domain.naming import STORAGE_BLOB_DATA_CONTRIBUTOR, STORAGE_BLOB_DELEGATOR, same_arm_id
+from gitlab_azure_identity.domain.observed import Assignment, Observed
+from gitlab_azure_identity.domain.plan import Goal
+
+_ROLES = {role.guid: role.name for role in (STORAGE_BLOB_DATA_CONTRIBUTOR, STORAGE_BLOB_DELEGATOR)}
+Truth = Literal["True", "False", "Unknown"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What Ready is, and why."""
+
+    status: Truth
+    reason: str
+    message: str
+    outlook: Outlook
+
+
+def was_ready(resource: Resource) -> bool:
+    """Whether this very generation was Ready when it was last judged."""
+    ready = resource.status.condition(READY)
+    return ready is not None and ready.status == "True" and ready.observed_generation == resource.generation
+
+
+def ready(findings: Sequence[Finding], verification: Verification) -> Verdict:
+    """Ready is the first link that does not hold, with its reason and message."""
+    counted = [f for f in findings if f.condition != ACCESS_VERIFIED or verification is Verification.REQUIRED]
+    bad = [finding for finding in counted if finding.outlook is not Outlook.GOOD]
+    first = next((finding for finding in bad if finding.outlook is not Outlook.BLOCKED), None)
+    if first is None:
+        return Verdict("True", "Ready", "GitLab can reach its storage as the managed identity.", Outlook.GOOD)
+    status: Truth = "False" if first.outlook is Outlook.STALLED else "Unknown"
+    return Verdict(status, first.reason, first.message, first.outlook)
+
+
+def conditions(resource: Resource, findings: Sequence[Finding], now: datetime) -> list[Condition]:
+    """The conditions for these findings; a transition time moves only where the status does."""
+    verdict = ready(findings, resource.spec.verification)
+    entries: list[tuple[str, Truth, str, str]] = [(READY, verdict.status, verdict.reason, verdict.message)]
+    if verdict.outlook in (Outlook.WAITING, Outlook.TRANSIENT):
+        entries.append((RECONCILING, "True", verdict.reason, verdict.message))
+    if verdict.outlook is Outlook.STALLED:
+        entries.append((STALLED, "True", verdict.reason, verdict.message))
+    entries += [(finding.condition, finding.status, finding.reason, finding.message) for finding in findings]
+    return [_condition(resource, *entry, now) for entry in entries]
+
+
+def _condition(resource: Resource, kind: str, status: Truth, reason: str, message: str, now: datetime) -> Condition:
+    before = resource.status.condition(kind)
+    unmoved = before is not None and before.status == status
+    return Condition(
+        type=kind,
+        status=status,
+        observed_generation=resource.generation,
+        last_transition_time=before.last_transition_time if before and unmoved else _stamp(now),
+        reason=reason,
+        message=message,
+    )
+
+
+def _stamp(now: datetime) -> str:
+    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def judged(resource: Resource, findings: Sequence[Finding], now: datetime) -> Status:
+    """The status when there is nothing new to say but conditions: what was recorded before stays."""
+    return resource.status.model_copy(
+        update={
+            "observed_generation": resource.generation,
+            "last_handled_reconcile_at": resource.requested_at,
+            "conditions": conditions(resource, findings, now),
+        }
+    )
+
+
+def begun(resource: Resource, desired: Desired, now: datetime) -> Status:
+    """The status before the first write: what is about to be made is recorded, so that a pass that is killed half-way
+    leaves nothing that nobody knows of."""
+    findings = [Finding(link, "Unknown", "Progressing", "Being worked on.", Outlook.WAITING) for link in LINKS]
+    before = resource.status
+    known = before.identity or IdentityStatus()
+    identity = known.model_copy(
+        update={"name": desired.identity.name, "resource_id": known.resource_id or desired.identity.resource_id}
+    )
+    scopes = {(entry.role, entry.scope.lower()) for entry in before.role_assignments}
+    planned = [
+        RoleAssignmentStatus(name="", role=grant.role.name, scope=grant.scope)
+        for grant in desired.grants
+        if (grant.role.name, grant.scope.lower()) not in scopes
+    ]
+    accounts = {entry.name: entry for entry in before.service_accounts} | {e.name: e for e in _accounts(desired)}
+    return judged(resource, findings, now).model_copy(
+        update={
+            "identity": identity,
+            "issuer": desired.issuer,
+            "role_assignments": [*before.role_assignments, *planned],
+            "service_accounts": list(accounts.values()),
+            "secrets": _secrets(desired),
+            "retired_secrets": _retired(before, desired),
+            "values_config_map": desired.values_config_map,
+            "containers": [
+                ContainerStatus(name=name, purpose=purpose, state="Unverified")
+                for purpose, name in desired.storage.containers.items()
+            ],
+        }
+    )
+
+
+def summarize(
+    resource: Resource,
+    goal: Goal,
+    desired: Desired,
+    have: Observed,
+    findings: Sequence[Finding],
+    containers: Sequence[ContainerStatus],
+    now: datetime,
+) -> Status:
+    """The status after a pass: what stands now, and what is still to be taken away."""
+    identity = have.identity
+    known = IdentityStatus(name=desired.identity.name, resource_id=desired.identity.resource_id)
+    if identity is not None:
+        known = IdentityStatus(
+            name=identity.name,
+            resource_id=identity.resource_id,
+            client_id=identity.client_id,
+            principal_id=identity.principal_id,
+            tenant_id=identity.tenant_id,
+            origin=Origin.CREATED if goal.owns(identity) else Origin.ADOPTED,
+        )
+    lingering = [
+        ServiceAccountStatus(name=name, management="Retiring")
+        for kind, name in have.objects
+        if kind == "ServiceAccount"
+        and name not in {account.name for account in desired.service_accounts}
+        and _still_ours(goal, have, kind, name)
+    ]
+    retired = [name for name in _retired(resource.status, desired) if _still_ours(goal, have, "Secret", name)]
+    return judged(resource, findings, now).model_copy(
+        update={
+            "identity": known,
+            "issuer": desired.issuer,
+            "federated_credentials": [
+                FederatedCredentialStatus(name=present.name, subject=present.subject)
+                for present in have.credentials
+                if present.subject in {credential.subject for credential in desired.credentials}
+                and present.issuer == desired.issuer
+            ],
+            "role_assignments": _assignments(goal, desired, have),
+            "service_accounts": [*_accounts(desired), *lingering],
+            "secrets": _secrets(desired),
+            "retired_secrets": retired,
+            "values_config_map": desired.values_config_map,
+            "containers": list(containers),
+        }
+    )
+
+
+def suspended(resource: Resource, now: datetime) -> Status:
+    """The status under spec.suspend: everything stays as it was last seen, and Ready says why nothing moves."""
+    message = (
+        "spec.suspend is true: nothing is looked at or changed, and the other conditions are as they were last seen."
+    )
+    frozen = [c for c in resource.status.conditions if c.type not in (READY, RECONCILING, STALLED)]
+    kept = [condition.model_copy(update={"observed_generation": resource.generation}) for condition in frozen]
+    return resource.status.model_copy(
+        update={
+            "observed_generation": resource.generation,
+            "conditions": [_condition(resource, READY, "False", "Suspended", message, now), *kept],
+        }
+    )
+
+
+def deletion_blocked(resource: Resource, message: str, now: datetime) -> Status:
+    """The status while a deletion cannot go on without a person."""
+    links = [c for c in resource.status.conditions if c.type not in (READY, RECONCILING, STALLED)]
+    kept = [condition.model_copy(update={"observed_generation": resource.generation}) for condition in links]
+    return resource.status.model_copy(
+        update={
+            "observed_generation": resource.generation,
+            "conditions": [
+                _condition(resource, READY, "False", "DeletionBlocked", message, now),
+                _condition(resource, STALLED, "True", "DeletionBlocked", message, now),
+                *kept,
+            ],
+        }
+    )
+
+
+def _accounts(desired: Desired) -> list[ServiceAccountStatus]:
+    return [
+        ServiceAccountStatus(name=account.name, management="Manage" if account.managed else "Annotate")
+        for account in desired.service_accounts
+    ]
+
+
+def _secrets(desired: Desired) -> SecretsStatus:
+    names = desired.secret_names
+    return SecretsStatus(
+        registry=names.get("registry"), object_storage=names.get("objectStorage"), backups=names.get("backups")
+    )
+
+
+def _retired(before: Status, desired: Desired) -> list[str]:
+    """Secrets recorded earlier that are wanted no longer, each once, in a stable order."""
+    earlier = before.secrets or SecretsStatus()
+    names = (earlier.registry, earlier.object_storage, earlier.backups, *before.retired_secrets)
+    wanted = set(desired.secret_names.values())
+    return sorted({name for name in names if name and name not in wanted})
+
+
+def _still_ours(goal: Goal, have: Observed, kind: str, name: str) -> bool:
+    found = have.objects.get((kind, name))
+    return found is not None and (goal.owns_object(found) or naming.field_manager(goal.owner.name) in found.managers)
+
+
+def _assignments(goal: Goal, desired: Desired, have: Observed) -> list[RoleAssignmentStatus]:
+    """What answers a grant, what is ours besides, and each grant that nothing answers yet."""
+    answered: list[Assignment] = []
+    pending: list[RoleAssignmentStatus] = []
+    for grant in desired.grants:
+        standing = [
+            a
+            for a in have.assignments
+            if a.role_guid == grant.role.guid
+            and same_arm_id(a.scope, grant.scope)
+            and have.identity is not None
+            and a.principal_id == have.identity.principal_id
+        ]
+        answered += standing[:1]
+        if not standing:
+            pending.append(RoleAssignmentStatus(name="", role=grant.role.name, scope=grant.scope))
+    ours = [a for a in have.assignments if goal.owns_assignment(a) and a not in answered]
+    told = [
+        RoleAssignmentStatus(name=a.name, role=_ROLES.get(a.role_guid, a.role_guid), scope=a.scope)
+        for a in answered + ours
+    ]
+    return told + pending

@@ -1,0 +1,90 @@
+"""Try what GitLab will do: become the identity as each service account, and list every container."""
+
+import asyncio
+from dataclasses import dataclass
+
+from azure.core.credentials import AccessTokenInfo
+
+from gitlab_azure_identity.api.conditions import ACCESS_VERIFIED
+from gitlab_azure_identity.api.spec import Verification
+from gitlab_azure_identity.api.status import ContainerStatus
+from gitlab_azure_identity.azure.access import Door, container_refused, token_refused
+from gitlab_azure_identity.azure.errors import AzureError
+from gitlab_azure_identity.domain.desired import Desired
+from gitlab_azure_identity.domain.findings import Failure, Finding, failed, good, worst
+from gitlab_azure_identity.domain.observed import Identity
+from gitlab_azure_identity.kube import errors as kube_errors
+from gitlab_azure_identity.kube.client import ClusterError
+from gitlab_azure_identity.reconcile.ports import Azure, Kube
+
+UNTRIED = "Unverified"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What the attempt showed: the finding, and the state of each container."""
+
+    finding: Finding
+    containers: tuple[ContainerStatus, ...]
+
+
+def unproven(finding: Finding, desired: Desired) -> Proof:
+    """The proof that was not attempted."""
+    return Proof(finding, _states(desired, {}))
+
+
+async def verify(azure: Azure, kube: Kube, desired: Desired, identity: Identity, *, fresh: bool) -> Proof:
+    """Attempt access. With `fresh`, a refusal that a recent grant may explain counts as still propagating."""
+    if desired.verification is Verification.DISABLED:
+        message = "spec.verification is Disabled: access is not checked."
+        return unproven(Finding(ACCESS_VERIFIED, "Unknown", "Disabled", message), desired)
+    door = Door(desired, fresh)
+    exchanged = await asyncio.gather(
+        *(_exchange(azure, kube, door, identity, account.name) for account in desired.service_accounts)
+    )
+    tokens = [answer for answer in exchanged if isinstance(answer, AccessTokenInfo)]
+    problems = [answer for answer in exchanged if isinstance(answer, Failure)]
+    states: dict[str, Failure | None] = {}
+    if tokens:
+        names = desired.storage.containers.values()
+        answers = await azure.blobs.try_containers(desired.storage.account, names, tokens[0])
+        states = {
+            name: container_refused(error, door, name) if error is not None else None for name, error in answers.items()
+        }
+        problems += [failure for failure in states.values() if failure is not None]
+    containers = _states(desired, states)
+    if problems:
+        return Proof(failed(ACCESS_VERIFIED, worst(problems)), containers)
+    count, accounts = len(states), len(tokens)
+    message = (
+        f"{accounts} service account{'s' * (accounts > 1)} exchanged a token at Entra, and {count} "
+        f"container{'s' * (count != 1)} of {desired.storage.account} answered."
+    )
+    return Proof(good(ACCESS_VERIFIED, "Verified", message), containers)
+
+
+async def _exchange(
+    azure: Azure, kube: Kube, door: Door, identity: Identity, service_account: str
+) -> AccessTokenInfo | Failure:
+    namespace = door.desired.owner.namespace
+    try:
+        assertion = await kube.tokens.token(namespace, service_account, door.desired.cloud.audience)
+    except ClusterError as error:
+        return kube_errors.classify(error, f"create tokens for service account {service_account}", namespace)
+    try:
+        return await azure.blobs.exchange(identity, assertion)
+    except AzureError as error:
+        return token_refused(error, door, service_account)
+
+
+def _states(desired: Desired, states: dict[str, Failure | None]) -> tuple[ContainerStatus, ...]:
+    def state(container: str) -> str:
+        if container not in states:
+            return UNTRIED
+        failure = states[container]
+        return failure.reason if failure else "Verified"
+
+    return tuple(
+        ContainerStatus(name=container, purpose=purpose, state=state(container))
+        for purpose, container in desired.storage.containers.items()
+    )

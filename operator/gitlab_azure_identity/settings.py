@@ -1,0 +1,156 @@
+"""The operator's settings: a YAML file named by GAI_SETTINGS_FILE, and environment variables GAI_<FIELD> over it."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+from gitlab_azure_identity.domain.arm import parse_identity_id, parse_resource_group_id
+from gitlab_azure_identity.domain.policy import PolicyRule
+
+FILE_VARIABLE = "GAI_SETTINGS_FILE"
+PREFIX = "GAI_"
+
+
+class Unusable(Exception):
+    """The settings cannot be used. The text names each field and what is wrong with it."""
+
+
+class Defaults(BaseModel):
+    """Where identities and storage are when a resource does not say."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    subscription_id: str | None = Field(None, description="Subscription of managed identities and storage accounts.")
+    resource_group: str | None = Field(None, description="Resource group of managed identities.")
+    location: str | None = Field(None, description="Region of managed identities.")
+    storage_resource_group: str | None = Field(
+        None, description="Resource group of storage accounts, when it is another."
+    )
+
+
+class ThrottleSettings(BaseModel):
+    """How fast Azure is asked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rates: Literal["Published", "Unlimited"] = Field(
+        "Published",
+        description="Published: at the rates of Azure's managed identity provider. Unlimited: as fast as it goes.",
+    )
+    identity_burst: int = Field(2, ge=1, description="Requests of a kind to one identity before its rate applies.")
+    subscription_burst: int = Field(
+        10, ge=1, description="Requests of a kind to one subscription before its rate applies."
+    )
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Times are in seconds."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, case_sensitive=False
+    )
+
+    cluster: str = Field(
+        min_length=1,
+        max_length=63,
+        pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$",
+        description="Name of this cluster, unique among those that share a subscription. It is part of identity names and "
+        "marks what this operator owns in Azure: never change it. Required.",
+    )
+    cloud: Literal["AzurePublic", "AzureUSGovernment", "AzureChina"] = Field(
+        "AzurePublic", description="The Azure cloud. Endpoints, storage domain and token audience follow from it."
+    )
+    defaults: Defaults = Field(Defaults(), description="What applies where a resource says nothing.")
+    policy: tuple[PolicyRule, ...] = Field((), description="What resources may ask for. Empty: nothing.")
+    issuer: str | None = Field(
+        None, description="Issuer of the cluster's tokens. Default: discovered from the API server."
+    )
+    resync_interval: float = Field(3600, ge=10, description="How often a Ready resource is looked at, with jitter.")
+    stalled_interval: float = Field(
+        600, ge=1, description="Longest wait before a resource that needs a person is looked at."
+    )
+    max_backoff: float = Field(300, ge=1, description="Longest wait between retries.")
+    request_timeout: float = Field(30, ge=1, description="Time-out of one request, to Azure or to the cluster.")
+    propagation_limit: float = Field(900, ge=0, description="How long a refused access counts as still propagating.")
+    max_concurrent: int = Field(20, ge=1, description="Resources worked on at the same time.")
+    throttle: ThrottleSettings = Field(ThrottleSettings(), description="How fast Azure is asked.")
+    http_port: int = Field(8080, ge=0, le=65535, description="Port of /healthz, /readyz and /metrics. 0: a free one.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="What is logged.")
+
+    @field_validator("policy")
+    @classmethod
+    def _ids_are_ids(cls, policy: tuple[PolicyRule, ...]) -> tuple[PolicyRule, ...]:
+        """An id with a typing mistake would admit nothing, silently."""
+        for rule in policy:
+            for group in rule.identities.resource_groups:
+                parse_resource_group_id(group)
+            for identity in rule.identities.adopt:
+                parse_identity_id(identity)
+        return policy
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, _File(settings_cls)
+
+
+class _File(PydanticBaseSettingsSource):
+    """The YAML file, whose keys are camelCase as in every Kubernetes file."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        del field
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        path = os.environ.get(FILE_VARIABLE)
+        if not path:
+            return {}
+        try:
+            content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError) as error:
+            raise Unusable(f"{path}: {error}") from error
+        if not isinstance(content or {}, dict):
+            raise Unusable(f"{path}: not a mapping of settings")
+        return {_snake(key): _snaked(value) for key, value in (content or {}).items()}
+
+
+def _snake(key: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", str(key)).lower()
+
+
+def _snaked(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_snake(key): _snaked(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_snaked(item) for item in value]
+    return value
+
+
+def load() -> Settings:
+    """Read the settings.
+
+    Raises Unusable, naming every fault at once."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = "\n".join(
+            f"  {'.'.join(map(str, fault['loc'])) or 'settings'}: {fault['msg']}" for fault in error.errors()
+        )
+        raise Unusable(
+            f"the settings cannot be used ({FILE_VARIABLE}={os.environ.get(FILE_VARIABLE, '')}):\n{faults}"
+        ) from error
+    except SettingsError as error:
+        raise Unusable(str(error)) from error
