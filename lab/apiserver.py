@@ -30,10 +30,10 @@ class ApiServer:
     ca_file: Path
     token: str
 
-    def get(self, path: str) -> Any:  # noqa: ANN401 (JSON)
+    def get(self, path: str) -> Any:
         return self._call("GET", path, None)
 
-    def post(self, path: str, body: dict[str, Any]) -> Any:  # noqa: ANN401 (JSON)
+    def post(self, path: str, body: dict[str, Any]) -> Any:
         return self._call("POST", path, body)
 
     def answers(self, path: str) -> bool:
@@ -77,7 +77,7 @@ class ApiServer:
             sort_keys=False,
         )
 
-    def _call(self, method: str, path: str, body: dict[str, Any] | None) -> Any:  # noqa: ANN401 (JSON)
+    def _call(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         request = urllib.request.Request(  # noqa: S310 (the URL is the lab's own)
             self.url + path,
             method=method,

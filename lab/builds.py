@@ -6,7 +6,6 @@ The file name carries a hash of all that goes into a binary, so a fresh clone fi
 import contextlib
 import fcntl
 import hashlib
-import os
 import re
 import subprocess
 import sys
@@ -26,8 +25,10 @@ VERSION_PACKAGE = "k8s.io/component-base/version"
 
 
 def _version_flags(version: str) -> str:
-    """Linker flags that say the version: without them the server calls itself v0.0.0, and the webhook, which asks
-    whether it is 1.32 or newer, and helm misjudge it."""
+    """Linker flags that say the version.
+
+    Without them the server calls itself v0.0.0; the webhook, which asks whether it is 1.32 or newer, and helm misjudge it.
+    """
     major, minor, _ = version.split(".")
     values = {"gitVersion": f"v{version}", "gitMajor": major, "gitMinor": minor}
     return " ".join(f"-X {VERSION_PACKAGE}.{name}={value}" for name, value in values.items())
@@ -126,7 +127,7 @@ def _build(which: Binary, path: Path) -> None:
     began = time.monotonic()
     log = path.parent / f"{which.name}.log"
     with tempfile.TemporaryDirectory(dir=path.parent) as folder, log.open("w") as output:
-        built = Path(folder) / which.name
+        built = Path(folder, which.name)
         go = subprocess.Popen(
             ["go", "build", *which.flags(), "-o", str(built), "."],
             cwd=which.source,
@@ -144,7 +145,7 @@ def _build(which: Binary, path: Path) -> None:
         if go.returncode != 0:
             end = "\n".join(f"  {line}" for line in log.read_text().splitlines()[-15:])
             raise LabError(f"{which.what} could not be built. The end of {log}:\n{end}")
-        os.replace(built, path)
+        built.replace(path)
     say(f"built {which.what} in {time.monotonic() - began:.0f} s")
 
 

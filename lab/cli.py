@@ -1,5 +1,6 @@
 """The lab's command line."""
 
+import datetime as dt
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ from lab.azure import fixed
 from lab.controls import RefusedError
 from lab.errors import LabError
 from lab.places import Places
-from lab.processes import Parts
+from lab.processes import OPERATOR, Parts
 from lab.running import Lab
 from lab.table import table
 from lab.welcome import welcome
@@ -99,12 +100,24 @@ def calls(folder: str | None, *, as_json: bool, clear: bool) -> None:
         click.echo(json.dumps([asdict(call) for call in controls.calls()], indent=2, default=str))
     elif not clear:
         rows = [
-            (str(call.time), call.caller, call.method, f"{call.host}{call.path}", str(call.status), call.code or "")
+            (
+                _clock(call.time),
+                call.caller or "-",
+                call.method,
+                f"{call.host}{call.path}",
+                str(call.status),
+                call.code or "",
+            )
             for call in controls.calls()
         ]
         click.echo(table(("TIME", "CALLER", "METHOD", "PATH", "STATUS", "CODE"), rows))
     if clear:
         controls.clear_calls()
+
+
+def _clock(seconds: float) -> str:
+    """The local time of day, to the millisecond."""
+    return dt.datetime.fromtimestamp(seconds).astimezone().strftime("%H:%M:%S.%f")[:-3]
 
 
 @cli.group()
@@ -117,11 +130,12 @@ def fault() -> None:
 @click.option("--status", type=int, help="Answer with this status.")
 @click.option("--code", help="Answer with this error code.")
 @click.option("--message", help="Answer with this text.")
-@click.option("--retry-after", type=int, metavar="SECONDS", help="Send this Retry-After.")
+@click.option("--retry-after", type=float, metavar="SECONDS", help="Send this Retry-After.")
 @click.option("--times", type=int, default=1, show_default=True, help="How many requests it strikes.")
 @click.option("--reset", is_flag=True, help="Cut the connection instead of an answer.")
 @click.option("--hang", is_flag=True, help="Never answer.")
 @click.option("--delay", type=float, metavar="SECONDS", help="Answer late.")
+@click.option("--applied", is_flag=True, help="Carry the request out before its answer is lost or replaced.")
 @click.pass_obj
 def fault_add(
     folder: str | None,
@@ -129,20 +143,29 @@ def fault_add(
     status: int | None,
     code: str | None,
     message: str | None,
-    retry_after: int | None,
+    retry_after: float | None,
     times: int,
     delay: float | None,
     *,
     reset: bool,
     hang: bool,
+    applied: bool,
 ) -> None:
     """Have the next matching requests fail."""
     if not (status or reset or hang or delay):
         raise click.UsageError("Say how it fails: --status, --reset, --hang or --delay.")
     Lab.of(folder).controls.add_fault(
-        match, status=status, code=code, message=message, retry_after=retry_after, times=times, reset=reset, hang=hang,
+        match,
+        status=status,
+        code=code,
+        message=message,
+        retry_after=retry_after,
+        times=times,
+        reset=reset,
+        hang=hang,
         delay=delay,
-    )  # fmt: skip
+        applied=applied,
+    )
 
 
 @fault.command("clear")
@@ -212,6 +235,7 @@ def operator(folder: str | None, arguments: tuple[str, ...]) -> None:
     """Run the operator in the foreground, as its own service account and managed identity."""
     lab = Lab.of(folder)
     env = lab.operator_env()
+    Parts(lab.places).enlist(OPERATOR)
     click.echo(f"Health and metrics: http://127.0.0.1:{env['GAI_HTTP_PORT']}/metrics", err=True)
     sys.stdout.flush()
     os.execve(  # noqa: S606 (this process becomes the operator, so that signals reach it)

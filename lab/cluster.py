@@ -78,16 +78,14 @@ class Cluster:
         self._folder = places.cluster
         self._certificates = Certificates(self._folder)
         self._certificate = self._certificates.certificate_file(HOST)
-        self.api = ApiServer(
-            f"https://{HOST}:{self._ports.api}", self._certificates.ca_file, secrets.token_urlsafe(24)
-        )
+        self.api = ApiServer(f"https://{HOST}:{self._ports.api}", self._certificates.ca_file, secrets.token_urlsafe(24))
 
     @property
     def webhook_url(self) -> str:
         return f"https://{HOST}:{self._ports.webhook}/mutate-v1-pod"
 
     def start_api_server(self) -> None:
-        """Start etcd and the API server, and write the administrator's kubeconfig. Raises PartFailed."""
+        """Start etcd and the API server, and write the administrator's kubeconfig. Raises PartError."""
         binary = builds.binary(builds.CONTROL_PLANE)
         _write_signing_key(self._folder / "sa.key")
         (self._folder / "tokens.csv").write_text(f"{self.api.token},admin,admin,system:masters\n")
@@ -98,7 +96,7 @@ class Cluster:
         self._parts.until("apiserver", server, lambda: self.api.answers("/readyz"), START)
 
     def start_controllers(self) -> None:
-        """Start the controllers, returning when they work. Raises PartFailed."""
+        """Start the controllers, returning when they work. Raises PartError."""
         binary = builds.binary(builds.CONTROL_PLANE)
         command = [binary, "kube-controller-manager", *self._controller_flags()]
         controllers = self._parts.spawn("controllers", command, self._env)
@@ -106,7 +104,7 @@ class Cluster:
         self._parts.until("controllers", controllers, lambda: self.api.answers(account), START)
 
     def start_webhook(self) -> None:
-        """Start azure-workload-identity's webhook, returning when it listens. Raises PartFailed."""
+        """Start azure-workload-identity's webhook, returning when it listens. Raises PartError."""
         folder = self._folder / "webhook"
         folder.mkdir()
         shutil.copy(self._certificate, folder / "tls.crt")

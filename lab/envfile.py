@@ -4,10 +4,9 @@ import os
 import shlex
 from collections.abc import Iterable, Mapping
 
-FOREIGN = frozenset(
-    "http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY "
-    "SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE KUBECONFIG LAB_PART_OF".split()
-)
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+FOREIGN = frozenset([*PROXIES, *map(str.upper, PROXIES), *AUTHORITIES, "KUBECONFIG"])
 """What would lead a client past the lab, or have it trust someone else, if it were inherited."""
 
 FOREIGN_PREFIXES = ("AZURE_", "GAI_", "AZCOPY_")
@@ -25,6 +24,7 @@ def quoted(value: str) -> str:
 
 
 def unsets(names: Iterable[str]) -> str:
+    """A line that unsets the variables."""
     return "unset " + " ".join(sorted(names)) + "\n"
 
 
@@ -38,8 +38,14 @@ def without_foreign(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def outside() -> dict[str, str]:
-    """This process's environment for what must reach the world, such as pip: in a shell that sourced a lab's
-    env file, the lab's proxy and CA are taken out again."""
+    """This process's environment for what must reach the world, such as pip.
+
+    In a shell that sourced a lab's env file, the lab's proxy and CA are taken out again.
+    """
     if "LAB_DIR" not in os.environ:
         return dict(os.environ)
-    return {name: value for name, value in os.environ.items() if name not in {"HTTPS_PROXY", "SSL_CERT_FILE"}}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"HTTPS_PROXY", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"}
+    }

@@ -16,8 +16,8 @@ from lab.azure import fixed
 from lab.cluster import START, Cluster
 from lab.controls import RefusedError
 from lab.errors import LabError
-from lab.places import ROOT, Places
-from lab.processes import Parts, end
+from lab.places import ROOT, Places, cache
+from lab.processes import OPERATOR, Parts, end
 from lab.running import DAY, Lab
 
 PARTS = ("azure", "etcd", "apiserver", "controllers", "webhook")
@@ -79,7 +79,7 @@ def healthy(places: Places) -> bool:
 def _locked(places: Places) -> Iterator[None]:
     """One `up` or `down` of a lab at a time. The lock is outside its folder, which is emptied."""
     places.dir.parent.mkdir(parents=True, exist_ok=True)
-    folder = builds.cache() / "labs"
+    folder = cache() / "labs"
     folder.mkdir(parents=True, exist_ok=True)
     with builds.only_one(folder / str(places.dir).replace("/", "%")):
         yield
@@ -178,13 +178,14 @@ def _publish(lab: Lab, cluster: Cluster) -> None:
 
 def _write_environments(lab: Lab) -> None:
     operator = lab.operator_variables()
-    (lab.places.operator / "env").write_text(envfile.unsets(envfile.FOREIGN - operator.keys()) + envfile.exports(operator))
+    cleared = envfile.unsets(envfile.FOREIGN - operator.keys())
+    (lab.places.operator / "env").write_text(cleared + envfile.exports(operator))
     env = lab.env
     folders = env.pop("PATH").split(os.pathsep)[:2]
     text = envfile.unsets(envfile.FOREIGN - env.keys()) + envfile.exports(env)
     prepended = os.pathsep.join(folders)
     # Written last: it says that the lab is up.
-    lab.places.env.write_text(f"{text}export PATH={envfile.quoted(prepended)}:\"$PATH\"\n")
+    lab.places.env.write_text(f'{text}export PATH={envfile.quoted(prepended)}:"$PATH"\n')
 
 
 def _end_all(places: Places) -> bool:
@@ -196,6 +197,7 @@ def _end_all(places: Places) -> bool:
     found = any(process.alive for process in parts.known().values())
     with suppress(FileNotFoundError):
         places.env.unlink()
+    parts.stop([name for name in parts.known() if name.startswith(OPERATOR)], grace=10)
     parts.stop(["webhook", "controllers", "azure"], grace=5)
     parts.stop(["apiserver"], grace=3)
     parts.stop(["etcd"], grace=2)

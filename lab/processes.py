@@ -19,13 +19,15 @@ from lab.places import Places
 
 MARK = "LAB_PART_OF"
 LOG_LINES = 15
+OPERATOR = "operator"
+"""How the pid files of operators begin that run against the lab: there may be several."""
 
 
-class PartFailed(LabError):
+class PartError(LabError):
     """A part of the lab ended, or was not ready in time. The message ends with the last lines of its log."""
 
 
-class Abandoned(LabError):
+class AbandonedError(LabError):
     """Another part failed, so waiting for this one is over."""
 
 
@@ -96,10 +98,10 @@ class Parts:
         """Have every thread that waits in `until` give up."""
         self._abandoned.set()
 
-    def spawn(self, name: str, argv: Sequence[str | Path], env: Mapping[str, str]) -> Process:
+    def spawn(self, name: str, argv: Sequence[object], env: Mapping[str, str]) -> Process:
         """Start a part in its own session, its output going to `logs/NAME.log`."""
         if self._abandoned.is_set():
-            raise Abandoned(f"{name} was not started.")
+            raise AbandonedError(f"{name} was not started.")
         words = [str(word) for word in argv]
         log = str(self._places.logs / f"{name}.log")
         files = [
@@ -111,12 +113,18 @@ class Parts:
         try:
             pid = os.posix_spawnp(words[0], words, marked, file_actions=files, setsid=True)
         except OSError as error:
-            raise PartFailed(f"{name} cannot be started: {words[0]}: {error.strerror}.") from error
+            raise PartError(f"{name} cannot be started: {words[0]}: {error.strerror}.") from error
         process = Process.of(pid)
         if process is None:
-            raise PartFailed(self._told(name, "ended as soon as it was started"))
+            raise PartError(self._told(name, "ended as soon as it was started"))
         (self._places.pids / name).write_text(f"{process.pid} {process.started}\n")
         return process
+
+    def enlist(self, name: str) -> None:
+        """Count this very process, and what it becomes by exec, as a part: `down` will end it."""
+        process = Process.of(os.getpid())
+        if process:
+            (self._places.pids / f"{name}-{process.pid}").write_text(f"{process.pid} {process.started}\n")
 
     def known(self) -> dict[str, Process]:
         """Every part that has a pid file, alive or not."""
@@ -130,17 +138,17 @@ class Parts:
     def until(self, name: str, process: Process, ready: Callable[[], bool], seconds: float) -> None:
         """Wait until `ready` says so, asking it 20 times a second.
 
-        Raises PartFailed when the process ends or time is up, Abandoned when another part failed meanwhile.
+        Raises PartError when the process ends or time is up, AbandonedError when another part failed meanwhile.
         """
         deadline = time.monotonic() + seconds
         with process.watched() as exited:
             while not ready():
                 if self._abandoned.is_set():
-                    raise Abandoned(f"{name} was given up.")
+                    raise AbandonedError(f"{name} was given up.")
                 if exited is None or exited.within(0.05):
-                    raise PartFailed(self._told(name, "ended before it was ready"))
+                    raise PartError(self._told(name, "ended before it was ready"))
                 if time.monotonic() > deadline:
-                    raise PartFailed(self._told(name, f"was not ready after {seconds:.0f} s"))
+                    raise PartError(self._told(name, f"was not ready after {seconds:.0f} s"))
 
     def _told(self, name: str, what: str) -> str:
         log = self._places.logs / f"{name}.log"

@@ -17,14 +17,14 @@ from lab.cluster import free_ports
 from lab.controls import Controls
 from lab.errors import LabError
 from lab.places import Places
+from lab.processes import MARK
 
 AUTHORITY = "https://login.microsoftonline.com/"
 NO_PROXY = "127.0.0.1,localhost"
 DAY = 86_400
-POD_VARIABLES = ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_AUTHORITY_HOST")
 
 
-class ToolFailed(LabError):
+class ToolError(LabError):
     """A program of the lab's exited with an error; `output` is what it wrote to standard error."""
 
     def __init__(self, command: Sequence[str], status: int, output: str) -> None:
@@ -114,7 +114,12 @@ class Lab:
 
     def operator_env(self, **extra: str) -> dict[str, str]:
         """The whole environment of an operator process, with a free port for its health and metrics."""
-        return {**envfile.without_foreign(os.environ), **self.operator_variables(), **extra}
+        return {
+            **envfile.without_foreign(os.environ),
+            **self.operator_variables(),
+            MARK: str(self.dir),  # so that the lab's end is its end too
+            **extra,
+        }
 
     # Tools
 
@@ -128,11 +133,11 @@ class Lab:
         raise LabError(f"The lab has no {name}. Start it again: make lab-down lab")
 
     def kubectl(self, *args: str, stdin: str | None = None) -> str:
-        """What kubectl prints, as the cluster's administrator. Raises ToolFailed."""
+        """What kubectl prints, as the cluster's administrator. Raises ToolError."""
         return self._run("kubectl", args, stdin)
 
     def helm(self, *args: str) -> str:
-        """What helm prints. Raises ToolFailed."""
+        """What helm prints. Raises ToolError."""
         return self._run("helm", args, None)
 
     def _run(self, name: str, args: Sequence[str], stdin: str | None) -> str:
@@ -145,13 +150,13 @@ class Lab:
             check=False,
         )
         if ran.returncode != 0:
-            raise ToolFailed([name, *args], ran.returncode, ran.stderr)
+            raise ToolError([name, *args], ran.returncode, ran.stderr)
         return ran.stdout
 
     # The cluster
 
     def apply(self, manifests: Sequence[chart.Manifest]) -> None:
-        """Apply objects as the administrator, on the server's side. Raises ToolFailed."""
+        """Apply objects as the administrator, on the server's side. Raises ToolError."""
         everything = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
         self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(everything))
 

