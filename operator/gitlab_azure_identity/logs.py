@@ -30,10 +30,11 @@ def _reference(record: logging.LogRecord) -> str | None:
 
 
 def configure_logging(level: str) -> None:
-    """Send everything to standard error. Libraries that log requests, and with them tokens, stay at WARNING."""
+    """Send everything to standard error. Libraries that log requests, and with them headers, never go below WARNING."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for name in ("azure", "aiohttp.access", "urllib3", "asyncio"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    quiet = logging.WARNING if level == "DEBUG" else logging.ERROR
+    for name in ("azure", "aiohttp.access"):
+        logging.getLogger(name).setLevel(quiet)  # what they say of a failure is told in the resource's status
     logging.getLogger("kopf").setLevel(logging.WARNING if level == "INFO" else level)

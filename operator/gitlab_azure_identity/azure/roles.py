@@ -68,7 +68,7 @@ class StorageAccounts:
 
     async def exists(self, account_id: str) -> bool:
         """Whether the account exists. Raises AzureError when the question is not answered, or the group is missing."""
-        request = HttpRequest("GET", f"{account_id}?api-version={STORAGE_API_VERSION}")
+        request = HttpRequest("GET", f"{self._arm.cloud.arm_endpoint}{account_id}?api-version={STORAGE_API_VERSION}")
         try:
             async with azure_errors():
                 response = await self._arm.plain.send_request(request)

@@ -83,9 +83,8 @@ def judge(goal: Goal, have: Observed, failures: Failures) -> tuple[Finding, ...]
 
 
 def stop(condition: str, failure: Failure) -> tuple[Finding, ...]:
-    """Findings when a pass ends at one link: what is before it is not judged, what is after it waits."""
-    at = LINKS.index(condition)
-    return (failed(condition, failure), *(blocked(later, condition) for later in LINKS if LINKS.index(later) != at))
+    """Findings when a pass ends at one link: all others wait, those before it too, since nothing was looked at."""
+    return tuple(failed(one, failure) if one == condition else blocked(one, condition) for one in LINKS)
 
 
 def verifiable(findings: Sequence[Finding]) -> Finding | None:

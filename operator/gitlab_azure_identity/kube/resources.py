@@ -22,11 +22,12 @@ class Resources:
 
     async def write_status(self, key: Key, uid: str, status: Status) -> None:
         """Replace what we said before. The uid keeps a late word about a deleted object off its successor."""
+        said = status.model_dump(by_alias=True, exclude_none=True, mode="json")
         body: dict[str, Any] = {
             "apiVersion": API_VERSION,
             "kind": KIND,
             "metadata": {"name": key.name, "namespace": key.namespace, "uid": uid},
-            "status": status.model_dump(by_alias=True, exclude_none=True, mode="json"),
+            "status": {field: value for field, value in said.items() if value not in ([], {})},
         }
         await self._cluster.request(
             "PATCH",
