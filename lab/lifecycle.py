@@ -21,6 +21,7 @@ from lab.processes import OPERATOR, Parts, end
 from lab.running import DAY, Lab
 
 PARTS = ("azure", "etcd", "apiserver", "controllers", "webhook")
+RESOURCES = "/apis/gitlabazure.io/v1alpha1/gitlabazureidentities"
 Say = Callable[[str], None]
 
 
@@ -129,7 +130,7 @@ def _start(places: Places, parts: Parts, namespaces: Sequence[str], say: Say) ->
         works = side_by_side(
             controllers=cluster.start_controllers,
             pod_webhook=cluster.start_webhook,
-            operator_installation=functools.partial(_install, lab, cluster, namespaces),
+            operator_installation=functools.partial(_install, lab, parts, cluster, namespaces),
             issuer=functools.partial(_publish, lab, cluster),
         )
         done(works)
@@ -153,7 +154,7 @@ def _remember(places: Places, cluster: Cluster) -> None:
     places.marker.chmod(0o600)
 
 
-def _install(lab: Lab, cluster: Cluster, namespaces: Sequence[str]) -> None:
+def _install(lab: Lab, parts: Parts, cluster: Cluster, namespaces: Sequence[str]) -> None:
     """Apply the chart, less its Deployment, and give the operator what its pod would have."""
     manifests = chart.render(lab.tool("helm"), namespaces)
     lab.apply(
@@ -163,6 +164,9 @@ def _install(lab: Lab, cluster: Cluster, namespaces: Sequence[str]) -> None:
             *(manifest for manifest in manifests if manifest["kind"] != "Deployment"),
         ]
     )
+    wanted = [RESOURCES, *(f"/api/v1/namespaces/{name}/serviceaccounts/default" for name in namespaces)]
+    server = parts.known()["apiserver"]
+    parts.until("apiserver", server, lambda: all(cluster.api.answers(path) for path in wanted), START)
     folder = lab.places.operator
     (folder / "settings.yaml").write_text(chart.settings_file(manifests))
     access = cluster.api.request_token(chart.RELEASE, chart.RELEASE, "", DAY)

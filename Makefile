@@ -1,0 +1,78 @@
+# Everything a person does with this project. Each target sets up what it needs; `make` alone lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CRD := crds/gitlabazure.io_gitlabazureidentities.yaml
+CHART := charts/gitlab-azure-identity
+# In a shell that sourced a lab's env file, package registries are reached without that lab's proxy.
+OUTSIDE := $(if $(LAB_DIR),env -u HTTPS_PROXY -u SSL_CERT_FILE -u REQUESTS_CA_BUNDLE)
+COMPILE = $(OUTSIDE) $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint unit integration chart lab lab-down operator bench image-test crd lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY) ## From kubectl apply to GitLab's blobs: the whole story, step by step, on this machine
+	@$(BIN)/python -m lab.demo
+
+test: lint ## Everything: lint, types, and all tests
+	$(BIN)/python -m pytest $(wildcard tests/unit tests/chart tests/lab tests/integration)
+
+lint: $(READY) ## Ruff, mypy, and which module may import which
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(READY) ## The pure tests: seconds
+	$(BIN)/python -m pytest tests/unit
+
+integration: $(READY) ## The operator in the lab
+	$(BIN)/python -m pytest tests/integration
+
+chart: $(READY) ## The Helm chart
+	$(BIN)/python -m pytest tests/chart
+
+lab: $(READY) ## Start Azure and a cluster on this machine, and leave them running
+	@$(BIN)/python -m lab up
+
+lab-down: ## End the lab
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m lab down; fi
+
+operator: $(READY) ## Run the operator in the foreground, against the lab
+	@$(BIN)/python -m lab operator
+
+bench: $(READY) ## Measure the operator: time, calls and memory
+	@$(BIN)/python -m lab.bench
+
+image-test: $(READY) ## Build the container image and run it against the lab (Debian, as root)
+	@bash tests/image/run
+
+crd: $(READY) ## Write the CRD from the model, into crds/ and the chart
+	$(BIN)/python -m gitlab_azure_identity.api.crd > $(CRD).new
+	mv $(CRD).new $(CRD)
+	cp $(CRD) $(CHART)/files/crd.yaml
+
+lock: $(READY) ## Lock the newest Python packages that pyproject.toml allows, by hash
+	$(COMPILE) --upgrade --output-file requirements.lock pyproject.toml
+	$(COMPILE) --upgrade --extra lab --extra test --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	$(COMPILE) --upgrade --only-build-deps --build-deps-for editable --build-deps-for wheel \
+		--output-file requirements-build.lock pyproject.toml
+
+clean: lab-down ## Remove all that the targets made in this folder; the user's cache stays
+	rm -rf $(VENV) .lab .test node_modules dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12 …" >&2; exit 1; }
+	@echo "setting up $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(OUTSIDE) $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
+	@$(OUTSIDE) $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
