@@ -26,7 +26,9 @@ LABEL org.opencontainers.image.title="gitlab-azure-identity" \
       org.opencontainers.image.description="Gives GitLab on AKS access to Azure Blob Storage through workload identity, without storage keys." \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/gitlab-azure-identity /opt/gitlab-azure-identity
+# LOGNAME: Python asks for the user's name, and no passwd has one for the number below.
 ENV PATH=/opt/gitlab-azure-identity/bin:/usr/local/bin:/usr/bin:/bin \
+    LOGNAME=gitlab-azure-identity \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 # By number, so that a cluster can see without the image's passwd that it is not root.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from .rendering import Document, Helm, Rendered
 
 
@@ -101,10 +103,11 @@ def test_changed_settings_restart_the_operator(helm: Helm, minimal: Rendered) ->
     assert changed.pod["metadata"]["annotations"] != minimal.pod["metadata"]["annotations"]
 
 
-def test_probes_ask_the_port_the_operator_listens_on(minimal: Rendered) -> None:
-    operator = container(minimal)
+@pytest.mark.parametrize(("settings", "port"), [({}, 8080), ({"httpPort": 9090}, 9090)])
+def test_probes_ask_the_port_the_operator_listens_on(helm: Helm, settings: dict[str, object], port: int) -> None:
+    operator = container(helm.template(settings={"cluster": "prod", **settings}))
 
-    assert operator["ports"] == [{"name": "http", "containerPort": 8080}]
+    assert operator["ports"] == [{"name": "http", "containerPort": port}]
     assert operator["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
     assert operator["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
 
