@@ -1,0 +1,86 @@
+"""One lab and one operator for all of these tests; a namespace for each."""
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from lab import lifecycle
+from lab.running import Lab
+from tests.invariants import broken
+
+from .operating import Operator
+from .resources import GitLab
+from .watching import Watch
+
+FAST = {"credential_propagation": 0.0, "role_propagation": 0.0, "principal_replication": 0.0, "arm_latency": 0.0}
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Azure and a cluster of our own, without delays unless a test sets them."""
+    folder = tmp_path_factory.mktemp("lab")
+    running, _ = lifecycle.start(folder)
+    try:
+        running.controls.set(**FAST)
+        yield running
+    finally:
+        lifecycle.stop(folder)
+
+
+@pytest.fixture(scope="session")
+def watch(lab: Lab) -> Iterator[Watch]:
+    following = Watch(lab)
+    yield following
+    following.close()
+
+
+@pytest.fixture(scope="session")
+def _operator(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    process = Operator(lab, tmp_path_factory.mktemp("operator"))
+    process.start()
+    yield process
+    if process.running:
+        process.stop()
+
+
+@pytest.fixture
+def operator(_operator: Operator) -> Iterator[Operator]:
+    """The operator, for tests that stop, kill or reconfigure it. Afterwards it runs again as it did."""
+    yield _operator
+    _operator.restart()
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def new_gitlab(lab: Lab, watch: Watch, _operator: Operator) -> Iterator[Callable[..., GitLab]]:
+    """Makes resources, each in a namespace of its own unless one is named, and takes them away in the end.
+
+    Every status that was ever written for them must satisfy the invariants."""
+    made: list[GitLab] = []
+
+    def make(namespace: str | None = None, name: str = "gitlab") -> GitLab:
+        space = namespace or f"t-{next(_numbers)}"
+        lab.admit_namespace(space)
+        made.append(GitLab(lab, watch, space, name))
+        return made[-1]
+
+    yield make
+    lab.controls.clear_faults()
+    lab.controls.set(**FAST)
+    for gitlab in made:
+        if gitlab.exists("gai", gitlab.name):
+            gitlab.uid = gitlab.live()["metadata"]["uid"]
+            gitlab.annotate("gitlabazure.io/abandon-", "gitlabazure.io/test-ends=now")
+            gitlab.delete()
+    for gitlab in made:
+        for version in watch.versions(gitlab.namespace):
+            assert not broken(version), (broken(version), version)
+
+
+@pytest.fixture
+def gitlab(new_gitlab: Callable[..., GitLab]) -> GitLab:
+    """A resource that is not applied yet, in a namespace of its own."""
+    return new_gitlab()

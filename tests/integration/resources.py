@@ -1,0 +1,178 @@
+"""One GitLabAzureIdentity and the world around it, in the words of the tests."""
+
+import base64
+import json
+import subprocess
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.controls import Call
+from lab.running import Lab, ToolError
+
+from .operating import GROUP, STORAGE
+from .watching import Object, Watch
+
+CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
+DELEGATOR = "db58b8e5-c6ad-4a2a-8342-4190687cbf4a"
+
+
+@dataclass
+class GitLab:
+    """A resource in a namespace of its own."""
+
+    lab: Lab
+    watch: Watch
+    namespace: str
+    name: str = "gitlab"
+    uid: str = field(default="", init=False)
+
+    # what a person does
+
+    def manifest(self, **spec: Any) -> Object:
+        return {
+            "apiVersion": "gitlabazure.io/v1alpha1",
+            "kind": "GitLabAzureIdentity",
+            "metadata": {"name": self.name, "namespace": self.namespace},
+            "spec": {"storage": {"accountName": "gitlabstore"}, **spec},
+        }
+
+    def apply(self, **spec: Any) -> "GitLab":
+        """`kubectl apply`; what is given stands in spec, beside storage.accountName gitlabstore."""
+        self.lab.kubectl("apply", "-f", "-", stdin=json.dumps(self.manifest(**spec)))
+        self.uid = self.live()["metadata"]["uid"]
+        return self
+
+    def refused(self, **spec: Any) -> str:
+        """`kubectl apply` of something that is refused: what the person reads."""
+        try:
+            self.lab.kubectl("apply", "-f", "-", stdin=json.dumps(self.manifest(**spec)))
+        except ToolError as error:
+            return error.output
+        raise AssertionError("it was accepted")
+
+    def annotate(self, *pairs: str, kind: str = "gai", name: str | None = None) -> None:
+        self.lab.kubectl("annotate", kind, "-n", self.namespace, name or self.name, "--overwrite", *pairs)
+
+    def reconcile_now(self) -> None:
+        """Ask by annotation, and wait for the answer."""
+        token = uuid.uuid4().hex
+        self.annotate(f"gitlabazure.io/requested-at={token}")
+        self.until(lambda found: found.get("status", {}).get("lastHandledReconcileAt") == token)
+
+    def delete(self, seconds: float = 30) -> None:
+        self.lab.kubectl("delete", "gai", "-n", self.namespace, self.name, "--wait=false")
+        self.watch.until_gone(self.namespace, self.name, self.uid, seconds)
+
+    # what a person sees
+
+    def live(self) -> Object:
+        return self.object("gai", self.name)
+
+    def object(self, kind: str, name: str) -> Object:
+        found: Object = json.loads(self.lab.kubectl("get", kind, "-n", self.namespace, name, "-o", "json"))
+        return found
+
+    def exists(self, kind: str, name: str) -> bool:
+        return bool(self.lab.kubectl("get", kind, "-n", self.namespace, name, "--ignore-not-found", "-o", "name"))
+
+    def secret(self, name: str) -> dict[str, str]:
+        data = self.object("secret", name)["data"]
+        return {key: base64.b64decode(value).decode() for key, value in data.items()}
+
+    def until(self, holds: Any, seconds: float = 30) -> Object:
+        return self.watch.until(self.namespace, self.name, holds, seconds)
+
+    def ready(self, seconds: float = 30) -> Object:
+        """Wait until this generation is Ready."""
+        generation = self.live()["metadata"]["generation"]
+        return self.condition("Ready", "True", seconds=seconds, generation=generation)
+
+    def condition(
+        self, kind: str, status: str, reason: str | None = None, *, seconds: float = 30, generation: int | None = None
+    ) -> Object:
+        """Wait for a condition; the object that has it."""
+
+        def holds(found: Object) -> bool:
+            return any(
+                condition["type"] == kind
+                and condition["status"] == status
+                and (reason is None or condition["reason"] == reason)
+                and (generation is None or condition["observedGeneration"] >= generation)
+                for condition in found.get("status", {}).get("conditions", ())
+            )
+
+        return self.until(holds, seconds)
+
+    def message(self, kind: str) -> str:
+        conditions = self.live()["status"]["conditions"]
+        return next(condition["message"] for condition in conditions if condition["type"] == kind)
+
+    def events(self) -> list[Object]:
+        """Events about this resource, oldest first."""
+        told = json.loads(self.lab.kubectl("get", "events", "-n", self.namespace, "-o", "json"))["items"]
+        mine = [event for event in told if event["involvedObject"]["name"] == self.name]
+        return sorted(mine, key=lambda event: str(event.get("eventTime") or event["firstTimestamp"]))
+
+    # what stands in Azure
+
+    @property
+    def identity_name(self) -> str:
+        return str(self.live()["status"]["identity"]["name"])
+
+    @property
+    def principal(self) -> str:
+        return str(self.live()["status"]["identity"]["principalId"])
+
+    def azure(self, method: str, path: str, body: object = None) -> tuple[int, Object]:
+        """A call to ARM as the owner of the subscription: somebody behind the operator's back."""
+        return self.lab.arm(method, path, body)
+
+    def identities(self) -> list[Object]:
+        """The managed identities that carry this resource's tags."""
+        found = self.azure("GET", f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities")[1]["value"]
+        return [i for i in found if i["tags"].get("gitlabazure-namespace") == self.namespace]
+
+    def credentials(self, identity: str | None = None) -> list[Object]:
+        name = identity or self.identity_name
+        path = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}/federatedIdentityCredentials"
+        found: list[Object] = self.azure("GET", path)[1].get("value", [])
+        return found
+
+    def assignments(self, account: str = "gitlabstore", principal: str | None = None) -> list[Object]:
+        path = f"{STORAGE}/{account}/providers/Microsoft.Authorization/roleAssignments"
+        query = f"?$filter=principalId%20eq%20'{principal or self.principal}'"
+        found: list[Object] = self.azure("GET", path + query)[1].get("value", [])
+        return found
+
+    def remove_assignments(self, account: str = "gitlabstore") -> None:
+        for assignment in self.assignments(account):
+            status, _ = self.azure("DELETE", assignment["id"])
+            assert status in (200, 204)
+
+    def calls(self) -> list[Call]:
+        """What the operator asked of ARM since the log was cleared, for any resource."""
+        return [c for c in self.lab.controls.calls() if c.caller == "operator" and c.host.startswith("management.")]
+
+    def writes(self) -> list[Call]:
+        return [call for call in self.calls() if call.method != "GET"]
+
+    def azcopy_list(
+        self, pod: str, container: str = "registry", account: str = "gitlabstore"
+    ) -> subprocess.CompletedProcess[str]:
+        """The test of GitLab's own page, with the environment that the webhook gave a pod."""
+        environment = self.lab.environ(**self.lab.pod_env(self.namespace, pod), AZCOPY_AUTO_LOGIN_TYPE="workload")
+        return subprocess.run(
+            [
+                self.lab.tool("azcopy"),
+                "--log-level",
+                "debug",
+                "list",
+                f"https://{account}.blob.core.windows.net/{container}",
+            ],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
