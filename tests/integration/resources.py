@@ -67,9 +67,9 @@ class GitLab:
     # what a person sees
 
     def live(self) -> Object:
-        return self.object("gai", self.name)
+        return self.fetch("gai", self.name)
 
-    def object(self, kind: str, name: str) -> Object:
+    def fetch(self, kind: str, name: str) -> Object:
         found: Object = json.loads(self.lab.kubectl("get", kind, "-n", self.namespace, name, "-o", "json"))
         return found
 
@@ -77,7 +77,7 @@ class GitLab:
         return bool(self.lab.kubectl("get", kind, "-n", self.namespace, name, "--ignore-not-found", "-o", "name"))
 
     def secret(self, name: str) -> dict[str, str]:
-        data = self.object("secret", name)["data"]
+        data = self.fetch("secret", name)["data"]
         return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
     def until(self, holds: Any, seconds: float = 30) -> Object:
@@ -106,7 +106,7 @@ class GitLab:
 
     def message(self, kind: str) -> str:
         conditions = self.live()["status"]["conditions"]
-        return next(condition["message"] for condition in conditions if condition["type"] == kind)
+        return str(next(c["message"] for c in conditions if c["type"] == kind))
 
     def events(self) -> list[Object]:
         """Events about this resource, oldest first."""

@@ -19,7 +19,7 @@ class Watch:
         self._news = threading.Condition()
         self._versions: list[Object] = []
         self._gone: list[tuple[str, str, str]] = []
-        command = [lab.tool("kubectl"), "get", "gai", "-A", "-w", "--output-watch-events", "-o", "json"]
+        command = [str(lab.tool("kubectl")), "get", "gai", "-A", "-w", "--output-watch-events", "-o", "json"]
         self._process = subprocess.Popen(
             command,
             env=lab.environ(),
