@@ -175,12 +175,15 @@ class Parts:
 
 
 def end(processes: Sequence[Process], grace: float) -> None:
-    """End the processes, returning when the last has exited."""
+    """End the processes, returning when the last has exited: SIGTERM, then SIGKILL after `grace` seconds.
+
+    Without grace it is SIGKILL at once.
+    """
     with contextlib.ExitStack() as stack:
         watched = [stack.enter_context(process.watched()) for process in processes]
         running = [exited for exited in watched if exited]
         for exited in running:
-            exited.send(signal.SIGTERM)
+            exited.send(signal.SIGTERM if grace else signal.SIGKILL)
         deadline = time.monotonic() + grace
         for exited in running:
             if not exited.within(deadline - time.monotonic()):

@@ -1,0 +1,83 @@
+"""`python -m lab.demo`: the whole story. Exits with 1 where it does not hold; whatever happens, nothing is left running."""
+
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import FrameType
+
+from lab import lifecycle, tools
+from lab.controls import RefusedError
+from lab.demo import steps
+from lab.demo.stage import Stage
+from lab.demo.terminal import Terminal
+from lab.errors import LabError
+from lab.operators import Operator
+
+LOG_LINES = 20
+
+
+def main() -> int:
+    """Tell the story; the exit status."""
+    terminal = Terminal.standard()
+    signal.signal(signal.SIGTERM, _interrupt)
+    folder = Path(tempfile.mkdtemp(prefix="gitlab-azure-identity-demo-"))
+    held = False
+    try:
+        _tell(terminal, folder)
+        held = True
+    except (LabError, RefusedError) as error:
+        terminal.fails(str(error))
+        _show_log(terminal, folder / "logs" / "operator.log")
+    except KeyboardInterrupt:
+        terminal.fails("Interrupted.")
+    finally:
+        lifecycle.stop(folder)
+        if held:
+            shutil.rmtree(folder)
+            terminal.tell("\nEverything is taken down. To stay in such a lab: make lab")
+        else:
+            terminal.tell(f"\nEverything is taken down. The logs are kept: {folder / 'logs'}")
+    return 0 if held else 1
+
+
+def _tell(terminal: Terminal, folder: Path) -> None:
+    began = time.monotonic()
+    terminal.tell(
+        "GitLab on AKS, its blobs in Azure Storage, and no storage key anywhere.\n"
+        "The API server, the workload identity webhook, azcopy and the operator are real; Azure is played on this machine."
+    )
+    tools.node_modules()
+    if problem := tools.azcopy_problem():
+        raise LabError(problem)
+    terminal.tell("\nStarting Azure, a cluster and the operator …")
+    lab, _ = lifecycle.start(folder, say=lambda _: None)
+    Operator.start(lab)
+    terminal.holds(f"They run after {time.monotonic() - began:.1f} s.")
+    stage = Stage(lab, terminal)
+    before = steps.World.seen(stage)
+    lab.controls.clear_calls()
+    steps.apply_until_ready(stage)
+    steps.azure_calls(stage)
+    steps.secrets(stage)
+    environment = steps.pod(stage)
+    steps.azcopy(stage, environment)
+    steps.delete(stage, before)
+    terminal.tell(f"\nThat is the whole of it: {time.monotonic() - began:.0f} s from nothing to nothing.")
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """End as after Ctrl-C, so that everything is taken down."""
+    raise KeyboardInterrupt
+
+
+def _show_log(terminal: Terminal, log: Path) -> None:
+    if log.exists():
+        terminal.tell(f"\nThe end of {log}:")
+        terminal.output("\n".join(log.read_text().splitlines()[-LOG_LINES:]), indent=5)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

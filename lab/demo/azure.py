@@ -1,0 +1,123 @@
+"""What an administrator of the subscription sees, so that the story can be held against it."""
+
+import ssl
+import urllib.error
+import urllib.request
+import uuid
+import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import Iterable
+
+from lab.azure import fixed
+from lab.controls import Call
+from lab.demo.stage import StepError, until
+from lab.running import Lab
+
+GROUPS = f"/subscriptions/{fixed.SUBSCRIPTION}/resourceGroups"
+IDENTITIES = f"{GROUPS}/{fixed.IDENTITY_GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+ACCOUNT = f"{GROUPS}/{fixed.STORAGE_GROUP}/providers/Microsoft.Storage/storageAccounts/{fixed.BLOB_ACCOUNT}"
+ASSIGNMENTS = "providers/Microsoft.Authorization/roleAssignments"
+BLOB_DATA_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
+OK, MULTIPLE_CHOICES = 200, 300
+WRITES = frozenset({"PUT", "PATCH", "POST", "DELETE"})
+
+
+def let_owner_read_blobs(lab: Lab) -> None:
+    """Owner of a subscription is no right to its blobs: a data role is needed to look at them."""
+    definition = f"/subscriptions/{fixed.SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions"
+    body = {
+        "roleDefinitionId": f"{definition}/{BLOB_DATA_READER}",
+        "principalId": fixed.OWNER_PRINCIPAL,
+        "principalType": "ServicePrincipal",
+    }
+    ask(lab, "PUT", f"{ACCOUNT}/{ASSIGNMENTS}/{uuid.uuid4()}", {"properties": body})
+
+
+def ask(lab: Lab, method: str, path: str, body: object = None) -> dict[str, object]:
+    """A call to ARM as the subscription's owner, which must succeed."""
+    status, answer = lab.arm(method, path, body)
+    if not OK <= status < MULTIPLE_CHOICES:
+        raise StepError(f"{method} {path} was answered {status}: {answer}")
+    return answer
+
+
+def identities(lab: Lab) -> set[str]:
+    """Names of the managed identities in GitLab's resource group."""
+    return {str(item["name"]) for item in _items(ask(lab, "GET", IDENTITIES))}
+
+
+def assignments(lab: Lab) -> dict[str, str]:
+    """Role assignments at the storage account itself: id to principal id."""
+    found = _items(ask(lab, "GET", f"{ACCOUNT}/{ASSIGNMENTS}?$filter=atScope()"))
+    return {str(item["id"]): str(_properties(item)["principalId"]) for item in found}
+
+
+def account_stands(lab: Lab) -> bool:
+    return lab.arm("GET", ACCOUNT)[0] == OK
+
+
+def blobs(lab: Lab) -> list[str]:
+    """Names of the blobs in the first container, read with an administrator's data role as soon as that is known."""
+    status, body = until(lambda: _list_blobs(lab), lambda answer: answer[0] == OK)
+    if status != OK:
+        raise StepError(f"The blobs cannot be listed: {status} {body!r}")
+    listing = ET.fromstring(body)  # noqa: S314 (the lab's own answer)
+    return [str(name.text) for name in listing.iterfind("Blobs/Blob/Name")]
+
+
+def _list_blobs(lab: Lab) -> tuple[int, bytes]:
+    request = urllib.request.Request(
+        f"https://{fixed.BLOB_ACCOUNT}.blob.core.windows.net/{fixed.BLOB_CONTAINER}?restype=container&comp=list",
+        headers={
+            "Authorization": f"Bearer {lab.controls.token('https://storage.azure.com/.default')}",
+            "x-ms-version": "2024-11-04",
+        },
+    )
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({"https": lab.azure["proxy"]}),
+        urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(lab.places.azure_ca))),
+    )
+    try:
+        with opener.open(request, timeout=10) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+def arm_calls(calls: Iterable[Call], *, writes: bool) -> list[Call]:
+    """The operator's calls to ARM that write, or that read."""
+    return [
+        call
+        for call in calls
+        if call.host.startswith("management.") and call.caller == "operator" and (call.method in WRITES) == writes
+    ]
+
+
+def told(calls: Iterable[Call]) -> list[tuple[str, str, str, str]]:
+    """Rows of caller, request, status and error code; one after the other that are the same, once with their number."""
+    rows = Counter(
+        (call.caller or "-", f"{call.method} {_short(call)}", str(call.status), call.code or "") for call in calls
+    )
+    return [
+        (caller, request, status, f"{code} x{count}" if count > 1 else code)
+        for (caller, request, status, code), count in rows.items()
+    ]
+
+
+def _short(call: Call) -> str:
+    """Host and path; of an ARM path only what tells it from others."""
+    if not call.host.startswith("management."):
+        return f"{call.host}{call.path}".replace(f"/{fixed.TENANT}/", "/<tenant>/")
+    parts = call.path.split("/providers/")
+    return " ".join(part.partition("/")[2] or part for part in parts[1:]) or call.path
+
+
+def _items(answer: dict[str, object]) -> list[dict[str, object]]:
+    value = answer["value"]
+    return value if isinstance(value, list) else []
+
+
+def _properties(item: dict[str, object]) -> dict[str, object]:
+    value = item["properties"]
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,104 @@
+"""What every step of the story uses: programs run in the open, and claims that are held."""
+
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from lab.demo.terminal import Terminal
+from lab.errors import LabError
+from lab.places import ROOT
+from lab.running import Lab
+
+T = TypeVar("T")
+NAMESPACE = NAME = "gitlab"
+WITHIN = 60
+"""Seconds that a program, or what is waited for, may take."""
+
+
+class StepError(LabError):
+    """A claim of the story that does not hold."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A lab, and the terminal at which its story is told."""
+
+    lab: Lab
+    terminal: Terminal
+
+    def hold(self, truth: object, claim: str, otherwise: str = "") -> None:
+        """Tell the claim if it is true. Raises StepError if it is not."""
+        if not truth:
+            raise StepError(f"This does not hold: {claim}" + (f"\n{otherwise}" if otherwise else ""))
+        self.terminal.holds(claim)
+
+    def kubectl(self, *args: str) -> str:
+        """Show a kubectl command and what it prints. Raises ToolError."""
+        self.terminal.command(" ".join(["kubectl", *args]))
+        printed = self.quietly(*args)
+        self.terminal.output(printed)
+        return printed
+
+    def quietly(self, *args: str, stdin: str | None = None) -> str:
+        """A kubectl command that is not shown. Raises ToolError."""
+        return self.lab.kubectl(*args, stdin=stdin)
+
+    def resource(self) -> dict[str, Any]:
+        """The GitLabAzureIdentity as it is."""
+        found: dict[str, Any] = json.loads(self.quietly("-n", NAMESPACE, "get", "gai", NAME, "-o", "json"))
+        return found
+
+    def run(self, argv: Sequence[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        """A program in the checkout, its standard error with its output. Raises StepError where it takes too long."""
+        try:
+            return subprocess.run(
+                argv,
+                cwd=ROOT,
+                env=self.lab.environ(**env),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+                timeout=WITHIN,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise StepError(f"{argv[0]} still ran after {WITHIN} s.") from error
+
+    @contextmanager
+    def watching(self, *args: str) -> Iterator[Iterator[str]]:
+        """Lines of a kubectl that watches, as they come; they end after a minute at the latest."""
+        self.terminal.command(" ".join(["kubectl", *args]))
+        with subprocess.Popen(
+            [self.lab.tool("kubectl"), *args],
+            env=self.lab.environ(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as kubectl:
+            end = threading.Timer(WITHIN, kubectl.terminate)
+            end.start()
+            try:
+                yield (self._shown(line) for line in kubectl.stdout or ())
+            finally:
+                end.cancel()
+                kubectl.terminate()
+
+    def _shown(self, line: str) -> str:
+        self.terminal.output(line)
+        return line
+
+
+def until(look: Callable[[], T], enough: Callable[[T], bool]) -> T:
+    """Look until it is enough, or a minute has passed; the last look."""
+    deadline = time.monotonic() + WITHIN
+    while True:
+        seen = look()
+        if enough(seen) or time.monotonic() > deadline:
+            return seen
