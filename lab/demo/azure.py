@@ -1,5 +1,6 @@
 """What an administrator of the subscription sees, so that the story can be held against it."""
 
+import re
 import ssl
 import urllib.error
 import urllib.request
@@ -106,11 +107,11 @@ def told(calls: Iterable[Call]) -> list[tuple[str, str, str, str]]:
 
 
 def _short(call: Call) -> str:
-    """Host and path; of an ARM path only what tells it from others."""
+    """Host and path; of an ARM path its end, and of a GUID in it the beginning."""
     if not call.host.startswith("management."):
         return f"{call.host}{call.path}".replace(f"/{fixed.TENANT}/", "/<tenant>/")
-    parts = call.path.split("/providers/")
-    return " ".join(part.partition("/")[2] or part for part in parts[1:]) or call.path
+    parts = call.path.rpartition("/providers/")[2].split("/")[1:]
+    return re.sub(r"([0-9a-f]{8})(-[0-9a-f]{4}){3}-[0-9a-f]{12}", r"\1…", "/".join(parts[-2:]))
 
 
 def _items(answer: dict[str, object]) -> list[dict[str, object]]:

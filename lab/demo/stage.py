@@ -1,6 +1,7 @@
 """What every step of the story uses: programs run in the open, and claims that are held."""
 
 import json
+import shlex
 import subprocess
 import threading
 import time
@@ -39,7 +40,7 @@ class Stage:
 
     def kubectl(self, *args: str) -> str:
         """Show a kubectl command and what it prints. Raises ToolError."""
-        self.terminal.command(" ".join(["kubectl", *args]))
+        self.terminal.command(shlex.join(["kubectl", *args]))
         printed = self.quietly(*args)
         self.terminal.output(printed)
         return printed
@@ -73,7 +74,7 @@ class Stage:
     @contextmanager
     def watching(self, *args: str) -> Iterator[Iterator[str]]:
         """Lines of a kubectl that watches, as they come; they end after a minute at the latest."""
-        self.terminal.command(" ".join(["kubectl", *args]))
+        self.terminal.command(shlex.join(["kubectl", *args]))
         with subprocess.Popen(
             [self.lab.tool("kubectl"), *args],
             env=self.lab.environ(),

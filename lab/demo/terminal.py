@@ -30,7 +30,10 @@ class Terminal:
 
     def command(self, text: str) -> None:
         """A command, as a person would type it."""
-        self._line(f"\n   {self._in(DIM, '$')} {self._in(BOLD, text)}")
+        first, *rest = text.splitlines()
+        self._line(f"\n   {self._in(DIM, '$')} {self._in(BOLD, first)}")
+        for line in rest:
+            self._line(f"   {self._in(BOLD, line)}")
 
     def output(self, text: str, indent: int = 3) -> None:
         """What a command printed."""
