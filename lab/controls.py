@@ -104,6 +104,13 @@ class Controls:
             },
         )
 
+    def waiting_faults(self) -> dict[str, int]:
+        """What the faults match that have not struck as often as they shall, and how often they are still to strike.
+
+        A fault that is not among them any more has a request in its hands, or has had it.
+        """
+        return {fault["match"]: int(fault["times"]) for fault in self._ask("GET", "/faults")}
+
     def clear_faults(self) -> None:
         """Forget all faults; requests that hang lose their connection."""
         self._ask("DELETE", "/faults")

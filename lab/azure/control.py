@@ -34,6 +34,7 @@ class Control:
             [
                 web.get("/calls", self._list_calls),
                 web.delete("/calls", self._clear_calls),
+                web.get("/faults", self._list_faults),
                 web.post("/faults", self._add_fault),
                 web.delete("/faults", self._clear_faults),
                 web.get("/settings", self._list_settings),
@@ -51,6 +52,9 @@ class Control:
     async def _clear_calls(self, _: web.Request) -> web.Response:
         self._calls.clear()
         return web.json_response({})
+
+    async def _list_faults(self, _: web.Request) -> web.Response:
+        return web.json_response(self._faults.waiting())
 
     async def _add_fault(self, request: web.Request) -> web.Response:
         self._faults.add(Fault(**await request.json()))

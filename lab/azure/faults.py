@@ -49,6 +49,10 @@ class Faults:
     def add(self, fault: Fault) -> None:
         self._faults.append(fault)
 
+    def waiting(self) -> list[dict[str, str | int]]:
+        """The faults that no request has used up yet: what they match, and how often they are still to strike."""
+        return [{"match": fault.match, "times": fault.times} for fault in self._faults]
+
     def clear(self) -> None:
         """Forget all faults; requests that hang lose their connection."""
         self._faults.clear()

@@ -46,7 +46,7 @@ def _seed_operator(world: World) -> None:
         issuer=fixed.ISSUER,
         subject=fixed.OPERATOR_SUBJECT,
         audiences=(fixed.AUDIENCE,),
-        span=Span(LONG_AGO),
+        span=Span(),
     )
     world.set_credential(identity, credential)
     group, account = world.groups[fixed.IDENTITY_GROUP], world.accounts[fixed.BLOB_ACCOUNT]
@@ -63,7 +63,7 @@ def _assign(world: World, role: str, principal_id: str, scope: str) -> None:
         role_definition_id=f"{SUBSCRIPTION_SCOPE}/providers/Microsoft.Authorization/roleDefinitions/{BY_NAME[role].id}",
         principal_id=principal_id,
         principal_type="ServicePrincipal",
-        span=Span(LONG_AGO),
+        span=Span(),
         created_on=now,
         updated_on=now,
         created_by=fixed.OWNER_PRINCIPAL,

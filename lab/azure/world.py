@@ -16,17 +16,27 @@ LONG_AGO = -math.inf
 
 @dataclass
 class Span:
-    """When something stood, on the steady clock. Its effect follows `delay` seconds behind."""
+    """When something has its effect, on the steady clock: a delay after it was made, until a delay after it was ended.
 
-    since: float
-    until: float = math.inf
+    The delay is the one that was set at the time, so that changing a setting moves nothing that is already on its way.
+    """
 
-    def effective(self, now: float, delay: float) -> bool:
-        return self.since + delay <= now < self.until + delay
+    starts: float = LONG_AGO
+    ends: float = math.inf
 
-    def coming(self, now: float, delay: float) -> bool:
-        """It stands, and its effect is still on its way."""
-        return self.since <= now < self.since + delay and now < self.until
+    @classmethod
+    def after(cls, now: float, delay: float) -> "Span":
+        return cls(now + delay)
+
+    def end(self, now: float, delay: float) -> None:
+        """What never came to have an effect has none."""
+        self.ends = now + delay if self.starts <= now else self.starts
+
+    def effective(self, now: float) -> bool:
+        return self.starts <= now < self.ends
+
+    def coming(self, now: float) -> bool:
+        return now < self.starts < self.ends
 
 
 @dataclass
@@ -167,26 +177,34 @@ class World:
     def remove_credential(self, identity: Identity, name: str) -> None:
         old = identity.credentials.pop(name.casefold(), None)
         if old is not None:
-            old.span.until = self.clock.steady()
+            old.span.end(self.clock.steady(), self.settings.credential_propagation)
             identity.past_credentials.append(old)
+
+    def credential_span(self) -> Span:
+        return Span.after(self.clock.steady(), self.settings.credential_propagation)
 
     def effective_credentials(self, identity: Identity) -> list[Credential]:
         """The credentials Entra knows of now."""
-        now, delay = self.clock.steady(), self.settings.credential_propagation
-        identity.past_credentials = [c for c in identity.past_credentials if c.span.effective(now, delay)]
-        every = [*identity.credentials.values(), *identity.past_credentials]
-        return [credential for credential in every if credential.span.effective(now, delay)]
+        now = self.clock.steady()
+        identity.past_credentials = [
+            credential for credential in identity.past_credentials if now < credential.span.ends
+        ]
+        every = (*identity.credentials.values(), *identity.past_credentials)
+        return [credential for credential in every if credential.span.effective(now)]
 
     def coming_credentials(self, identity: Identity) -> list[Credential]:
         """The credentials Resource Manager has taken and Entra does not know of yet."""
-        now, delay = self.clock.steady(), self.settings.credential_propagation
-        return [credential for credential in identity.credentials.values() if credential.span.coming(now, delay)]
+        now = self.clock.steady()
+        return [credential for credential in identity.credentials.values() if credential.span.coming(now)]
 
     # Role assignments
 
+    def assignment_span(self) -> Span:
+        return Span.after(self.clock.steady(), self.settings.role_propagation)
+
     def remove_assignment(self, assignment: RoleAssignment) -> None:
         del self.assignments[assignment.name]
-        assignment.span.until = self.clock.steady()
+        assignment.span.end(self.clock.steady(), self.settings.role_propagation)
         self.past_assignments.append(assignment)
 
     def remove_assignments_under(self, scope: str) -> None:
@@ -195,10 +213,10 @@ class World:
                 self.remove_assignment(assignment)
 
     def effective_assignments(self, principal_id: str) -> list[RoleAssignment]:
-        now, delay = self.clock.steady(), self.settings.role_propagation
-        self.past_assignments = [a for a in self.past_assignments if now < a.span.until + delay]
-        every = [*self.assignments.values(), *self.past_assignments]
-        return [a for a in every if a.principal_id == principal_id and a.span.effective(now, delay)]
+        now = self.clock.steady()
+        self.past_assignments = [assignment for assignment in self.past_assignments if now < assignment.span.ends]
+        every = (*self.assignments.values(), *self.past_assignments)
+        return [a for a in every if a.principal_id == principal_id and a.span.effective(now)]
 
     # Principals
 

@@ -10,7 +10,7 @@ from lab.azure.arm.exchange import Answer, Ask
 from lab.azure.arm.paging import page
 from lab.azure.notation import bare, is_guid, timestamp
 from lab.azure.roles import BY_ID
-from lab.azure.world import RoleAssignment, Span, World, at_or_below
+from lab.azure.world import RoleAssignment, World, at_or_below
 
 KIND = "Microsoft.Authorization/roleAssignments"
 PRINCIPAL_TYPES = frozenset({"User", "Group", "ServicePrincipal", "ForeignGroup", "Device"})
@@ -124,7 +124,7 @@ class Assignments:
             role_definition_id=role,
             principal_id=str(principal_id).casefold(),
             principal_type=principal_type,
-            span=Span(self._world.clock.steady()),
+            span=self._world.assignment_span(),
             created_on=now,
             updated_on=now,
             created_by=ask.caller.principal_id,

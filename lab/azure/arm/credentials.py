@@ -6,7 +6,7 @@ from typing import Any
 from lab.azure.arm.errors import ArmError, bad_request, not_found, parent_not_found
 from lab.azure.arm.exchange import Answer, Ask
 from lab.azure.arm.paging import page
-from lab.azure.world import Credential, Identity, Span, World
+from lab.azure.world import Credential, Identity, World
 
 KIND = "userAssignedIdentities/federatedIdentityCredentials"
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,119}")
@@ -57,7 +57,7 @@ class Credentials:
             issuer=issuer,
             subject=subject,
             audiences=audiences,
-            span=Span(self._world.clock.steady()),
+            span=self._world.credential_span(),
         )
         self._world.set_credential(identity, credential)
         if old is not None:

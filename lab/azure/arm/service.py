@@ -28,7 +28,7 @@ from lab.azure.permissions import may
 from lab.azure.tokens import Claims, NotGenuineError, SigningKey
 from lab.azure.world import World, new_guid
 
-CREDENTIAL_WRITE = 0.01
+CREDENTIAL_WRITE = 0.025
 """Seconds that a write of a federated credential takes at least: long enough for a second one to meet it."""
 COMMON = {
     "Cache-Control": "no-cache",

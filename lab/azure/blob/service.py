@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import aiohttp
 from aiohttp import web
+from multidict import CIMultiDict
 
 from lab.azure.azurite import Azurite
 from lab.azure.blob.errors import (
@@ -108,9 +109,9 @@ class BlobService:
             raise permission_mismatch()
 
     async def _forward(self, request: web.BaseRequest, call: Call, authorization: str | None) -> web.StreamResponse:
-        headers = {name: value for name, value in request.headers.items() if name.casefold() not in HOP_BY_HOP}
+        headers = _own_headers(request.headers)
         headers["Host"] = call.host
-        headers.pop("Authorization", None)
+        headers.popall("Authorization", None)
         if authorization is not None:
             headers["Authorization"] = authorization
         if request.headers.get("Expect", "").casefold() == "100-continue" and request.transport is not None:
@@ -121,18 +122,32 @@ class BlobService:
             data = await request.content.read() if small else request.content
         async with self._azurite.forward(request.method, request.raw_path, headers, data) as answer:
             call.code = answer.headers.get("x-ms-error-code", "")
-            kept = [(name, value) for name, value in answer.headers.items() if name.casefold() not in HOP_BY_HOP]
-            return await _pass_on(request, answer, dict(kept))
+            return await _pass_on(request, answer, _own_headers(answer.headers))
+
+
+def _own_headers(headers: Mapping[str, str]) -> CIMultiDict[str]:
+    """The headers that belong to the message."""
+    return CIMultiDict((name, value) for name, value in headers.items() if name.casefold() not in HOP_BY_HOP)
+
+
+def _with_real_endpoint(body: bytes, host: str) -> bytes:
+    """Azurite ends its ServiceEndpoint with the account's name even where that is in the host name already."""
+    wrong = f'ServiceEndpoint="https://{host}/{host.partition(".")[0]}"'.encode()
+    return body.replace(wrong, f'ServiceEndpoint="https://{host}/"'.encode(), 1)
 
 
 async def _pass_on(
-    request: web.BaseRequest, answer: aiohttp.ClientResponse, headers: Mapping[str, str]
+    request: web.BaseRequest, answer: aiohttp.ClientResponse, headers: CIMultiDict[str]
 ) -> web.StreamResponse:
     if request.method == "HEAD":
         response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
         await response.prepare(request)
         return response
-    if (answer.content_length or 0) <= SMALL and answer.content_length is not None:
+    if request.query.get("comp") == "list":
+        body = _with_real_endpoint(await answer.read(), request.host)
+        headers.popall("Content-Length", None)
+        return web.Response(status=answer.status, reason=answer.reason, headers=headers, body=body)
+    if answer.content_length is not None and answer.content_length <= SMALL:
         return web.Response(status=answer.status, reason=answer.reason, headers=headers, body=await answer.read())
     response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
     await response.prepare(request)

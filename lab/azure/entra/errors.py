@@ -68,6 +68,15 @@ def not_yet_known(issuer: str, subject: str, audience: str) -> EntraError:
     )
 
 
+def no_credentials(client_id: str, name: str) -> EntraError:
+    return EntraError(
+        401,
+        "invalid_client",
+        70025,
+        f"The client '{client_id}'({name}) has no configured federated identity credentials.",
+    )
+
+
 def no_match(part: str, value: str) -> EntraError:
     """`part`, one of issuer, subject and audience, is what no federated credential of the client has."""
     number = {"issuer": 700211, "audience": 700212, "subject": 700213}[part]

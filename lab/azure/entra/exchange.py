@@ -1,6 +1,7 @@
 """The exchange itself: does a federated identity credential of this client trust this assertion?"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import jwt
@@ -12,6 +13,25 @@ from lab.azure.world import Credential, Identity, World
 
 SKEW = 300
 """Seconds that the clocks of issuer and Entra may differ."""
+
+
+@dataclass(frozen=True)
+class Presented:
+    """What an assertion says of itself."""
+
+    issuer: str
+    subject: str
+    audience: str
+
+    @classmethod
+    def of(cls, claims: Mapping[str, Any]) -> "Presented":
+        audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
+        return cls(str(claims["iss"]), str(claims["sub"]), str(audiences[0]) if audiences else "")
+
+    def trusted_by(self, credential: Credential) -> bool:
+        return (self.issuer, self.subject) == (credential.issuer, credential.subject) and (
+            self.audience in credential.audiences
+        )
 
 
 class Exchange:
@@ -29,9 +49,11 @@ class Exchange:
         if identity is None:
             raise errors.unknown_client(client_id, fixed.TENANT)
         claims, key_id = self._read(assertion)
+        presented = Presented.of(claims)
+        self._match_issuer(identity, presented)
+        self._verify(assertion, presented.issuer, key_id)
         self._check_time(claims)
-        self._match(identity, claims)
-        self._verify(assertion, str(claims["iss"]), key_id)
+        self._match(identity, presented)
         return identity
 
     def _read(self, assertion: str) -> tuple[Mapping[str, Any], str]:
@@ -52,25 +74,28 @@ class Exchange:
         if not start - SKEW <= now < float(claims["exp"]) + SKEW:
             raise errors.out_of_time(now, start, float(claims["exp"]))
 
-    def _match(self, identity: Identity, claims: Mapping[str, Any]) -> None:
-        """Issuer, subject and audience are compared byte for byte (since 2024 in upper and lower case, too)."""
-        issuer, subject = str(claims["iss"]), str(claims["sub"])
-        audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
-        audience = str(audiences[0]) if audiences else ""
+    def _match_issuer(self, identity: Identity, presented: "Presented") -> None:
+        """Entra asks only issuers that it was told of for their keys."""
         known = self._world.effective_credentials(identity)
-        if any(_trusts(credential, issuer, subject, audience) for credential in known):
+        coming = self._world.coming_credentials(identity)
+        if not known and not coming:
+            raise errors.no_credentials(identity.client_id, identity.name)
+        if all(credential.issuer != presented.issuer for credential in (*known, *coming)):
+            raise errors.no_match("issuer", presented.issuer)
+
+    def _match(self, identity: Identity, presented: "Presented") -> None:
+        """Issuer, subject and audience are compared byte for byte (since 2024 in upper and lower case, too)."""
+        known = self._world.effective_credentials(identity)
+        if any(presented.trusted_by(credential) for credential in known):
             return
-        if any(_trusts(c, issuer, subject, audience) for c in self._world.coming_credentials(identity)):
-            raise errors.not_yet_known(issuer, subject, audience)
-        of_issuer = [credential for credential in known if credential.issuer == issuer]
-        if not of_issuer:
-            raise errors.no_match("issuer", issuer)
-        of_subject = [credential for credential in of_issuer if credential.subject == subject]
-        if not of_subject:
-            if any(credential.subject.casefold() == subject.casefold() for credential in of_issuer):
-                raise errors.subject_case(subject)
-            raise errors.no_match("subject", subject)
-        raise errors.no_match("audience", audience)
+        if any(presented.trusted_by(credential) for credential in self._world.coming_credentials(identity)):
+            raise errors.not_yet_known(presented.issuer, presented.subject, presented.audience)
+        subjects = {credential.subject for credential in known if credential.issuer == presented.issuer}
+        if presented.subject in subjects:
+            raise errors.no_match("audience", presented.audience)
+        if presented.subject.casefold() in {subject.casefold() for subject in subjects}:
+            raise errors.subject_case(presented.subject)
+        raise errors.no_match("subject", presented.subject)
 
     def _verify(self, assertion: str, issuer_url: str, key_id: str) -> None:
         issuer = self._issuers.issuer(issuer_url)
@@ -85,7 +110,3 @@ class Exchange:
             raise errors.bad_signature() from error
         except jwt.InvalidTokenError as error:
             raise errors.malformed(str(error)) from error
-
-
-def _trusts(credential: Credential, issuer: str, subject: str, audience: str) -> bool:
-    return credential.issuer == issuer and credential.subject == subject and audience in credential.audiences

@@ -1,0 +1,61 @@
+"""One Azure for all tests; each begins with no faults, an empty call log, no delays, and names of its own."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+
+from lab.azure import fixed
+from lab.controls import Controls
+
+from .cluster import Cluster
+from .plain import Plain
+from .running import Running, running
+
+NO_DELAYS = {
+    "principal_replication": 0.0,
+    "credential_propagation": 0.0,
+    "role_propagation": 0.0,
+    "arm_latency": 0.0,
+    "clock": 0.0,
+    "throttle": 0.0,
+}
+
+
+@pytest.fixture(scope="session")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("azure")) as azure:
+        yield azure
+
+
+@pytest.fixture
+def controls(azure: Running) -> Controls:
+    return azure.controls
+
+
+@pytest.fixture(autouse=True)
+def undisturbed(controls: Controls) -> None:
+    controls.clear_faults()
+    controls.set(**NO_DELAYS)
+    controls.clear_calls()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def plain(azure: Running) -> AsyncIterator[Plain]:
+    async with Plain(azure) as plain:
+        yield plain
+
+
+@pytest.fixture(scope="session")
+def cluster(azure: Running) -> Cluster:
+    cluster = Cluster()
+    cluster.publish(azure.controls)
+    return cluster
+
+
+@pytest.fixture(scope="session")
+def azure_operator(azure: Running) -> Cluster:
+    """The cluster that the operator's own identity trusts from the start."""
+    cluster = Cluster(fixed.ISSUER)
+    cluster.publish(azure.controls)
+    return cluster

@@ -1,0 +1,151 @@
+"""Managed identities, held against the recorded traffic of real Azure."""
+
+import json
+
+from .plain import Plain
+from .world import GROUP, SUBSCRIPTION, identity_path, make_identity, new_name
+
+LOWER_GROUP = GROUP.replace("resourceGroups", "resourcegroups")
+
+
+async def test_a_new_identity_answers_201_with_a_relative_location_and_a_lower_cased_id(plain: Plain) -> None:
+    name = new_name()
+
+    made = await plain.arm("PUT", identity_path(name), {"location": "westeurope"})
+
+    assert made.status == 201
+    assert list(made.body) == ["location", "tags", "id", "name", "type", "properties"]
+    assert list(made.body["properties"]) == ["tenantId", "principalId", "clientId"]
+    assert made.body["tags"] == {}
+    assert made.body["id"] == identity_path(name, LOWER_GROUP)
+    assert made.headers["Location"] == identity_path(name, LOWER_GROUP)
+    assert made.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert ": " not in made.text, "Azure writes its JSON without blanks"
+
+
+async def test_the_same_again_answers_200_without_location_and_changes_nothing(plain: Plain) -> None:
+    name = new_name()
+    made = await plain.arm("PUT", identity_path(name), {"location": "westeurope"})
+
+    again = await plain.arm("PUT", identity_path(name), {"location": "West Europe"})
+
+    assert again.status == 200
+    assert again.body == made.body
+    assert "Location" not in again.headers
+    assert (await plain.arm("GET", identity_path(name))).text == again.text
+
+
+async def test_tags_are_replaced_by_put_and_by_patch(plain: Plain) -> None:
+    name = (await make_identity(plain)).name
+
+    put = await plain.arm("PUT", identity_path(name), {"location": "westeurope", "tags": {"foo": "bar"}})
+    patched = await plain.arm("PATCH", identity_path(name), {"tags": {"team": "platform"}})
+
+    assert (put.status, put.body["tags"]) == (200, {"foo": "bar"})
+    assert (patched.status, patched.body["tags"]) == (200, {"team": "platform"})
+
+
+async def test_deleting_answers_200_without_a_body_and_204_once_it_is_gone(plain: Plain) -> None:
+    name = (await make_identity(plain)).name
+
+    first = await plain.arm("DELETE", identity_path(name))
+    second = await plain.arm("DELETE", identity_path(name))
+
+    assert (first.status, first.text) == (200, "")
+    assert (second.status, second.text) == (204, "")
+
+
+async def test_what_is_gone_is_told_by_the_gateway(plain: Plain) -> None:
+    gone = await plain.arm("GET", identity_path("gone"))
+
+    assert gone.status == 404
+    assert gone.headers["x-ms-failure-cause"] == "gateway"
+    assert gone.body == {
+        "error": {
+            "code": "ResourceNotFound",
+            "message": "The Resource 'Microsoft.ManagedIdentity/userAssignedIdentities/gone' under resource group "
+            "'rg-gitlab' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix",
+        }
+    }
+
+
+async def test_in_a_resource_group_that_is_not_there_even_deleting_answers_404(plain: Plain) -> None:
+    nowhere = f"{SUBSCRIPTION}/resourceGroups/nowhere"
+
+    for method, body in (("PUT", {"location": "westeurope"}), ("GET", None), ("DELETE", None)):
+        reply = await plain.arm(method, identity_path("some", nowhere), body)
+        assert (reply.status, reply.code) == (404, "ResourceGroupNotFound")
+        assert reply.message == "Resource group 'nowhere' could not be found."
+        assert reply.headers["x-ms-failure-cause"] == "gateway"
+
+
+async def test_names_are_compared_without_regard_to_case_and_keep_their_makers_spelling(plain: Plain) -> None:
+    name = (await make_identity(plain)).name
+
+    reply = await plain.arm("GET", identity_path(name.upper()).replace("providers", "PROVIDERS"))
+
+    assert (reply.status, reply.body["name"]) == (200, name)
+
+
+async def test_an_identity_made_anew_under_its_old_name_is_somebody_else(plain: Plain) -> None:
+    first = await make_identity(plain)
+    await plain.arm("DELETE", identity_path(first.name))
+
+    second = await make_identity(plain, first.name)
+
+    assert second.principal_id != first.principal_id
+    assert second.client_id != first.client_id
+
+
+async def test_without_a_location_or_in_another_one_it_is_refused(plain: Plain) -> None:
+    name = (await make_identity(plain)).name
+
+    without = await plain.arm("PUT", identity_path(name), {"tags": {}})
+    elsewhere = await plain.arm("PUT", identity_path(name), {"location": "eastus"})
+
+    assert (without.status, without.code) == (400, "LocationRequired")
+    assert (elsewhere.status, elsewhere.code) == (409, "InvalidResourceLocation")
+
+
+async def test_lists_come_in_pages_by_group_and_by_subscription(plain: Plain) -> None:
+    names = {(await make_identity(plain)).name for _ in range(3)}
+    collection = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+
+    whole = await plain.arm("GET", collection)
+    listed, links = [], 0
+    reply = await plain.arm("GET", f"{collection}?$top=2")
+    while True:
+        assert len(reply.body["value"]) <= 2
+        listed += reply.body["value"]
+        if "nextLink" not in reply.body:
+            break
+        links += 1
+        assert reply.body["nextLink"].startswith("https://management.azure.com/subscriptions/")
+        reply = await plain.arm("GET", reply.body["nextLink"].removeprefix("https://management.azure.com"))
+    everywhere = await plain.arm("GET", f"{SUBSCRIPTION}/providers/Microsoft.ManagedIdentity/userAssignedIdentities")
+
+    assert names <= {identity["name"] for identity in listed}
+    assert links >= 1
+    assert listed == whole.body["value"]
+    assert {identity["name"] for identity in everywhere.body["value"]} >= names | {"gitlab-azure-identity-operator"}
+
+
+async def test_every_answer_carries_the_headers_that_azure_always_sends(plain: Plain) -> None:
+    reply = await plain.arm("GET", identity_path("gone"))
+
+    assert reply.headers["Cache-Control"] == "no-cache"
+    assert reply.headers["Pragma"] == "no-cache"
+    assert reply.headers["Expires"] == "-1"
+    assert reply.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
+    assert reply.headers["X-Content-Type-Options"] == "nosniff"
+    assert reply.headers["x-ms-ratelimit-remaining-subscription-reads"] == "250"
+    assert len(reply.headers["x-ms-request-id"]) == 36
+
+
+async def test_a_body_that_is_no_json_object_is_refused(plain: Plain) -> None:
+    url = f"https://management.azure.com{identity_path(new_name())}?api-version=2024-11-30"
+    headers = {"Authorization": f"Bearer {plain.token('owner')}", "Content-Type": "application/json"}
+
+    for sent in (b"", b"{", json.dumps([1]).encode()):
+        reply = await plain.send("PUT", url, data=sent, headers=headers)
+        assert (reply.status, reply.code) == (400, "InvalidRequestContent")

@@ -1,0 +1,208 @@
+"""Storage accounts, containers and resource groups through Resource Manager."""
+
+import asyncio
+import uuid
+
+from .plain import ARM, Plain, Reply
+from .world import (
+    ACCOUNT,
+    CONTAINERS,
+    DATA_CONTRIBUTOR,
+    SUBSCRIPTION,
+    assign,
+    assignment_path,
+    identity_path,
+    make_identity,
+    new_name,
+)
+
+
+def new_account(group: str = "rg-storage") -> str:
+    name = f"lab{uuid.uuid4().hex[:12]}"
+    return f"{SUBSCRIPTION}/resourceGroups/{group}/providers/Microsoft.Storage/storageAccounts/{name}"
+
+
+async def finished(plain: Plain, accepted: Reply) -> Reply:
+    """Ask where a 202 says, as clients do, until it is no longer 202."""
+    assert accepted.status == 202, accepted
+    assert accepted.headers["Retry-After"] == "1"
+    reply = accepted
+    while reply.status == 202:
+        location = reply.headers["Location"]
+        assert location.startswith(f"{ARM}/subscriptions/")
+        reply = await plain.arm("GET", location.removeprefix(ARM))
+        await asyncio.sleep(0.01)
+    return reply
+
+
+async def make_account(plain: Plain, path: str) -> Reply:
+    body = {"location": "westeurope", "kind": "StorageV2", "sku": {"name": "Standard_LRS"}}
+    return await finished(plain, await plain.arm("PUT", path, body))
+
+
+async def test_a_storage_account_is_read_as_azure_writes_it(plain: Plain) -> None:
+    reply = await plain.arm("GET", ACCOUNT)
+
+    assert reply.status == 200
+    assert list(reply.body) == ["sku", "kind", "id", "name", "type", "location", "tags", "properties"]
+    assert reply.body["id"] == ACCOUNT
+    assert reply.body["properties"]["provisioningState"] == "Succeeded"
+    assert reply.body["properties"]["primaryEndpoints"]["blob"] == "https://gitlabstore.blob.core.windows.net/"
+
+
+async def test_a_storage_account_that_is_missing_is_told_by_the_gateway(plain: Plain) -> None:
+    reply = await plain.arm("GET", ACCOUNT.replace("gitlabstore", "nostore"))
+
+    assert (reply.status, reply.code) == (404, "ResourceNotFound")
+    assert reply.headers["x-ms-failure-cause"] == "gateway"
+    assert reply.message == (
+        "The Resource 'Microsoft.Storage/storageAccounts/nostore' under resource group 'rg-storage' was not found. For "
+        "more details please go to https://aka.ms/ARMResourceNotFoundFix"
+    )
+
+
+async def test_the_accounts_of_the_lab_are_listed(plain: Plain) -> None:
+    for collection in (ACCOUNT.rpartition("/")[0], f"{SUBSCRIPTION}/providers/Microsoft.Storage/storageAccounts"):
+        names = {account["name"] for account in (await plain.arm("GET", collection)).body["value"]}
+        assert {"gitlabstore", "otherstore"} <= names
+
+
+async def test_a_new_account_takes_a_moment_and_then_stores_blobs_under_its_own_name(plain: Plain) -> None:
+    path = new_account()
+    name, origin = path.rpartition("/")[2], f"https://{path.rpartition('/')[2]}.blob.core.windows.net"
+
+    made = await make_account(plain, path)
+    await plain.arm("PUT", f"{path}/blobServices/default/containers/own", {})
+    principal = await make_identity(plain)
+    await assign(plain, principal.principal_id, DATA_CONTRIBUTOR, path)
+    put = await plain.blob(
+        "PUT",
+        "/own/hello.txt",
+        principal=principal.principal_id,
+        data=b"hello",
+        origin=origin,
+        x_ms_blob_type="BlockBlob",
+    )
+    listed = await plain.blob(
+        "GET", "/own?restype=container&comp=list", principal=principal.principal_id, origin=origin
+    )
+
+    assert (made.status, made.body["name"]) == (200, name)
+    assert put.status == 201
+    assert "<Name>hello.txt</Name>" in listed.text
+    assert f'ServiceEndpoint="{origin}/"' in listed.text
+    assert (await plain.arm("PUT", path, {"location": "westeurope", "sku": {"name": "Standard_LRS"}})).status == 200
+
+
+async def test_an_account_name_belongs_to_one_account_in_the_world(plain: Plain) -> None:
+    elsewhere = ACCOUNT.replace("rg-storage", "rg-platform")
+
+    reply = await plain.arm("PUT", elsewhere, {"location": "westeurope", "sku": {"name": "Standard_LRS"}})
+
+    assert (reply.status, reply.code) == (409, "StorageAccountAlreadyTaken")
+
+
+async def test_an_account_is_deleted_with_its_blobs_and_the_assignments_at_it(plain: Plain) -> None:
+    path = new_account()
+    await make_account(plain, path)
+    await plain.arm("PUT", f"{path}/blobServices/default/containers/own", {})
+    assignment = await assign(plain, (await make_identity(plain)).principal_id, DATA_CONTRIBUTOR, path)
+
+    first, second = [await plain.arm("DELETE", path) for _ in range(2)]
+    await make_account(plain, path)
+
+    assert (first.status, second.status) == (200, 204)
+    assert (await plain.arm("GET", f"{path}/blobServices/default/containers")).body == {"value": []}
+    assert (await plain.arm("GET", assignment)).code == "RoleAssignmentNotFound"
+
+
+async def test_containers_are_made_read_listed_and_deleted(plain: Plain) -> None:
+    name = f"c-{uuid.uuid4().hex[:8]}"
+    path = f"{CONTAINERS}/{name}"
+
+    missing = await plain.arm("GET", path)
+    made, again = [await plain.arm("PUT", path, {}) for _ in range(2)]
+    read = await plain.arm("GET", path)
+    listed = await plain.arm("GET", CONTAINERS)
+    deleted, second = [await plain.arm("DELETE", path) for _ in range(2)]
+
+    assert (missing.status, missing.code) == (404, "ContainerNotFound")
+    assert made.status == 201
+    assert made.body == {"id": path, "name": name, "type": "Microsoft.Storage/storageAccounts/blobServices/containers"}
+    assert again.status == 200
+    assert read.status == 200
+    assert list(read.body) == ["id", "name", "type", "etag", "properties"]
+    assert read.body["properties"]["publicAccess"] == "None"
+    assert read.headers["ETag"] == read.body["etag"]
+    assert name in {item["name"] for item in listed.body["value"]}
+    assert (deleted.status, second.status) == (200, 204)
+
+
+async def test_containers_of_a_missing_account_are_refused_by_the_gateway(plain: Plain) -> None:
+    path = f"{CONTAINERS}/registry".replace("gitlabstore", "nostore")
+
+    reply = await plain.arm("PUT", path, {})
+
+    assert (reply.status, reply.code) == (404, "ParentResourceNotFound")
+
+
+async def test_the_containers_of_gitlabs_chart_are_there_from_the_start(plain: Plain) -> None:
+    for account in (ACCOUNT, ACCOUNT.replace("gitlabstore", "otherstore")):
+        listed = await plain.arm("GET", f"{account}/blobServices/default/containers")
+        assert {item["name"] for item in listed.body["value"]} >= {
+            "registry",
+            "gitlab-artifacts",
+            "git-lfs",
+            "gitlab-uploads",
+            "gitlab-packages",
+            "gitlab-backups",
+            "tmp",
+            "gitlab-pages",
+        }
+
+
+async def test_a_resource_group_is_made_read_and_deleted_with_all_that_is_in_it(plain: Plain) -> None:
+    group = f"{SUBSCRIPTION}/resourceGroups/rg-{uuid.uuid4().hex[:8]}"
+    name = group.rpartition("/")[2]
+
+    made, again = [await plain.arm("PUT", group, {"location": "westeurope", "tags": {"a": "b"}}) for _ in range(2)]
+    head = await plain.arm("HEAD", group)
+    identity = new_name()
+    await plain.arm("PUT", identity_path(identity, group), {"location": "westeurope"})
+    account = new_account(name)
+    await make_account(plain, account)
+    done = await finished(plain, await plain.arm("DELETE", group))
+
+    assert (made.status, again.status, head.status) == (201, 200, 204)
+    assert made.body == {
+        "id": group,
+        "name": name,
+        "type": "Microsoft.Resources/resourceGroups",
+        "location": "westeurope",
+        "tags": {"a": "b"},
+        "properties": {"provisioningState": "Succeeded"},
+    }
+    assert (done.status, done.text) == (200, "")
+    assert (await plain.arm("GET", group)).code == "ResourceGroupNotFound"
+    assert (await plain.arm("HEAD", group)).status == 404
+    assert (await plain.arm("DELETE", identity_path(identity, group))).code == "ResourceGroupNotFound"
+    gone = await plain.arm("DELETE", assignment_path(account, str(uuid.uuid4())))
+    assert (gone.status, gone.code) == (404, "ResourceNotFound")
+
+
+async def test_groups_and_subscriptions_are_listed(plain: Plain) -> None:
+    groups = await plain.arm("GET", f"{SUBSCRIPTION}/resourceGroups")
+    subscriptions = await plain.arm("GET", "/subscriptions")
+    unknown = await plain.arm("GET", "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups")
+
+    assert {group["name"] for group in groups.body["value"]} >= {"rg-gitlab", "rg-storage", "rg-platform"}
+    assert [item["id"] for item in subscriptions.body["value"]] == [SUBSCRIPTION]
+    assert (await plain.arm("GET", SUBSCRIPTION)).body == subscriptions.body["value"][0]
+    assert (unknown.status, unknown.code) == (404, "SubscriptionNotFound")
+
+
+async def test_every_resource_provider_is_registered(plain: Plain) -> None:
+    provider = f"{SUBSCRIPTION}/providers/Microsoft.ManagedIdentity"
+
+    assert (await plain.arm("GET", provider)).body["registrationState"] == "Registered"
+    assert (await plain.arm("POST", f"{provider}/register")).status == 200
