@@ -12,6 +12,8 @@ from gitlab_azure_identity.api.spec import RoleScope
 from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.naming import same_arm_id
 
+_NO_STRINGS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})  # in one YAML or another
+
 
 class _Rule(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid")
@@ -66,12 +68,12 @@ def refusal(policy: Sequence[PolicyRule], desired: Desired) -> str | None:
         return _add(
             f"no rule of the operator's policy lets namespace {namespace} use managed identity {desired.identity.name} in "
             f"resource group {desired.identity.resource_group}",
-            f"identities: {{resourceGroups: [{desired.identity.resource_group_id}]}}",
+            f"{{namespaces: [{_quoted(namespace)}], identities: {_identity_rule(desired)}}}",
         )
     if not any(_admits_storage(storage, desired) for rule in rules for storage in rule.storage):
         return _add(
             f"no rule of the operator's policy lets namespace {namespace} use {_storage_words(desired)}",
-            f"storage: [{_storage_rule(desired)}]",
+            f"{{namespaces: [{_quoted(namespace)}], storage: [{_storage_rule(desired)}]}}",
         )
     return None
 
@@ -129,15 +131,25 @@ def _storage_words(desired: Desired) -> str:
 def _storage_rule(desired: Desired) -> str:
     storage = desired.storage
     narrow = storage.role_scope is RoleScope.CONTAINER
-    containers = ", ".join(storage.containers.values()) if narrow else '"*"'
+    containers = ", ".join(map(_quoted, storage.containers.values())) if narrow else '"*"'
     return f"{{account: {storage.account_id}, containers: [{containers}], roleScopes: [{storage.role_scope}]}}"
+
+
+def _identity_rule(desired: Desired) -> str:
+    return f"{{resourceGroups: [{desired.identity.resource_group_id}]}}"
 
 
 def _whole_rule(desired: Desired) -> str:
     return (
-        f"{{namespaces: [{desired.owner.namespace}], identities: {{resourceGroups: [{desired.identity.resource_group_id}]}}, "
+        f"{{namespaces: [{_quoted(desired.owner.namespace)}], identities: {_identity_rule(desired)}, "
         f"storage: [{_storage_rule(desired)}]}}"
     )
+
+
+def _quoted(name: str) -> str:
+    """A name that some reader of YAML could take for a number or a boolean, in quotes: `08912`, `1e5` and `on` are
+    valid namespaces and containers, and the rule is there to be copied."""
+    return name if name[:1].isalpha() and name not in _NO_STRINGS else f"'{name}'"
 
 
 def _add(why: str, rule: str) -> str:
