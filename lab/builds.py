@@ -87,13 +87,13 @@ def binary(which: Binary) -> Path:
 
 
 @contextlib.contextmanager
-def only_one(lock: Path) -> Iterator[None]:
-    """Hold the lock file, so that two labs never build or unpack the same thing at once."""
+def only_one(lock: Path, waiting: str = "waiting for another process that makes the same") -> Iterator[None]:
+    """Hold the lock file, so that two processes never make the same thing at once; say so if that takes waiting."""
     with lock.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("waiting for another process that is building the same")
+            say(waiting)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

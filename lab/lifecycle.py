@@ -82,7 +82,7 @@ def _locked(places: Places) -> Iterator[None]:
     places.dir.parent.mkdir(parents=True, exist_ok=True)
     folder = cache() / "labs"
     folder.mkdir(parents=True, exist_ok=True)
-    with builds.only_one(folder / str(places.dir).replace("/", "%")):
+    with builds.only_one(folder / str(places.dir).replace("/", "%"), "waiting for another up or down of this lab"):
         yield
 
 
