@@ -144,20 +144,37 @@ def _by_default(purpose: str) -> Container:
     return Container(name=CHART_NAMES[purpose])
 
 
-def _containers_differ() -> str:
-    """A CEL list of the enabled containers' names, in which no name may stand twice. A purpose that is absent or
-    disabled is given a name that no container can have, so that the list needs no filtering."""
-    names = ", ".join(
+# A CEL list of the enabled containers' names. A purpose that is absent or disabled is given a name that no container can
+# have, so that the list needs no filtering.
+_CONTAINER_NAMES = (
+    "["
+    + ", ".join(
         f"has(self.{purpose}) && self.{purpose}.management != 'Disabled' ? self.{purpose}.name : '!{purpose}'"
         for purpose in CHART_NAMES
     )
-    return f"[{names}].all(name, [{names}].exists_one(other, other == name))"
+    + "]"
+)
+
+
+def _containers_differ() -> str:
+    """No name may stand twice among those of the enabled containers."""
+    return f"{_CONTAINER_NAMES}.all(name, {_CONTAINER_NAMES}.exists_one(other, other == name))"
+
+
+def _container_named_twice() -> str:
+    """The message of that rule, as CEL: it names the container."""
+    twice = f"{_CONTAINER_NAMES}.filter(name, !{_CONTAINER_NAMES}.exists_one(other, other == name))[0]"
+    return f"'container ' + {twice} + ' is named for two purposes: give each purpose a container of its own'"
 
 
 class Containers(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
-            rule(_containers_differ(), "every purpose needs a container of its own: two of them name the same one")
+            rule(
+                _containers_differ(),
+                "give each purpose a container of its own: two of them name the same one",
+                message_expression=_container_named_twice(),
+            )
         )
     )
 
@@ -260,7 +277,7 @@ class RegistryParameters(Model):
             rule(
                 "!has(self.legacyRootPrefix) || !has(self.trimLegacyRootPrefix) "
                 "|| self.legacyRootPrefix != self.trimLegacyRootPrefix",
-                "legacyRootPrefix and trimLegacyRootPrefix must not be equal: the registry refuses to start with both the same",
+                "legacyRootPrefix and trimLegacyRootPrefix must not be equal, or the registry does not start: set one of them",
             )
         )
     )
@@ -371,10 +388,14 @@ def _registry_apart() -> str:
 
 
 ROOT_RULES = (
-    rule("size(self.metadata.name) <= 63", "metadata.name may have at most 63 characters: it becomes a label value"),
+    rule(
+        "size(self.metadata.name) <= 63",
+        "metadata.name may have at most 63 characters, since it becomes a label value: choose a shorter one",
+    ),
     rule(
         _registry_apart(),
-        "secrets.registry must not share both name and key with another secret: its content differs",
+        "secrets.registry must not share both name and key with another secret, since its content differs: "
+        "give it another name or another key",
         ".spec.secrets",
     ),
 )
