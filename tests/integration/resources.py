@@ -45,8 +45,11 @@ class GitLab:
 
     def refused(self, **spec: Any) -> str:
         """`kubectl apply` of something that is refused: what the person reads."""
+        return self.refused_manifest(self.manifest(**spec))
+
+    def refused_manifest(self, manifest: Object) -> str:
         try:
-            self.lab.kubectl("apply", "-f", "-", stdin=json.dumps(self.manifest(**spec)))
+            self.lab.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
         except ToolError as error:
             return error.output
         raise AssertionError("it was accepted")

@@ -1,0 +1,185 @@
+"""What the API server refuses on `kubectl apply`, to the letter: the rules of the resource definition as a person meets them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lab.azure.fixed import LOCATION, SUBSCRIPTION
+from lab.running import Lab
+
+from .resources import GitLab
+from .watching import Watch
+
+STORE = {"accountName": "gitlabstore"}
+
+
+def containers(**purposes: dict[str, str]) -> dict[str, Any]:
+    return {"storage": {**STORE, "containers": purposes}}
+
+
+def parameters(**given: object) -> dict[str, Any]:
+    return {"secrets": {"registry": {"parameters": given}}}
+
+
+def told(output: str) -> str:
+    """The line that says what is wrong. Where there are several faults the API server lists them, each after an asterisk."""
+    lines = output.strip().splitlines()
+    return lines[0] if len(lines) == 1 else lines[1].removeprefix("* ")
+
+
+INVALID = 'The GitLabAzureIdentity "gitlab" is invalid: '
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "a storage account with capitals": (
+        {"storage": {"accountName": "GitLabStore"}},
+        f'{INVALID}spec.storage.accountName: Invalid value: "GitLabStore": spec.storage.accountName in body should match '
+        "'^[a-z0-9]{3,24}$'",
+    ),
+    "no storage account": ({"storage": {}}, "spec.storage.accountName: Required value"),
+    "21 service accounts": (
+        {"serviceAccounts": [{"name": f"gitlab-{number}"} for number in range(21)]},
+        "spec.serviceAccounts: Too many: 21: must have at most 20 items",
+    ),
+    "a service account named twice": (
+        {"serviceAccounts": [{"name": "gitlab"}, {"name": "gitlab", "management": "Annotate"}]},
+        f'{INVALID}spec.serviceAccounts[1]: Duplicate value: {{"name":"gitlab"}}',
+    ),
+    "a parameter that the registry secret does not take": (
+        parameters(foo="bar"),
+        'Error from server (BadRequest): error when creating "STDIN": GitLabAzureIdentity in version "v1alpha1" cannot be '
+        'handled as a GitLabAzureIdentity: strict decoding error: unknown field "spec.secrets.registry.parameters.foo"',
+    ),
+    "an access key smuggled in as a parameter": (
+        parameters(accountkey="c2VjcmV0"),
+        'Error from server (BadRequest): error when creating "STDIN": GitLabAzureIdentity in version "v1alpha1" cannot be '
+        'handled as a GitLabAzureIdentity: strict decoding error: unknown field "spec.secrets.registry.parameters.accountkey"',
+    ),
+    "one container for two purposes": (
+        containers(lfs={"name": "objects"}, uploads={"name": "objects"}),
+        f"{INVALID}spec.storage.containers: Invalid value: container objects is named for two purposes: "
+        "give each purpose a container of its own",
+    ),
+    "a container that another purpose has by default": (
+        containers(lfs={"name": "gitlab-uploads"}),
+        f"{INVALID}spec.storage.containers: Invalid value: container gitlab-uploads is named for two purposes: "
+        "give each purpose a container of its own",
+    ),
+    "a container with capitals": (
+        containers(lfs={"name": "LFS"}),
+        f'{INVALID}spec.storage.containers.lfs.name: Invalid value: "LFS": spec.storage.containers.lfs.name in body should '
+        "match '^[a-z0-9](-?[a-z0-9])+$'",
+    ),
+    "the registry's secret at the place of the backups'": (
+        {"secrets": {"registry": {"name": "storage"}, "backups": {"name": "storage"}}},
+        f"{INVALID}spec.secrets: Invalid value: secrets.registry must not share both name and key with another secret, "
+        "since its content differs: give it another name or another key",
+    ),
+    "the registry's secret at the default place of the object storage's": (
+        {"secrets": {"registry": {"name": "gitlab-object-storage", "key": "connection"}}},
+        f"{INVALID}spec.secrets: Invalid value: secrets.registry must not share both name and key with another secret, "
+        "since its content differs: give it another name or another key",
+    ),
+    "a tag of the operator's": (
+        {"azure": {"tags": {"GitLabAzure-Cluster": "other"}}},
+        f"{INVALID}spec.azure.tags: Invalid value: tags whose key begins with gitlabazure belong to the operator: "
+        "choose another key",
+    ),
+    "too many retries": (
+        parameters(maxRetries=1001),
+        f"{INVALID}spec.secrets.registry.parameters.maxRetries: Invalid value: 1001: "
+        "spec.secrets.registry.parameters.maxRetries in body should be less than or equal to 1000",
+    ),
+    "a duration without a unit": (
+        parameters(retryDelay="30"),
+        f'{INVALID}spec.secrets.registry.parameters.retryDelay: Invalid value: "30": a duration is a number and its unit '
+        "(ms, s, m or h), such as 30s or 1m30s",
+    ),
+    "a duration in days": (
+        parameters(maxRetryDelay="1d"),
+        f'{INVALID}spec.secrets.registry.parameters.maxRetryDelay: Invalid value: "1d": a duration is a number and its unit '
+        "(ms, s, m or h), such as 30s or 1m30s",
+    ),
+    "both spellings of the root prefix at once": (
+        parameters(legacyRootPrefix=True, trimLegacyRootPrefix=True),
+        f"{INVALID}spec.secrets.registry.parameters: Invalid value: legacyRootPrefix and trimLegacyRootPrefix must not be "
+        "equal, or the registry does not start: set one of them",
+    ),
+    "a region by its display name": (
+        {"azure": {"location": "West Europe"}},
+        f'{INVALID}spec.azure.location: Invalid value: "West Europe": name the region in lower case and without spaces, '
+        "such as westeurope: az account list-locations -o table",
+    ),
+    "a subscription by its name": (
+        {"azure": {"subscriptionId": "production"}},
+        f'{INVALID}spec.azure.subscriptionId: Invalid value: "production": spec.azure.subscriptionId in body should be at '
+        "least 36 chars long",
+    ),
+    "a way of deleting that there is not": (
+        {"deletionPolicy": "Orphan"},
+        'spec.deletionPolicy: Unsupported value: "Orphan": supported values: "Delete", "Retain"',
+    ),
+}
+
+
+@pytest.mark.parametrize(("spec", "message"), REFUSED.values(), ids=REFUSED.keys())
+def test_the_api_server_refuses(apiserver: GitLab, spec: dict[str, Any], message: str) -> None:
+    assert told(apiserver.refused(**spec)) == message
+
+
+def test_an_empty_spec_is_refused(apiserver: GitLab) -> None:
+    assert told(apiserver.refused_manifest(apiserver.manifest() | {"spec": {}})) == "spec.storage: Required value"
+
+
+def test_a_name_that_no_label_can_hold_is_refused(apiserver: GitLab) -> None:
+    long = GitLab(apiserver.lab, apiserver.watch, apiserver.namespace, "g" * 64)
+    assert told(long.refused()) == (
+        f'The GitLabAzureIdentity "{"g" * 64}" is invalid: <nil>: Invalid value: metadata.name may have at most 63 '
+        "characters, since it becomes a label value: choose a shorter one"
+    )
+
+
+# Where the identity lives: what is set stays set and the same. Each with what is in the way.
+MOVES = {
+    "azure.subscriptionId": (SUBSCRIPTION, "22222222-2222-3333-4444-555555555555", "move to another subscription"),
+    "azure.resourceGroup": ("rg-gitlab", "rg-other", "move to another resource group"),
+    "azure.location": (LOCATION, "northeurope", "move to another region"),
+    "identity.name": ("gitlab-prod", "gitlab-staging", "be renamed"),
+}
+
+
+@pytest.mark.parametrize("field", MOVES)
+def test_what_places_the_identity_is_neither_changed_nor_removed_nor_added(
+    new_gitlab: Callable[..., GitLab], apiserver: GitLab, field: str
+) -> None:
+    value, other, why = MOVES[field]
+    section, _, key = field.partition(".")
+    refusal = (
+        f"{INVALID}spec.{section}: Invalid value: spec.{field} cannot be set, changed or removed after creation, since a "
+        f"managed identity cannot {why}: put the old value back, or delete the resource and create it anew"
+    )
+    gitlab: GitLab = new_gitlab(apiserver.namespace)
+
+    gitlab.apply(suspend=True, **{section: {key: value}})
+    assert told(gitlab.refused(suspend=True, **{section: {key: other}})) == refusal
+    assert told(gitlab.refused(suspend=True)) == refusal
+    gitlab.delete()
+
+    gitlab.apply(suspend=True)
+    assert told(gitlab.refused(suspend=True, **{section: {key: value}})) == refusal
+
+
+def test_a_service_account_that_is_added_a_second_time_is_refused(
+    apiserver: GitLab, new_gitlab: Callable[..., GitLab]
+) -> None:
+    gitlab: GitLab = new_gitlab(apiserver.namespace)
+    gitlab.apply(suspend=True)
+    assert told(gitlab.refused(suspend=True, serviceAccounts=[{"name": "runner"}, {"name": "runner"}])) == (
+        f'{INVALID}spec.serviceAccounts[1]: Duplicate value: {{"name":"runner"}}'
+    )
+
+
+@pytest.fixture(scope="module")
+def apiserver(lab: Lab, watch: Watch) -> GitLab:
+    """A resource that is never accepted, so one namespace serves all."""
+    lab.admit_namespace("t-refused")
+    return GitLab(lab, watch, "t-refused")
