@@ -69,6 +69,16 @@ def invalid_authentication(detail: str) -> BlobError:
     )
 
 
+def wrong_key() -> BlobError:
+    """For every request that is signed by an account key: nobody is ever given one here."""
+    return BlobError(
+        403,
+        "AuthenticationFailed",
+        "Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly "
+        "including the signature.",
+    )
+
+
 def permission_mismatch() -> BlobError:
     return BlobError(
         403,

@@ -13,6 +13,7 @@ from lab.azure.blob.errors import (
     no_account,
     no_authentication,
     permission_mismatch,
+    wrong_key,
 )
 from lab.azure.blob.permissions import Need, need
 from lab.azure.calls import Call
@@ -78,7 +79,7 @@ class BlobService:
             self._require(claims.principal_id, wanted, account)
             return self._azurite.authorization(claims.principal_id)
         if header:
-            return header  # a shared key: nobody has one, and Azurite says so
+            raise wrong_key()
         if "sig" not in request.query:
             raise no_authentication()
         if signer := request.query.get("skoid"):

@@ -1,0 +1,269 @@
+"""Blob Storage: who may read, list and write what, and how it is refused."""
+
+import base64
+import datetime as dt
+import hmac
+import uuid
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+import pytest_asyncio
+
+from lab.controls import Controls
+
+from .plain import ARM, BLOB, STORAGE_SCOPE, Plain, Reply
+from .world import (
+    ACCOUNT,
+    CONTAINERS,
+    DATA_CONTRIBUTOR,
+    DATA_READER,
+    DELEGATOR,
+    OWNER,
+    REGISTRY,
+    SUBSCRIPTION,
+    assign,
+    eventually,
+    make_identity,
+)
+
+LIST = "/registry?restype=container&comp=list"
+
+
+@dataclass
+class Workload:
+    """A principal that uses the storage."""
+
+    plain: Plain
+    principal_id: str
+
+    async def ask(self, method: str, target: str, *, data: bytes | None = None, **headers: str) -> Reply:
+        return await self.plain.blob(method, target, principal=self.principal_id, data=data, **headers)
+
+    async def put(self, target: str, content: bytes) -> Reply:
+        return await self.ask("PUT", target, data=content, x_ms_blob_type="BlockBlob")
+
+    async def given(self, role: str, scope: str) -> str:
+        return await assign(self.plain, self.principal_id, role, scope)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def workload(plain: Plain) -> Workload:
+    return Workload(plain, (await make_identity(plain)).principal_id)
+
+
+def refused(reply: Reply) -> bool:
+    """Hold a refusal against the form of Azure's."""
+    if reply.status != 403:
+        return False
+    assert reply.headers["x-ms-error-code"] == "AuthorizationPermissionMismatch"
+    assert reply.text.startswith(
+        '\ufeff<?xml version="1.0" encoding="utf-8"?><Error><Code>AuthorizationPermissionMismatch<'
+    )
+    message = "This request is not authorized to perform this operation using this permission.\nRequestId:"
+    assert f"<Message>{message}{reply.headers['x-ms-request-id']}\nTime:" in reply.text
+    return True
+
+
+async def test_without_a_role_nothing_is_allowed(workload: Workload) -> None:
+    assert refused(await workload.ask("GET", LIST))
+    assert refused(await workload.ask("GET", "/registry/hello.txt"))
+    assert refused(await workload.put("/registry/new.txt", b"x"))
+    assert refused(await workload.ask("DELETE", "/registry/hello.txt"))
+    assert refused(await workload.ask("GET", "/?comp=list"))
+
+
+async def test_a_contributor_of_the_account_lists_reads_writes_and_deletes(workload: Workload) -> None:
+    await workload.given(DATA_CONTRIBUTOR, ACCOUNT)
+    name = f"/git-lfs/{uuid.uuid4()}"
+
+    listed = await workload.ask("GET", LIST)
+    assert (listed.status, "<Name>hello.txt</Name>" in listed.text) == (200, True)
+    assert f'ServiceEndpoint="{BLOB}/" ContainerName="registry"' in listed.text
+    assert (await workload.put(name, b"hello")).status == 201
+    read = await workload.ask("GET", name)
+    assert (read.status, read.text) == (200, "hello")
+    assert (await workload.ask("HEAD", name)).headers["Content-Length"] == "5"
+    assert (await workload.ask("DELETE", name)).status == 202
+    gone = await workload.ask("GET", name)
+    assert (gone.status, gone.headers["x-ms-error-code"]) == (404, "BlobNotFound")
+    assert (await workload.ask("GET", "/?comp=list")).status == 200
+
+
+async def test_a_reader_only_lists_and_reads(workload: Workload) -> None:
+    await workload.given(DATA_READER, ACCOUNT)
+
+    assert (await workload.ask("GET", LIST)).status == 200
+    assert (await workload.ask("GET", "/registry/hello.txt")).text == "Hello from the registry container.\n"
+    assert refused(await workload.put("/registry/new.txt", b"x"))
+    assert refused(await workload.ask("DELETE", "/registry/hello.txt"))
+    assert refused(await workload.ask("PUT", "/newcontainer?restype=container"))
+
+
+async def test_a_role_at_one_container_says_nothing_of_the_others_or_of_the_account(workload: Workload) -> None:
+    await workload.given(DATA_CONTRIBUTOR, REGISTRY)
+
+    assert (await workload.ask("GET", LIST)).status == 200
+    assert refused(await workload.ask("GET", LIST.replace("registry", "tmp")))
+    assert refused(await workload.ask("GET", LIST.replace("registry", "registry2")))
+    assert refused(await workload.ask("GET", "/?comp=list"))
+
+
+async def test_the_owner_of_everything_may_not_read_a_blob(plain: Plain, workload: Workload) -> None:
+    await workload.given(OWNER, SUBSCRIPTION)
+
+    assert (await workload.ask("GET", "/?comp=list")).status == 200
+    assert refused(await workload.ask("GET", LIST))
+
+
+async def test_a_missing_container_is_told_to_those_who_may_know(workload: Workload) -> None:
+    missing = LIST.replace("registry", "not-there")
+    assert refused(await workload.ask("GET", missing))
+
+    await workload.given(DATA_READER, ACCOUNT)
+
+    reply = await workload.ask("GET", missing)
+    assert (reply.status, reply.headers["x-ms-error-code"]) == (404, "ContainerNotFound")
+    assert "<Code>ContainerNotFound</Code>" in reply.text
+
+
+async def test_containers_are_made_and_deleted_by_a_contributor(workload: Workload, plain: Plain) -> None:
+    await workload.given(DATA_CONTRIBUTOR, ACCOUNT)
+    name = f"c-{uuid.uuid4().hex[:8]}"
+
+    made = await workload.ask("PUT", f"/{name}?restype=container")
+    seen = await plain.arm("GET", f"{CONTAINERS}/{name}")
+    deleted = await workload.ask("DELETE", f"/{name}?restype=container")
+
+    assert (made.status, seen.status, deleted.status) == (201, 200, 202)
+
+
+async def test_a_role_takes_its_time_to_come_and_to_go(workload: Workload, plain: Plain, controls: Controls) -> None:
+    controls.set(role_propagation=0.4)
+
+    async def lists() -> bool:
+        return (await workload.ask("GET", LIST)).status == 200
+
+    async def is_refused() -> bool:
+        return refused(await workload.ask("GET", LIST))
+
+    assignment = await workload.given(DATA_READER, ACCOUNT)
+    came = await eventually(lists)
+    await plain.arm("DELETE", assignment)
+    went = await eventually(is_refused)
+
+    assert came > 0.3
+    assert went > 0.3
+
+
+async def test_who_does_not_say_who_they_are_is_told_how_to(plain: Plain) -> None:
+    reply = await plain.send("GET", BLOB + LIST, headers={"x-ms-version": "2021-12-02"})
+
+    assert (reply.status, reply.headers["x-ms-error-code"]) == (401, "NoAuthenticationInformation")
+    assert reply.headers["WWW-Authenticate"] == (
+        f"Bearer authorization_uri=https://login.microsoftonline.com/{plain.azure.tenant}/oauth2/authorize "
+        "resource_id=https://storage.azure.com"
+    )
+
+
+async def test_a_token_that_is_not_for_storage_or_not_genuine_or_expired_is_refused(
+    plain: Plain, controls: Controls
+) -> None:
+    async def detail(token: str) -> str:
+        headers = {"Authorization": f"Bearer {token}", "x-ms-version": "2021-12-02"}
+        reply = await plain.send("GET", BLOB + LIST, headers=headers)
+        assert (reply.status, reply.headers["x-ms-error-code"]) == (401, "InvalidAuthenticationInfo")
+        return reply.text.partition("<AuthenticationErrorDetail>")[2].partition("<")[0]
+
+    fresh = plain.token("owner", STORAGE_SCOPE)
+    assert (
+        await detail(plain.token("owner", f"{ARM}/.default")) == "Audience validation failed. Audience did not match."
+    )
+    other = plain.token("owner", "https://otherstore.blob.core.windows.net")
+    assert await detail(other) == "Audience validation failed. Audience did not match."
+    assert (await detail(fresh[:-8] + "AAAAAAAA")).startswith("Signature validation failed.")
+    controls.set(clock=90_000)
+    assert await detail(fresh) == "Lifetime validation failed. The token is expired."
+
+
+async def test_large_blobs_pass_through_unchanged(workload: Workload) -> None:
+    await workload.given(DATA_CONTRIBUTOR, ACCOUNT)
+    content = uuid.uuid4().bytes * (1 << 14)
+    name = f"/git-lfs/{uuid.uuid4()}"
+
+    assert (await workload.put(name, content.hex().encode())).status == 201
+    assert (await workload.ask("GET", name)).text == content.hex()
+
+
+async def test_a_name_is_passed_on_as_it_was_escaped(workload: Workload) -> None:
+    await workload.given(DATA_CONTRIBUTOR, ACCOUNT)
+
+    assert (await workload.put("/git-lfs/a%20b%2Bc/%C3%A4.txt", b"x")).status == 201
+    assert "<Name>a b+c/ä.txt</Name>" in (await workload.ask("GET", LIST.replace("registry", "git-lfs"))).text
+
+
+async def test_a_delegation_key_takes_a_role_at_the_account(workload: Workload) -> None:
+    await workload.given(DATA_CONTRIBUTOR, REGISTRY)
+    assert refused(await delegation_key(workload))
+
+    await workload.given(DELEGATOR, ACCOUNT)
+
+    assert (await delegation_key(workload)).status == 200
+
+
+async def test_a_signed_url_can_do_what_its_signer_may_and_no_more(workload: Workload, plain: Plain) -> None:
+    await workload.given(DELEGATOR, ACCOUNT)
+    assignment = await workload.given(DATA_CONTRIBUTOR, REGISTRY)
+    key = (await delegation_key(workload)).text
+    signed = signed_url(key)
+
+    read = await plain.send("GET", signed)
+    tampered = await plain.send("GET", signed.replace("hello.txt", "other.txt"))
+    await plain.arm("DELETE", assignment)
+    after = await plain.send("GET", signed)
+
+    assert (read.status, read.text) == (200, "Hello from the registry container.\n")
+    assert tampered.status == 403
+    assert refused(after)
+
+
+async def test_nobody_has_an_account_key(plain: Plain) -> None:
+    headers = {
+        "Authorization": "SharedKey gitlabstore:bm90IHRoZSBrZXk=",
+        "x-ms-version": "2021-12-02",
+        "x-ms-date": "Mon, 01 Jan 2024 00:00:00 GMT",
+    }
+
+    reply = await plain.send("GET", BLOB + LIST, headers=headers)
+
+    assert (reply.status, reply.headers["x-ms-error-code"]) == (403, "AuthenticationFailed")
+
+
+async def delegation_key(workload: Workload) -> Reply:
+    now = dt.datetime.now(dt.UTC)
+    start, expiry = (f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in (now, now + dt.timedelta(hours=1)))
+    body = f'<?xml version="1.0"?><KeyInfo><Start>{start}</Start><Expiry>{expiry}</Expiry></KeyInfo>'
+    return await workload.ask("POST", "/?restype=service&comp=userdelegationkey", data=body.encode())
+
+
+def signed_url(key: str) -> str:
+    """A URL that is signed by a user delegation key, as GitLab signs them (documentation: create a user delegation SAS)."""
+
+    def field(name: str) -> str:
+        return key.partition(f"<{name}>")[2].partition("<")[0]
+
+    expiry = f"{dt.datetime.now(dt.UTC) + dt.timedelta(minutes=30):%Y-%m-%dT%H:%M:%SZ}"
+    signed = {
+        "skoid": field("SignedOid"),
+        "sktid": field("SignedTid"),
+        "skt": field("SignedStart"),
+        "ske": field("SignedExpiry"),
+        "sks": field("SignedService"),
+        "skv": field("SignedVersion"),
+    }
+    resource = "/blob/gitlabstore/registry/hello.txt"
+    nothing = [""] * 3  # no other principals, no correlation
+    rest = ["", "https", "2020-12-06", "b", "", "", "", "", "", "", ""]
+    text = "\n".join(["r", "", expiry, resource, *signed.values(), *nothing, *rest])
+    signature = hmac.digest(base64.b64decode(field("Value")), text.encode(), "sha256")
+    query = {"sp": "r", "se": expiry, **signed, "spr": "https", "sv": "2020-12-06", "sr": "b"}
+    return f"{BLOB}/registry/hello.txt?{urlencode({**query, 'sig': base64.b64encode(signature).decode()})}"

@@ -1,0 +1,254 @@
+"""What tests can do to the lab's Azure: watch it, break it, slow it down."""
+
+import asyncio
+import time
+
+import aiohttp
+import pytest
+
+from lab.controls import Controls, RefusedError
+
+from .cluster import Cluster
+from .plain import Plain
+from .world import (
+    ACCOUNT,
+    GROUP,
+    SUBSCRIPTION,
+    assignment_path,
+    credential_path,
+    exchange,
+    federate,
+    grant,
+    identity_path,
+    make_identity,
+    new_guid,
+    new_name,
+    subject,
+    trust,
+)
+
+LIST = "/registry?restype=container&comp=list"
+
+
+async def test_every_call_is_written_down_in_order_with_caller_and_outcome(
+    plain: Plain, controls: Controls, cluster: Cluster
+) -> None:
+    identity = await make_identity(plain)
+    await federate(plain, identity, cluster)
+    controls.clear_calls()
+
+    await plain.arm("GET", identity_path("gone"), principal="operator")
+    await exchange(plain, identity.client_id, cluster.token(subject("other")))
+    await plain.blob("GET", LIST, principal=identity.principal_id)
+    await plain.send("GET", "https://management.azure.com/subscriptions?api-version=2021-04-01")
+
+    assert [(call.caller, call.method, call.host, call.status, call.code) for call in controls.calls()] == [
+        ("operator", "GET", "management.azure.com", 404, "ResourceNotFound"),
+        (identity.name, "POST", "login.microsoftonline.com", 401, "AADSTS700213"),
+        (identity.name, "GET", "gitlabstore.blob.core.windows.net", 403, "AuthorizationPermissionMismatch"),
+        ("", "GET", "management.azure.com", 401, "AuthenticationFailed"),
+    ]
+    first, _, third, _ = controls.calls()
+    assert (first.path, first.query) == (identity_path("gone"), "api-version=2024-11-30")
+    assert (third.path, third.query) == ("/registry", "restype=container&comp=list")
+    assert abs(first.time - time.time()) < 5
+    assert 0 < first.duration < 1
+
+
+async def test_what_is_asked_of_the_controls_or_of_a_clusters_issuer_is_no_call(
+    plain: Plain, controls: Controls, cluster: Cluster
+) -> None:
+    controls.settings()
+    await plain.send("GET", f"{cluster.issuer}.well-known/openid-configuration")
+
+    assert controls.calls() == []
+
+
+async def test_a_principal_is_called_as_the_test_names_it(plain: Plain, controls: Controls) -> None:
+    identity = await make_identity(plain)
+    controls.name_principal("gitlab", identity.principal_id)
+    controls.clear_calls()
+
+    await plain.send(
+        "GET",
+        "https://management.azure.com/subscriptions?api-version=2021-04-01",
+        headers={"Authorization": f"Bearer {controls.token('https://management.azure.com/', 'gitlab')}"},
+    )
+
+    assert [call.caller for call in controls.calls()] == ["gitlab"]
+
+
+async def test_a_fault_strikes_as_often_as_was_said_and_only_where_it_matches(plain: Plain, controls: Controls) -> None:
+    path = assignment_path(ACCOUNT, new_guid())
+    body = grant(new_guid(), "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1", principalType="ServicePrincipal")
+    controls.add_fault("PUT */roleAssignments/*", status=429, code="TooManyRequests", retry_after=2, times=2)
+
+    other = await plain.arm("GET", path)
+    first, second, third = [await plain.arm("PUT", path, body) for _ in range(3)]
+
+    assert other.status == 404
+    for reply in (first, second):
+        assert (reply.status, reply.code, reply.headers["Retry-After"]) == (429, "TooManyRequests", "2")
+    assert third.status == 201
+    assert [call.code for call in controls.calls()] == ["RoleAssignmentNotFound", *["TooManyRequests"] * 2, ""]
+
+
+async def test_a_fault_speaks_as_the_part_of_azure_that_it_strikes(plain: Plain, controls: Controls) -> None:
+    controls.add_fault("POST login.microsoftonline.com/*/token", status=503, code="AADSTS90033", message="Try later.")
+    controls.add_fault("GET *.blob.core.windows.net/registry", status=503, code="ServerBusy", message="Too busy.")
+
+    entra = await exchange(plain, new_guid(), "x")
+    blob = await plain.blob("GET", LIST)
+
+    assert (entra.status, entra.body["error_codes"]) == (503, [90033])
+    assert entra.body["error_description"].startswith("AADSTS90033: Try later. Trace ID: ")
+    assert (blob.status, blob.headers["x-ms-error-code"]) == (503, "ServerBusy")
+    assert "<Message>Too busy.\n" in blob.text
+
+
+async def test_a_reset_drops_the_connection_before_anything_was_done(plain: Plain, controls: Controls) -> None:
+    name = new_name()
+    # Twice: aiohttp asks a second time by itself, unseen, when the connection of an idempotent request breaks.
+    controls.add_fault("PUT */userAssignedIdentities/*", reset=True, times=2)
+
+    with pytest.raises(aiohttp.ClientOSError, match="Connection reset by peer"):
+        await plain.arm("PUT", identity_path(name), {"location": "westeurope"})
+
+    assert (await plain.arm("GET", identity_path(name))).status == 404
+    assert [(call.status, call.code) for call in controls.calls()] == [
+        (0, "ConnectionReset"),
+        (0, "ConnectionReset"),
+        (404, "ResourceNotFound"),
+    ]
+
+
+async def test_an_answer_can_be_lost_after_the_deed(plain: Plain, controls: Controls) -> None:
+    name = new_name()
+    controls.add_fault("PUT */userAssignedIdentities/*", reset=True, times=2, applied=True)
+
+    with pytest.raises(aiohttp.ClientOSError):
+        await plain.arm("PUT", identity_path(name), {"location": "westeurope"})
+
+    assert (await plain.arm("GET", identity_path(name))).status == 200
+
+
+async def test_a_hanging_request_has_no_answer_and_loses_its_connection_when_the_faults_are_cleared(
+    plain: Plain, controls: Controls
+) -> None:
+    controls.add_fault("POST */register", hang=True)
+    register = f"{SUBSCRIPTION}/providers/Microsoft.ManagedIdentity/register"
+
+    asking = asyncio.create_task(plain.arm("POST", register))
+    await asyncio.sleep(0.2)
+    assert not asking.done()
+    controls.clear_faults()
+
+    with pytest.raises(aiohttp.ClientOSError):
+        await asking
+    assert (await plain.arm("POST", register)).status == 200
+
+
+async def test_a_delay_alone_is_only_slow(plain: Plain, controls: Controls) -> None:
+    controls.add_fault("GET */resourceGroups/*", delay=0.2)
+
+    began = time.monotonic()
+    reply = await plain.arm("GET", GROUP)
+
+    assert reply.status == 200
+    assert time.monotonic() - began >= 0.2
+
+
+async def test_latency_slows_resource_manager_and_nothing_else(plain: Plain, controls: Controls) -> None:
+    identity = (await make_identity(plain)).name
+    controls.set(arm_latency=0.2)
+
+    async def seconds(method: str, path: str, json: object = None) -> float:
+        began = time.monotonic()
+        await plain.arm(method, path, json)
+        return time.monotonic() - began
+
+    assert 0.2 <= await seconds("GET", identity_path(identity)) < 0.35
+    assert 0.2 <= await seconds("PUT", credential_path(identity, "gitlab"), trust("i", "s")) < 0.35
+    began = time.monotonic()
+    await plain.blob("GET", LIST)
+    assert time.monotonic() - began < 0.2
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"patience": 1}, "unknown setting 'patience'; there are arm_latency, clock, credential_propagation,"),
+        ({"arm_latency": -1}, "setting arm_latency takes seconds, not -1"),
+        ({"arm_latency": "soon"}, "setting arm_latency takes seconds, not 'soon'"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_refused(controls: Controls, values: dict[str, float], message: str) -> None:
+    with pytest.raises(RefusedError, match=message):
+        controls.set(**values)
+
+
+def test_settings_are_taken_and_told(controls: Controls) -> None:
+    controls.set(arm_latency=0.2, credential_propagation=1.5)
+
+    assert controls.settings() == {
+        "arm_latency": 0.2,
+        "clock": 0,
+        "credential_propagation": 1.5,
+        "principal_replication": 0,
+        "role_propagation": 0,
+        "throttle": 0,
+    }
+
+
+def test_a_fault_that_makes_no_sense_is_refused(controls: Controls) -> None:
+    with pytest.raises(RefusedError, match="a fault matches 'METHOD GLOB', not '/subscriptions'"):
+        controls.add_fault("/subscriptions", status=500)
+    with pytest.raises(RefusedError, match="a fault needs one of status, reset, hang and delay"):
+        controls.add_fault("GET *")
+
+
+def test_nobody_is_called_so(controls: Controls) -> None:
+    with pytest.raises(RefusedError, match="no principal is called 'nobody'"):
+        controls.token("https://management.azure.com", "nobody")
+
+
+def test_an_issuer_is_published_whole_or_not_at_all(controls: Controls, cluster: Cluster) -> None:
+    with pytest.raises(RefusedError, match="names its jwks_uri"):
+        controls.publish_issuer("https://example.com/", {}, cluster.jwks)
+    with pytest.raises(RefusedError, match="is reached by https"):
+        controls.publish_issuer("http://example.com/", cluster.configuration, cluster.jwks)
+
+
+async def test_throttled_by_resource_a_third_write_in_a_row_has_to_wait(plain: Plain, controls: Controls) -> None:
+    name = new_name()
+    controls.set(throttle=1)
+
+    replies = [await plain.arm("PUT", identity_path(name), {"location": "westeurope"}) for _ in range(3)]
+
+    assert [reply.status for reply in replies] == [201, 200, 429]
+    assert replies[-1].code == "TooManyRequests"
+    assert 1 <= int(replies[-1].headers["Retry-After"]) <= 4
+
+
+async def test_throttled_by_subscription_writes_to_many_identities_have_to_wait(
+    plain: Plain, controls: Controls
+) -> None:
+    controls.set(throttle=1)
+
+    replies = [await plain.arm("PUT", identity_path(new_name()), {"location": "westeurope"}) for _ in range(25)]
+
+    refused = [reply for reply in replies if reply.status == 429]
+    assert 1 <= len(refused) <= 5
+    assert all(reply.headers["Retry-After"] == "1" for reply in refused)
+    assert (await plain.arm("GET", f"{GROUP}")).status == 200
+
+
+async def test_resource_managers_own_bucket_is_counted_down(plain: Plain, controls: Controls) -> None:
+    controls.set(throttle=1)
+
+    left = [
+        int((await plain.arm("GET", GROUP)).headers["x-ms-ratelimit-remaining-subscription-reads"]) for _ in range(3)
+    ]
+
+    assert left[0] <= 250
+    assert all(count >= 245 for count in left)
