@@ -1,0 +1,208 @@
+"""What is wanted: the spec with every default filled in, from the settings or from GitLab's chart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gitlab_azure_identity.domain.desired import Defaults, Unresolved
+from gitlab_azure_identity.domain.naming import STORAGE_BLOB_DATA_CONTRIBUTOR, STORAGE_BLOB_DELEGATOR
+
+from .worlds import DEFAULTS, GROUP, ISSUER, STORAGE, SUBSCRIPTION, desired_of, resource, wanted
+
+OTHER = "99999999-2222-3333-4444-555555555555"
+
+
+def store(**fields: Any) -> dict[str, Any]:
+    return {"storage": {"accountName": "gitlabstore", **fields}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "defaults", "identity", "storage"),
+    [
+        # nothing said: the settings say it all
+        ({}, DEFAULTS, f"{GROUP}/…/lab-gitlab-gitlab", f"{STORAGE}/gitlabstore"),
+        # the resource says it all: it needs no settings
+        (
+            {"azure": {"subscriptionId": OTHER, "resourceGroup": "rg-a", "location": "northeurope"}}
+            | store(subscriptionId=SUBSCRIPTION, resourceGroup="rg-storage"),
+            Defaults(),
+            f"/subscriptions/{OTHER}/resourceGroups/rg-a/…/lab-gitlab-gitlab",
+            f"{STORAGE}/gitlabstore",
+        ),
+        # storage is where the identity is, unless somebody says otherwise
+        (
+            {},
+            Defaults(SUBSCRIPTION, "rg-gitlab", "westeurope"),
+            f"{GROUP}/…/lab-gitlab-gitlab",
+            f"{GROUP}/providers/Microsoft.Storage/storageAccounts/gitlabstore",
+        ),
+        (
+            {"azure": {"subscriptionId": OTHER}},
+            DEFAULTS,
+            f"/subscriptions/{OTHER}/resourceGroups/rg-gitlab/…/lab-gitlab-gitlab",
+            f"{STORAGE}/gitlabstore".replace(SUBSCRIPTION, OTHER),
+        ),
+        # a name of one's own
+        ({"identity": {"name": "gitlab-prod"}}, DEFAULTS, f"{GROUP}/…/gitlab-prod", f"{STORAGE}/gitlabstore"),
+    ],
+)
+def test_where_identity_and_storage_are(spec: dict[str, Any], defaults: Defaults, identity: str, storage: str) -> None:
+    found = desired_of(resource(spec), defaults=defaults)
+
+    whole = identity.replace("…", "providers/Microsoft.ManagedIdentity/userAssignedIdentities")
+    assert (found.identity.resource_id, found.storage.account_id) == (whole, storage)
+    assert found.pin_differs is None
+
+
+@pytest.mark.parametrize(
+    ("defaults", "field", "setting"),
+    [
+        (Defaults(None, "rg-gitlab", "westeurope"), "subscriptionId", "subscriptionId"),
+        (Defaults(SUBSCRIPTION, None, "westeurope"), "resourceGroup", "resourceGroup"),
+        (Defaults(SUBSCRIPTION, "rg-gitlab", None), "location", "location"),
+    ],
+)
+def test_a_value_given_nowhere(defaults: Defaults, field: str, setting: str) -> None:
+    with pytest.raises(Unresolved) as gap:
+        desired_of(resource(), defaults=defaults)
+
+    assert str(gap.value) == (
+        f"spec.azure.{field} is not set and the operator has no default for it: set it in the resource, "
+        f"or defaults.{setting} in the operator's settings"
+    )
+
+
+MADE = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/lab-gitlab-gitlab"
+
+
+@pytest.mark.parametrize(
+    ("pin", "cluster", "defaults", "differs"),
+    [
+        (MADE, "lab", DEFAULTS, None),
+        # Azure's own spelling is the same place
+        (MADE.replace("resourceGroups", "resourcegroups").replace("rg-gitlab", "RG-GitLab"), "lab", DEFAULTS, None),
+        # settings moved on: what was made stays, and a warning says so
+        (MADE, "lab", Defaults(SUBSCRIPTION, "rg-new", "westeurope"), MADE.replace("rg-gitlab", "rg-new")),
+        (MADE, "prod", DEFAULTS, MADE.replace("lab-gitlab-gitlab", "prod-gitlab-gitlab")),
+        # settings gone: the pin is enough
+        (MADE, "lab", Defaults(), None),
+    ],
+)
+def test_the_status_pins_the_identity(pin: str, cluster: str, defaults: Defaults, differs: str | None) -> None:
+    one = resource(status={"identity": {"resourceId": pin}})
+
+    found = desired_of(one, cluster=cluster, defaults=defaults)
+
+    assert found.identity.resource_id.lower() == pin.lower()
+    assert found.pin_differs == differs
+
+
+def test_account_scope_is_one_grant() -> None:
+    assert [(g.role, g.scope) for g in wanted().grants] == [(STORAGE_BLOB_DATA_CONTRIBUTOR, f"{STORAGE}/gitlabstore")]
+
+
+def test_container_scope_is_a_grant_for_each_and_one_for_signed_urls() -> None:
+    """Signed URLs take a user delegation key, which only a role at the account can ask for."""
+    off = {"management": "Disabled"}
+    few = {"uploads": off, "packages": off, "backups": off, "tmp": off, "artifacts": off, "pages": {}}
+    account = f"{STORAGE}/gitlabstore"
+
+    grants = wanted(store(roleScope="Container", containers=few)).grants
+
+    assert [(grant.role, grant.scope) for grant in grants] == [
+        (STORAGE_BLOB_DELEGATOR, account),
+        (STORAGE_BLOB_DATA_CONTRIBUTOR, f"{account}/blobServices/default/containers/registry"),
+        (STORAGE_BLOB_DATA_CONTRIBUTOR, f"{account}/blobServices/default/containers/git-lfs"),
+        (STORAGE_BLOB_DATA_CONTRIBUTOR, f"{account}/blobServices/default/containers/gitlab-pages"),
+    ]
+
+
+def test_a_credential_for_each_service_account() -> None:
+    found = wanted({"serviceAccounts": [{"name": "gitlab"}, {"name": "runner", "management": "Annotate"}]})
+
+    assert [(c.subject, c.issuer, c.audience) for c in found.credentials] == [
+        ("system:serviceaccount:gitlab:gitlab", ISSUER, "api://AzureADTokenExchange"),
+        ("system:serviceaccount:gitlab:runner", ISSUER, "api://AzureADTokenExchange"),
+    ]
+    assert len({c.name for c in found.credentials}) == 2
+    assert [(a.name, a.managed) for a in found.service_accounts] == [("gitlab", True), ("runner", False)]
+
+
+def test_no_two_resources_share_a_credential_name() -> None:
+    """Two resources on one adopted identity must not overwrite each other's."""
+    names = {wanted(namespace=space, name=name).credentials[0].name for space in ("a", "b") for name in ("x", "y")}
+
+    assert len(names) == 4
+
+
+def named(**entries: dict[str, Any]) -> dict[str, Any]:
+    return {"secrets": entries}
+
+
+@pytest.mark.parametrize(
+    ("spec", "objects"),
+    [
+        (
+            {},
+            {
+                "gitlab-registry-storage": ["config"],
+                "gitlab-object-storage": ["connection"],
+                "gitlab-azure-backup-conf": ["config"],
+            },
+        ),
+        # two entries in one secret: one object with two keys, applied once
+        (
+            named(registry={"name": "storage"}, objectStorage={"name": "storage"}, backups={"management": "Disabled"}),
+            {"storage": ["config", "connection"]},
+        ),
+        # the same key too: object storage and backups agree on one text
+        (
+            named(
+                objectStorage={"name": "s3cmd", "key": "config"},
+                backups={"name": "s3cmd"},
+                registry={"management": "Disabled"},
+            ),
+            {"s3cmd": ["config"]},
+        ),
+        # without a registry container there is nothing for its secret to say
+        (
+            store(containers={"registry": {"management": "Disabled"}}),
+            {"gitlab-object-storage": ["connection"], "gitlab-azure-backup-conf": ["config"]},
+        ),
+        (named(**{e: {"management": "Disabled"} for e in ("registry", "objectStorage", "backups")}), {}),
+    ],
+)
+def test_secrets(spec: dict[str, Any], objects: dict[str, list[str]]) -> None:
+    found = wanted(spec)
+
+    secrets = {one.name: sorted(one.data) for one in found.objects if one.kind == "Secret"}
+    assert secrets == objects
+    assert set(found.secret_names.values()) == set(objects)
+
+
+def test_where_object_storage_and_backups_meet_the_fuller_text_serves_both() -> None:
+    found = wanted(named(objectStorage={"name": "s", "key": "config"}, backups={"name": "s"}))
+
+    (text,) = next(one.data.values() for one in found.objects if one.name == "s")
+    assert "provider: AzureRM" in text
+
+
+def test_the_values_do_not_name_a_service_account_that_helm_makes() -> None:
+    """Naming it would switch its creation off."""
+    helms = wanted({"serviceAccounts": [{"name": "gitlab", "management": "Annotate"}]})
+
+    (values,) = (one.data["values.yaml"] for one in helms.objects if one.kind == "ConfigMap")
+    assert "serviceAccount" not in values
+    assert any("serviceAccount" in one.data.get("values.yaml", "") for one in wanted().objects)
+
+
+def test_no_client_id_stands_in_the_values() -> None:
+    """They are the same in Git before and after the identity exists."""
+    assert wanted().objects == wanted().objects
+    assert not any("client" in text.lower() for one in wanted().objects for text in one.data.values())
+
+
+def test_the_same_input_gives_the_same_bytes() -> None:
+    assert wanted() == wanted()

@@ -1,0 +1,192 @@
+"""The typed spec: the same defaults and limits as the definition that the API server checks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from pydantic import ValidationError
+
+from gitlab_azure_identity.api.crd import structural
+from gitlab_azure_identity.api.resource import InvalidResource, Resource
+from gitlab_azure_identity.api.spec import DeletionPolicy, RoleScope, Spec, Verification
+
+from .worlds import body, resource
+
+VALIDATOR = Draft202012Validator(structural(Spec))
+GUID = "11111111-2222-3333-4444-555555555555"
+CHARTS_SEVEN = {
+    "registry": "registry",
+    "artifacts": "gitlab-artifacts",
+    "lfs": "git-lfs",
+    "uploads": "gitlab-uploads",
+    "packages": "gitlab-packages",
+    "backups": "gitlab-backups",
+    "tmp": "tmp",
+}
+
+
+def test_the_account_name_is_enough() -> None:
+    spec = Spec.model_validate({"storage": {"accountName": "gitlabstore"}})
+
+    assert spec.storage.role_scope is RoleScope.ACCOUNT
+    assert spec.storage.containers.enabled() == CHARTS_SEVEN
+    assert [account.name for account in spec.service_accounts] == ["gitlab"]
+    assert (spec.verification, spec.deletion_policy) == (Verification.REQUIRED, DeletionPolicy.DELETE)
+    assert not spec.suspend
+    assert (spec.secrets.registry.key, spec.secrets.object_storage.key, spec.secrets.backups.key) == (
+        "config",
+        "connection",
+        "config",
+    )
+
+
+@pytest.mark.parametrize(
+    ("containers", "enabled"),
+    [
+        ({}, CHARTS_SEVEN),
+        ({"lfs": {"name": "lfs-objects"}}, {**CHARTS_SEVEN, "lfs": "lfs-objects"}),
+        ({"tmp": {"management": "Disabled"}}, {k: v for k, v in CHARTS_SEVEN.items() if k != "tmp"}),
+        # The other five are used only when they are named, if only by their purpose.
+        ({"pages": {}}, {**CHARTS_SEVEN, "pages": "gitlab-pages"}),
+        ({"ciSecureFiles": {"name": "secure"}}, {**CHARTS_SEVEN, "ciSecureFiles": "secure"}),
+        ({"terraformState": {"management": "Disabled"}}, CHARTS_SEVEN),
+    ],
+)
+def test_containers_in_use(containers: dict[str, Any], enabled: dict[str, str]) -> None:
+    spec = resource({"storage": {"accountName": "gitlabstore", "containers": containers}}).spec
+
+    assert spec.storage.containers.enabled() == enabled
+
+
+def storage(**fields: Any) -> dict[str, Any]:
+    return {"storage": {"accountName": "gitlabstore", **fields}}
+
+
+def azure(**fields: Any) -> dict[str, Any]:
+    return storage() | {"azure": fields}
+
+
+def parameters(**fields: Any) -> dict[str, Any]:
+    return storage() | {"secrets": {"registry": {"parameters": fields}}}
+
+
+def accounts(*names: str) -> dict[str, Any]:
+    return storage() | {"serviceAccounts": [{"name": name} for name in names]}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        storage(),
+        {"storage": {"accountName": "1e5"}},
+        {"storage": {"accountName": "a" * 24}},
+        storage(resourceGroup="rg_(1).x", subscriptionId=GUID, roleScope="Container"),
+        storage(containers={"lfs": {"name": "a-1"}}),
+        azure(subscriptionId=GUID.upper(), resourceGroup="r" * 90, location="westeurope", tags={"team": "x"}),
+        azure(tags={f"t{n}": "x" for n in range(40)}),
+        storage() | {"identity": {"name": "Git_lab-1"}},
+        accounts(*(f"sa-{n}" for n in range(20))),
+        accounts("a.b-c.d"),
+        parameters(maxRetries=0),
+        parameters(maxRetries=1000, retryDelay="4s", maxRetryDelay="1m30s", retryTryTimeout="1.5h"),
+        parameters(rootDirectory="/a/b_c.d-e", debugLog=True, debugLogEvents=["request", "retry"]),
+        storage() | {"verification": "Report", "deletionPolicy": "Retain", "suspend": True},
+    ],
+)
+def test_definition_and_model_both_accept(spec: dict[str, Any]) -> None:
+    assert not list(VALIDATOR.iter_errors(spec))
+    Spec.model_validate(spec)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        {"storage": {}},
+        {"storage": {"accountName": "ab"}},
+        {"storage": {"accountName": "a" * 25}},
+        {"storage": {"accountName": "GitLabStore"}},
+        {"storage": {"accountName": "git-lab"}},
+        storage(roleScope="Subscription"),
+        storage(subscriptionId="not-a-guid"),
+        storage(resourceGroup="ends."),
+        storage(resourceGroup="r" * 91),
+        storage(containers={"lfs": {"name": "a--b"}}),
+        storage(containers={"lfs": {"name": "Upper"}}),
+        storage(containers={"lfs": {"name": "ab"}}),
+        storage(containers={"lfs": {"name": "a" * 64}}),
+        storage(containers={"lfs": {"management": "Manage"}}),
+        azure(tags={f"t{n}": "x" for n in range(41)}),
+        azure(tags={"t": "x" * 257}),
+        azure(location=""),
+        storage() | {"identity": {"name": "-x-"}},
+        storage() | {"identity": {"name": "x" * 129}},
+        accounts(),
+        accounts(*(f"sa-{n}" for n in range(21))),
+        accounts("Upper"),
+        accounts("a..b"),
+        storage() | {"serviceAccounts": [{"name": "gitlab", "management": "Ignore"}]},
+        storage() | {"secrets": {"backups": {"key": "a/b"}}},
+        storage() | {"secrets": {"backups": {"management": "Observe"}}},
+        parameters(maxRetries=-1),
+        parameters(maxRetries=1001),
+        parameters(rootDirectory="a b"),
+        parameters(debugLogEvents=[]),
+        parameters(debugLogEvents=["everything"]),
+        storage() | {"verification": "Perhaps"},
+        storage() | {"deletionPolicy": "Keep"},
+    ],
+)
+def test_definition_and_model_both_refuse(spec: dict[str, Any]) -> None:
+    assert list(VALIDATOR.iter_errors(spec))
+    with pytest.raises(ValidationError):
+        Spec.model_validate(spec)
+
+
+def test_an_object_that_does_not_fit_names_each_field() -> None:
+    """As when an older definition let it in: nothing is worked on, and the log says what to mend."""
+    bad = body({"storage": {"accountName": "X"}, "verification": "Perhaps"})
+
+    with pytest.raises(InvalidResource) as refused:
+        Resource.parse(bad)
+
+    assert "storage.accountName: " in str(refused.value)
+    assert "verification: " in str(refused.value)
+
+
+def test_fields_of_a_later_version_are_no_obstacle() -> None:
+    later = resource(storage() | {"gitlab": {"release": "gitlab"}}, status={"workloads": []})
+
+    assert later.spec == resource(storage()).spec
+
+
+@pytest.mark.parametrize(
+    ("annotations", "asked"),
+    [
+        ({}, None),
+        ({"gitlabazure.io/requested-at": "now"}, "now"),
+        ({"reconcile.fluxcd.io/requestedAt": "then"}, "then"),
+        ({"gitlabazure.io/requested-at": "now", "reconcile.fluxcd.io/requestedAt": "then"}, "now then"),
+    ],
+)
+def test_what_was_asked_for(annotations: dict[str, str], asked: str | None) -> None:
+    assert resource(annotations=annotations).requested_at == asked
+
+
+@pytest.mark.parametrize(
+    ("finalizers", "deleting", "written_for"),
+    [
+        (("gitlabazure.io/finalizer",), False, True),
+        ((), False, False),
+        (("other.io/finalizer",), False, False),
+        (("gitlabazure.io/finalizer",), True, False),
+    ],
+)
+def test_nothing_is_written_without_the_finalizer(
+    finalizers: tuple[str, ...], deleting: bool, written_for: bool
+) -> None:
+    one = Resource.parse(body(finalizers=finalizers, deleting=deleting))
+
+    assert one.may_be_written_for is written_for
