@@ -32,8 +32,10 @@ INVALID = 'The GitLabAzureIdentity "gitlab" is invalid: '
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a storage account with capitals": (
         {"storage": {"accountName": "GitLabStore"}},
-        f'{INVALID}spec.storage.accountName: Invalid value: "GitLabStore": spec.storage.accountName in body should match '
-        "'^[a-z0-9]{3,24}$'",
+        (
+            f'{INVALID}spec.storage.accountName: Invalid value: "GitLabStore": spec.storage.accountName in body should match '
+            "'^[a-z0-9]{3,24}$'"
+        ),
     ),
     "no storage account": ({"storage": {}}, "spec.storage.accountName: Required value"),
     "21 service accounts": (
@@ -46,73 +48,101 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a parameter that the registry secret does not take": (
         parameters(foo="bar"),
-        'Error from server (BadRequest): error when creating "STDIN": GitLabAzureIdentity in version "v1alpha1" cannot be '
-        'handled as a GitLabAzureIdentity: strict decoding error: unknown field "spec.secrets.registry.parameters.foo"',
+        (
+            'Error from server (BadRequest): error when creating "STDIN": GitLabAzureIdentity in version "v1alpha1" cannot be '
+            'handled as a GitLabAzureIdentity: strict decoding error: unknown field "spec.secrets.registry.parameters.foo"'
+        ),
     ),
     "an access key smuggled in as a parameter": (
         parameters(accountkey="c2VjcmV0"),
-        'Error from server (BadRequest): error when creating "STDIN": GitLabAzureIdentity in version "v1alpha1" cannot be '
-        'handled as a GitLabAzureIdentity: strict decoding error: unknown field "spec.secrets.registry.parameters.accountkey"',
+        (
+            'Error from server (BadRequest): error when creating "STDIN": GitLabAzureIdentity in version "v1alpha1" cannot be '
+            'handled as a GitLabAzureIdentity: strict decoding error: unknown field "spec.secrets.registry.parameters.accountkey"'
+        ),
     ),
     "one container for two purposes": (
         containers(lfs={"name": "objects"}, uploads={"name": "objects"}),
-        f"{INVALID}spec.storage.containers: Invalid value: container objects is named for two purposes: "
-        "give each purpose a container of its own",
+        (
+            f"{INVALID}spec.storage.containers: Invalid value: container objects is named for two purposes: "
+            "give each purpose a container of its own"
+        ),
     ),
     "a container that another purpose has by default": (
         containers(lfs={"name": "gitlab-uploads"}),
-        f"{INVALID}spec.storage.containers: Invalid value: container gitlab-uploads is named for two purposes: "
-        "give each purpose a container of its own",
+        (
+            f"{INVALID}spec.storage.containers: Invalid value: container gitlab-uploads is named for two purposes: "
+            "give each purpose a container of its own"
+        ),
     ),
     "a container with capitals": (
         containers(lfs={"name": "LFS"}),
-        f'{INVALID}spec.storage.containers.lfs.name: Invalid value: "LFS": spec.storage.containers.lfs.name in body should '
-        "match '^[a-z0-9](-?[a-z0-9])+$'",
+        (
+            f'{INVALID}spec.storage.containers.lfs.name: Invalid value: "LFS": spec.storage.containers.lfs.name in body should '
+            "match '^[a-z0-9](-?[a-z0-9])+$'"
+        ),
     ),
     "the registry's secret at the place of the backups'": (
         {"secrets": {"registry": {"name": "storage"}, "backups": {"name": "storage"}}},
-        f"{INVALID}spec.secrets: Invalid value: secrets.registry must not share both name and key with another secret, "
-        "since its content differs: give it another name or another key",
+        (
+            f"{INVALID}spec.secrets: Invalid value: secrets.registry must not share both name and key with another secret, "
+            "since its content differs: give it another name or another key"
+        ),
     ),
     "the registry's secret at the default place of the object storage's": (
         {"secrets": {"registry": {"name": "gitlab-object-storage", "key": "connection"}}},
-        f"{INVALID}spec.secrets: Invalid value: secrets.registry must not share both name and key with another secret, "
-        "since its content differs: give it another name or another key",
+        (
+            f"{INVALID}spec.secrets: Invalid value: secrets.registry must not share both name and key with another secret, "
+            "since its content differs: give it another name or another key"
+        ),
     ),
     "a tag of the operator's": (
         {"azure": {"tags": {"GitLabAzure-Cluster": "other"}}},
-        f"{INVALID}spec.azure.tags: Invalid value: tags whose key begins with gitlabazure belong to the operator: "
-        "choose another key",
+        (
+            f"{INVALID}spec.azure.tags: Invalid value: tags whose key begins with gitlabazure belong to the operator: "
+            "choose another key"
+        ),
     ),
     "too many retries": (
         parameters(maxRetries=1001),
-        f"{INVALID}spec.secrets.registry.parameters.maxRetries: Invalid value: 1001: "
-        "spec.secrets.registry.parameters.maxRetries in body should be less than or equal to 1000",
+        (
+            f"{INVALID}spec.secrets.registry.parameters.maxRetries: Invalid value: 1001: "
+            "spec.secrets.registry.parameters.maxRetries in body should be less than or equal to 1000"
+        ),
     ),
     "a duration without a unit": (
         parameters(retryDelay="30"),
-        f'{INVALID}spec.secrets.registry.parameters.retryDelay: Invalid value: "30": a duration is a number and its unit '
-        "(ms, s, m or h), such as 30s or 1m30s",
+        (
+            f'{INVALID}spec.secrets.registry.parameters.retryDelay: Invalid value: "30": a duration is a number and its unit '
+            "(ms, s, m or h), such as 30s or 1m30s"
+        ),
     ),
     "a duration in days": (
         parameters(maxRetryDelay="1d"),
-        f'{INVALID}spec.secrets.registry.parameters.maxRetryDelay: Invalid value: "1d": a duration is a number and its unit '
-        "(ms, s, m or h), such as 30s or 1m30s",
+        (
+            f'{INVALID}spec.secrets.registry.parameters.maxRetryDelay: Invalid value: "1d": a duration is a number and its unit '
+            "(ms, s, m or h), such as 30s or 1m30s"
+        ),
     ),
     "both spellings of the root prefix at once": (
         parameters(legacyRootPrefix=True, trimLegacyRootPrefix=True),
-        f"{INVALID}spec.secrets.registry.parameters: Invalid value: legacyRootPrefix and trimLegacyRootPrefix must not be "
-        "equal, or the registry does not start: set one of them",
+        (
+            f"{INVALID}spec.secrets.registry.parameters: Invalid value: legacyRootPrefix and trimLegacyRootPrefix must not be "
+            "equal, or the registry does not start: set one of them"
+        ),
     ),
     "a region by its display name": (
         {"azure": {"location": "West Europe"}},
-        f'{INVALID}spec.azure.location: Invalid value: "West Europe": name the region in lower case and without spaces, '
-        "such as westeurope: az account list-locations -o table",
+        (
+            f'{INVALID}spec.azure.location: Invalid value: "West Europe": name the region in lower case and without spaces, '
+            "such as westeurope: az account list-locations -o table"
+        ),
     ),
     "a subscription by its name": (
         {"azure": {"subscriptionId": "production"}},
-        f'{INVALID}spec.azure.subscriptionId: Invalid value: "production": spec.azure.subscriptionId in body should be at '
-        "least 36 chars long",
+        (
+            f'{INVALID}spec.azure.subscriptionId: Invalid value: "production": spec.azure.subscriptionId in body should be at '
+            "least 36 chars long"
+        ),
     ),
     "a way of deleting that there is not": (
         {"deletionPolicy": "Orphan"},
