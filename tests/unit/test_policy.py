@@ -1,0 +1,193 @@
+"""The policy: deny by default, and every refusal shows the rule that would admit what was asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from gitlab_azure_identity.api.spec import RoleScope
+from gitlab_azure_identity.domain.desired import Desired
+from gitlab_azure_identity.domain.policy import PolicyRule, adoptable, creatable, identity_groups, refusal
+
+from .worlds import GROUP, STORAGE, wanted
+
+STORE = f"{STORAGE}/gitlabstore"
+IDENTITY = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/lab-gitlab-gitlab"
+CONTAINER = {"roleScope": "Container", "containers": {"registry": {"name": "prod-registry"}}}
+
+
+def rule(
+    *,
+    namespaces: list[str] | None = None,
+    groups: list[str] | None = None,
+    adopt: list[str] | None = None,
+    account: str = STORE,
+    **storage: Any,
+) -> PolicyRule:
+    """A rule in the file's spelling; without arguments it admits the plain resource of these tests."""
+    return PolicyRule.model_validate(
+        {
+            "namespaces": namespaces or ["gitlab"],
+            "identities": {"resourceGroups": [GROUP] if groups is None else groups, "adopt": adopt or []},
+            "storage": [{"account": account, **storage}],
+        }
+    )
+
+
+def gitlab(namespace: str = "gitlab", **storage: Any) -> Desired:
+    return wanted({"storage": {"accountName": "gitlabstore", **storage}}, namespace=namespace)
+
+
+@pytest.mark.parametrize(
+    ("policy", "desired"),
+    [
+        ([rule()], gitlab()),
+        ([rule()], gitlab(**CONTAINER)),
+        # globs of namespaces, accounts and containers
+        ([rule(namespaces=["git*"])], gitlab()),
+        ([rule(namespaces=["other", "*"])], gitlab()),
+        ([rule(account=f"{STORAGE}/git*")], gitlab()),
+        ([rule(containers=["prod-*", "git*", "tmp"])], gitlab(**CONTAINER)),
+        # ARM ids in any case: Azure answers resourcegroups whatever was sent
+        ([rule(groups=[GROUP.lower()], account=STORE.upper())], gitlab()),
+        # an identity that may be used is as good as one that may be made
+        ([rule(groups=[], adopt=[IDENTITY])], gitlab()),
+        # each question may be answered by another rule of the namespace
+        ([rule(account=f"{STORAGE}/other"), rule(groups=[])], gitlab()),
+        ([rule(roleScopes=["Container"]), rule(roleScopes=["Account"])], gitlab()),
+    ],
+)
+def test_admitted(policy: list[PolicyRule], desired: Desired) -> None:
+    assert refusal(policy, desired) is None
+
+
+@pytest.mark.parametrize(
+    ("policy", "desired", "why"),
+    [
+        ([], gitlab(), "No rule of the operator's policy names namespace gitlab."),
+        ([rule(namespaces=["git"])], gitlab(), "No rule of the operator's policy names namespace gitlab."),
+        ([rule(namespaces=["*-lab"])], gitlab(), "No rule of the operator's policy names namespace gitlab."),
+        # what is admitted in one namespace is not in another
+        ([rule(namespaces=["gitlab"])], gitlab("evil"), "No rule of the operator's policy names namespace evil."),
+        (
+            [rule(groups=[f"{GROUP}-2"])],
+            gitlab(),
+            (
+                "No rule of the operator's policy lets namespace gitlab use managed identity lab-gitlab-gitlab in resource "
+                "group rg-gitlab."
+            ),
+        ),
+        (
+            [rule(groups=[], adopt=[f"{IDENTITY}-2"])],
+            gitlab(),
+            (
+                "No rule of the operator's policy lets namespace gitlab use managed identity lab-gitlab-gitlab in resource "
+                "group rg-gitlab."
+            ),
+        ),
+        (
+            [rule(groups=[]), rule(namespaces=["other"])],
+            gitlab(),
+            (
+                "No rule of the operator's policy lets namespace gitlab use managed identity lab-gitlab-gitlab in resource "
+                "group rg-gitlab."
+            ),
+        ),
+        (
+            [rule(account=f"{STORAGE}/otherstore")],
+            gitlab(),
+            "No rule of the operator's policy lets namespace gitlab use storage account gitlabstore at Account scope.",
+        ),
+        (
+            [rule(roleScopes=["Container"])],
+            gitlab(),
+            "No rule of the operator's policy lets namespace gitlab use storage account gitlabstore at Account scope.",
+        ),
+        # Account scope reaches every container: whoever may have some of them may not have it
+        (
+            [rule(containers=["gitlab-*", "registry", "git-lfs", "tmp"])],
+            gitlab(),
+            "No rule of the operator's policy lets namespace gitlab use storage account gitlabstore at Account scope.",
+        ),
+        # one container outside is one too many
+        (
+            [rule(containers=["gitlab-*", "registry", "git-lfs"])],
+            gitlab(roleScope="Container"),
+            (
+                "No rule of the operator's policy lets namespace gitlab use storage account gitlabstore at Container scope "
+                "with containers registry, gitlab-artifacts, git-lfs, gitlab-uploads, gitlab-packages, gitlab-backups, tmp."
+            ),
+        ),
+        # container names have a case of their own to keep, and globs are held against the whole name
+        (
+            [rule(containers=["prod", "git*", "tmp"])],
+            gitlab(**CONTAINER),
+            (
+                "No rule of the operator's policy lets namespace gitlab use storage account gitlabstore at Container scope "
+                "with containers prod-registry, gitlab-artifacts, git-lfs, gitlab-uploads, gitlab-packages, gitlab-backups, "
+                "tmp."
+            ),
+        ),
+    ],
+)
+def test_refused(policy: list[PolicyRule], desired: Desired, why: str) -> None:
+    told = refusal(policy, desired)
+
+    assert told is not None
+    assert told.partition(" To allow it, add to `policy` in the operator's settings: ")[0] == why
+
+
+FULL = rule()
+ONLY_IDENTITY = PolicyRule.model_validate({"namespaces": ["*"], "identities": {"resourceGroups": [GROUP]}})
+ONLY_STORAGE = PolicyRule.model_validate({"namespaces": ["*"], "storage": [{"account": f"{STORAGE}/*"}]})
+
+
+@pytest.mark.parametrize("namespace", ["gitlab", "t-1", "1e5", "0x10", "08912", "123", "on", "null", "y", "0o17"])
+@pytest.mark.parametrize("scope", list(RoleScope))
+@pytest.mark.parametrize("policy", [[], [ONLY_IDENTITY], [ONLY_STORAGE]], ids=["empty", "no storage", "no identity"])
+def test_the_rule_that_a_refusal_shows_admits_the_resource(
+    namespace: str, scope: RoleScope, policy: list[PolicyRule]
+) -> None:
+    """Copied into the settings as it stands. Namespaces and containers may have names that YAML takes for numbers."""
+    odd = {"registry": {"name": "1e5"}, "lfs": {"name": "08912"}, "tmp": {"name": "123456"}, "uploads": {"name": "yes"}}
+    account = "0o17" if policy != [ONLY_STORAGE] else "1e5"
+    desired = wanted({"storage": {"accountName": account, "roleScope": scope, "containers": odd}}, namespace=namespace)
+
+    told = refusal(policy, desired)
+    assert told is not None
+    shown = told.partition("settings: ")[2]
+
+    assert refusal([*policy, PolicyRule.model_validate(yaml.safe_load(shown))], desired) is None
+
+
+@pytest.mark.parametrize(
+    ("rules", "may_create", "may_adopt"),
+    [
+        ([], False, False),
+        ([rule()], True, False),
+        ([rule(groups=[], adopt=[IDENTITY])], False, True),
+        ([rule(groups=[GROUP.upper()], adopt=[IDENTITY.lower()])], True, True),
+        ([rule(namespaces=["other"], adopt=[IDENTITY])], False, False),
+        ([rule(groups=[f"{GROUP}2"], adopt=[f"{IDENTITY}2"])], False, False),
+    ],
+)
+def test_making_and_using_an_identity_are_two_permissions(
+    rules: list[PolicyRule], may_create: bool, may_adopt: bool
+) -> None:
+    assert (creatable(rules, gitlab()), adoptable(rules, gitlab())) == (may_create, may_adopt)
+
+
+def test_identities_are_looked_for_where_the_namespace_may_have_them() -> None:
+    rules = [rule(groups=["/subscriptions/s/resourceGroups/a"]), rule(namespaces=["x"]), rule()]
+
+    assert list(identity_groups(rules, "gitlab")) == ["/subscriptions/s/resourceGroups/a", GROUP]
+
+
+def test_a_rule_says_what_is_left_out() -> None:
+    short = PolicyRule.model_validate({"namespaces": ["*"], "storage": [{"account": STORE}]})
+
+    assert short.storage[0].containers == ("*",)
+    assert short.storage[0].role_scopes == (RoleScope.ACCOUNT, RoleScope.CONTAINER)
+    assert short.identities.resource_groups == ()
