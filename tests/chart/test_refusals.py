@@ -42,21 +42,21 @@ def test_refused_with_what_to_do(helm: Helm, values: dict[str, object], message:
     ("values", "where"),
     [
         ({"replicaCount": 2}, "replicaCount"),
-        ({"image": {"repository": "x", "name": "y"}}, "/image"),
-        ({"image": {"repository": "x", "digest": "latest"}}, "/image/digest"),
-        ({"azure": {"clientId": "gitlab-azure-identity-operator"}}, "/azure/clientId"),
-        ({"namespaces": ["gitlab", "gitlab"]}, "/namespaces"),
-        ({"namespaces": ["git*"]}, "/namespaces/0"),
-        ({"settings": {"cluster": 7}}, "/settings/cluster"),
-        ({"verification": {"enable": False}}, "/verification"),
-        ({"extraEnv": [{"value": "x"}]}, "/extraEnv/0"),
+        ({"image": {"repository": "x", "name": "y"}}, "image"),
+        ({"image": {"repository": "x", "digest": "latest"}}, "image.digest"),
+        ({"azure": {"clientId": "gitlab-azure-identity-operator"}}, "azure.clientId"),
+        ({"namespaces": ["gitlab", "gitlab"]}, "namespaces"),
+        ({"namespaces": ["git*"]}, "namespaces.0"),
+        ({"settings": {"cluster": 7}}, "settings.cluster"),
+        ({"verification": {"enable": False}}, "verification"),
+        ({"extraEnv": [{"value": "x"}]}, "extraEnv.0"),
     ],
 )
 def test_schema_refuses_what_it_does_not_know(helm: Helm, values: dict[str, object], where: str) -> None:
     said = helm.refusal(**{**MINIMAL, **values})
 
     assert "don't meet the specifications of the schema" in said
-    assert where in said
+    assert where in said.replace("/", ".")  # Helm 3 writes image.digest, Helm 4 /image/digest
 
 
 @pytest.mark.parametrize("values", [MINIMAL, {**MINIMAL, "namespaces": [], "clusterWide": True}])
