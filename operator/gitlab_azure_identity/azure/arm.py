@@ -19,7 +19,7 @@ from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 from azure.mgmt.msi.v2024_11_30.aio import ManagedServiceIdentityClient
 
 from gitlab_azure_identity.azure.throttle import Throttle, ThrottlePolicy
-from gitlab_azure_identity.azure.transport import MeasurePolicy, new_session, new_transport
+from gitlab_azure_identity.azure.transport import USER_AGENT, MeasurePolicy, new_session, new_transport
 from gitlab_azure_identity.domain.clouds import Cloud
 
 _NO_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"  # roles are asked for by scope, which names the subscription
@@ -45,7 +45,7 @@ class Arm:
             "policies": [
                 RequestIdPolicy(),
                 HeadersPolicy(),
-                UserAgentPolicy(user_agent="gitlab-azure-identity", user_agent_overwrite=True),
+                UserAgentPolicy(USER_AGENT, user_agent_overwrite=True),
                 ContentDecodePolicy(),
                 ThrottlePolicy(throttle),
                 AsyncARMChallengeAuthenticationPolicy(credential, cloud.arm_scope),

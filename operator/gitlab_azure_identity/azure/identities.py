@@ -1,5 +1,6 @@
 """User-assigned managed identities."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ class Identities:
 
     def __init__(self, arm: Arm) -> None:
         self._arm = arm
+        self._asking: dict[str, asyncio.Future[list[Identity]]] = {}
 
     async def get(self, resource_id: str) -> Identity | None:
         """The identity, or None when it is not there. A missing resource group is an error, not an absence."""
@@ -30,7 +32,16 @@ class Identities:
             raise
 
     async def in_group(self, group: ResourceGroupId) -> list[Identity]:
-        """All identities of a resource group."""
+        """All identities of a resource group. Those who ask while an answer is under way share it: each looks for an
+        identity that nobody else makes, and a hundred resources at once would list a hundred identities each."""
+        key = str(group).lower()
+        asking = self._asking.get(key)
+        if asking is None:
+            asking = self._asking[key] = asyncio.ensure_future(self._in_group(group))
+            asking.add_done_callback(lambda _: self._asking.pop(key, None))
+        return await asyncio.shield(asking)
+
+    async def _in_group(self, group: ResourceGroupId) -> list[Identity]:
         operations = self._arm.msi(group.subscription).user_assigned_identities
         async with azure_errors():
             return [_identity(found) async for found in operations.list_by_resource_group(group.name)]

@@ -17,11 +17,14 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.metrics import AZURE_REQUESTS, AZURE_SECONDS
 
+USER_AGENT = "gitlab-azure-identity"
+CONNECTIONS_PER_HOST = 16  # a TLS handshake costs more than the wait for a connection that is open
 
-def new_session(connections: int = 100) -> aiohttp.ClientSession:
+
+def new_session() -> aiohttp.ClientSession:
     """The HTTP session that all clients share. It honours proxy variables and SSL_CERT_FILE, like any Azure client."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=connections),
+        connector=aiohttp.TCPConnector(limit_per_host=CONNECTIONS_PER_HOST),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         trust_env=True,

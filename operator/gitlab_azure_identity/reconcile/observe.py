@@ -39,10 +39,13 @@ class LookFailed(Exception):
 
 @dataclass(frozen=True)
 class Look:
-    """What was seen, and which links could not be seen."""
+    """What was seen, and which links could not be seen. `no_account` says why there is no storage account to grant access
+    to; it is asked for along with the rest where no assignment is on record, and is None where there is one."""
 
     have: Observed
     unseen: dict[str, Failure] = field(default_factory=dict)
+    account_asked: bool = False
+    no_account: LookFailed | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Whereabouts:
     status: Status
     groups: tuple[str, ...]  # resource groups in which an identity of ours may be, when no status tells
     adopts: bool  # the identity may be somebody else's: ask for it by name
+    granting: bool = True  # access is to be granted, so that there must be something to grant it to
     gone: bool = False  # the identity's resource group is known not to exist any more
 
     @property
@@ -90,7 +94,9 @@ async def observe(azure: Azure, kube: Kube, where: Whereabouts) -> Look:
     """Look at everything, side by side where one answer does not need another.
 
     Raises LookFailed when not even the identity could be looked for."""
+    ask_account = where.granting and not any(entry.name for entry in where.status.role_assignments)
     cluster = asyncio.ensure_future(_objects(kube, where))
+    account = asyncio.ensure_future(no_account(azure, where.desired) if ask_account else _nothing())
     try:
         identity = await locate(azure, where)
         unseen: dict[str, Failure] = {}
@@ -98,11 +104,16 @@ async def observe(azure: Azure, kube: Kube, where: Whereabouts) -> Look:
             _credentials(azure, where, identity, unseen), _assignments(azure, where, identity, unseen)
         )
         objects, unseen_objects = await cluster
+        have = Observed(identity, credentials, assignments, {found.key: found for found in objects})
+        return Look(have, unseen | unseen_objects, ask_account, await account)
     finally:
         cluster.cancel()
-        await asyncio.gather(cluster, return_exceptions=True)
-    have = Observed(identity, credentials, assignments, {found.key: found for found in objects})
-    return Look(have, unseen | unseen_objects)
+        account.cancel()
+        await asyncio.gather(cluster, account, return_exceptions=True)
+
+
+async def _nothing() -> None:
+    """The answer to a question that is not asked."""
 
 
 async def locate(azure: Azure, where: Whereabouts) -> Identity | None:
@@ -152,20 +163,21 @@ async def _assignments(
     return tuple(assignment for answer in answers for assignment in answer)
 
 
-async def account_exists(azure: Azure, desired: Desired) -> None:
-    """Find out before the first write whether there is a storage account to grant access to.
-
-    Raises LookFailed when there is none, or when it cannot be told."""
+async def no_account(azure: Azure, desired: Desired) -> LookFailed | None:
+    """Why there is no storage account to grant access to, or why that cannot be told; None when there is one."""
     storage = desired.storage
-    if not await _asked(
-        azure.accounts.exists(storage.account_id), ROLES_ASSIGNED, errands.looking_for_account(storage)
-    ):
-        group = storage.account_id.split("/")[4]
-        message = (
-            f"There is no storage account {storage.account} in resource group {group}. Create it, or correct "
-            "spec.storage.accountName, spec.storage.resourceGroup or spec.storage.subscriptionId."
-        )
-        raise LookFailed(ROLES_ASSIGNED, Failure("AccountNotFound", message, Outlook.STALLED))
+    try:
+        exists = await azure.accounts.exists(storage.account_id)
+    except AzureError as error:
+        return LookFailed(ROLES_ASSIGNED, classify(error, errands.looking_for_account(storage)))
+    if exists:
+        return None
+    group = storage.account_id.split("/")[4]
+    message = (
+        f"There is no storage account {storage.account} in resource group {group}. Create it, or correct "
+        "spec.storage.accountName, spec.storage.resourceGroup or spec.storage.subscriptionId."
+    )
+    return LookFailed(ROLES_ASSIGNED, Failure("AccountNotFound", message, Outlook.STALLED))
 
 
 async def _objects(kube: Kube, where: Whereabouts) -> tuple[list[ClusterObject], dict[str, Failure]]:

@@ -1,5 +1,7 @@
 """One pass over one resource: observe, plan, apply, verify, summarize."""
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,12 +23,13 @@ from gitlab_azure_identity.domain.policy import PolicyRule, adoptable, creatable
 from gitlab_azure_identity.kube import errors as kube_errors
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.reconcile.apply import apply
-from gitlab_azure_identity.reconcile.observe import LookFailed, Whereabouts, account_exists, observe
+from gitlab_azure_identity.reconcile.observe import LookFailed, Whereabouts, no_account, observe
 from gitlab_azure_identity.reconcile.ports import Azure, Kube
 from gitlab_azure_identity.reconcile.report import Reporter
 from gitlab_azure_identity.reconcile.summarize import begun, judged, ready, summarize, suspended, was_ready
 from gitlab_azure_identity.reconcile.verify import Proof, unproven, verify
 
+ISSUER_KNOWN_FOR = 60.0  # seconds; it changes only with the API server itself
 ROUNDS = 5  # plans a pass: the identity, what hangs on it, what is pruned, and room for one surprise
 
 
@@ -75,6 +78,7 @@ class Passes:
 
     def __init__(self, world: World, reporter: Reporter) -> None:
         self._world, self._report = world, reporter
+        self._issuer = "", -math.inf
 
     async def run(self, resource: Resource, bear: Callable[[], bool]) -> Outcome:
         """Bring one resource to what it says."""
@@ -114,6 +118,13 @@ class Passes:
         """The cluster's issuer: the setting, or what the API server says of itself. Raises LookFailed."""
         if self._world.issuer:
             return self._world.issuer
+        known, since = self._issuer
+        if time.monotonic() - since > ISSUER_KNOWN_FOR:
+            known = await self._discovered()
+            self._issuer = known, time.monotonic()
+        return known
+
+    async def _discovered(self) -> str:
         doing = "read the cluster's OIDC issuer (/.well-known/openid-configuration)"
         try:
             issuer = await self._world.kube.tokens.issuer()
@@ -142,7 +153,9 @@ class Passes:
             desired = _found_elsewhere(desired, have.identity.resource_id)
             goal = replace(goal, desired=desired)
         if len(missing_grants(goal, have)) == len(desired.grants):
-            await account_exists(world.azure, desired)
+            missing = look.no_account if look.account_asked else await no_account(world.azure, desired)
+            if missing:
+                raise missing
         await self._pin_warning(resource, desired)
         drift, done, failed = was_ready(resource), list[Change](), list[tuple[Change, Failure]]()
         for _ in range(ROUNDS):
@@ -160,8 +173,6 @@ class Passes:
         findings = judge(goal, have, Failures(look.unseen, tuple(failed)))
         standing = Standing(resource, goal, desired, have, findings)
         wrote = any(isinstance(change, PutIdentity | PutCredential | PutAssignment) for change in done)
-        if wrote and verifiable(findings) is None and not drift:
-            standing = replace(standing, resource=await self._halfway(standing))
         return await self._conclude(standing, await self._proof(standing, wrote=wrote), bear)
 
     async def _begin(self, resource: Resource, desired: Desired) -> Resource:
@@ -180,12 +191,6 @@ class Passes:
             message = "The status could not be written, and nothing is made that the status does not know of. It is tried again."
             raise LookFailed(IDENTITY_READY, Failure("ClusterUnavailable", message, Outlook.TRANSIENT))
         return written
-
-    async def _halfway(self, standing: Standing) -> Resource:
-        """Show the client ID as soon as it stands: people wait for it, and verifying may take its time."""
-        waiting = Finding(ACCESS_VERIFIED, "Unknown", "Progressing", "Access is being verified.", Outlook.WAITING)
-        status = self._status(standing, (*standing.findings, waiting), unproven(waiting, standing.desired))
-        return await self._report.status(standing.resource, status)
 
     async def _proof(self, standing: Standing, *, wrote: bool) -> Proof:
         identity = standing.have.identity

@@ -64,7 +64,7 @@ class Removal:
             raise
         goal = Goal(desired.owner, desired.issuer, None)
         for _ in range(LOOKS):
-            where = self._passes.whereabouts(resource, desired, adopts=False)
+            where = replace(self._passes.whereabouts(resource, desired, adopts=False), granting=False)
             try:
                 look = await observe(self._world.azure, self._world.kube, where)
             except LookFailed as failed:
