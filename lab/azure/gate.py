@@ -106,7 +106,6 @@ class Gate:
             return _reset(request)
         if fault.status is None:
             return await service.answer(request, call)
-        await request.read()
         call.code = fault.code or f"Fault{fault.status}"
         response = self._error(fault.status, fault.message, call, request)
         if fault.retry_after is not None:

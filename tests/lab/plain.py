@@ -1,5 +1,6 @@
 """Azure by plain HTTP: what stands in an answer is seen to the letter."""
 
+import io
 import json
 import ssl
 from collections.abc import Mapping
@@ -74,8 +75,10 @@ class Plain:
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """Any request, as it is."""
+        # aiohttp warns of large bodies that are not a stream, and warnings are errors here.
+        body = io.BytesIO(data) if isinstance(data, bytes) else data
         async with self._session.request(
-            method, url, json=json, data=data, headers=headers, proxy=self.azure.proxy, allow_redirects=False
+            method, url, json=json, data=body, headers=headers, proxy=self.azure.proxy, allow_redirects=False
         ) as answer:
             return Reply(answer.status, answer.headers, await answer.text(encoding="utf-8"))
 

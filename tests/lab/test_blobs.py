@@ -3,6 +3,7 @@
 import base64
 import datetime as dt
 import hmac
+import time
 import uuid
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -192,6 +193,23 @@ async def test_large_blobs_pass_through_unchanged(workload: Workload) -> None:
 
     assert (await workload.put(name, content.hex().encode())).status == 201
     assert (await workload.ask("GET", name)).text == content.hex()
+
+
+async def test_a_large_upload_is_refused_like_a_small_one(workload: Workload) -> None:
+    assert refused(await workload.put("/git-lfs/large", bytes(1 << 22)))
+
+
+async def test_a_client_that_asks_before_it_sends_is_told_to_go_on_or_not(workload: Workload, plain: Plain) -> None:
+    async def put() -> Reply:
+        return await workload.ask(
+            "PUT", f"/git-lfs/{uuid.uuid4()}", data=b"x" * 1000, x_ms_blob_type="BlockBlob", expect="100-continue"
+        )
+
+    began = time.monotonic()
+    assert refused(await put())
+    await workload.given(DATA_CONTRIBUTOR, ACCOUNT)
+    assert (await put()).status == 201
+    assert time.monotonic() - began < 2
 
 
 async def test_a_name_is_passed_on_as_it_was_escaped(workload: Workload) -> None:

@@ -54,7 +54,6 @@ class BlobService:
             authorization = self._authorize(request, call, account)
         except BlobError as error:
             call.code = error.code
-            await request.read()
             return error.response(request, self._world.clock.now())
         return await self._forward(request, call, authorization)
 
