@@ -4,15 +4,8 @@ from typing import Any
 
 import kopf
 
-from gitlab_azure_identity.api import (
-    FINALIZER,
-    FLUX_REQUESTED_AT_ANNOTATION,
-    GROUP,
-    PLURAL,
-    REQUESTED_AT_ANNOTATION,
-    VERSION,
-)
-from gitlab_azure_identity.api.resource import Key
+from gitlab_azure_identity.api import FINALIZER, GROUP, PLURAL, VERSION
+from gitlab_azure_identity.api.resource import Key, news
 from gitlab_azure_identity.reconcile.loop import Reconciler
 
 
@@ -55,9 +48,7 @@ def register(registry: kopf.OperatorRegistry, reconciler: Reconciler, request_ti
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def wake(meta: kopf.Meta, **_: Any) -> None:
         """Tell the loop what may be new. Everything else about an object (its status, labels) is no reason to wake."""
-        asked = (meta.annotations.get(REQUESTED_AT_ANNOTATION), meta.annotations.get(FLUX_REQUESTED_AT_ANNOTATION))
-        ours = FINALIZER in meta.get("finalizers", ())
-        reconciler.notice(_key(meta), (meta.get("uid"), meta.get("generation"), *asked, ours))
+        reconciler.notice(_key(meta), news(meta))
 
     @kopf.daemon(GROUP, VERSION, PLURAL, registry=registry, cancellation_timeout=request_timeout)
     async def keep(meta: kopf.Meta, stopped: kopf.DaemonStopped, **_: Any) -> None:

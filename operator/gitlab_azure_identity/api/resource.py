@@ -81,6 +81,14 @@ class Resource:
         return self.annotations.get(ABANDON_ANNOTATION) == "true"
 
 
+def news(metadata: Mapping[str, Any]) -> tuple[object, ...]:
+    """What about an object calls for a look when it changes: who it is, its generation, a request by annotation, and our
+    finalizer. Its status and its other annotations do not."""
+    annotations = metadata.get("annotations") or {}
+    asked = (annotations.get(REQUESTED_AT_ANNOTATION), annotations.get(FLUX_REQUESTED_AT_ANNOTATION))
+    return (metadata["uid"], metadata["generation"], *asked, FINALIZER in (metadata.get("finalizers") or ()))
+
+
 def requested_at(annotations: Mapping[str, str]) -> str | None:
     """What somebody asked for with our annotation or with Flux's; with both, one value that changes with either."""
     values = [

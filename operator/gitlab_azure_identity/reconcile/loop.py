@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from gitlab_azure_identity.api.resource import InvalidResource, Key, Resource
+from gitlab_azure_identity.api.resource import InvalidResource, Key, Resource, news
 from gitlab_azure_identity.domain.findings import Outlook
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.metrics import CONTROLLER, READY, RECONCILE_SECONDS, RECONCILES
@@ -54,6 +54,13 @@ class Watched:
     transient_since: float | None = None
     transient_count: int = 0
 
+    def read(self, news: tuple[object, ...]) -> None:
+        """A pass begins with this news: its event, come already or still to come, needs no other pass."""
+        if self.seen == news:
+            self.wake.clear()
+        elif not self.wake.is_set():  # else an event told of something newer than what was read
+            self.seen = news
+
 
 class Reconciler:
     """Keeps resources true, and takes away what was made for those that are deleted."""
@@ -70,8 +77,7 @@ class Reconciler:
         return self._watched.setdefault(key, Watched())
 
     def notice(self, key: Key, news: tuple[object, ...]) -> None:
-        """Something about the resource may be new: its generation, its requested-at annotations, our finalizer. Any change
-        of these wakes its loop; the same again does not."""
+        """Something about the resource may be new: a change of its news wakes its loop; the same again does not."""
         watched = self._of(key)
         if watched.seen != news:
             watched.seen = news
@@ -112,6 +118,7 @@ class Reconciler:
             return Outcome((), Outlook.TRANSIENT)
         if body is None:
             return None
+        watched.read(news(body["metadata"]))
         try:
             resource = Resource.parse(body)
         except InvalidResource as error:
