@@ -115,6 +115,7 @@ def begun(resource: Resource, desired: Desired, now: datetime) -> Status:
     accounts = {entry.name: entry for entry in before.service_accounts} | {e.name: e for e in _accounts(desired)}
     return judged(resource, findings, now).model_copy(
         update={
+            "last_handled_reconcile_at": before.last_handled_reconcile_at,  # answered when the pass is through
             "identity": identity,
             "issuer": desired.issuer,
             "role_assignments": [*before.role_assignments, *planned],
