@@ -1,0 +1,132 @@
+"""What others do behind the operator's back, and what is looked at besides a resource: objects, versions, passes."""
+
+import json
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from lab.azure import fixed
+from lab.running import Lab
+
+from .operating import GROUP, STORAGE, SUBSCRIPTION, Operator
+from .resources import GitLab
+from .watching import Object
+
+IDENTITIES = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+RBAC_ADMINISTRATOR = "f58310d9-a9f6-439a-9e8d-f62e7b41a168"
+CLIENT_ID = "azure.workload.identity/client-id"
+SECRETS = ("gitlab-registry-storage", "gitlab-object-storage", "gitlab-azure-backup-conf")
+VALUES = "gitlab-gitlab-values"
+OBJECTS = (("serviceaccount", "gitlab"), *(("secret", name) for name in SECRETS), ("configmap", VALUES))
+
+
+def until(holds: Callable[[], Any], what: str, seconds: float = 30) -> None:
+    """Look again and again at what nobody announces. Fails with `what` when it does not come."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.02)
+
+
+def struck(lab: Lab, match: str) -> None:
+    """Wait until the fault has a request in its hands."""
+    until(lambda: match not in lab.controls.waiting_faults(), f"a request that matches {match}")
+
+
+def passes(operator: Operator, result: str = "success") -> int:
+    """How many passes the operator has made since it was started."""
+    pattern = rf'^controller_runtime_reconcile_total{{.*result="{result}".*}} (\S+)$'
+    return sum(int(float(count)) for count in re.findall(pattern, operator.get("/metrics"), re.MULTILINE))
+
+
+def after_a_pass(operator: Operator, count: int = 1) -> None:
+    """Wait until the operator has looked at `count` resources since its start."""
+    until(lambda: passes(operator) >= count, f"{count} passes")
+
+
+def reasons(gitlab: GitLab) -> list[str]:
+    return [event["reason"] for event in gitlab.events()]
+
+
+def drift(gitlab: GitLab) -> str:
+    """What the last DriftRepaired event says."""
+    return str([event["message"] for event in gitlab.events() if event["reason"] == "DriftRepaired"][-1])
+
+
+# in Azure
+
+
+def put_credential(gitlab: GitLab, name: str, **properties: Any) -> None:
+    path = f"{IDENTITIES}/{gitlab.identity_name}/federatedIdentityCredentials/{name}"
+    status, answer = gitlab.azure("PUT", path, {"properties": properties})
+    assert status in (200, 201), answer
+
+
+def remove_credentials(gitlab: GitLab) -> None:
+    for credential in gitlab.credentials():
+        status, _ = gitlab.azure("DELETE", credential["id"])
+        assert status == 200
+
+
+def put_tags(gitlab: GitLab, tags: dict[str, str]) -> None:
+    """Give the identity these tags and no others."""
+    (identity,) = gitlab.identities()
+    body = {"location": identity["location"], "tags": tags}
+    status, answer = gitlab.azure("PUT", identity["id"], body)
+    assert status in (200, 201), answer
+
+
+def create_store(lab: Lab, name: str, containers: Iterable[str] = fixed.CONTAINERS) -> None:
+    """A storage account with these containers, on which the operator may assign roles."""
+    scope = f"{STORAGE}/{name}"
+    status, answer = lab.arm("PUT", scope, {"location": "westeurope", "sku": {"name": "Standard_LRS"}})
+    assert status in (200, 202), answer
+    for container in containers:
+        create_container(lab, container, name)
+    role = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{RBAC_ADMINISTRATOR}"
+    properties = {
+        "roleDefinitionId": role,
+        "principalId": fixed.OPERATOR_PRINCIPAL,
+        "principalType": "ServicePrincipal",
+    }
+    assignment = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
+    status, answer = lab.arm("PUT", assignment, {"properties": properties})
+    assert status == 201, answer
+
+
+def create_container(lab: Lab, container: str, account: str = "gitlabstore") -> None:
+    status, answer = lab.arm("PUT", f"{STORAGE}/{account}/blobServices/default/containers/{container}", {})
+    assert status in (200, 201), answer
+
+
+# in the cluster
+
+
+def patch(gitlab: GitLab, kind: str, name: str, change: Object, *more: str) -> None:
+    gitlab.lab.kubectl("patch", kind, "-n", gitlab.namespace, name, "--type=merge", "-p", json.dumps(change), *more)
+
+
+def remove(gitlab: GitLab, kind: str, name: str) -> None:
+    gitlab.lab.kubectl("delete", kind, "-n", gitlab.namespace, name)
+
+
+def create_service_account(gitlab: GitLab, name: str, **annotations: str) -> None:
+    """One that is somebody else's, as of Helm's chart."""
+    metadata = {"name": name, "namespace": gitlab.namespace, "annotations": annotations}
+    manifest = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
+    gitlab.lab.kubectl("create", "-f", "-", stdin=json.dumps(manifest))
+
+
+def annotations(gitlab: GitLab, service_account: str = "gitlab") -> dict[str, str]:
+    found: dict[str, str] = gitlab.fetch("serviceaccount", service_account)["metadata"].get("annotations", {})
+    return found
+
+
+def versions(gitlab: GitLab) -> dict[str, str]:
+    """The resourceVersion of the resource and of all that belongs to it."""
+    found = {"gai": gitlab.live()["metadata"]["resourceVersion"]}
+    for kind, name in OBJECTS:
+        found[f"{kind}/{name}"] = gitlab.fetch(kind, name)["metadata"]["resourceVersion"]
+    return found
