@@ -21,7 +21,7 @@ demo: $(READY) ## From kubectl apply to GitLab's blobs: the whole story, step by
 	@$(BIN)/python -m lab.demo
 
 test: lint ## Everything: lint, types, and all tests
-	$(BIN)/python -m pytest $(wildcard tests/unit tests/chart tests/lab tests/integration)
+	$(BIN)/python -m pytest $(wildcard tests/unit tests/chart tests/docs tests/lab tests/integration)
 
 lint: $(READY) ## Ruff, mypy, and which module may import which
 	$(BIN)/ruff check

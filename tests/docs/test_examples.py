@@ -1,0 +1,75 @@
+"""Examples are valid, whole, and admitted by the settings that stand beside them."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gitlab_azure_identity.domain.clouds import CLOUDS
+from gitlab_azure_identity.domain.desired import Defaults, desire
+from gitlab_azure_identity.domain.policy import refusal
+from gitlab_azure_identity.settings import FILE_VARIABLE, Settings, load
+from lab import tools
+from tests.chart.rendering import CHART, NAMESPACE, RELEASE, Helm
+
+from .markdown import ROOT, Page, pages
+from .resources import check, fields, given, is_ours
+
+EXAMPLES = ROOT / "examples"
+VALUES = EXAMPLES / "operator-values.yaml"
+RESOURCES = ("gitlab.yaml", "full.yaml")
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The settings that the operator reads when its chart is installed with the example's values."""
+    folder = tmp_path_factory.mktemp("helm")
+    tools.link_all(folder)
+    helm = Helm(folder / tools.HELM.name, folder)
+    done = helm.run("template", RELEASE, str(CHART), "--values", str(VALUES))
+    assert done.returncode == 0, done.stderr
+    documents = [document for document in yaml.safe_load_all(done.stdout) if document]
+    (text,) = [d["data"]["settings.yaml"] for d in documents if d["kind"] == "ConfigMap"]
+    assert {d["metadata"].get("namespace", NAMESPACE) for d in documents} == {NAMESPACE, "gitlab"}
+    return loaded(folder / "settings.yaml", text)
+
+
+def loaded(file: Path, text: str) -> Settings:
+    file.write_text(text, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv(FILE_VARIABLE, str(file))
+        return load()
+
+
+@pytest.mark.parametrize("name", RESOURCES)
+def test_an_example_is_valid_and_admitted_by_the_example_settings(name: str, settings: Settings) -> None:
+    resource = check(yaml.safe_load((EXAMPLES / name).read_text(encoding="utf-8")))
+    defaults = Defaults(**settings.defaults.model_dump())
+    cloud = CLOUDS[settings.cloud]
+    wanted = desire(
+        resource, cluster=settings.cluster, cloud=cloud, issuer="https://issuer.example/", defaults=defaults
+    )
+    assert refusal(settings.policy, wanted) is None
+
+
+def test_the_full_example_sets_every_field() -> None:
+    full = yaml.safe_load((EXAMPLES / "full.yaml").read_text(encoding="utf-8"))
+    assert set(fields()) - set(given(full["spec"])) == set()
+
+
+def test_every_file_in_examples_is_tested() -> None:
+    assert {file.name for file in EXAMPLES.iterdir()} == {*RESOURCES, VALUES.name}
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_yaml_in_a_page_parses_and_resources_in_it_are_valid(page: Page) -> None:
+    for text in page.blocks("yaml"):
+        for document in yaml.safe_load_all(text):
+            if is_ours(document):
+                check(document)
+
+
+def test_the_readme_shows_the_minimal_example_as_it_is() -> None:
+    minimal = yaml.safe_load((EXAMPLES / "gitlab.yaml").read_text(encoding="utf-8"))
+    shown = [yaml.safe_load(text) for text in Page(ROOT / "README.md").blocks("yaml")]
+    assert minimal in shown

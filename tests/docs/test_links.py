@@ -1,0 +1,53 @@
+"""Every link leads somewhere: between pages, and from the operator's messages to the pages."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from .markdown import ROOT, Page, page, pages
+
+_MENTION = re.compile(r"docs/[a-z-]+\.md(?:#[a-z0-9_-]+)?")
+_SPEAKING = [
+    path
+    for folder in ("operator", "lab", "charts", "examples", "tests/image", ".ci")
+    for path in sorted((ROOT / folder).rglob("*"))
+    if path.is_file()
+    and path.suffix in {".py", ".yaml", ".txt", ".tpl", ".json", ""}
+    and "recordings" not in path.parts
+]
+
+
+def _broken(target: str, folder: Path) -> str | None:
+    """What is wrong with a link from a file in `folder`."""
+    if "://" in target:
+        return None
+    path, _, anchor = target.partition("#")
+    there = (folder / path).resolve() if path else None
+    if there is not None and not there.exists():
+        return f"{target}: no such file"
+    if anchor and there is not None and anchor not in Page(there).anchors:
+        return f"{target}: no such heading"
+    return None
+
+
+@pytest.mark.parametrize("source", pages(), ids=lambda source: source.name)
+def test_links_of_a_page_lead_to_files_and_headings(source: Page) -> None:
+    own = [f"{source.path.name}{target}" if target.startswith("#") else target for target in source.links]
+    assert [problem for target in own if (problem := _broken(target, source.path.parent))] == []
+
+
+def test_messages_name_pages_and_headings_that_are_there() -> None:
+    mentions = {
+        (path.relative_to(ROOT).as_posix(), mention)
+        for path in _SPEAKING
+        for mention in _MENTION.findall(path.read_text(encoding="utf-8"))
+    }
+    assert any(path.endswith("errands.py") for path, _ in mentions), "the search for mentions finds nothing any more"
+    problems = {(path, problem) for path, mention in mentions if (problem := _broken(mention, ROOT))}
+    assert problems == set()
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    linked = {(ROOT / target.partition("#")[0]).resolve() for target in page("README.md").links}
+    assert {found.path for found in pages() if found.name.startswith("docs/")} <= linked
