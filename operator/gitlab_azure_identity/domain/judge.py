@@ -34,6 +34,7 @@ from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, blo
 from gitlab_azure_identity.domain.observed import ClusterObject, Observed
 from gitlab_azure_identity.domain.ownership import claimed
 from gitlab_azure_identity.domain.plan import Goal, missing_credentials, missing_grants, twin
+from gitlab_azure_identity.domain.policy import adoption
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,8 @@ def _identity(goal: Goal, want: Desired, have: Observed, failures: Failures) -> 
     message = (
         f"Managed identity {identity.name} exists and "
         + (f"belongs to {owner}" if owner else "was not created by this operator")
-        + f". Choose another spec.identity.name, or let it be used: add {want.identity.resource_id} "
-        "to identities.adopt of a rule in the operator's policy."
+        + ". Give a new resource another spec.identity.name, since that of this one cannot change; or, to use the identity "
+        f"as it is, add to `policy` in the operator's settings: {adoption(want)}"
     )
     return failed(condition, Failure("NotOwned", message, Outlook.STALLED))
 

@@ -88,6 +88,13 @@ def adoptable(policy: Sequence[PolicyRule], desired: Desired) -> bool:
     )
 
 
+def adoption(desired: Desired) -> str:
+    """The rule that would let the identity be used although the operator did not create it."""
+    return (
+        f"{{namespaces: [{_quoted(desired.owner.namespace)}], identities: {{adopt: [{desired.identity.resource_id}]}}}}"
+    )
+
+
 def creatable(policy: Sequence[PolicyRule], desired: Desired) -> bool:
     """Whether the identity may be created where it is wanted."""
     return any(
