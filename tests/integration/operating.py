@@ -18,16 +18,30 @@ SUBSCRIPTION = "/subscriptions/11111111-2222-3333-4444-555555555555"
 STORAGE = f"{SUBSCRIPTION}/resourceGroups/rg-storage/providers/Microsoft.Storage/storageAccounts"
 GROUP = f"{SUBSCRIPTION}/resourceGroups/rg-gitlab"
 
-# Test namespaces begin with t-; their resources may use gitlabstore and its sisters store*, never otherstore.
+IDENTITIES = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+
+# Test namespaces begin with t-; their resources may use gitlabstore and its sisters store*, never otherstore. The
+# identity `shared` may be used although others made it. Namespaces narrow-* reach two containers only; those that begin
+# with later- have a resource group that is not there yet.
 POLICY: list[dict[str, Any]] = [
     {
         "namespaces": ["t-*"],
-        "identities": {"resourceGroups": [GROUP], "adopt": []},
+        "identities": {"resourceGroups": [GROUP], "adopt": [f"{IDENTITIES}/shared"]},
         "storage": [
             {"account": f"{STORAGE}/gitlabstore", "containers": ["*"], "roleScopes": ["Account", "Container"]},
             {"account": f"{STORAGE}/store*", "containers": ["*"], "roleScopes": ["Account", "Container"]},
         ],
-    }
+    },
+    {
+        "namespaces": ["narrow-*"],
+        "identities": {"resourceGroups": [GROUP]},
+        "storage": [{"account": f"{STORAGE}/gitlabstore", "containers": ["registry", "git-*"]}],
+    },
+    {
+        "namespaces": ["later-*"],
+        "identities": {"resourceGroups": [f"{SUBSCRIPTION}/resourceGroups/rg-later"]},
+        "storage": [{"account": f"{STORAGE}/gitlabstore"}],
+    },
 ]
 
 

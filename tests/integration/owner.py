@@ -1,0 +1,125 @@
+"""What the owner of the subscription does, and what the operator is seen to leave alone."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from lab.azure import fixed
+from lab.azure.roles import BY_NAME
+from lab.running import Lab
+
+from .operating import IDENTITIES, SUBSCRIPTION
+from .resources import GitLab
+from .watching import Object
+
+
+def stalled(gitlab: GitLab, reason: str, seconds: float = 30) -> str:
+    """Wait until Ready is False for that reason and Stalled says the same; what a person reads."""
+    generation = gitlab.live()["metadata"]["generation"]
+    found = gitlab.condition("Ready", "False", reason, seconds=seconds, generation=generation)
+    ready = condition(found, "Ready")
+    assert {key: condition(found, "Stalled")[key] for key in ("status", "reason", "message")} == {
+        "status": "True",
+        "reason": reason,
+        "message": ready["message"],
+    }
+    return str(ready["message"])
+
+
+def condition(found: Object, kind: str) -> Object:
+    return next(c for c in found["status"]["conditions"] if c["type"] == kind)
+
+
+def standing(gitlab: GitLab) -> Object:
+    """The conditions as type to status and reason."""
+    return {c["type"]: f"{c['status']} {c['reason']}" for c in gitlab.live()["status"]["conditions"]}
+
+
+def assert_nothing_was_written(gitlab: GitLab) -> None:
+    """Neither in Azure, by any means, since the call log was cleared, nor in the namespace."""
+    assert gitlab.writes() == []
+    kinds = "serviceaccounts,secrets,configmaps"
+    assert gitlab.lab.kubectl("get", kinds, "-n", gitlab.namespace, "-l", "gitlabazure.io/owner", "-o", "name") == ""
+
+
+# identities
+
+
+def create_identity(lab: Lab, name: str, tags: dict[str, str] | None = None, location: str = fixed.LOCATION) -> Object:
+    """A managed identity that is not the operator's."""
+    status, made = lab.arm("PUT", f"{IDENTITIES}/{name}", {"location": location, "tags": tags or {}})
+    assert status == 201, made
+    return made
+
+
+def delete_identity(lab: Lab, name: str) -> None:
+    status, _ = lab.arm("DELETE", f"{IDENTITIES}/{name}")
+    assert status in (200, 204)
+
+
+def identity(lab: Lab, name: str) -> Object | None:
+    """The managed identity of that name, or None."""
+    status, found = lab.arm("GET", f"{IDENTITIES}/{name}")
+    return found if status == 200 else None
+
+
+@contextmanager
+def foreign_identity(lab: Lab, name: str, tags: dict[str, str] | None = None, **kwargs: Any) -> Iterator[Object]:
+    """One that goes again at the end."""
+    yield create_identity(lab, name, tags, **kwargs)
+    delete_identity(lab, name)
+
+
+# roles
+
+
+def assign(
+    lab: Lab, role: str, scope: str, principal: str = fixed.OPERATOR_PRINCIPAL, name: str = "", **more: str
+) -> str:
+    """Assign a built-in role, to the operator unless another principal is named; the assignment's id."""
+    assignment = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name or uuid.uuid4()}"
+    definition = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{BY_NAME[role].id}"
+    properties = {"roleDefinitionId": definition, "principalId": principal, "principalType": "ServicePrincipal", **more}
+    status, answer = lab.arm("PUT", assignment, {"properties": properties})
+    assert status == 201, answer
+    return assignment
+
+
+def unassign(lab: Lab, assignment: str) -> None:
+    status, answer = lab.arm("DELETE", assignment)
+    assert status in (200, 204), answer
+
+
+def assignments_of_operator(lab: Lab, scope: str) -> list[Object]:
+    """The operator's own role assignments at a scope."""
+    query = f"?$filter=principalId%20eq%20'{fixed.OPERATOR_PRINCIPAL}'"
+    found = lab.arm("GET", f"{scope}/providers/Microsoft.Authorization/roleAssignments{query}")[1]["value"]
+    return [a for a in found if a["properties"]["scope"].casefold() == scope.casefold()]
+
+
+@contextmanager
+def without_rights(lab: Lab, scope: str) -> Iterator[None]:
+    """The operator's role at that scope is taken away, and comes back at the end."""
+    (taken,) = assignments_of_operator(lab, scope)
+    unassign(lab, taken["id"])
+    try:
+        yield
+    finally:
+        status, answer = lab.arm("PUT", taken["id"], {"properties": _grant(taken)})
+        assert status in (200, 201), answer
+
+
+def _grant(assignment: Object) -> Object:
+    kept = ("roleDefinitionId", "principalId", "principalType", "description")
+    return {key: value for key, value in assignment["properties"].items() if key in kept and value}
+
+
+@contextmanager
+def granted(lab: Lab, role: str, scope: str) -> Iterator[None]:
+    """The operator has one role more, for a while."""
+    assignment = assign(lab, role, scope)
+    try:
+        yield
+    finally:
+        unassign(lab, assignment)

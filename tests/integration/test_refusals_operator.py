@@ -1,0 +1,256 @@
+"""What the operator refuses before its first write: what a person reads, word for word, and that it heals by itself."""
+
+from collections.abc import Callable
+
+from lab.azure import fixed
+
+from .behind import create_container, create_store
+from .operating import GROUP, IDENTITIES, STORAGE, SUBSCRIPTION, Operator
+from .owner import (
+    assert_nothing_was_written,
+    delete_identity,
+    foreign_identity,
+    granted,
+    stalled,
+    standing,
+)
+from .resources import GitLab
+
+MakeGitLab = Callable[..., GitLab]
+
+NOT_LOOKED_AT = {
+    "CredentialsFederated": "Unknown Pending",
+    "RolesAssigned": "Unknown Pending",
+    "ServiceAccountsAnnotated": "Unknown Pending",
+    "SecretsWritten": "Unknown Pending",
+    "AccessVerified": "Unknown Pending",
+}
+
+
+def only_identity(reason: str) -> dict[str, str]:
+    """The conditions of a resource that came no further than its identity."""
+    return {
+        "Ready": f"False {reason}",
+        "Stalled": f"True {reason}",
+        "IdentityReady": f"False {reason}",
+        **NOT_LOOKED_AT,
+    }
+
+
+def test_a_namespace_that_no_rule_names(new_gitlab: MakeGitLab) -> None:
+    gitlab = new_gitlab("elsewhere")
+    gitlab.lab.controls.clear_calls()
+
+    gitlab.apply()
+
+    assert stalled(gitlab, "NotPermitted") == (
+        "No rule of the operator's policy names namespace elsewhere. To allow it, add to `policy` in the operator's "
+        f"settings: {{namespaces: [elsewhere], identities: {{resourceGroups: [{GROUP}]}}, "
+        f'storage: [{{account: {STORAGE}/gitlabstore, containers: ["*"], roleScopes: [Account]}}]}}'
+    )
+    assert standing(gitlab) == only_identity("NotPermitted")
+    assert gitlab.calls() == []  # what may not be used is not even looked at
+    assert_nothing_was_written(gitlab)
+
+
+def test_a_storage_account_outside_the_policy_and_back_inside(gitlab: GitLab) -> None:
+    gitlab.lab.controls.clear_calls()
+
+    gitlab.apply(storage={"accountName": "otherstore"})
+
+    assert stalled(gitlab, "NotPermitted") == (
+        f"No rule of the operator's policy lets namespace {gitlab.namespace} use storage account otherstore at Account "
+        "scope. To allow it, add to `policy` in the operator's settings: "
+        f'{{namespaces: [{gitlab.namespace}], storage: [{{account: {STORAGE}/otherstore, containers: ["*"], '
+        "roleScopes: [Account]}]}"
+    )
+    assert gitlab.calls() == []
+    assert_nothing_was_written(gitlab)
+
+    gitlab.apply(storage={"accountName": "gitlabstore"}).ready(seconds=5)
+
+
+def test_account_scope_where_the_policy_admits_containers_only(new_gitlab: MakeGitLab) -> None:
+    gitlab = new_gitlab("narrow-account")
+    gitlab.lab.controls.clear_calls()
+
+    gitlab.apply()
+
+    assert stalled(gitlab, "NotPermitted") == (
+        "No rule of the operator's policy lets namespace narrow-account use storage account gitlabstore at Account scope. "
+        "To allow it, add to `policy` in the operator's settings: {namespaces: [narrow-account], "
+        f'storage: [{{account: {STORAGE}/gitlabstore, containers: ["*"], roleScopes: [Account]}}]}}'
+    )
+    assert_nothing_was_written(gitlab)
+
+
+def test_a_container_outside_the_policy_and_then_only_those_inside(new_gitlab: MakeGitLab) -> None:
+    gitlab = new_gitlab("narrow-container")
+    unused = {purpose: {"management": "Disabled"} for purpose in ("artifacts", "packages", "backups", "tmp")}
+    storage = {"accountName": "gitlabstore", "roleScope": "Container"}
+    gitlab.lab.controls.clear_calls()
+
+    gitlab.apply(storage=storage | {"containers": unused})
+
+    assert stalled(gitlab, "NotPermitted") == (
+        "No rule of the operator's policy lets namespace narrow-container use storage account gitlabstore at Container "
+        "scope with containers registry, git-lfs, gitlab-uploads. To allow it, add to `policy` in the operator's settings: "
+        f"{{namespaces: [narrow-container], storage: [{{account: {STORAGE}/gitlabstore, "
+        "containers: [registry, git-lfs, gitlab-uploads], roleScopes: [Container]}]}"
+    )
+    assert_nothing_was_written(gitlab)
+
+    gitlab.apply(storage=storage | {"containers": unused | {"uploads": {"management": "Disabled"}}}).ready(seconds=5)
+
+
+def test_a_resource_group_outside_the_policy(gitlab: GitLab) -> None:
+    gitlab.lab.controls.clear_calls()
+
+    gitlab.apply(azure={"resourceGroup": "rg-platform"}, identity={"name": "gitlab-azure-identity-operator"})
+
+    assert stalled(gitlab, "NotPermitted") == (
+        f"No rule of the operator's policy lets namespace {gitlab.namespace} use managed identity "
+        "gitlab-azure-identity-operator in resource group rg-platform. To allow it, add to `policy` in the operator's "
+        f"settings: {{namespaces: [{gitlab.namespace}], "
+        f"identities: {{resourceGroups: [{SUBSCRIPTION}/resourceGroups/rg-platform]}}}}"
+    )
+    assert gitlab.calls() == []
+    assert_nothing_was_written(gitlab)
+
+
+def test_an_identity_that_somebody_made_by_hand(gitlab: GitLab) -> None:
+    name = f"hand-made-{gitlab.namespace}"
+    with foreign_identity(gitlab.lab, name, {"team": "platform"}):
+        gitlab.lab.controls.clear_calls()
+
+        gitlab.apply(identity={"name": name})
+
+        assert stalled(gitlab, "NotOwned") == (
+            f"Managed identity {name} exists and was not created by this operator. Give a new resource another "
+            "spec.identity.name, since that of this one cannot change; or, to use the identity as it is, add to `policy` in "
+            f"the operator's settings: {{namespaces: [{gitlab.namespace}], identities: {{adopt: [{IDENTITIES}/{name}]}}}}"
+        )
+        assert standing(gitlab) == only_identity("NotOwned")
+        assert_nothing_was_written(gitlab)
+
+        delete_identity(gitlab.lab, name)
+        gitlab.reconcile_now()
+        gitlab.ready(seconds=5)
+
+
+def test_an_identity_of_another_cluster(gitlab: GitLab) -> None:
+    name = f"lab_{gitlab.namespace}_gitlab"  # the very name that this cluster would choose
+    theirs = {"gitlabazure-cluster": "prod", "gitlabazure-namespace": "gitlab", "gitlabazure-resource": "main"}
+    with foreign_identity(gitlab.lab, name, theirs):
+        gitlab.lab.controls.clear_calls()
+
+        gitlab.apply()
+
+        message = stalled(gitlab, "NotOwned")
+        assert message.startswith(
+            f"Managed identity {name} exists and belongs to prod/gitlab/main. Give a new resource another"
+        )
+        assert_nothing_was_written(gitlab)
+
+        gitlab.delete()
+        assert_nothing_was_written(gitlab)
+
+
+def test_a_resource_group_that_is_not_there_until_it_is(new_gitlab: MakeGitLab) -> None:
+    gitlab = new_gitlab("later-group")
+    lab, group = gitlab.lab, f"{SUBSCRIPTION}/resourceGroups/rg-later"
+    with granted(lab, "Managed Identity Contributor", SUBSCRIPTION):
+        lab.controls.clear_calls()
+
+        gitlab.apply(azure={"resourceGroup": "rg-later"})
+
+        assert stalled(gitlab, "ResourceGroupNotFound") == (
+            "Resource group 'rg-later' could not be found. Create the resource group, or correct spec.azure.resourceGroup."
+        )
+        assert standing(gitlab) == only_identity("ResourceGroupNotFound")
+        assert_nothing_was_written(gitlab)
+
+        assert lab.arm("PUT", group, {"location": fixed.LOCATION})[0] == 201
+        gitlab.reconcile_now()
+        gitlab.ready(seconds=5)
+        gitlab.delete()
+        assert lab.arm("DELETE", group)[0] in (200, 202)
+
+
+def test_a_storage_account_that_is_not_there_until_it_is(gitlab: GitLab) -> None:
+    name = f"store{fixed.named_guid(gitlab.namespace)[:8]}"
+    with granted(gitlab.lab, "Reader", f"{SUBSCRIPTION}/resourceGroups/{fixed.STORAGE_GROUP}"):
+        gitlab.lab.controls.clear_calls()
+
+        gitlab.apply(storage={"accountName": name})
+
+        assert stalled(gitlab, "AccountNotFound") == (
+            f"There is no storage account {name} in resource group rg-storage. Create it, or correct "
+            "spec.storage.accountName, spec.storage.resourceGroup or spec.storage.subscriptionId."
+        )
+        assert_nothing_was_written(gitlab)
+
+    create_store(gitlab.lab, name)
+    gitlab.ready(seconds=10)  # by itself: the first retries follow within seconds
+
+
+def test_a_field_that_nobody_gives(gitlab: GitLab, operator: Operator) -> None:
+    operator.restart(defaults={"resourceGroup": "rg-gitlab", "subscriptionId": fixed.SUBSCRIPTION})
+    gitlab.lab.controls.clear_calls()
+
+    gitlab.apply(storage={"accountName": "gitlabstore", "resourceGroup": "rg-storage"})
+
+    assert stalled(gitlab, "NotConfigured") == (
+        "spec.azure.location is not set and the operator has no default for it: set it in the resource, or "
+        "defaults.location in the operator's settings."
+    )
+    assert_nothing_was_written(gitlab)
+
+    operator.restart()
+    gitlab.ready(seconds=10)
+
+
+def test_a_container_that_is_not_there_is_told_and_heals_when_it_appears(gitlab: GitLab) -> None:
+    containers = {"artifacts": {"name": f"artifacts-{gitlab.namespace}"}}
+
+    gitlab.apply(storage={"accountName": "gitlabstore", "containers": containers})
+
+    assert stalled(gitlab, "ContainerNotFound") == (
+        f"There is no container artifacts-{gitlab.namespace} of storage account gitlabstore. Create it: "
+        f"az storage container create --auth-mode login --account-name gitlabstore --name artifacts-{gitlab.namespace}"
+    )
+    assert standing(gitlab) == {
+        "Ready": "False ContainerNotFound",
+        "Stalled": "True ContainerNotFound",
+        "IdentityReady": "True Created",
+        "CredentialsFederated": "True Federated",
+        "RolesAssigned": "True Assigned",
+        "ServiceAccountsAnnotated": "True Annotated",
+        "SecretsWritten": "True Written",
+        "AccessVerified": "False ContainerNotFound",
+    }
+    states = {entry["purpose"]: entry["state"] for entry in gitlab.live()["status"]["containers"]}
+    assert states["artifacts"] == "ContainerNotFound"
+    assert states["registry"] == "Verified"
+
+    create_container(gitlab.lab, f"artifacts-{gitlab.namespace}")
+    gitlab.ready(seconds=10)
+
+
+def test_the_same_refusal_is_told_once(gitlab: GitLab) -> None:
+    gitlab.apply(storage={"accountName": "otherstore"})
+    stalled(gitlab, "NotPermitted")
+    gitlab.reconcile_now()
+    gitlab.reconcile_now()
+
+    told = [event for event in gitlab.events() if event["reason"] == "NotPermitted"]
+    assert len(told) == 1
+    assert told[0]["type"] == "Warning"
+    versions = {json_of_conditions(v) for v in gitlab.watch.versions(gitlab.namespace) if "status" in v}
+    assert len(versions) == 1
+
+
+def json_of_conditions(version: dict[str, object]) -> str:
+    status = version["status"]
+    assert isinstance(status, dict)
+    return repr(status["conditions"])
