@@ -1,0 +1,447 @@
+"""The plan: a world in, changes out. The cases read like the documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gitlab_azure_identity.api import ADOPT_ANNOTATION, CLIENT_ID_ANNOTATION, OWNER_LABEL
+from gitlab_azure_identity.domain import naming
+from gitlab_azure_identity.domain.changes import Change, DeleteCredential, PutIdentity, Stage
+from gitlab_azure_identity.domain.desired import Credential, Desired
+from gitlab_azure_identity.domain.naming import STORAGE_BLOB_DATA_CONTRIBUTOR
+from gitlab_azure_identity.domain.observed import ClusterObject, Observed
+from gitlab_azure_identity.domain.plan import Goal, plan
+
+from .worlds import (
+    CLIENT,
+    ISSUER,
+    MANAGER,
+    PRINCIPAL,
+    STORAGE,
+    account,
+    assignment,
+    deletion,
+    goal,
+    identity,
+    standing,
+    wanted,
+    with_object,
+)
+
+WANT = wanted()
+HAVE = standing()
+STORE = f"{STORAGE}/gitlabstore"
+OWNER = WANT.owner.description
+PREFIX = naming.credential_prefix(ISSUER, "gitlab", "gitlab")
+OTHER_ISSUER = ISSUER.replace("7d3a6d5e", "00000000")
+AUDIENCE = "api://AzureADTokenExchange"
+
+
+def lines(changes: Iterable[Change]) -> list[str]:
+    """Each change as its kind and its words: `PutIdentity: managed identity x`."""
+    return [f"{type(change).__name__}: {change}" for change in changes]
+
+
+def credential(name: str, account: str = "old", namespace: str = "gitlab", issuer: str = ISSUER) -> Credential:
+    return Credential(name, issuer, f"system:serviceaccount:{namespace}:{account}", AUDIENCE)
+
+
+def hand_made(count: int) -> tuple[Credential, ...]:
+    return tuple(credential(f"hand-{number}", f"app-{number}", "apps") for number in range(count))
+
+
+def secret(**changed: Any) -> Observed:
+    return with_object(HAVE, "Secret", "gitlab-object-storage", **changed)
+
+
+def service_account(**changed: Any) -> Observed:
+    return with_object(HAVE, "ServiceAccount", "gitlab", **changed)
+
+
+IDENTITY = "PutIdentity: managed identity lab-gitlab-gitlab"
+CREDENTIAL = "PutCredential: federated credential for system:serviceaccount:gitlab:gitlab"
+ASSIGNMENT = 'PutAssignment: role assignment "Storage Blob Data Contributor" at storage account gitlabstore'
+ACCOUNT = "ApplyServiceAccount: service account gitlab"
+REGISTRY = "ApplyObject: secret gitlab-registry-storage"
+OBJECTS = "ApplyObject: secret gitlab-object-storage"
+BACKUPS = "ApplyObject: secret gitlab-azure-backup-conf"
+VALUES = "ApplyObject: config map gitlab-gitlab-values"
+ALL_BUT_IDENTITY = [CREDENTIAL, ASSIGNMENT, ACCOUNT, BACKUPS, OBJECTS, REGISTRY, VALUES]
+
+
+@pytest.mark.parametrize(
+    ("have", "changes"),
+    [
+        (HAVE, []),
+        # the identity comes first, alone: everything else needs its ids
+        (Observed(), [IDENTITY]),
+        (Observed(identity=identity()), ALL_BUT_IDENTITY),
+        # each thing that is missing, and nothing else
+        (replace(HAVE, credentials=()), [CREDENTIAL]),
+        (replace(HAVE, assignments=()), [ASSIGNMENT]),
+        (HAVE.without_object("ServiceAccount", "gitlab"), [ACCOUNT]),
+        (HAVE.without_object("Secret", "gitlab-registry-storage"), [REGISTRY]),
+        (HAVE.without_object("Secret", "gitlab-object-storage"), [OBJECTS]),
+        (HAVE.without_object("Secret", "gitlab-azure-backup-conf"), [BACKUPS]),
+        (HAVE.without_object("ConfigMap", "gitlab-gitlab-values"), [VALUES]),
+        # drift of each field that is ours
+        (replace(HAVE, credentials=(replace(WANT.credentials[0], issuer=ISSUER[:-1]),)), [CREDENTIAL]),
+        (replace(HAVE, credentials=(replace(WANT.credentials[0], audience="api://other"),)), [CREDENTIAL]),
+        (replace(HAVE, credentials=(replace(WANT.credentials[0], subject="system:serviceaccount:x:y"),)), [CREDENTIAL]),
+        (service_account(annotations={CLIENT_ID_ANNOTATION: "another"}), [ACCOUNT]),
+        (service_account(annotations={}), [ACCOUNT]),
+        (service_account(automount=True), [ACCOUNT]),
+        (service_account(automount=None), [ACCOUNT]),
+        (secret(data={"connection": "provider: AWS"}), [f"{OBJECTS} (key connection)"]),
+        (secret(data={}), [f"{OBJECTS} (key connection)"]),
+        (secret(labels={OWNER_LABEL: "gitlab"}), [OBJECTS]),
+        # what others added to what is ours is theirs: tags, keys, annotations, labels
+        (replace(HAVE, identity=identity(tags={**WANT.owner.tags, "cost-centre": "7"})), []),
+        (secret(data={**HAVE.objects["Secret", "gitlab-object-storage"].data, "more": "x"}), []),
+        (service_account(annotations={CLIENT_ID_ANNOTATION: CLIENT, "note": "x"}), []),
+        (service_account(labels={**WANT.owner.labels, "team": "x"}), []),
+    ],
+)
+def test_what_is_missing_or_differs_is_put_right(have: Observed, changes: list[str]) -> None:
+    assert lines(plan(goal(), have)) == changes
+
+
+def test_tags_are_merged_into_an_identity_of_ours() -> None:
+    desired = wanted({"azure": {"tags": {"team": "platform"}}})
+    have = replace(standing(desired), identity=identity(tags={**WANT.owner.tags, "cost-centre": "7", "team": "old"}))
+
+    (change,) = plan(goal(desired), have)
+
+    assert isinstance(change, PutIdentity)
+    assert change.missing == ("team",)
+    assert change.tags == {**WANT.owner.tags, "cost-centre": "7", "team": "platform"}
+
+
+def test_a_tag_of_the_persons_cannot_pass_for_ours() -> None:
+    """The definition refuses such tags; should one come through, ours are written over it."""
+    desired = wanted({"azure": {"tags": {"gitlabazure-cluster": "prod"}}})
+
+    (change,) = plan(goal(desired), Observed())
+
+    assert isinstance(change, PutIdentity)
+    assert change.tags["gitlabazure-cluster"] == "lab"
+
+
+FOREIGN = {"gitlabazure-cluster": "lab", "gitlabazure-namespace": "other", "gitlabazure-resource": "gitlab"}
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {},
+        {"team": "x"},
+        FOREIGN,
+        {**WANT.owner.tags, "gitlabazure-cluster": "prod"},
+        {key: value for key, value in WANT.owner.tags.items() if key != "gitlabazure-resource"},
+    ],
+)
+def test_an_identity_that_is_not_ours_is_left_alone(tags: dict[str, str]) -> None:
+    assert plan(goal(), Observed(identity=identity(tags=tags))) == ()
+
+
+def test_an_identity_that_policy_does_not_let_be_made_is_not_made() -> None:
+    assert plan(goal(may_create=False), Observed()) == ()
+
+
+@pytest.mark.parametrize("tags", [{}, FOREIGN])
+def test_an_adopted_identity_gets_everything_but_tags(tags: dict[str, str]) -> None:
+    desired = wanted({"azure": {"tags": {"team": "platform"}}})
+
+    changes = plan(goal(desired, may_adopt=True), Observed(identity=identity(tags=tags)))
+
+    assert lines(changes) == ALL_BUT_IDENTITY
+
+
+# Credentials of others on the same identity: nobody's name, another cluster's, another resource's, forged ones of ours.
+NOT_OURS = (
+    credential("hand-made"),
+    credential(naming.credential_name(OTHER_ISSUER, "gitlab", "gitlab", "old"), issuer=OTHER_ISSUER),
+    credential(naming.credential_name(ISSUER, "gitlab", "gitlab-2", "old")),
+    credential(naming.credential_name(ISSUER, "other", "gitlab", "old"), namespace="other"),
+    credential(f"{PREFIX}forged-issuer", issuer=OTHER_ISSUER),
+    credential(f"{PREFIX}forged-subject", namespace="other"),
+    credential(f"{PREFIX}forged-prefix-of-namespace", namespace="gitlab-2"),
+    Credential(f"{PREFIX}no-service-account", ISSUER, "repo:org/project:ref:main", AUDIENCE),
+)
+
+
+@pytest.mark.parametrize("present", NOT_OURS, ids=lambda present: present.name)
+def test_credentials_of_others_stay(present: Credential) -> None:
+    """A name alone can be forged: ours by name, by issuer and by a subject in our own namespace, all three."""
+    have = replace(HAVE, credentials=(*HAVE.credentials, present))
+
+    assert plan(goal(may_adopt=True), have) == ()
+    gone = [change.credential for change in plan(deletion(), have) if isinstance(change, DeleteCredential)]
+    assert gone == list(WANT.credentials)
+
+
+def test_a_credential_of_a_service_account_that_is_wanted_no_longer_is_pruned() -> None:
+    old = credential(f"{PREFIX}old")
+    have = replace(HAVE, credentials=(*HAVE.credentials, old))
+
+    assert lines(plan(goal(), have)) == ["DeleteCredential: federated credential for system:serviceaccount:gitlab:old"]
+
+
+def test_a_hand_made_credential_that_trusts_the_same_tokens_is_used() -> None:
+    """Azure allows one such pair of issuer and subject."""
+    theirs = replace(WANT.credentials[0], name="hand-made")
+
+    assert plan(goal(), replace(HAVE, credentials=(theirs,))) == ()
+
+
+def test_a_hand_made_credential_for_another_audience_stands_in_the_way() -> None:
+    theirs = replace(WANT.credentials[0], name="hand-made", audience="api://other")
+
+    assert plan(goal(), replace(HAVE, credentials=(theirs,))) == ()
+
+
+@pytest.mark.parametrize(
+    ("present", "accounts", "written"),
+    [
+        (18, 2, 2),
+        (19, 1, 1),
+        # half a set is no use to anybody: none is written
+        (19, 2, 0),
+        (20, 1, 0),
+        (0, 20, 20),
+    ],
+)
+def test_an_identity_takes_twenty_credentials(present: int, accounts: int, written: int) -> None:
+    desired = wanted({"serviceAccounts": [{"name": f"sa-{number}"} for number in range(accounts)]})
+    have = replace(standing(desired), credentials=hand_made(present))
+
+    assert len(plan(goal(desired, may_adopt=True), have)) == written
+
+
+def test_room_is_made_first_by_what_is_wanted_no_longer() -> None:
+    have = replace(HAVE, credentials=(*hand_made(19), credential(f"{PREFIX}old")))
+
+    assert lines(plan(goal(), have)) == ["DeleteCredential: federated credential for system:serviceaccount:gitlab:old"]
+    assert lines(plan(goal(), have.without_credential(f"{PREFIX}old"))) == [CREDENTIAL]
+
+
+def granted(*assignments: Any) -> Observed:
+    return replace(HAVE, assignments=assignments)
+
+
+OURS = assignment(STORE, STORAGE_BLOB_DATA_CONTRIBUTOR, owner=OWNER)
+OLD_PRINCIPAL = "aaaaaaaa-0000-4000-8000-00000000dead"
+
+
+@pytest.mark.parametrize(
+    ("have", "changes"),
+    [
+        # one made by hand is as good as ours, whatever its name and case
+        (granted(assignment(STORE.upper(), STORAGE_BLOB_DATA_CONTRIBUTOR)), []),
+        (granted(replace(OURS, name="by-hand", description="")), []),
+        # for another principal, role or scope it is none
+        (granted(assignment(STORE, STORAGE_BLOB_DATA_CONTRIBUTOR, principal=OLD_PRINCIPAL)), [ASSIGNMENT]),
+        (granted(replace(OURS, role_guid="acdd72a7-3385-48ef-bd42-f606fba81ae7", description="")), [ASSIGNMENT]),
+        (granted(assignment(f"{STORAGE}/otherstore", STORAGE_BLOB_DATA_CONTRIBUTOR)), [ASSIGNMENT]),
+        # ours at a scope that is wanted no longer goes; somebody else's stays
+        (
+            granted(OURS, assignment(f"{STORAGE}/oldstore", STORAGE_BLOB_DATA_CONTRIBUTOR, owner=OWNER)),
+            ["DeleteAssignment: role assignment … at storage account oldstore"],
+        ),
+        (granted(OURS, assignment(f"{STORAGE}/oldstore", STORAGE_BLOB_DATA_CONTRIBUTOR)), []),
+        (granted(OURS, assignment(f"{STORAGE}/x", STORAGE_BLOB_DATA_CONTRIBUTOR, owner=f"{OWNER}-2")), []),
+        # the identity was made anew under its old name: what its old principal had is no use to anybody
+        (
+            granted(assignment(STORE, STORAGE_BLOB_DATA_CONTRIBUTOR, principal=OLD_PRINCIPAL, owner=OWNER)),
+            [ASSIGNMENT, "DeleteAssignment: role assignment … at storage account gitlabstore"],
+        ),
+    ],
+)
+def test_role_assignments(have: Observed, changes: list[str]) -> None:
+    found = [
+        line.replace(line.split()[3], "…") if line.startswith("DeleteAssignment") else line
+        for line in lines(plan(goal(), have))
+    ]
+
+    assert found == changes
+
+
+def test_an_identity_made_anew_gives_its_service_accounts_a_new_client_id() -> None:
+    have = replace(HAVE, identity=identity(number=2))
+
+    assert ACCOUNT in lines(plan(goal(), have))
+
+
+def test_an_assignment_for_a_new_principal_has_a_new_name() -> None:
+    """Azure does not turn an assignment to another principal: RoleAssignmentUpdateNotPermitted."""
+    names = [
+        next(
+            c.name
+            for c in plan(goal(), replace(HAVE, identity=identity(number=n), assignments=()))
+            if hasattr(c, "grant")
+        )
+        for n in (1, 2)
+    ]
+
+    assert names[0] != names[1]
+
+
+def test_from_account_to_container_scope_what_is_new_comes_before_what_goes() -> None:
+    containers = {p: {"management": "Disabled"} for p in ("artifacts", "uploads", "packages", "backups", "tmp")}
+    storage = {"accountName": "gitlabstore", "roleScope": "Container", "containers": containers}
+    desired = wanted({"storage": storage})
+    have = replace(standing(desired), assignments=(OURS,))
+
+    assert lines(plan(goal(desired), have)) == [
+        'PutAssignment: role assignment "Storage Blob Delegator" at storage account gitlabstore',
+        'PutAssignment: role assignment "Storage Blob Data Contributor" at container registry of storage account gitlabstore',
+        'PutAssignment: role assignment "Storage Blob Data Contributor" at container git-lfs of storage account gitlabstore',
+        f"DeleteAssignment: role assignment {OURS.name} at storage account gitlabstore",
+    ]
+
+
+ANNOTATE = wanted({"serviceAccounts": [{"name": "gitlab", "management": "Annotate"}]})
+HELMS = ClusterObject("ServiceAccount", "gitlab", "uid", "1", {"app": "gitlab"}, {}, managers=frozenset({"helm"}))
+ANNOTATION = "ApplyServiceAccount: client ID annotation of service account gitlab"
+
+
+@pytest.mark.parametrize(
+    ("desired", "found", "changes"),
+    [
+        # Manage: one that somebody else made is theirs, until they hand it over
+        (WANT, HELMS, []),
+        (WANT, replace(HELMS, annotations={CLIENT_ID_ANNOTATION: CLIENT}), []),
+        (WANT, replace(HELMS, annotations={ADOPT_ANNOTATION: "other"}), []),
+        (WANT, replace(HELMS, annotations={ADOPT_ANNOTATION: "gitlab"}), [ACCOUNT]),
+        (WANT, replace(HELMS, labels={OWNER_LABEL: "other"}), []),
+        # Annotate: the annotation and nothing else
+        (ANNOTATE, HELMS, [ANNOTATION]),
+        (ANNOTATE, replace(HELMS, annotations={CLIENT_ID_ANNOTATION: "old"}), [ANNOTATION]),
+        (ANNOTATE, replace(HELMS, annotations={CLIENT_ID_ANNOTATION: CLIENT}), []),
+        (ANNOTATE, replace(HELMS, annotations={CLIENT_ID_ANNOTATION: CLIENT}, automount=True), []),
+        # from Manage to Annotate: our label goes
+        (ANNOTATE, account(WANT, "gitlab"), [ANNOTATION]),
+        # one that nobody made yet is not ours to make
+        (ANNOTATE, None, []),
+    ],
+)
+def test_service_accounts_of_others(desired: Desired, found: ClusterObject | None, changes: list[str]) -> None:
+    have = standing(desired).without_object("ServiceAccount", "gitlab")
+
+    assert lines(plan(goal(desired), have.with_object(found) if found else have)) == changes
+
+
+def test_an_object_is_applied_with_the_uid_that_was_seen() -> None:
+    """Should it go meanwhile, the API server refuses to make it anew under our name."""
+    changed = plan(goal(ANNOTATE), standing(ANNOTATE).with_object(HELMS))
+    made = plan(goal(), HAVE.without_object("ServiceAccount", "gitlab"))
+
+    assert [getattr(change, "uid", "") for change in (*changed, *made)] == ["uid", None]
+
+
+@pytest.mark.parametrize(
+    ("changed", "changes"),
+    [
+        ({"labels": {}}, []),
+        ({"labels": {OWNER_LABEL: "other"}, "data": {}}, []),
+        ({"labels": {}, "annotations": {ADOPT_ANNOTATION: "other"}, "data": {}}, []),
+        ({"labels": {}, "annotations": {ADOPT_ANNOTATION: "gitlab"}, "data": {}}, [f"{OBJECTS} (key connection)"]),
+        ({"annotations": {ADOPT_ANNOTATION: "gitlab"}}, []),
+    ],
+)
+def test_secrets_of_others(changed: dict[str, Any], changes: list[str]) -> None:
+    assert lines(plan(goal(), secret(**changed))) == changes
+
+
+def extra(kind: str, **changed: Any) -> ClusterObject:
+    """An object under an earlier name, made by us."""
+    made = ClusterObject(kind, "earlier", "uid", "1", WANT.owner.labels, {}, managers=frozenset({MANAGER}))
+    return replace(made, **changed)
+
+
+@pytest.mark.parametrize("kind", ["ServiceAccount", "Secret", "ConfigMap"])
+@pytest.mark.parametrize("to", [goal(), deletion()], ids=["prune", "deletion"])
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        ({}, "DeleteObject"),
+        # handed over to us once: it stays, without what is ours
+        ({"annotations": {ADOPT_ANNOTATION: "gitlab"}}, "ReleaseObject"),
+        ({"labels": {}}, "ReleaseObject"),
+        ({"labels": {OWNER_LABEL: "other"}, "managers": frozenset({"helm", MANAGER})}, "ReleaseObject"),
+        # never touched by us
+        ({"labels": {}, "managers": frozenset({"helm"})}, None),
+        ({"labels": {OWNER_LABEL: "other"}, "managers": frozenset({f"{MANAGER}-2"})}, None),
+    ],
+)
+def test_what_is_wanted_no_longer(kind: str, to: Goal, changed: dict[str, Any], what: str | None) -> None:
+    found = extra(kind, **changed)
+    have = HAVE.with_object(found) if to.desired else Observed(objects={found.key: found})
+
+    assert [type(change).__name__ for change in plan(to, have)] == ([what] if what else [])
+
+
+def test_a_deletion_takes_everything_of_ours_in_the_order_that_leaves_no_orphans() -> None:
+    """An assignment outlives its identity, and then belongs to nobody: it goes first. The identity goes last."""
+    assert [(change.stage.name, type(change).__name__) for change in plan(deletion(), HAVE)] == [
+        ("REVOKE_ROLES", "DeleteAssignment"),
+        ("REVOKE_CLUSTER", "DeleteObject"),
+        ("REVOKE_CLUSTER", "DeleteObject"),
+        ("REVOKE_CLUSTER", "DeleteObject"),
+        ("REVOKE_CLUSTER", "DeleteObject"),
+        ("REVOKE_CLUSTER", "DeleteObject"),
+        ("REVOKE_CREDENTIALS", "DeleteCredential"),
+        ("REVOKE_IDENTITY", "DeleteIdentity"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("have", "gone"),
+    [
+        (Observed(), []),
+        # an adopted identity stays, with what others hung on it
+        (
+            replace(
+                HAVE,
+                identity=identity(tags=FOREIGN),
+                credentials=(*WANT.credentials, *NOT_OURS),
+                assignments=(OURS, assignment(f"{STORAGE}/x", STORAGE_BLOB_DATA_CONTRIBUTOR)),
+                objects={},
+            ),
+            ["DeleteAssignment", "DeleteCredential"],
+        ),
+        # a service account of Helm's is only let go of
+        (Observed(objects={("ServiceAccount", "gitlab"): account(WANT, "gitlab", managed=False)}), ["ReleaseObject"]),
+        # an assignment that outlived its identity
+        (Observed(assignments=(OURS,)), ["DeleteAssignment"]),
+    ],
+)
+def test_a_deletion_takes_nothing_else(have: Observed, gone: list[str]) -> None:
+    assert [type(change).__name__ for change in plan(deletion(), have)] == gone
+
+
+@pytest.mark.parametrize(
+    "to",
+    [goal, lambda: goal(may_adopt=True), deletion],
+    ids=["goal", "adopting", "deletion"],
+)
+def test_stages_never_go_backwards(to: Callable[[], Goal]) -> None:
+    old = credential(f"{PREFIX}old")
+    stale = assignment(f"{STORAGE}/x", STORAGE_BLOB_DATA_CONTRIBUTOR, owner=OWNER)
+    have = Observed(identity(), (old,), (stale,), {("Secret", "earlier"): extra("Secret")})
+
+    stages = [change.stage for change in plan(to(), have)]
+
+    assert stages == sorted(stages)
+    assert Stage.REVOKE_ROLES in stages
+
+
+def test_the_principal_of_an_assignment_is_the_identitys() -> None:
+    (change,) = plan(goal(), replace(HAVE, assignments=()))
+
+    assert getattr(change, "principal_id", None) == PRINCIPAL
+    assert getattr(change, "description", None) == "gitlabazure.io/owner=lab/gitlab/gitlab"

@@ -1,0 +1,242 @@
+"""What holds of every plan, for every world: it comes to rest, it may be stopped anywhere, and it keeps off what is not ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gitlab_azure_identity.api import ADOPT_ANNOTATION, CLIENT_ID_ANNOTATION, OWNER_LABEL
+from gitlab_azure_identity.domain import naming
+from gitlab_azure_identity.domain.changes import Change
+from gitlab_azure_identity.domain.desired import Credential, Desired
+from gitlab_azure_identity.domain.naming import STORAGE_BLOB_DATA_CONTRIBUTOR
+from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity, Observed
+from gitlab_azure_identity.domain.plan import Goal, plan
+
+from .interpreter import after
+from .worlds import CLIENT, ISSUER, MANAGER, STORAGE, assignment, deletion, goal, identity, standing, wanted
+
+ROUNDS = 5  # what a pass allows itself
+quickly = settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+Thing = TypeVar("Thing")
+
+OFF = {"management": "Disabled"}
+SPECS: list[dict[str, Any]] = [
+    {},
+    {"azure": {"tags": {"team": "platform"}}},
+    {"storage": {"accountName": "gitlabstore", "roleScope": "Container", "containers": {"tmp": OFF, "lfs": OFF}}},
+    {"serviceAccounts": [{"name": "gitlab"}, {"name": "runner"}, {"name": "web", "management": "Annotate"}]},
+    {"serviceAccounts": [{"name": f"sa-{number}"} for number in range(20)]},
+    {"secrets": {"registry": {"name": "s"}, "objectStorage": {"name": "s"}, "backups": OFF}},
+]
+DESIRED = [wanted(spec) for spec in SPECS]
+PREFIX = naming.credential_prefix(ISSUER, "gitlab", "gitlab")
+OTHER_ISSUER = ISSUER.replace("7d3a6d5e", "00000000")
+OWNER = DESIRED[0].owner
+FOREIGN_TAGS = {"gitlabazure-cluster": "lab", "gitlabazure-namespace": "other", "gitlabazure-resource": "gitlab"}
+
+
+def credential(name: str, account: str, namespace: str = "gitlab", issuer: str = ISSUER) -> Credential:
+    return Credential(name, issuer, f"system:serviceaccount:{namespace}:{account}", "api://AzureADTokenExchange")
+
+
+FOREIGN_CREDENTIALS = [
+    credential("hand-made", "old"),
+    credential(f"{PREFIX}forged-issuer", "gitlab", issuer=OTHER_ISSUER),
+    credential(f"{PREFIX}forged-subject", "gitlab", namespace="gitlab-2"),
+    credential(naming.credential_name(ISSUER, "gitlab", "gitlab-2", "x"), "x"),
+    # trusts what we want trusted, under a name of its own; and the same for another audience
+    credential("hand-made-for-us", "gitlab"),
+    replace(credential("hand-made-for-others", "runner"), audience="api://other"),
+    *(credential(f"filler-{number}", f"app-{number}", "apps") for number in range(19)),
+]
+OUR_OLD_CREDENTIALS = [credential(f"{PREFIX}{name}", name) for name in ("retired", "former")]
+FOREIGN_ASSIGNMENTS = [
+    assignment(f"{STORAGE}/otherstore", STORAGE_BLOB_DATA_CONTRIBUTOR),
+    assignment(f"{STORAGE}/x", STORAGE_BLOB_DATA_CONTRIBUTOR, owner=f"{OWNER.description}-2"),
+    replace(assignment(f"{STORAGE}/gitlabstore", STORAGE_BLOB_DATA_CONTRIBUTOR), name="by-hand"),
+]
+OUR_OLD_ASSIGNMENTS = [
+    assignment(f"{STORAGE}/oldstore", STORAGE_BLOB_DATA_CONTRIBUTOR, owner=OWNER.description),
+    assignment(f"{STORAGE}/gitlabstore", STORAGE_BLOB_DATA_CONTRIBUTOR, principal="former", owner=OWNER.description),
+]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A goal, and a world to start from."""
+
+    goal: Goal
+    have: Observed
+
+
+def some(draw: st.DrawFn, things: list[Thing]) -> list[Thing]:
+    return [thing for thing in things if draw(st.booleans())]
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Any world that Azure and the API server can be in, around any goal."""
+    desired = draw(st.sampled_from(DESIRED))
+    whole = standing(desired)
+    found = draw(st.sampled_from([None, identity(desired), identity(desired, tags=FOREIGN_TAGS)]))
+    have = Observed(
+        identity=replace(found, tags={**found.tags, "cost-centre": "7"}) if found else None,
+        credentials=_credentials(draw, desired) if found else (),
+        assignments=_assignments(draw, whole),
+        objects={one.key: one for one in _objects(draw, whole)},
+    )
+    to = draw(
+        st.sampled_from(
+            [goal(desired), goal(desired, may_adopt=True), goal(desired, may_create=False), deletion(desired)]
+        )
+    )
+    return Case(to, have)
+
+
+def _credentials(draw: st.DrawFn, desired: Desired) -> tuple[Credential, ...]:
+    """No two of a name, none with another's issuer and subject, at most twenty."""
+    few, many = FOREIGN_CREDENTIALS[:6], FOREIGN_CREDENTIALS[6:]
+    fillers = many[: draw(st.sampled_from([0, 1, 13, 17, 18, 19]))]
+    drifted = [replace(one, subject=f"{one.subject}-drifted") for one in desired.credentials[:1]]
+    pool = some(draw, few) + some(draw, OUR_OLD_CREDENTIALS) + some(draw, drifted) + some(draw, [*desired.credentials])
+    chosen: list[Credential] = []
+    for one in fillers + pool:
+        taken = {present.name for present in chosen} | {(present.issuer, present.subject) for present in chosen}
+        if one.name not in taken and (one.issuer, one.subject) not in taken and len(chosen) < 20:
+            chosen.append(one)
+    return tuple(chosen)
+
+
+def _assignments(draw: st.DrawFn, whole: Observed) -> tuple[Assignment, ...]:
+    """One for each principal, role and scope."""
+    pool = some(draw, FOREIGN_ASSIGNMENTS) + some(draw, OUR_OLD_ASSIGNMENTS) + some(draw, [*whole.assignments])
+    return tuple({(one.principal_id, one.role_guid, one.scope): one for one in pool}.values())
+
+
+def _objects(draw: st.DrawFn, whole: Observed) -> list[ClusterObject]:
+    """Those that are wanted and some of earlier days: gone, ours, somebody else's, handed over, or changed."""
+    earlier = [ClusterObject(kind, "earlier", "uid", "1", {}, {}) for kind in ("ServiceAccount", "Secret", "ConfigMap")]
+    changes: list[Callable[[ClusterObject], ClusterObject | None]] = [
+        lambda _one: None,
+        lambda one: one,
+        lambda one: replace(one, labels=OWNER.labels, managers=frozenset({MANAGER})),
+        lambda one: replace(one, labels={"app": "x"}, managers=frozenset({"helm"})),
+        lambda one: replace(one, labels={OWNER_LABEL: "other"}, managers=frozenset({"other"}), data={}),
+        lambda one: replace(one, labels={}, annotations={ADOPT_ANNOTATION: "gitlab"}, managers=frozenset({"helm"})),
+        lambda one: replace(one, labels=OWNER.labels, annotations={CLIENT_ID_ANNOTATION: "x"}, automount=True, data={}),
+    ]
+    found = [draw(st.sampled_from(changes))(one) for one in [*whole.objects.values(), *earlier]]
+    return [one for one in found if one is not None]
+
+
+def settled(to: Goal, have: Observed) -> Observed:
+    """The world after as many plans as a pass allows itself, the last of which must be empty."""
+    for _ in range(ROUNDS):
+        changes = plan(to, have)
+        if not changes:
+            return have
+        for change in changes:
+            have = after(change, have, to.owner)
+    raise AssertionError(f"still wants {[str(change) for change in plan(to, have)]}")
+
+
+def view(have: Observed) -> object:
+    """A world without the order of its lists."""
+    return have.identity, set(have.credentials), set(have.assignments), dict(have.objects)
+
+
+@quickly
+@given(cases())
+def test_a_plan_comes_to_rest(case: Case) -> None:
+    """Azure refuses none of the changes on the way (the interpreter would), and the world that they make needs no more."""
+    rest = settled(case.goal, case.have)
+
+    assert plan(case.goal, rest) == ()
+
+
+@quickly
+@given(cases(), st.integers(0, 30))
+def test_a_plan_may_be_stopped_after_any_change(case: Case, stop: int) -> None:
+    """The next pass plans from what it sees, and ends in the same world."""
+    have = case.have
+    for change in plan(case.goal, have)[:stop]:
+        have = after(change, have, case.goal.owner)
+
+    assert view(settled(case.goal, have)) == view(settled(case.goal, case.have))
+
+
+@quickly
+@given(cases(), st.randoms(use_true_random=False))
+def test_changes_of_one_stage_may_run_in_any_order(case: Case, random: Any) -> None:
+    changes = list(plan(case.goal, case.have))
+    random.shuffle(changes)
+    have = case.have
+    for change in sorted(changes, key=_stage):
+        have = after(change, have, case.goal.owner)
+
+    assert view(settled(case.goal, have)) == view(settled(case.goal, case.have))
+
+
+def _stage(change: Change) -> int:
+    return change.stage
+
+
+@quickly
+@given(cases())
+def test_what_is_not_ours_stays_as_it_is(case: Case) -> None:
+    have, rest = case.have, settled(case.goal, case.have)
+
+    if have.identity is not None and not _ours(have.identity):
+        assert rest.identity == have.identity
+    assert set(FOREIGN_CREDENTIALS).intersection(have.credentials) <= set(rest.credentials) or rest.identity is None
+    assert set(FOREIGN_ASSIGNMENTS).intersection(have.assignments) <= set(rest.assignments)
+    for key, found in have.objects.items():
+        if _touchable(found):
+            continue
+        now = rest.objects[key]
+        if case.goal.desired and key in {
+            ("ServiceAccount", a.name) for a in case.goal.desired.service_accounts if not a.managed
+        }:
+            # Annotate: the annotation, and nothing else
+            assert (_others(now.annotations), now.labels, now.uid) == (
+                _others(found.annotations),
+                found.labels,
+                found.uid,
+            )
+        else:
+            assert now == found
+
+
+def _others(annotations: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in annotations.items() if key != CLIENT_ID_ANNOTATION}
+
+
+def _ours(found: Identity) -> bool:
+    return all(found.tags.get(key) == value for key, value in OWNER.tags.items())
+
+
+def _touchable(found: ClusterObject) -> bool:
+    return (
+        found.labels.get(OWNER_LABEL) == "gitlab"
+        or found.annotations.get(ADOPT_ANNOTATION) == "gitlab"
+        or MANAGER in found.managers
+    )
+
+
+@quickly
+@given(cases())
+def test_after_a_deletion_nothing_of_ours_is_left(case: Case) -> None:
+    to = deletion()
+
+    rest = settled(to, case.have)
+
+    assert rest.identity is None or not _ours(rest.identity)
+    assert not [one for one in rest.credentials if to.owns_credential(one)]
+    assert not [one for one in rest.assignments if one.description == OWNER.description]
+    assert not [one for one in rest.objects.values() if MANAGER in one.managers]
+    assert CLIENT not in {one.annotations.get(CLIENT_ID_ANNOTATION) for one in rest.objects.values() if _touchable(one)}
