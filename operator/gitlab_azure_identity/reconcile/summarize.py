@@ -50,7 +50,7 @@ def ready(findings: Sequence[Finding], verification: Verification) -> Verdict:
     """Ready is the first link that does not hold, with its reason and message."""
     counted = [f for f in findings if f.condition != ACCESS_VERIFIED or verification is Verification.REQUIRED]
     bad = [finding for finding in counted if finding.outlook is not Outlook.GOOD]
-    first = next((finding for finding in bad if finding.outlook is not Outlook.BLOCKED), None)
+    first = next((finding for finding in bad if finding.outlook is not Outlook.BLOCKED), bad[0] if bad else None)
     if first is None:
         return Verdict("True", "Ready", "GitLab can reach its storage as the managed identity.", Outlook.GOOD)
     status: Truth = "False" if first.outlook is Outlook.STALLED else "Unknown"
@@ -61,7 +61,7 @@ def conditions(resource: Resource, findings: Sequence[Finding], now: datetime) -
     """The conditions for these findings; a transition time moves only where the status does."""
     verdict = ready(findings, resource.spec.verification)
     entries: list[tuple[str, Truth, str, str]] = [(READY, verdict.status, verdict.reason, verdict.message)]
-    if verdict.outlook in (Outlook.WAITING, Outlook.TRANSIENT):
+    if verdict.outlook in (Outlook.WAITING, Outlook.TRANSIENT, Outlook.BLOCKED):
         entries.append((RECONCILING, "True", verdict.reason, verdict.message))
     if verdict.outlook is Outlook.STALLED:
         entries.append((STALLED, "True", verdict.reason, verdict.message))
