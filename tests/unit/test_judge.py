@@ -1,0 +1,287 @@
+"""From the world after a pass to a finding for each link: every reason, with the message that a person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gitlab_azure_identity.api import OWNER_LABEL
+from gitlab_azure_identity.api.conditions import (
+    ACCESS_VERIFIED,
+    CREDENTIALS_FEDERATED,
+    IDENTITY_READY,
+    LINKS,
+    ROLES_ASSIGNED,
+    SECRETS_WRITTEN,
+    SERVICE_ACCOUNTS_ANNOTATED,
+)
+from gitlab_azure_identity.domain.changes import Change
+from gitlab_azure_identity.domain.desired import Credential
+from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, worst
+from gitlab_azure_identity.domain.judge import Failures, judge, link, stop, unverified, verifiable
+from gitlab_azure_identity.domain.observed import Observed
+from gitlab_azure_identity.domain.plan import Goal, plan
+
+from .worlds import GROUP, ISSUER, deletion, goal, identity, standing, wanted, with_object
+
+WANT = wanted()
+HAVE = standing()
+NOTHING = Failures()
+FOREIGN = {"gitlabazure-cluster": "lab", "gitlabazure-namespace": "other", "gitlabazure-resource": "gitlab"}
+IDENTITY_ID = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/lab-gitlab-gitlab"
+OR_ADOPT = (
+    "Give a new resource another spec.identity.name, since that of this one cannot change; or, to use the identity as it "
+    "is, add to `policy` in the operator's settings: "
+    f"{{namespaces: [gitlab], identities: {{adopt: [{IDENTITY_ID}]}}}}"
+)
+DENIED = Failure("AuthorizationFailed", "The operator may not do that.", Outlook.STALLED)
+BUSY = Failure("AzureUnavailable", "Azure was busy.", Outlook.TRANSIENT, 7.0)
+SOON = Failure("PrincipalNotFound", "Not known everywhere yet.", Outlook.WAITING)
+
+
+def of(findings: Sequence[Finding], condition: str) -> Finding:
+    return next(finding for finding in findings if finding.condition == condition)
+
+
+def test_all_is_well() -> None:
+    findings = judge(goal(), HAVE, NOTHING)
+
+    assert [(f.condition, f.status, f.reason, f.message) for f in findings] == [
+        (IDENTITY_READY, "True", "Created", "Managed identity lab-gitlab-gitlab exists and is ours."),
+        (CREDENTIALS_FEDERATED, "True", "Federated", f"1 service account is trusted through issuer {ISSUER}."),
+        (ROLES_ASSIGNED, "True", "Assigned", '"Storage Blob Data Contributor" at storage account gitlabstore.'),
+        (SERVICE_ACCOUNTS_ANNOTATED, "True", "Annotated", "1 service account is annotated with the client ID."),
+        (
+            SECRETS_WRITTEN,
+            "True",
+            "Written",
+            "gitlab-azure-backup-conf, gitlab-object-storage, gitlab-registry-storage, gitlab-gitlab-values.",
+        ),
+    ]
+    assert verifiable(findings) is None
+
+
+def test_many_are_counted_and_not_all_listed() -> None:
+    desired = wanted(
+        {
+            "serviceAccounts": [{"name": "gitlab"}, {"name": "runner"}],
+            "storage": {"accountName": "gitlabstore", "roleScope": "Container"},
+        }
+    )
+
+    findings = judge(goal(desired), standing(desired), NOTHING)
+
+    assert of(findings, CREDENTIALS_FEDERATED).message == f"2 service accounts are trusted through issuer {ISSUER}."
+    assert of(findings, ROLES_ASSIGNED).message == (
+        '"Storage Blob Delegator" at storage account gitlabstore; '
+        '"Storage Blob Data Contributor" at container registry of storage account gitlabstore; '
+        '"Storage Blob Data Contributor" at container gitlab-artifacts of storage account gitlabstore; and 5 more.'
+    )
+
+
+def test_an_adopted_identity() -> None:
+    found = of(judge(goal(may_adopt=True), replace(HAVE, identity=identity(tags={})), NOTHING), IDENTITY_READY)
+
+    assert (found.status, found.reason) == ("True", "Adopted")
+    assert found.message == "Managed identity lab-gitlab-gitlab is used by permission of the operator's policy."
+
+
+@pytest.mark.parametrize(
+    ("to", "have", "reason", "message"),
+    [
+        (
+            goal(may_create=False),
+            Observed(),
+            "NotPermitted",
+            (
+                "Managed identity lab-gitlab-gitlab does not exist, and the operator's policy does not let it be created in "
+                "resource group rg-gitlab. Create it, or add the resource group to the policy."
+            ),
+        ),
+        (
+            goal(),
+            replace(HAVE, identity=identity(tags={})),
+            "NotOwned",
+            f"Managed identity lab-gitlab-gitlab exists and was not created by this operator. {OR_ADOPT}",
+        ),
+        (
+            goal(),
+            replace(HAVE, identity=identity(tags=FOREIGN)),
+            "NotOwned",
+            f"Managed identity lab-gitlab-gitlab exists and belongs to lab/other/gitlab. {OR_ADOPT}",
+        ),
+    ],
+)
+def test_without_an_identity_everything_else_waits(to: Goal, have: Observed, reason: str, message: str) -> None:
+    first, *others = judge(to, have, NOTHING)
+
+    assert (first.status, first.reason, first.message, first.outlook) == ("False", reason, message, Outlook.STALLED)
+    assert [finding.condition for finding in others] == list(LINKS[1:-1])
+    for finding in others:
+        assert (finding.status, finding.reason, finding.message) == ("Unknown", "Pending", "Waits for IdentityReady.")
+        assert finding.outlook is Outlook.BLOCKED
+
+
+def hand_made(count: int) -> tuple[Credential, ...]:
+    return tuple(Credential(f"hand-{n}", "https://x/", f"repo:{n}", "api://x") for n in range(count))
+
+
+def helms(kind: str, name: str, **changed: Any) -> Observed:
+    return with_object(HAVE, kind, name, **{"labels": {"app": "x"}, "annotations": {}, **changed})
+
+
+TWIN = replace(WANT.credentials[0], name="hand-made", audience="api://other")
+ANNOTATE = wanted({"serviceAccounts": [{"name": "runner", "management": "Annotate"}]})
+
+
+@pytest.mark.parametrize(
+    ("to", "have", "condition", "reason", "message"),
+    [
+        (
+            goal(),
+            replace(HAVE, credentials=(TWIN,)),
+            CREDENTIALS_FEDERATED,
+            "Conflict",
+            (
+                "Federated credential hand-made of managed identity lab-gitlab-gitlab already trusts subject "
+                "system:serviceaccount:gitlab:gitlab, but for audience api://other instead of api://AzureADTokenExchange. "
+                "Remove it."
+            ),
+        ),
+        (
+            goal(),
+            replace(HAVE, credentials=hand_made(20)),
+            CREDENTIALS_FEDERATED,
+            "LimitExceeded",
+            (
+                "Managed identity lab-gitlab-gitlab would need 21 federated credentials, and Azure allows 20. Use fewer "
+                "service accounts, or another identity."
+            ),
+        ),
+        (
+            goal(ANNOTATE),
+            standing(ANNOTATE).without_object("ServiceAccount", "runner"),
+            SERVICE_ACCOUNTS_ANNOTATED,
+            "NotFound",
+            (
+                "Service account runner does not exist. With management: Annotate somebody else creates it, such as the GitLab "
+                "chart; with management: Manage the operator does."
+            ),
+        ),
+        (
+            goal(),
+            helms("ServiceAccount", "gitlab"),
+            SERVICE_ACCOUNTS_ANNOTATED,
+            "NotOwned",
+            (
+                "Service account gitlab exists and was not made by this operator. To hand it over: kubectl annotate "
+                "serviceaccount -n gitlab gitlab gitlabazure.io/adopt-by=gitlab"
+            ),
+        ),
+        (
+            goal(),
+            helms("Secret", "gitlab-object-storage", labels={OWNER_LABEL: "other"}),
+            SECRETS_WRITTEN,
+            "NotOwned",
+            (
+                "Secret gitlab-object-storage exists and belongs to GitLabAzureIdentity other. To hand it over: kubectl "
+                "annotate secret -n gitlab gitlab-object-storage gitlabazure.io/adopt-by=gitlab"
+            ),
+        ),
+        (
+            goal(),
+            helms("ConfigMap", "gitlab-gitlab-values"),
+            SECRETS_WRITTEN,
+            "NotOwned",
+            (
+                "Config map gitlab-gitlab-values exists and was not made by this operator. To hand it over: kubectl annotate "
+                "configmap -n gitlab gitlab-gitlab-values gitlabazure.io/adopt-by=gitlab"
+            ),
+        ),
+    ],
+)
+def test_what_a_person_must_mend(to: Goal, have: Observed, condition: str, reason: str, message: str) -> None:
+    findings = judge(to, have, NOTHING)
+
+    found = of(findings, condition)
+    assert (found.status, found.reason, found.message, found.outlook) == ("False", reason, message, Outlook.STALLED)
+    assert [f.condition for f in findings if f.outlook is not Outlook.GOOD] == [condition]
+    assert verifiable(findings) is found
+
+
+def test_a_role_that_is_not_there_yet() -> None:
+    found = of(judge(goal(), replace(HAVE, assignments=()), NOTHING), ROLES_ASSIGNED)
+
+    assert (found.status, found.reason, found.outlook) == ("Unknown", "Progressing", Outlook.WAITING)
+    assert found.message == 'Role "Storage Blob Data Contributor" at storage account gitlabstore is not assigned yet.'
+
+
+@pytest.mark.parametrize("condition", LINKS[1:-1])
+@pytest.mark.parametrize(
+    ("failure", "status"), [(DENIED, "False"), (BUSY, "Unknown"), (SOON, "Unknown")], ids=["denied", "busy", "soon"]
+)
+def test_a_failed_look_is_told_at_its_link(condition: str, failure: Failure, status: str) -> None:
+    findings = judge(goal(), HAVE, Failures({condition: failure}))
+
+    found = of(findings, condition)
+    assert (found.status, found.reason, found.message) == (status, failure.reason, failure.message)
+    assert (found.outlook, found.retry_after) == (failure.outlook, failure.retry_after)
+
+
+LINK_OF = {
+    "PutIdentity": IDENTITY_READY,
+    "DeleteIdentity": IDENTITY_READY,
+    "PutCredential": CREDENTIALS_FEDERATED,
+    "DeleteCredential": CREDENTIALS_FEDERATED,
+    "PutAssignment": ROLES_ASSIGNED,
+    "DeleteAssignment": ROLES_ASSIGNED,
+    "ApplyServiceAccount": SERVICE_ACCOUNTS_ANNOTATED,
+    "ApplyObject": SECRETS_WRITTEN,
+}
+EVERY_CHANGE = (
+    *plan(goal(), Observed()),
+    *plan(goal(), Observed(identity=identity())),
+    *plan(deletion(), HAVE),
+)
+
+
+@pytest.mark.parametrize("change", EVERY_CHANGE, ids=str)
+def test_a_failed_change_is_told_at_its_link(change: Change) -> None:
+    kind = type(change).__name__
+    expected = LINK_OF.get(kind) or (
+        SERVICE_ACCOUNTS_ANNOTATED if "service account" in str(change) else SECRETS_WRITTEN
+    )
+
+    assert link(change) == expected
+    assert of(judge(goal(), HAVE, Failures({}, ((change, DENIED),))), expected).reason == "AuthorizationFailed"
+
+
+def test_of_several_failures_the_one_for_a_person_is_told() -> None:
+    assert worst([SOON, BUSY, DENIED]) is DENIED
+    assert worst([SOON, BUSY]) is BUSY
+    assert worst([SOON]) is SOON
+
+
+def test_a_pass_that_stops_says_so_at_one_link_and_nothing_of_the_others() -> None:
+    findings = stop(ROLES_ASSIGNED, DENIED)
+
+    assert [finding.condition for finding in findings] == list(LINKS)
+    assert {f.condition: f.status for f in findings if f.outlook is not Outlook.BLOCKED} == {ROLES_ASSIGNED: "False"}
+    assert {f.message for f in findings if f.outlook is Outlook.BLOCKED} == {"Waits for RolesAssigned."}
+
+
+def test_access_waits_for_the_first_link_that_does_not_hold() -> None:
+    findings = judge(goal(), replace(HAVE, assignments=()), NOTHING)
+    first = verifiable(findings)
+
+    assert first is not None
+    assert unverified([first]) == Finding(
+        ACCESS_VERIFIED, "Unknown", "Pending", "Waits for RolesAssigned.", Outlook.BLOCKED
+    )
+
+
+def test_a_deletion_has_no_links_to_judge() -> None:
+    assert judge(deletion(), HAVE, NOTHING) == ()

@@ -1,0 +1,418 @@
+"""The status: conditions and their times, what is recorded, and invariants over every input."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gitlab_azure_identity.api.conditions import ACCESS_VERIFIED, LINKS, ROLES_ASSIGNED
+from gitlab_azure_identity.api.resource import Resource
+from gitlab_azure_identity.api.status import ContainerStatus, RoleAssignmentStatus, ServiceAccountStatus, Status
+from gitlab_azure_identity.domain.findings import Finding, Outlook
+from gitlab_azure_identity.domain.judge import Failures, judge
+from gitlab_azure_identity.domain.naming import STORAGE_BLOB_DATA_CONTRIBUTOR
+from gitlab_azure_identity.domain.observed import ClusterObject, Observed
+from gitlab_azure_identity.reconcile.summarize import (
+    begun,
+    deletion_blocked,
+    judged,
+    ready,
+    summarize,
+    suspended,
+    was_ready,
+)
+from tests.invariants import broken
+
+from .worlds import (
+    BEFORE_TEXT,
+    CLIENT,
+    ISSUER,
+    MANAGER,
+    NOW,
+    NOW_TEXT,
+    PRINCIPAL,
+    STORAGE,
+    assignment,
+    desired_of,
+    goal,
+    identity,
+    resource,
+    standing,
+    wanted,
+)
+
+WANT = wanted()
+HAVE = standing()
+STORE = f"{STORAGE}/gitlabstore"
+CONTRIBUTOR = "Storage Blob Data Contributor"
+OWNER = WANT.owner.description
+Truth = Literal["True", "False", "Unknown"]
+
+
+def finding(condition: str, outlook: Outlook = Outlook.GOOD, status: Truth = "True", reason: str = "Fine") -> Finding:
+    return Finding(condition, status, reason, f"{condition} is {reason}.", outlook)
+
+
+def chain(**bad: Outlook) -> list[Finding]:
+    """Findings of all links, good but for those named."""
+    statuses: dict[Outlook, Truth] = {Outlook.GOOD: "True", Outlook.STALLED: "False"}
+    return [
+        finding(
+            link, bad.get(link, Outlook.GOOD), statuses.get(bad.get(link, Outlook.GOOD), "Unknown"), f"{link}Reason"
+        )
+        for link in LINKS
+    ]
+
+
+def types(status: Status) -> list[str]:
+    return [condition.type for condition in status.conditions]
+
+
+@pytest.mark.parametrize(
+    ("bad", "verification", "verdict"),
+    [
+        ({}, "Required", ("True", "Ready")),
+        ({"RolesAssigned": Outlook.STALLED}, "Required", ("False", "RolesAssignedReason")),
+        ({"RolesAssigned": Outlook.WAITING}, "Required", ("Unknown", "RolesAssignedReason")),
+        ({"RolesAssigned": Outlook.TRANSIENT}, "Required", ("Unknown", "RolesAssignedReason")),
+        # the first link that does not hold, and not one that only waits for another
+        (
+            {"CredentialsFederated": Outlook.WAITING, "SecretsWritten": Outlook.STALLED},
+            "Required",
+            ("Unknown", "CredentialsFederatedReason"),
+        ),
+        (
+            {"IdentityReady": Outlook.BLOCKED, "RolesAssigned": Outlook.STALLED, "AccessVerified": Outlook.BLOCKED},
+            "Required",
+            ("False", "RolesAssignedReason"),
+        ),
+        # access counts only when it is required
+        ({"AccessVerified": Outlook.STALLED}, "Required", ("False", "AccessVerifiedReason")),
+        ({"AccessVerified": Outlook.STALLED}, "Report", ("True", "Ready")),
+        ({"AccessVerified": Outlook.WAITING}, "Report", ("True", "Ready")),
+        ({"AccessVerified": Outlook.STALLED}, "Disabled", ("True", "Ready")),
+        # what nobody could look at is not Ready
+        ({"AccessVerified": Outlook.BLOCKED}, "Required", ("Unknown", "AccessVerifiedReason")),
+    ],
+)
+def test_ready_is_the_first_link_that_does_not_hold(
+    bad: dict[str, Outlook], verification: str, verdict: tuple[str, str]
+) -> None:
+    one = resource({"verification": verification})
+
+    found = ready(chain(**bad), one.spec.verification)
+    status = judged(one, chain(**bad), NOW)
+
+    assert (found.status, found.reason) == verdict
+    shown = status.condition("Ready")
+    assert shown is not None
+    assert (shown.status, shown.reason) == verdict
+
+
+@pytest.mark.parametrize(
+    ("outlook", "companion"),
+    [
+        (Outlook.GOOD, None),
+        (Outlook.WAITING, "Reconciling"),
+        (Outlook.TRANSIENT, "Reconciling"),
+        (Outlook.STALLED, "Stalled"),
+    ],
+)
+def test_what_comes_with_ready(outlook: Outlook, companion: str | None) -> None:
+    """kstatus: Reconciling and Stalled are there only while True, with the words of Ready."""
+    status = judged(resource(), chain(SecretsWritten=outlook), NOW)
+
+    assert types(status) == ["Ready", *([companion] if companion else []), *LINKS]
+    if companion:
+        told, first = status.condition(companion), status.condition("Ready")
+        assert told is not None
+        assert first is not None
+        assert (told.status, told.reason, told.message) == ("True", first.reason, first.message)
+
+
+def ready_before(**metadata: Any) -> Resource:
+    """A resource that became Ready in February."""
+    status = judged(resource(), chain(), NOW).model_dump(by_alias=True, exclude_none=True)
+    for condition in status["conditions"]:
+        condition["lastTransitionTime"] = BEFORE_TEXT
+    return resource(status=status, **metadata)
+
+
+def times(status: Status) -> dict[str, str]:
+    return {condition.type: condition.last_transition_time for condition in status.conditions}
+
+
+def test_a_transition_time_moves_only_with_its_status() -> None:
+    status = judged(ready_before(generation=2), chain(AccessVerified=Outlook.WAITING), NOW)
+
+    assert {kind for kind, moment in times(status).items() if moment == NOW_TEXT} == {
+        "Ready",
+        "Reconciling",
+        ACCESS_VERIFIED,
+    }
+    assert {condition.observed_generation for condition in status.conditions} == {2}
+
+
+def test_another_message_is_no_transition() -> None:
+    findings = [replace(one, message="In other words.", reason="Other") for one in chain()]
+
+    assert set(times(judged(ready_before(), findings, NOW)).values()) == {BEFORE_TEXT}
+
+
+def test_a_pass_that_finds_the_same_gives_the_same_status() -> None:
+    """So that nothing is written."""
+    one = ready_before()
+
+    assert judged(one, chain(), NOW) == one.status
+
+
+def test_what_was_asked_for_is_answered() -> None:
+    one = resource(annotations={"gitlabazure.io/requested-at": "now"})
+
+    assert judged(one, chain(), NOW).last_handled_reconcile_at == "now"
+
+
+@pytest.mark.parametrize(
+    ("generation", "bad", "was"),
+    [(1, {}, True), (2, {}, False), (1, {"SecretsWritten": Outlook.WAITING}, False)],
+)
+def test_was_ready_speaks_of_this_generation(generation: int, bad: dict[str, Outlook], was: bool) -> None:
+    before = judged(resource(), chain(**bad), NOW).model_dump(by_alias=True, exclude_none=True)
+
+    assert was_ready(resource(status=before, generation=generation)) is was
+    assert not was_ready(resource())
+
+
+# Records
+
+
+def recorded(one: Resource, status: Status) -> Resource:
+    """The resource with a status, as it comes back from the API server."""
+    return replace(one, status=Status.model_validate(status.model_dump(by_alias=True, exclude_none=True)))
+
+
+def summary(one: Resource, have: Observed) -> Status:
+    desired = desired_of(one)
+    to = goal(desired)
+    containers = [ContainerStatus(name="registry", purpose="registry", state="Verified")]
+    findings = (*judge(to, have, Failures()), finding(ACCESS_VERIFIED))
+    return summarize(one, to, desired, have, findings, containers, NOW)
+
+
+def test_before_the_first_write_everything_that_is_about_to_be_made_is_recorded() -> None:
+    """A pass that is killed half-way leaves nothing that nobody knows of."""
+    status = begun(resource(), WANT, NOW)
+
+    assert status.identity is not None
+    assert (status.identity.name, status.identity.resource_id) == (WANT.identity.name, WANT.identity.resource_id)
+    assert status.identity.client_id is None
+    assert status.role_assignments == [RoleAssignmentStatus(name="", role=CONTRIBUTOR, scope=STORE)]
+    assert status.service_accounts == [ServiceAccountStatus(name="gitlab", management="Manage")]
+    assert status.secrets is not None
+    assert status.secrets.registry == "gitlab-registry-storage"
+    assert status.values_config_map == "gitlab-gitlab-values"
+    assert status.issuer == ISSUER
+    assert {container.state for container in status.containers} == {"Unverified"}
+    shown = status.condition("Ready")
+    assert shown is not None
+    assert (shown.status, shown.reason) == ("Unknown", "Progressing")
+
+
+def test_what_stands_is_told_with_its_names() -> None:
+    status = summary(resource(), HAVE)
+
+    assert status.identity is not None
+    assert (status.identity.client_id, status.identity.principal_id) == (CLIENT, PRINCIPAL)
+    assert status.identity.origin == "Created"
+    assert [c.subject for c in status.federated_credentials] == ["system:serviceaccount:gitlab:gitlab"]
+    assert [(a.name, a.role, a.scope) for a in status.role_assignments] == [
+        (HAVE.assignments[0].name, CONTRIBUTOR, STORE)
+    ]
+    assert status.retired_secrets == []
+    assert [container.state for container in status.containers] == ["Verified"]
+
+
+def test_an_adopted_identity_is_told_as_such() -> None:
+    status = summary(resource(), replace(HAVE, identity=identity(tags={})))
+
+    assert status.identity is not None
+    assert status.identity.origin == "Adopted"
+
+
+def test_an_assignment_stays_recorded_until_it_is_seen_to_be_gone() -> None:
+    """Elsewhere it would never be looked for again."""
+    moved = {"storage": {"accountName": "newstore"}}
+    before = recorded(resource(), summary(resource(), HAVE))
+    again = replace(resource(moved, generation=2), status=before.status)
+
+    started = begun(again, desired_of(again), NOW)
+    old = assignment(STORE, STORAGE_BLOB_DATA_CONTRIBUTOR, owner=OWNER)
+    new = assignment(f"{STORAGE}/newstore", STORAGE_BLOB_DATA_CONTRIBUTOR, owner=OWNER)
+    both = summary(recorded(again, started), replace(HAVE, assignments=(old, new)))
+    rest = summary(recorded(again, both), replace(HAVE, assignments=(new,)))
+
+    assert [entry.scope for entry in started.role_assignments] == [STORE, f"{STORAGE}/newstore"]
+    assert [entry.scope for entry in both.role_assignments] == [f"{STORAGE}/newstore", STORE]
+    assert [entry.scope for entry in rest.role_assignments] == [f"{STORAGE}/newstore"]
+
+
+def test_somebody_elses_assignment_is_recorded_only_while_it_is_used() -> None:
+    theirs = assignment(f"{STORAGE}/x", STORAGE_BLOB_DATA_CONTRIBUTOR)
+    by_hand = replace(HAVE.assignments[0], name="by-hand", description="")
+
+    status = summary(resource(), replace(HAVE, assignments=(theirs, by_hand)))
+
+    assert [entry.name for entry in status.role_assignments] == ["by-hand"]
+
+
+def test_a_grant_that_nothing_answers_stays_recorded_without_a_name() -> None:
+    status = summary(resource(), replace(HAVE, assignments=()))
+
+    assert status.role_assignments == [RoleAssignmentStatus(name="", role=CONTRIBUTOR, scope=STORE)]
+
+
+def test_a_record_is_not_doubled_by_beginning_again() -> None:
+    one = resource()
+    for _ in range(3):
+        one = recorded(one, begun(one, WANT, NOW))
+
+    assert len(one.status.role_assignments) == 1
+    assert len(one.status.service_accounts) == 1
+
+
+def earlier(kind: str, name: str, **changed: Any) -> ClusterObject:
+    made = ClusterObject(kind, name, "uid", "1", WANT.owner.labels, {}, managers=frozenset({MANAGER}))
+    return replace(made, **changed)
+
+
+@pytest.mark.parametrize(
+    ("found", "kept"),
+    [
+        (earlier("Secret", "gitlab-registry-storage"), True),
+        (earlier("Secret", "gitlab-registry-storage", labels={}), True),
+        (earlier("Secret", "gitlab-registry-storage", labels={}, managers=frozenset({"helm"})), False),
+        (None, False),
+    ],
+    ids=["ours", "our fields", "somebody else's", "gone"],
+)
+def test_a_secret_under_an_earlier_name_is_recorded_until_it_is_gone(found: ClusterObject | None, kept: bool) -> None:
+    renamed = {"secrets": {"registry": {"name": "other"}}}
+    before = recorded(resource(), summary(resource(), HAVE))
+    again = replace(resource(renamed, generation=2), status=before.status)
+
+    started = recorded(again, begun(again, desired_of(again), NOW))
+    have = HAVE.without_object("Secret", "gitlab-registry-storage")
+    status = summary(started, have.with_object(found) if found else have)
+
+    assert started.status.retired_secrets == ["gitlab-registry-storage"]
+    assert status.retired_secrets == (["gitlab-registry-storage"] if kept else [])
+
+
+def test_a_retired_secret_that_is_wanted_again_is_none() -> None:
+    one = resource(status={"retiredSecrets": ["gitlab-registry-storage", "older"]})
+
+    assert begun(one, WANT, NOW).retired_secrets == ["older"]
+
+
+def test_a_service_account_that_is_wanted_no_longer_is_retiring_until_it_is_gone() -> None:
+    lingering = summary(resource(), HAVE.with_object(earlier("ServiceAccount", "old")))
+
+    assert [(a.name, a.management) for a in lingering.service_accounts] == [("gitlab", "Manage"), ("old", "Retiring")]
+    assert [a.name for a in summary(resource(), HAVE).service_accounts] == ["gitlab"]
+
+
+def test_the_pin_survives_a_beginning() -> None:
+    pinned = "/subscriptions/s/resourceGroups/old/providers/Microsoft.ManagedIdentity/userAssignedIdentities/x"
+    one = resource(status={"identity": {"resourceId": pinned, "clientId": CLIENT}})
+
+    status = begun(one, desired_of(one), NOW)
+
+    assert status.identity is not None
+    assert (status.identity.resource_id, status.identity.client_id) == (pinned, CLIENT)
+
+
+def test_suspended_freezes_everything_but_ready() -> None:
+    one = ready_before(generation=2)
+
+    status = suspended(one, NOW)
+
+    shown = status.condition("Ready")
+    assert shown is not None
+    assert (shown.status, shown.reason) == ("False", "Suspended")
+    assert types(status) == ["Ready", *LINKS]
+    assert times(status)[ROLES_ASSIGNED] == BEFORE_TEXT
+    assert suspended(replace(one, status=status), NOW) == status
+
+
+def test_a_blocked_deletion_says_why() -> None:
+    status = deletion_blocked(ready_before(deleting=True), "The operator may not.", NOW)
+
+    told = [(c.type, c.status, c.reason, c.message) for c in status.conditions[:2]]
+    assert told == [
+        ("Ready", "False", "DeletionBlocked", "The operator may not."),
+        ("Stalled", "True", "DeletionBlocked", "The operator may not."),
+    ]
+
+
+# Invariants
+
+STATUSES: dict[Outlook, tuple[Truth, ...]] = {
+    Outlook.GOOD: ("True", "Unknown"),  # Unknown: verification is Disabled
+    Outlook.BLOCKED: ("Unknown",),
+    Outlook.WAITING: ("Unknown",),
+    Outlook.TRANSIENT: ("Unknown",),
+    Outlook.STALLED: ("False",),
+}
+
+
+@st.composite
+def findings_of_all_links(draw: st.DrawFn) -> list[Finding]:
+    outlooks = [draw(st.sampled_from(list(Outlook))) for _ in LINKS]
+    return [
+        finding(link, outlook, draw(st.sampled_from(STATUSES[outlook])))
+        for link, outlook in zip(LINKS, outlooks, strict=True)
+    ]
+
+
+STEPS = st.sampled_from(["judged", "begun", "summarize", "suspended", "deletion_blocked"])
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(
+    st.sampled_from(["Required", "Report", "Disabled"]),
+    st.lists(st.tuples(STEPS, findings_of_all_links(), st.integers(0, 2)), min_size=1, max_size=4),
+)
+def test_every_status_satisfies_the_invariants(verification: str, steps: list[tuple[str, list[Finding], int]]) -> None:
+    """Whatever comes after whatever, at whatever generation."""
+    status, generation = Status(), 1
+    for step, findings, newer in steps:
+        generation += newer
+        one = replace(resource({"verification": verification}, generation=generation), status=status)
+        match step:
+            case "judged":
+                status = judged(one, findings, NOW)
+            case "begun":
+                status = begun(one, WANT, NOW)
+            case "summarize":
+                status = summarize(one, goal(), WANT, HAVE, findings, (), NOW)
+            case "suspended":
+                status = suspended(one, NOW)
+            case "deletion_blocked":
+                status = deletion_blocked(one, "The operator may not.", NOW)
+        written = {
+            "metadata": {"generation": generation},
+            "status": status.model_dump(by_alias=True, exclude_none=True),
+        }
+        assert not broken(written)
+        assert (step != "judged") or _ready_is_earned(status, findings, verification)
+
+
+def _ready_is_earned(status: Status, findings: list[Finding], verification: str) -> bool:
+    """Ready is True exactly while every link that counts holds."""
+    shown = status.condition("Ready")
+    counted = [f for f in findings if f.condition != ACCESS_VERIFIED or verification == "Required"]
+    return (shown is not None and shown.status == "True") == all(f.outlook is Outlook.GOOD for f in counted)
