@@ -141,11 +141,11 @@ def classify(error: AzureError, errand: Errand) -> Failure:
 
 
 _NOISE = re.compile(
-    r"(\s*(Trace ID|Correlation ID|Timestamp|Request ?Id|Time):\s*\S+)"
+    r"(\s*(Trace ID|Correlation ID|Timestamp|Request ?Id|Time):\s*\S+(\s+\d\d:\d\d:\d\d\S*)?)"  # Entra's time has a space
     r"|(\s*For more details please go to \S+)"
     r"|(\s*See https?://\S+)"
     r"|(\?[A-Za-z0-9_%.-]+=[^\s'\"]+)"  # query strings
-    r"|(eyJ[\w-]+\.[\w-]+\.[\w-]+)",  # tokens
+    r"|(\beyJ[\w-]+(\.[\w-]*)*)",  # tokens, and what is left of them
     re.IGNORECASE,
 )
 

@@ -1,0 +1,165 @@
+"""Why a service account's way to the blobs is refused: Entra's and Blob Storage's codes, while grants are fresh and later."""
+
+from __future__ import annotations
+
+import pytest
+
+from gitlab_azure_identity.azure.access import Door, container_refused, token_refused
+from gitlab_azure_identity.azure.errors import AzureError
+from gitlab_azure_identity.domain.findings import Outlook
+
+from .worlds import wanted
+
+FRESH, LATER = Door(wanted(), fresh=True), Door(wanted(), fresh=False)
+STALLED, WAITING, TRANSIENT = Outlook.STALLED, Outlook.WAITING, Outlook.TRANSIENT
+UNKNOWN_YET = ["AADSTS70021", "AADSTS700211", "AADSTS700212", "AADSTS700213", "AADSTS700016"]
+ADVICE = {
+    "AADSTS700211": "No federated credential has the issuer of the token. Compare the cluster's issuer with status.issuer.",
+    "AADSTS700212": "No federated credential has the audience of the token. Check the operator's `cloud` setting.",
+    "AADSTS700213": "No federated credential has the subject of the token. Compare it with status.federatedCredentials.",
+    "AADSTS70021": (
+        "No federated credential matches the token. Compare status.issuer and status.federatedCredentials with it."
+    ),
+    "AADSTS700016": "Entra does not know the client ID. Check that the identity still exists, and its tenant.",
+    "AADSTS700024": "The token is not valid at this time. Check the clocks of the cluster's control plane.",
+    "AADSTS90061": "Entra could not fetch the cluster's OIDC documents. Check that the issuer is reachable from outside.",
+}
+
+
+def entra(code: str, status: int = 401) -> AzureError:
+    text = f"{code}: Something about it. Trace ID: 1 Correlation ID: 2 Timestamp: 2026-03-01 12:00:00Z"
+    return AzureError("ClientAuthenticationError", status, text)
+
+
+@pytest.mark.parametrize("code", ADVICE)
+def test_entra_refuses(code: str) -> None:
+    failure = token_refused(entra(code), LATER, "gitlab")
+
+    assert (failure.reason, failure.outlook) == ("TokenRejected", STALLED)
+    assert failure.message == f"Entra refused the token of service account gitlab/gitlab ({code}). {ADVICE[code]}"
+
+
+@pytest.mark.parametrize("code", UNKNOWN_YET)
+def test_what_entra_does_not_know_yet(code: str) -> None:
+    """A credential takes up to some minutes to be known everywhere."""
+    failure = token_refused(entra(code), FRESH, "gitlab")
+
+    assert (failure.reason, failure.outlook) == ("Propagating", WAITING)
+    assert failure.message == (
+        f"Entra does not accept service account gitlab/gitlab yet ({code}). New credentials take up to some minutes to be "
+        "known."
+    )
+
+
+@pytest.mark.parametrize("code", ["AADSTS700024", "AADSTS90061"])
+def test_what_does_not_pass_by_waiting(code: str) -> None:
+    assert token_refused(entra(code), FRESH, "gitlab").reason == "TokenRejected"
+
+
+def test_a_code_that_nobody_knows_is_told_in_entras_words() -> None:
+    failure = token_refused(entra("AADSTS123456"), FRESH, "gitlab")
+
+    assert failure.message == (
+        "Entra refused the token of service account gitlab/gitlab (AADSTS123456). AADSTS123456: Something about it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(0, "AzureUnavailable"), (429, "Throttled"), (500, "AzureUnavailable"), (503, "AzureUnavailable")],
+)
+def test_entra_does_not_answer(status: int, reason: str) -> None:
+    failure = token_refused(AzureError("ServiceRequestError", status, "no answer in time", 5.0), FRESH, "gitlab")
+
+    assert (failure.reason, failure.outlook, failure.retry_after) == (reason, TRANSIENT, 5.0)
+
+
+def blob(code: str, status: int = 403) -> AzureError:
+    return AzureError(code, status, "Azure's words.\nRequestId:1\nTime:2026-03-01T12:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("error", "door", "reason", "outlook", "message"),
+    [
+        (
+            blob("ContainerNotFound", 404),
+            FRESH,
+            "ContainerNotFound",
+            STALLED,
+            (
+                "There is no container registry of storage account gitlabstore. Create it: az storage container create "
+                "--auth-mode login --account-name gitlabstore --name registry"
+            ),
+        ),
+        (
+            blob("AuthorizationPermissionMismatch"),
+            FRESH,
+            "Propagating",
+            WAITING,
+            (
+                "Access to container registry of storage account gitlabstore is not granted everywhere yet. New role "
+                "assignments take up to some minutes."
+            ),
+        ),
+        (
+            blob("AuthorizationPermissionMismatch"),
+            LATER,
+            "AccessDenied",
+            STALLED,
+            (
+                "Access to container registry of storage account gitlabstore is denied, though the role is assigned. Look "
+                "for deny assignments and for conditions on the role assignment."
+            ),
+        ),
+        (
+            blob("AuthorizationFailure"),
+            FRESH,
+            "NetworkBlocked",
+            STALLED,
+            (
+                "The network rules of storage account gitlabstore keep the cluster out. Allow its subnet, or use a private "
+                "endpoint: docs/troubleshooting.md#networkblocked."
+            ),
+        ),
+        (
+            AzureError("ServiceRequestError", 0, "no such host"),
+            FRESH,
+            "NetworkBlocked",
+            TRANSIENT,
+            (
+                "Could not reach storage account gitlabstore: no such host. Check its name, DNS and the cluster's way out: "
+                "docs/troubleshooting.md#networkblocked."
+            ),
+        ),
+        (
+            blob("InvalidAuthenticationInfo", 401),
+            FRESH,
+            "AccessDenied",
+            STALLED,
+            (
+                "Could not list container registry of storage account gitlabstore: InvalidAuthenticationInfo: Azure's words."
+            ),
+        ),
+        (
+            blob("ServerBusy", 503),
+            FRESH,
+            "AzureUnavailable",
+            TRANSIENT,
+            (
+                "Azure could not list container registry of storage account gitlabstore just now: Azure's words. It is tried "
+                "again."
+            ),
+        ),
+        (
+            blob("Fault429", 429),
+            FRESH,
+            "Throttled",
+            TRANSIENT,
+            "Azure limits the rate of requests; it is tried again.",
+        ),
+    ],
+)
+def test_blob_storage_refuses(error: AzureError, door: Door, reason: str, outlook: Outlook, message: str) -> None:
+    failure = container_refused(error, door, "registry")
+
+    assert (failure.reason, failure.outlook, failure.message) == (reason, outlook, message)
