@@ -9,7 +9,7 @@ import yaml
 
 from gitlab_azure_identity.api.spec import RoleScope
 from gitlab_azure_identity.domain.desired import Desired
-from gitlab_azure_identity.domain.policy import PolicyRule, adoptable, creatable, identity_groups, refusal
+from gitlab_azure_identity.domain.policy import PolicyRule, adoptable, adoption, creatable, identity_groups, refusal
 
 from .worlds import GROUP, STORAGE, wanted
 
@@ -191,3 +191,14 @@ def test_a_rule_says_what_is_left_out() -> None:
     assert short.storage[0].containers == ("*",)
     assert short.storage[0].role_scopes == (RoleScope.ACCOUNT, RoleScope.CONTAINER)
     assert short.identities.resource_groups == ()
+
+
+@pytest.mark.parametrize("namespace", ["gitlab", "08912"])
+def test_the_rule_that_lends_an_identity_does_no_more(namespace: str) -> None:
+    desired = gitlab(namespace)
+
+    lent = PolicyRule.model_validate(yaml.safe_load(adoption(desired)))
+
+    assert adoptable([lent], desired)
+    assert not creatable([lent], desired)
+    assert not adoptable([lent], gitlab("other"))
