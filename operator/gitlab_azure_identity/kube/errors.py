@@ -1,8 +1,14 @@
 """The API server's errors, classified once: to what comes next and to words for a person."""
 
-from gitlab_azure_identity.domain.changes import Change
+import re
+
+from gitlab_azure_identity.api import CLIENT_ID_ANNOTATION
+from gitlab_azure_identity.domain.changes import ApplyServiceAccount, Change
 from gitlab_azure_identity.domain.findings import Failure, Outlook
+from gitlab_azure_identity.domain.observed import ClusterObject
 from gitlab_azure_identity.kube.client import ClusterError
+
+_MANAGER = re.compile(r'conflict with "([^"]+)"')
 
 
 def classify(error: ClusterError, doing: str, namespace: str) -> Failure:
@@ -35,6 +41,18 @@ def classify(error: ClusterError, doing: str, namespace: str) -> Failure:
 def _conflict(error: ClusterError) -> str:
     causes = "; ".join(error.causes) or error.message
     return f"{causes}. Let one of the two manage the field: remove it there, or there is nothing left to do here."
+
+
+def annotation_conflict(error: ClusterError, change: ApplyServiceAccount, found: ClusterObject | None) -> Failure:
+    """Somebody else's service account, whose annotation somebody else set: who, to what, and what is wanted."""
+    managers = sorted({name for cause in error.causes for name in _MANAGER.findall(cause)})
+    there = found.annotations.get(CLIENT_ID_ANNOTATION) if found else None
+    message = (
+        f"Service account {change.name} carries annotation {CLIENT_ID_ANNOTATION}: {there or 'another value'}, set by field "
+        f"manager {' and '.join(managers) or 'unknown'}, where {change.client_id} is wanted. Remove or correct it there, such as "
+        "in the values of the chart that makes the service account."
+    )
+    return Failure("FieldConflict", message, Outlook.STALLED)
 
 
 def doing(change: Change) -> str:

@@ -59,6 +59,8 @@ async def _attempt(azure: Azure, kube: Kube, owner: Owner, change: Change, have:
     except AzureError as error:
         return classify(error, errands.changing(change))
     except ClusterError as error:
+        if error.field_conflict and isinstance(change, ApplyServiceAccount):
+            return kube_errors.annotation_conflict(error, change, have.objects.get(("ServiceAccount", change.name)))
         return kube_errors.classify(error, kube_errors.doing(change), owner.namespace)
 
 
