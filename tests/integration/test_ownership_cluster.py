@@ -1,0 +1,183 @@
+"""Whose objects are whose in the cluster: what is there is not taken, unless somebody hands it over by annotation."""
+
+import json
+import shlex
+from collections.abc import Callable
+
+import pytest
+
+from .behind import CLIENT_ID, patch
+from .owner import condition, stalled, standing
+from .resources import GitLab
+from .watching import Object
+
+MakeGitLab = Callable[..., GitLab]
+ADOPT = "gitlabazure.io/adopt-by"
+OWNER = "gitlabazure.io/owner"
+
+# An object that stands where one of ours is to be: its kind, its name, what is in it, and the condition that tells.
+FOREIGN: dict[str, tuple[str, str, Object, str]] = {
+    "service account": ("ServiceAccount", "gitlab", {}, "ServiceAccountsAnnotated"),
+    "secret": (
+        "Secret",
+        "gitlab-object-storage",
+        {"stringData": {"connection": "theirs", "note": "kept"}},
+        "SecretsWritten",
+    ),
+    "config map": (
+        "ConfigMap",
+        "gitlab-gitlab-values",
+        {"data": {"values.yaml": "theirs", "note": "kept"}},
+        "SecretsWritten",
+    ),
+}
+
+
+def create(gitlab: GitLab, kind: str, name: str, content: Object) -> Object:
+    """An object of somebody else's, with a label and an annotation of their own."""
+    metadata = {
+        "name": name,
+        "namespace": gitlab.namespace,
+        "labels": {"app": "theirs"},
+        "annotations": {"note": "theirs"},
+    }
+    manifest = {"apiVersion": "v1", "kind": kind, "metadata": metadata, **content}
+    gitlab.lab.kubectl("create", "-f", "-", stdin=json.dumps(manifest))
+    return gitlab.fetch(kind.lower(), name)
+
+
+def run(gitlab: GitLab, message: str) -> None:
+    """Run the very line that a message ends with."""
+    program, *arguments = shlex.split(message.partition("To hand it over: ")[2])
+    assert program == "kubectl"
+    gitlab.lab.kubectl(*arguments)
+
+
+def without_versions(found: Object) -> Object:
+    """An object without what the API server keeps about its history."""
+    metadata = {k: v for k, v in found["metadata"].items() if k not in ("resourceVersion", "managedFields")}
+    return {**found, "metadata": metadata}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_what_is_there_is_handed_over_by_the_line_in_the_message_and_stays_in_the_end(
+    gitlab: GitLab, what: str
+) -> None:
+    kind, name, content, link = FOREIGN[what]
+    before = create(gitlab, kind, name, content)
+
+    gitlab.apply()
+
+    message = stalled(gitlab, "NotOwned")
+    assert message == (
+        f"{what.capitalize()} {name} exists and was not made by this operator. To hand it over: "
+        f"kubectl annotate {kind.lower()} -n {gitlab.namespace} {name} gitlabazure.io/adopt-by=gitlab"
+    )
+    assert standing(gitlab)[link] == "False NotOwned"
+    assert gitlab.fetch(kind.lower(), name) == before
+
+    run(gitlab, message)
+    gitlab.ready(seconds=15)  # by itself
+
+    taken = gitlab.fetch(kind.lower(), name)
+    assert taken["metadata"]["uid"] == before["metadata"]["uid"]
+    assert taken["metadata"]["labels"][OWNER] == "gitlab"
+    assert taken["metadata"]["labels"]["app"] == "theirs"
+
+    gitlab.delete()
+
+    left = gitlab.fetch(kind.lower(), name)
+    assert left["metadata"]["labels"] == {"app": "theirs"}
+    assert left["metadata"]["annotations"] == {"note": "theirs", ADOPT: "gitlab"}
+    if kind == "ServiceAccount":
+        assert "automountServiceAccountToken" not in left
+    else:
+        assert list(left["data"]) == ["note"]  # the key that was ours goes, theirs stays
+
+
+def test_an_adopted_object_is_found_again_by_a_resource_made_anew(gitlab: GitLab) -> None:
+    before = create(
+        gitlab,
+        "ServiceAccount",
+        "gitlab",
+        {
+            "metadata": {
+                "name": "gitlab",
+                "namespace": gitlab.namespace,
+                "annotations": {ADOPT: "gitlab"},
+            }
+        },
+    )
+    gitlab.apply().ready()
+    gitlab.delete()
+
+    gitlab.apply().ready()
+
+    assert gitlab.fetch("serviceaccount", "gitlab")["metadata"]["uid"] == before["metadata"]["uid"]
+
+
+def test_an_object_handed_to_another_resource_is_not_taken(gitlab: GitLab) -> None:
+    create(gitlab, "ServiceAccount", "gitlab", {})
+    gitlab.annotate(f"{ADOPT}=somebody-else", kind="serviceaccount", name="gitlab")
+
+    gitlab.apply()
+
+    assert stalled(gitlab, "NotOwned").startswith("Service account gitlab exists and was not made by this operator.")
+    assert CLIENT_ID not in gitlab.fetch("serviceaccount", "gitlab")["metadata"]["annotations"]
+
+
+def test_a_label_alone_given_by_hand_to_a_neighbour_takes_nothing_from_it(gitlab: GitLab) -> None:
+    """Only objects that the resource itself names are ever touched, whatever labels others carry."""
+    create(gitlab, "Secret", "unrelated", {"stringData": {"key": "value"}})
+    patch(gitlab, "secret", "unrelated", {"metadata": {"labels": {OWNER: "gitlab"}}})
+    before = gitlab.fetch("secret", "unrelated")
+
+    gitlab.apply().ready()
+    gitlab.delete()
+
+    assert gitlab.fetch("secret", "unrelated") == before
+
+
+def test_objects_of_another_resource_in_the_namespace_are_not_taken(gitlab: GitLab, new_gitlab: MakeGitLab) -> None:
+    gitlab.apply().ready()
+    second = new_gitlab(gitlab.namespace, "second")
+    mine = {kind: without_versions(gitlab.fetch(kind.lower(), name)) for kind, name in OURS.items()}
+
+    second.apply(secrets={"objectStorage": {"name": "gitlab-object-storage"}})
+
+    message = stalled(second, "NotOwned")
+    assert message == (
+        "Service account gitlab exists and belongs to GitLabAzureIdentity gitlab. To hand it over: "
+        f"kubectl annotate serviceaccount -n {gitlab.namespace} gitlab gitlabazure.io/adopt-by=second"
+    )
+    secrets = condition(second.live(), "SecretsWritten")
+    assert (secrets["status"], secrets["reason"]) == ("False", "NotOwned")
+    assert secrets["message"].startswith(
+        "Secret gitlab-object-storage exists and belongs to GitLabAzureIdentity gitlab."
+    )
+    second.delete()
+    assert {kind: without_versions(gitlab.fetch(kind.lower(), name)) for kind, name in OURS.items()} == mine
+    gitlab.reconcile_now()
+    gitlab.ready()
+
+
+OURS = {"serviceaccount": "gitlab", "secret": "gitlab-object-storage"}
+
+
+def test_one_service_account_goes_from_one_resource_to_another(gitlab: GitLab, new_gitlab: MakeGitLab) -> None:
+    """Two resources that both want it: it belongs to the one that it was handed to last, and the other says so."""
+    gitlab.apply().ready()
+    second = new_gitlab(gitlab.namespace, "second")
+    second.apply()
+
+    run(second, stalled(second, "NotOwned"))
+    second.ready(seconds=15)
+
+    gitlab.reconcile_now()
+    assert stalled(gitlab, "NotOwned").startswith(
+        "Service account gitlab exists and belongs to GitLabAzureIdentity second."
+    )
+    account = gitlab.fetch("serviceaccount", "gitlab")
+    assert account["metadata"]["annotations"][CLIENT_ID] == second.live()["status"]["identity"]["clientId"]
+    gitlab.delete()
+    assert gitlab.fetch("serviceaccount", "gitlab")["metadata"]["annotations"] == account["metadata"]["annotations"]
