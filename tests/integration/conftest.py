@@ -47,8 +47,10 @@ def _operator(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Op
 @pytest.fixture
 def operator(_operator: Operator) -> Iterator[Operator]:
     """The operator, for tests that stop, kill or reconfigure it. Afterwards it runs again as it did."""
+    before = _operator.pid
     yield _operator
-    _operator.restart()
+    if _operator.pid != before or not _operator.running:
+        _operator.restart()
 
 
 _numbers = itertools.count(1)

@@ -16,6 +16,16 @@ from .watching import Object, Watch
 CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
 DELEGATOR = "db58b8e5-c6ad-4a2a-8342-4190687cbf4a"
 
+# Looking goes straight to the API server: a kubectl for every look would take most of the tests' time.
+PLURAL = {
+    "gai": "gitlabazureidentities",
+    "serviceaccount": "serviceaccounts",
+    "secret": "secrets",
+    "configmap": "configmaps",
+    "pod": "pods",
+}
+API = dict.fromkeys(PLURAL, "/api/v1") | {"gai": "/apis/gitlabazure.io/v1alpha1"}
+
 
 @dataclass
 class GitLab:
@@ -73,11 +83,14 @@ class GitLab:
         return self.fetch("gai", self.name)
 
     def fetch(self, kind: str, name: str) -> Object:
-        found: Object = json.loads(self.lab.kubectl("get", kind, "-n", self.namespace, name, "-o", "json"))
+        found: Object = self.lab.api.get(self._path(kind, name))
         return found
 
+    def _path(self, kind: str, name: str) -> str:
+        return f"{API[kind]}/namespaces/{self.namespace}/{PLURAL[kind]}/{name}"
+
     def exists(self, kind: str, name: str) -> bool:
-        return bool(self.lab.kubectl("get", kind, "-n", self.namespace, name, "--ignore-not-found", "-o", "name"))
+        return self.lab.api.answers(self._path(kind, name))
 
     def secret(self, name: str) -> dict[str, str]:
         data = self.fetch("secret", name)["data"]
@@ -113,7 +126,7 @@ class GitLab:
 
     def events(self) -> list[Object]:
         """Events about this resource, oldest first."""
-        told = json.loads(self.lab.kubectl("get", "events", "-n", self.namespace, "-o", "json"))["items"]
+        told = self.lab.api.get(f"/api/v1/namespaces/{self.namespace}/events")["items"]
         mine = [event for event in told if event["involvedObject"]["name"] == self.name]
         return sorted(mine, key=lambda event: str(event.get("eventTime") or event["firstTimestamp"]))
 
