@@ -5,6 +5,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from azure.core.exceptions import AzureError as SdkError
@@ -22,18 +26,34 @@ CONNECTIONS_PER_HOST = 16  # a TLS handshake costs more than the wait for a conn
 
 
 def new_session() -> aiohttp.ClientSession:
-    """The HTTP session that all clients share. It honours proxy variables and SSL_CERT_FILE, like any Azure client."""
+    """The HTTP session that all clients share. It honours SSL_CERT_FILE, like any Azure client; for proxies see Transport."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit_per_host=CONNECTIONS_PER_HOST),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
-        trust_env=True,
     )
 
 
-def new_transport(session: aiohttp.ClientSession, timeout: float) -> AioHttpTransport:
+@lru_cache(maxsize=256)
+def _proxies(host: str) -> dict[str, str] | None:
+    """The proxy that HTTPS_PROXY and NO_PROXY say for a host, as azure-core wants it; None for none."""
+    proxy = None if proxy_bypass(host) else getproxies().get("https")
+    return {"https": proxy} if proxy else None
+
+
+class Transport(AioHttpTransport):  # type: ignore[misc]
+    """Reads the proxy variables once a host. aiohttp's own `trust_env` reads them, and a .netrc file, for every request: a
+    tenth of the time that a pass spends on requests."""
+
+    async def send(self, request: HttpRequest, **options: Any) -> AsyncHttpResponse:
+        options.setdefault("proxies", _proxies(urlsplit(request.url).hostname or ""))
+        response: AsyncHttpResponse = await super().send(request, **options)
+        return response
+
+
+def new_transport(session: aiohttp.ClientSession, timeout: float) -> Transport:
     """The session as the SDKs want it; closing one client leaves it open. `timeout` in seconds."""
-    return AioHttpTransport(session=session, session_owner=False, connection_timeout=timeout, read_timeout=timeout)
+    return Transport(session=session, session_owner=False, connection_timeout=timeout, read_timeout=timeout)
 
 
 class MeasurePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
@@ -66,7 +86,8 @@ def _from_response(error: HttpResponseError) -> AzureError:
     headers: Mapping[str, str] = getattr(error.response, "headers", None) or {}
     status = error.status_code or (401 if isinstance(error, ClientAuthenticationError) else 0)
     if error.response is not None and "login." in str(getattr(error.response.request, "url", "")):
-        status = status if status >= 500 else 401  # noqa: PLR2004 - Entra says 400 for most of what is a refused login
+        # Entra says 400 for most of what is a refused login
+        status = status if status >= 500 or status == 429 else 401  # noqa: PLR2004
     code = getattr(error.error, "code", None) or headers.get("x-ms-error-code") or type(error).__name__
     detail = getattr(error.error, "message", None) or error.message or str(error)
     return AzureError(str(code), status, str(detail), retry_after(headers))

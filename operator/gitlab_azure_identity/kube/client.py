@@ -17,6 +17,7 @@ from kubernetes.aio.config import load_incluster_config, load_kube_config
 
 Json = dict[str, Any]
 
+CONNECTIONS = 16  # open at a time: each costs a TLS handshake, and memory for as long as it stays
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 
@@ -105,6 +106,7 @@ async def connect(timeout: float) -> AsyncIterator[Cluster]:
     cluster's own would go to the proxy)."""
     configuration = Configuration()
     configuration.client_session_kwargs = {"trust_env": False}
+    configuration.connection_pool_maxsize = CONNECTIONS
     if os.environ.get("KUBECONFIG"):
         await load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     else:
