@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
@@ -142,12 +143,13 @@ def _snaked(value: Any) -> Any:
 def load() -> Settings:
     """Read the settings.
 
-    Raises Unusable, naming every fault at once."""
+    Raises Unusable, naming every fault at once, in the spelling of the file."""
     try:
         return Settings()
     except ValidationError as error:
         faults = "\n".join(
-            f"  {'.'.join(map(str, fault['loc'])) or 'settings'}: {fault['msg']}" for fault in error.errors()
+            f"  {'.'.join(to_camel(str(part)) for part in fault['loc']) or 'settings'}: {fault['msg']}"
+            for fault in error.errors()
         )
         raise Unusable(
             f"the settings cannot be used ({FILE_VARIABLE}={os.environ.get(FILE_VARIABLE, '')}):\n{faults}"
