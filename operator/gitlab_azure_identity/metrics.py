@@ -10,4 +10,8 @@ AZURE_SECONDS = Histogram(
 )
 READY = Gauge("gitlab_azure_identity_ready", "1 when the resource is Ready.", ["namespace", "name"])
 
+TRANSIENT_FAILURES = Counter(
+    "gitlab_azure_identity_transient_failures_total", "Failures that pass by themselves, by reason.", ["reason"]
+)
+
 CONTROLLER = "gitlabazureidentity"

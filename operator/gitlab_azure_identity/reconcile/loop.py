@@ -23,6 +23,14 @@ FIRST_BACKOFF = 1.0  # seconds
 PATIENCE_COUNT = 3  # transient failures in a row that a Ready resource may meet before its conditions say so
 PATIENCE_SECONDS = 900.0
 REVERIFICATIONS = 6  # attempts at access (about a minute) between two looks at everything
+# As controller-runtime counts passes; a defect is an error too.
+_RESULTS = {
+    Outlook.GOOD: "success",
+    Outlook.WAITING: "requeue",
+    Outlook.BLOCKED: "requeue",
+    Outlook.TRANSIENT: "error",
+    Outlook.STALLED: "error",
+}
 DELETION_RETRY = 15.0  # seconds at most: edits do not wake a deletion
 
 
@@ -89,9 +97,17 @@ class Reconciler:
         watched = self._of(key)
         while not stopped:
             watched.wake.clear()
-            delay = await _unless(stopped, self._pass(key, watched))
+            delay = await _unless(stopped, self._pass_or_log(key, watched))
             if delay is not None:
                 await _first(stopped.wait(), watched.wake.wait(), seconds=delay)
+
+    async def _pass_or_log(self, key: Key, watched: Watched) -> float:
+        """One pass. A defect in it is logged and met with patience: nobody would start this loop again."""
+        try:
+            return await self._pass(key, watched)
+        except Exception:
+            log.exception("a pass failed; please report this", extra={"resource": str(key)})
+            return self._delay(Outcome((), Outlook.TRANSIENT), watched)
 
     async def _pass(self, key: Key, watched: Watched) -> float:
         """One pass, and attempts at access while nothing else is left to wait for. The seconds until the next."""
@@ -104,7 +120,7 @@ class Reconciler:
                     return 0.0
                 tries += 1
                 async with self._room:
-                    outcome = await self._timed(self._passes.verify_again(outcome.standing, lambda: False))
+                    outcome = await self._timed(self._passes.verify_again(outcome.standing, lambda: 0))
         if outcome is None:
             return self._pace.backoff
         return self._delay(outcome, watched)
@@ -130,15 +146,15 @@ class Reconciler:
         outcome = await self._passes.run(resource, lambda: self._bear(watched))
         if not any(finding.outlook is Outlook.TRANSIENT for finding in outcome.findings):
             watched.transient_since, watched.transient_count = None, 0
-        READY.labels(key.namespace, key.name).set(outcome.outlook is Outlook.GOOD)
         return outcome
 
-    def _bear(self, watched: Watched) -> bool:
-        """Whether one more transient failure may go untold."""
+    def _bear(self, watched: Watched) -> int:
+        """How many transient failures there were in a row, this one included; 0 when it must be told."""
         now = time.monotonic()
         watched.transient_since = watched.transient_since or now
         watched.transient_count += 1
-        return watched.transient_count < PATIENCE_COUNT and now - watched.transient_since < PATIENCE_SECONDS
+        patient = watched.transient_count < PATIENCE_COUNT and now - watched.transient_since < PATIENCE_SECONDS
+        return watched.transient_count if patient else 0
 
     def _delay(self, outcome: Outcome, watched: Watched) -> float:
         """Seconds until the next attempt: exponential with jitter; what the other side asked for comes first."""
@@ -150,18 +166,25 @@ class Reconciler:
         watched.attempts += 1
         return max(backoff * random.uniform(0.8, 1.2), outcome.retry_after or 0.0)  # noqa: S311
 
-    async def _timed(self, work: Coroutine[Any, Any, Result]) -> Result:
-        with RECONCILE_SECONDS.labels(CONTROLLER).time():
-            result = await work
-        RECONCILES.labels(CONTROLLER, "success" if result is not None else "skipped").inc()
-        return result
+    async def _timed(self, work: Coroutine[Any, Any, Outcome | None]) -> Outcome | None:
+        told = "error"
+        try:
+            with RECONCILE_SECONDS.labels(CONTROLLER).time():
+                outcome = await work
+            told = _RESULTS[outcome.outlook] if outcome else "skipped"
+        finally:
+            RECONCILES.labels(CONTROLLER, told).inc()
+        return outcome
 
     async def remove(self, key: Key) -> Remaining | None:
         """Take away what was made for a resource that is being deleted. None when it may go."""
         watched = self._of(key)
         async with watched.lock, self._room:
-            body = await self._world.kube.resources.get(key)
-            remaining = await self._removal.run(Resource.parse(body)) if body else None
+            try:
+                body = await self._world.kube.resources.get(key)
+                remaining = await self._removal.run(Resource.parse(body)) if body else None
+            except ClusterError as error:
+                remaining = Remaining(f"the API server did not answer: {error}", None)
         if remaining is None:
             self._watched.pop(key, None)
             READY.remove_by_labels({"namespace": key.namespace, "name": key.name})

@@ -74,13 +74,14 @@ class Outcome:
 
 
 class Passes:
-    """Runs passes. `bear` says whether transient failures of a Ready resource may go untold a little longer."""
+    """Runs passes. `bear` is asked when a Ready resource meets a transient failure: how many there were in a
+    row, this one included, while its conditions may stay as they are; 0 when they may not any longer."""
 
     def __init__(self, world: World, reporter: Reporter) -> None:
         self._world, self._report = world, reporter
         self._issuer = "", -math.inf
 
-    async def run(self, resource: Resource, bear: Callable[[], bool]) -> Outcome:
+    async def run(self, resource: Resource, bear: Callable[[], int]) -> Outcome:
         """Bring one resource to what it says."""
         if resource.spec.suspend:
             await self._report.status(resource, suspended(resource, self._world.now()))
@@ -91,7 +92,7 @@ class Passes:
         except LookFailed as failed:
             return await self._stopped(resource, stop(failed.condition, failed.failure), bear)
 
-    async def verify_again(self, standing: Standing, bear: Callable[[], bool]) -> Outcome:
+    async def verify_again(self, standing: Standing, bear: Callable[[], int]) -> Outcome:
         """Try access once more, with the world as the last pass left it."""
         proof = await self._proof(standing, wrote=False)
         return await self._conclude(standing, proof, bear)
@@ -145,7 +146,7 @@ class Passes:
         groups = tuple(identity_groups(self._world.policy, resource.key.namespace))
         return Whereabouts(desired.owner, desired, resource.status, groups, adopts)
 
-    async def _pursue(self, resource: Resource, goal: Goal, desired: Desired, bear: Callable[[], bool]) -> Outcome:
+    async def _pursue(self, resource: Resource, goal: Goal, desired: Desired, bear: Callable[[], int]) -> Outcome:
         world = self._world
         look = await observe(world.azure, world.kube, self.whereabouts(resource, desired, adopts=goal.may_adopt))
         have = look.have
@@ -211,7 +212,7 @@ class Passes:
             return False
         return (now - datetime.fromisoformat(before.last_transition_time)).total_seconds() < limit
 
-    async def _conclude(self, standing: Standing, proof: Proof, bear: Callable[[], bool]) -> Outcome:
+    async def _conclude(self, standing: Standing, proof: Proof, bear: Callable[[], int]) -> Outcome:
         findings = (*standing.findings, proof.finding)
         resource = await self._tell(standing.resource, findings, self._status(standing, findings, proof), bear)
         outlook = ready(findings, standing.desired.verification).outlook
@@ -228,16 +229,19 @@ class Passes:
             standing.resource, standing.goal, standing.desired, standing.have, findings, proof.containers, now
         )
 
-    async def _stopped(self, resource: Resource, findings: tuple[Finding, ...], bear: Callable[[], bool]) -> Outcome:
+    async def _stopped(self, resource: Resource, findings: tuple[Finding, ...], bear: Callable[[], int]) -> Outcome:
         await self._tell(resource, findings, judged(resource, findings, self._world.now()), bear)
         return Outcome(findings, ready(findings, Verification.REQUIRED).outlook)
 
     async def _tell(
-        self, resource: Resource, findings: Sequence[Finding], status: Status, bear: Callable[[], bool]
+        self, resource: Resource, findings: Sequence[Finding], status: Status, bear: Callable[[], int]
     ) -> Resource:
         """Write the status; but keep the old one while a Ready resource only meets failures that pass."""
         outlooks = {finding.outlook for finding in findings}
-        if Outlook.TRANSIENT in outlooks and Outlook.STALLED not in outlooks and was_ready(resource) and bear():
+        bearable = Outlook.TRANSIENT in outlooks and Outlook.STALLED not in outlooks and was_ready(resource)
+        borne = bear() if bearable else 0
+        await self._report.transient(resource, findings, borne=borne)
+        if borne:
             handled = {"last_handled_reconcile_at": resource.requested_at}
             return await self._report.status(resource, resource.status.model_copy(update=handled))
         return await self._report.status(resource, status)

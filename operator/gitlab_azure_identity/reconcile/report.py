@@ -4,11 +4,13 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gitlab_azure_identity.api.conditions import READY
+from gitlab_azure_identity.api import conditions
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.status import Status
 from gitlab_azure_identity.domain.changes import Change, Removal
+from gitlab_azure_identity.domain.findings import Finding, Outlook
 from gitlab_azure_identity.kube.client import ClusterError
+from gitlab_azure_identity.metrics import READY, TRANSIENT_FAILURES
 from gitlab_azure_identity.reconcile.ports import Kube
 
 log = logging.getLogger(__name__)
@@ -24,6 +26,8 @@ class Reporter:
         """Write the status unless it is there already; the resource as it then is.
 
         A status that cannot be written is logged: the next pass compares again and writes it then."""
+        told = status.condition(conditions.READY)
+        READY.labels(resource.key.namespace, resource.key.name).set(told is not None and told.status == "True")
         if status == resource.status:
             return resource
         try:
@@ -35,7 +39,7 @@ class Reporter:
         return replace(resource, status=status)
 
     async def _transition(self, resource: Resource, status: Status) -> None:
-        before, now = resource.status.condition(READY), status.condition(READY)
+        before, now = resource.status.condition(conditions.READY), status.condition(conditions.READY)
         if now is None or (before and (before.status, before.reason) == (now.status, now.reason)):
             return
         log.info("Ready is %s: %s: %s", now.status, now.reason, now.message, extra={"resource": str(resource.key)})
@@ -57,6 +61,15 @@ class Reporter:
         reason = "DriftRepaired" if drift else "Applied"
         log.info("%s: %s", reason, " ".join(parts), extra={"resource": str(resource.key)})
         await self.event(resource, "Warning" if drift else "Normal", reason, " ".join(parts))
+
+    async def transient(self, resource: Resource, findings: Sequence[Finding], *, borne: int) -> None:
+        """Count failures that pass by themselves. The first in a row that the conditions do not tell (`borne` 1) is an event."""
+        passing = [finding for finding in findings if finding.outlook is Outlook.TRANSIENT]
+        for finding in passing:
+            TRANSIENT_FAILURES.labels(finding.reason).inc()
+            log.warning("%s: %s", finding.reason, finding.message, extra={"resource": str(resource.key)})
+        if passing and borne == 1:
+            await self.event(resource, "Warning", passing[0].reason, passing[0].message)
 
     async def event(self, resource: Resource, kind: str, reason: str, message: str) -> None:
         await self._kube.events.post(resource.key, resource.uid, kind, reason, message)
