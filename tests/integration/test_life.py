@@ -198,10 +198,7 @@ def test_the_service_account_carries_the_client_id_our_label_and_no_token(gitlab
     account = gitlab.fetch("serviceaccount", "gitlab")
 
     assert account["metadata"]["annotations"] == {CLIENT_ID: client_id}
-    assert account["metadata"]["labels"] == {
-        "gitlabazure.io/owner": "gitlab",
-        "app.kubernetes.io/managed-by": "gitlab-azure-identity",
-    }
+    assert account["metadata"]["labels"] == {"gitlabazure.io/owner": "gitlab"}
     assert account["automountServiceAccountToken"] is False
 
 

@@ -121,11 +121,10 @@ def _applied_account(change: ApplyServiceAccount, found: ClusterObject | None, o
 
 
 def _released(found: ClusterObject, owner: Owner) -> ClusterObject:
-    """What only we held goes: labels, the annotation, keys. Others' fields stay."""
+    """Our marks go: the label, and of a service account the annotation. Others' fields stay, and what a secret says."""
     return replace(
         found,
         labels={key: value for key, value in found.labels.items() if (key, value) not in owner.labels.items()},
         annotations={key: value for key, value in found.annotations.items() if key != CLIENT_ID_ANNOTATION},
-        data={},
         managers=found.managers - {MANAGER},
     )

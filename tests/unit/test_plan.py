@@ -98,7 +98,6 @@ ALL_BUT_IDENTITY = [CREDENTIAL, ASSIGNMENT, ACCOUNT, BACKUPS, OBJECTS, REGISTRY,
         (service_account(automount=None), [ACCOUNT]),
         (secret(data={"connection": "provider: AWS"}), [f"{OBJECTS} (key connection)"]),
         (secret(data={}), [f"{OBJECTS} (key connection)"]),
-        (secret(labels={OWNER_LABEL: "gitlab"}), [OBJECTS]),
         # what others added to what is ours is theirs: tags, keys, annotations, labels
         (replace(HAVE, identity=identity(tags={**WANT.owner.tags, "cost-centre": "7"})), []),
         (secret(data={**HAVE.objects["Secret", "gitlab-object-storage"].data, "more": "x"}), []),
@@ -371,8 +370,7 @@ def extra(kind: str, **changed: Any) -> ClusterObject:
         ({}, "DeleteObject"),
         # handed over to us once: it stays, without what is ours
         ({"annotations": {ADOPT_ANNOTATION: "gitlab"}}, "ReleaseObject"),
-        ({"labels": {}}, "ReleaseObject"),
-        ({"labels": {OWNER_LABEL: "other"}, "managers": frozenset({"helm", MANAGER})}, "ReleaseObject"),
+        ({"annotations": {ADOPT_ANNOTATION: "gitlab"}, "managers": frozenset({"helm"})}, "ReleaseObject"),
         # never touched by us
         ({"labels": {}, "managers": frozenset({"helm"})}, None),
         ({"labels": {OWNER_LABEL: "other"}, "managers": frozenset({f"{MANAGER}-2"})}, None),

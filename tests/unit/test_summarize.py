@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gitlab_azure_identity.api import ADOPT_ANNOTATION
 from gitlab_azure_identity.api.conditions import ACCESS_VERIFIED, LINKS, ROLES_ASSIGNED
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.status import ContainerStatus, RoleAssignmentStatus, ServiceAccountStatus, Status
@@ -293,11 +294,11 @@ def earlier(kind: str, name: str, **changed: Any) -> ClusterObject:
     ("found", "kept"),
     [
         (earlier("Secret", "gitlab-registry-storage"), True),
-        (earlier("Secret", "gitlab-registry-storage", labels={}), True),
+        (earlier("Secret", "gitlab-registry-storage", annotations={ADOPT_ANNOTATION: "gitlab"}), True),
         (earlier("Secret", "gitlab-registry-storage", labels={}, managers=frozenset({"helm"})), False),
         (None, False),
     ],
-    ids=["ours", "our fields", "somebody else's", "gone"],
+    ids=["ours", "handed over to us", "somebody else's", "gone"],
 )
 def test_a_secret_under_an_earlier_name_is_recorded_until_it_is_gone(found: ClusterObject | None, kept: bool) -> None:
     renamed = {"secrets": {"registry": {"name": "other"}}}

@@ -105,13 +105,13 @@ class DeleteAssignment:
 
 @dataclass(frozen=True)
 class ReleaseObject:
-    """Give up the fields that we hold of an object that stays."""
+    """Take our marks off an object that stays. What a secret says stays in it: pods may still mount it."""
 
     found: ClusterObject
     stage = Stage.REVOKE_CLUSTER
 
     def __str__(self) -> str:
-        return f"our fields of {words(self.found.kind)} {self.found.name}"
+        return f"our marks on {words(self.found.kind)} {self.found.name}"
 
 
 @dataclass(frozen=True)

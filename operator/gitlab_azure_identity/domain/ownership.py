@@ -34,7 +34,7 @@ class Owner:
     @property
     def labels(self) -> dict[str, str]:
         """Labels of an object in the cluster that this owner applies."""
-        return {OWNER_LABEL: self.name, "app.kubernetes.io/managed-by": "gitlab-azure-identity"}
+        return {OWNER_LABEL: self.name}
 
     def labelled(self, labels: Mapping[str, str]) -> bool:
         return labels.get(OWNER_LABEL) == self.name

@@ -57,6 +57,11 @@ class Goal:
         """Made by us, so deleted by us. One that was handed over to us stays when the resource goes."""
         return self.owner.labelled(found.labels) and not self.owner.may_adopt(found.annotations)
 
+    def holds(self, found: ClusterObject) -> bool:
+        """Whether an object is marked as ours, or is a service account that still carries our annotation."""
+        annotated = found.kind == "ServiceAccount" and naming.field_manager(self.owner.name) in found.managers
+        return annotated or self.owner.labelled(found.labels)
+
     def may_write(self, found: ClusterObject) -> bool:
         return self.owner.labelled(found.labels) or self.owner.may_adopt(found.annotations)
 
@@ -209,7 +214,7 @@ def _differing(wanted: WantedObject, found: ClusterObject | None) -> tuple[str, 
 
 
 def _retired(goal: Goal, have: Observed) -> Iterator[Change]:
-    """Objects that were ours and are wanted no longer. What we made goes, of the rest our fields alone."""
+    """Objects that were ours and are wanted no longer. What we made goes, of the rest our marks alone."""
     wanted = set[tuple[str, str]]()
     if goal.desired:
         wanted = {(wanted.kind, wanted.name) for wanted in goal.desired.objects}
@@ -219,7 +224,7 @@ def _retired(goal: Goal, have: Observed) -> Iterator[Change]:
             continue
         if goal.owns_object(found):
             yield DeleteObject(found)
-        elif naming.field_manager(goal.owner.name) in found.managers:
+        elif goal.holds(found):
             yield ReleaseObject(found)
 
 

@@ -9,7 +9,7 @@ from gitlab_azure_identity.domain.changes import ApplyObject, ApplyServiceAccoun
 from gitlab_azure_identity.domain.naming import field_manager
 from gitlab_azure_identity.domain.observed import ClusterObject
 from gitlab_azure_identity.domain.ownership import Owner
-from gitlab_azure_identity.kube.client import APPLY, Cluster, ClusterError, Json
+from gitlab_azure_identity.kube.client import APPLY, MERGE, Cluster, ClusterError, Json
 
 _PLURALS = {"ServiceAccount": "serviceaccounts", "Secret": "secrets", "ConfigMap": "configmaps"}
 
@@ -45,8 +45,19 @@ class Objects:
         return await self._apply(owner, change.kind, change.name, {"data": data}, metadata, uid=change.uid, force=True)
 
     async def release(self, owner: Owner, found: ClusterObject) -> ClusterObject:
-        """Give up every field that our field manager holds of an object: those that nobody else holds go."""
-        return await self._apply(owner, found.kind, found.name, {}, {}, uid=found.uid, force=False)
+        """Take our marks off an object. Of a service account that is all that our field manager holds, the annotation too;
+        of a secret or config map the label alone."""
+        if found.kind == "ServiceAccount":
+            return await self._apply(owner, found.kind, found.name, {}, {}, uid=found.uid, force=False)
+        marks: dict[str, None] = dict.fromkeys(owner.labels)
+        released = await self._cluster.request(
+            "PATCH",
+            _path(owner.namespace, found.kind, found.name),
+            {"metadata": {"uid": found.uid, "labels": marks}},
+            query={"fieldManager": field_manager(owner.name)},
+            content_type=MERGE,
+        )
+        return _object(found.kind, released)
 
     async def delete(self, owner: Owner, found: ClusterObject) -> None:
         """Delete the object that was seen: another of the same name, or a changed one, is refused (409)."""

@@ -19,7 +19,6 @@ from gitlab_azure_identity.api.status import (
     ServiceAccountStatus,
     Status,
 )
-from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.findings import Finding, Outlook
 from gitlab_azure_identity.domain.naming import STORAGE_BLOB_DATA_CONTRIBUTOR, STORAGE_BLOB_DELEGATOR, same_arm_id
@@ -235,7 +234,7 @@ def _retired(before: Status, desired: Desired) -> list[str]:
 
 def _still_ours(goal: Goal, have: Observed, kind: str, name: str) -> bool:
     found = have.objects.get((kind, name))
-    return found is not None and (goal.owns_object(found) or naming.field_manager(goal.owner.name) in found.managers)
+    return found is not None and goal.holds(found)
 
 
 def _assignments(goal: Goal, desired: Desired, have: Observed) -> list[RoleAssignmentStatus]:
