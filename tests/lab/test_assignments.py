@@ -113,7 +113,7 @@ async def test_a_second_name_for_the_same_grant_is_told_the_first(plain: Plain) 
 async def test_without_principal_type_a_new_principal_is_not_there_yet_and_then_its_type_is_filled_in(
     plain: Plain, controls: Controls
 ) -> None:
-    controls.set(principal_replication=0.3)
+    controls.set(principal_replication=1)
     principal, path = (await make_identity(plain)).principal_id, assignment_path(ACCOUNT, new_guid())
 
     early = await plain.arm("PUT", path, grant(principal, DATA_READER))

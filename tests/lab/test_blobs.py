@@ -139,7 +139,7 @@ async def test_containers_are_made_and_deleted_by_a_contributor(workload: Worklo
 
 
 async def test_a_role_takes_its_time_to_come_and_to_go(workload: Workload, plain: Plain, controls: Controls) -> None:
-    controls.set(role_propagation=0.4)
+    controls.set(role_propagation=1)
 
     async def lists() -> bool:
         return (await workload.ask("GET", LIST)).status == 200
@@ -209,7 +209,7 @@ async def test_a_client_that_asks_before_it_sends_is_told_to_go_on_or_not(worklo
     assert refused(await put())
     await workload.given(DATA_CONTRIBUTOR, ACCOUNT)
     assert (await put()).status == 201
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
 
 
 async def test_a_name_is_passed_on_as_it_was_escaped(workload: Workload) -> None:

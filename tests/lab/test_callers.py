@@ -150,7 +150,7 @@ async def test_a_contributor_may_not_assign_roles_however_wide_the_wildcard(plai
 
 async def test_a_role_takes_its_time_to_come_and_to_go(plain: Plain, controls: Controls) -> None:
     reader = (await make_identity(plain)).principal_id
-    controls.set(role_propagation=0.4)
+    controls.set(role_propagation=1)
 
     async def may_read() -> bool:
         return (await plain.arm("GET", GROUP, principal=reader)).status == 200

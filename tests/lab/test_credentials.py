@@ -100,7 +100,7 @@ async def test_the_credentials_of_an_identity_go_with_it(plain: Plain) -> None:
 
 async def test_two_writes_at_once_to_one_identity_are_refused_to_one_of_them(plain: Plain) -> None:
     name = (await make_identity(plain)).name
-    plain.azure.controls.set(arm_latency=0.2)
+    plain.azure.controls.set(arm_latency=0.5)
 
     replies = await asyncio.gather(
         *(plain.arm("PUT", credential_path(name, f"gitlab-{n}"), trust(ISSUER, subject(str(n)))) for n in range(2))
@@ -120,7 +120,7 @@ async def test_deletes_conflict_as_writes_do_while_other_identities_and_reads_go
     one, other = (await make_identity(plain)).name, (await make_identity(plain)).name
     path = credential_path(one, "gitlab")
     await plain.arm("PUT", path, trust(ISSUER, subject()))
-    plain.azure.controls.set(arm_latency=0.2)
+    plain.azure.controls.set(arm_latency=0.5)
 
     write, delete, elsewhere, read = await asyncio.gather(
         plain.arm("PUT", credential_path(one, "pages"), trust(ISSUER, subject("pages"))),

@@ -231,7 +231,7 @@ async def test_a_request_that_lacks_something_is_refused(plain: Plain, cluster: 
 
 
 async def test_a_new_credential_is_not_known_at_once(plain: Plain, cluster: Cluster, controls: Controls) -> None:
-    controls.set(credential_propagation=0.4)
+    controls.set(credential_propagation=1)
     identity = await make_identity(plain)
     await federate(plain, identity, cluster)
 
@@ -253,7 +253,7 @@ async def test_a_changed_and_a_deleted_credential_are_still_good_for_a_while(
 ) -> None:
     identity = await make_identity(plain)
     path = await federate(plain, identity, cluster)
-    controls.set(credential_propagation=0.4)
+    controls.set(credential_propagation=1)
 
     async def trusted(service_account: str) -> bool:
         return (await exchange(plain, identity.client_id, cluster.token(subject(service_account)))).status == 200

@@ -2,7 +2,7 @@
 
 import json
 
-from .plain import Plain
+from .plain import ARM, Plain
 from .world import GROUP, SUBSCRIPTION, identity_path, make_identity, new_name
 
 LOWER_GROUP = GROUP.replace("resourceGroups", "resourcegroups")
@@ -108,26 +108,25 @@ async def test_without_a_location_or_in_another_one_it_is_refused(plain: Plain) 
 
 
 async def test_lists_come_in_pages_by_group_and_by_subscription(plain: Plain) -> None:
-    names = {(await make_identity(plain)).name for _ in range(3)}
-    collection = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+    group = f"{SUBSCRIPTION}/resourceGroups/rg-{new_name()}"
+    await plain.arm("PUT", group, {"location": "westeurope"})
+    names = [f"id-{n}" for n in range(5)]
+    for name in names:
+        await plain.arm("PUT", identity_path(name, group), {"location": "westeurope"})
 
-    whole = await plain.arm("GET", collection)
-    listed, links = [], 0
-    reply = await plain.arm("GET", f"{collection}?$top=2")
-    while True:
-        assert len(reply.body["value"]) <= 2
-        listed += reply.body["value"]
-        if "nextLink" not in reply.body:
-            break
-        links += 1
-        assert reply.body["nextLink"].startswith("https://management.azure.com/subscriptions/")
-        reply = await plain.arm("GET", reply.body["nextLink"].removeprefix("https://management.azure.com"))
-    everywhere = await plain.arm("GET", f"{SUBSCRIPTION}/providers/Microsoft.ManagedIdentity/userAssignedIdentities")
+    async def pages(collection: str) -> list[list[str]]:
+        found, next_link = [], f"{ARM}{collection}?$top=2"
+        while next_link:
+            assert next_link.startswith(f"{ARM}{collection}?")
+            body = (await plain.arm("GET", next_link.removeprefix(ARM))).body
+            found.append([identity["name"] for identity in body["value"]])
+            next_link = body.get("nextLink")
+        return found
 
-    assert names <= {identity["name"] for identity in listed}
-    assert links >= 1
-    assert listed == whole.body["value"]
-    assert {identity["name"] for identity in everywhere.body["value"]} >= names | {"gitlab-azure-identity-operator"}
+    collection = "/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+    assert await pages(group + collection) == [["id-0", "id-1"], ["id-2", "id-3"], ["id-4"]]
+    everywhere = {name for page in await pages(SUBSCRIPTION + collection) for name in page}
+    assert everywhere >= {*names, "gitlab-azure-identity-operator"}
 
 
 async def test_every_answer_carries_the_headers_that_azure_always_sends(plain: Plain) -> None:
