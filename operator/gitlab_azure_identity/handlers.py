@@ -6,7 +6,7 @@ import kopf
 
 from gitlab_azure_identity.api import FINALIZER, GROUP, PLURAL, VERSION
 from gitlab_azure_identity.api.resource import Key, news
-from gitlab_azure_identity.reconcile.loop import Reconciler
+from gitlab_azure_identity.reconcile.loop import DELETION_RETRY, Reconciler
 
 
 class NoDiffs(kopf.DiffBaseStorage):
@@ -54,7 +54,7 @@ def register(registry: kopf.OperatorRegistry, reconciler: Reconciler, request_ti
     async def keep(meta: kopf.Meta, stopped: kopf.DaemonStopped, **_: Any) -> None:
         await reconciler.keep(_key(meta), stopped)
 
-    @kopf.on.delete(GROUP, VERSION, PLURAL, registry=registry)
+    @kopf.on.delete(GROUP, VERSION, PLURAL, registry=registry, backoff=DELETION_RETRY)
     async def remove(meta: kopf.Meta, retry: int, **_: Any) -> None:
         remaining = await reconciler.remove(_key(meta))
         if remaining is not None:

@@ -12,7 +12,7 @@ from gitlab_azure_identity.api import (
     FLUX_REQUESTED_AT_ANNOTATION,
     REQUESTED_AT_ANNOTATION,
 )
-from gitlab_azure_identity.api.spec import Spec
+from gitlab_azure_identity.api.spec import Spec, StorageSpec
 from gitlab_azure_identity.api.status import Status
 
 
@@ -27,8 +27,7 @@ class Key:
         return f"{self.namespace}/{self.name}"
 
 
-class InvalidResource(Exception):
-    """The object does not fit the schema, as when an older CRD let it in. The text names each field."""
+NO_SPEC = Spec(storage=StorageSpec(account_name="unreadable"))
 
 
 @dataclass(frozen=True)
@@ -43,19 +42,21 @@ class Resource:
     deleting: bool
     spec: Spec
     status: Status
+    invalid: str | None = None  # what does not fit the schema, as when an older CRD let it in; `spec` then says nothing
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> "Resource":
-        """Read the object as the API server gives it.
-
-        Raises InvalidResource when the spec does not fit."""
+        """Read the object as the API server gives it. A status that does not fit counts as lost."""
         metadata = body["metadata"]
+        invalid: str | None = None
         try:
             spec = Spec.model_validate(body.get("spec") or {})
-            status = Status.model_validate(body.get("status") or {})
         except ValidationError as error:
-            faults = "; ".join(f"{'.'.join(str(part) for part in f['loc'])}: {f['msg']}" for f in error.errors())
-            raise InvalidResource(faults) from error
+            spec, invalid = NO_SPEC, "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in error.errors())
+        try:
+            status = Status.model_validate(body.get("status") or {})
+        except ValidationError:
+            status = Status()
         return cls(
             key=Key(metadata["namespace"], metadata["name"]),
             uid=metadata["uid"],
@@ -65,6 +66,7 @@ class Resource:
             deleting="deletionTimestamp" in metadata,
             spec=spec,
             status=status,
+            invalid=invalid,
         )
 
     @property

@@ -1,8 +1,8 @@
 """Federated identity credentials of managed identities."""
 
 import asyncio
-from collections import defaultdict
 from typing import Any
+from weakref import WeakValueDictionary
 
 from gitlab_azure_identity.azure.arm import Arm
 from gitlab_azure_identity.azure.errors import AzureError
@@ -19,7 +19,11 @@ class FederatedCredentials:
 
     def __init__(self, arm: Arm) -> None:
         self._arm = arm
-        self._writing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._writing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def _alone(self, identity: Identity) -> asyncio.Lock:
+        """The lock of an identity; it lives as long as somebody holds it or waits for it."""
+        return self._writing.setdefault(identity.resource_id.lower(), asyncio.Lock())
 
     async def of(self, identity: Identity) -> tuple[Credential, ...]:
         """All credentials of an identity, whoever made them; none when the identity is gone."""
@@ -43,7 +47,7 @@ class FederatedCredentials:
                 "audiences": [credential.audience],
             }
         }
-        async with self._writing[identity.resource_id.lower()], azure_errors():
+        async with self._alone(identity), azure_errors():
             await self._arm.msi(where.subscription).federated_identity_credentials.create_or_update(
                 where.resource_group, where.name, credential.name, body
             )
@@ -52,7 +56,7 @@ class FederatedCredentials:
         """Delete a credential. One that is gone, with or without its identity, counts as deleted."""
         where = parse_identity_id(identity.resource_id)
         try:
-            async with self._writing[identity.resource_id.lower()], azure_errors():
+            async with self._alone(identity), azure_errors():
                 await self._arm.msi(where.subscription).federated_identity_credentials.delete(
                     where.resource_group, where.name, name
                 )

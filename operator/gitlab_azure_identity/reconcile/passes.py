@@ -108,6 +108,9 @@ class Passes:
     async def desired(self, resource: Resource) -> Desired:
         """What is wanted, every default filled in. Raises LookFailed."""
         world = self._world
+        if resource.invalid:
+            message = f"The spec does not fit this operator's schema: {resource.invalid}. Upgrade the CRD, and apply it again."
+            raise LookFailed(IDENTITY_READY, Failure("InvalidSpec", message, Outlook.STALLED))
         try:
             return desire(
                 resource, cluster=world.cluster, cloud=world.cloud, issuer=await self.issuer(), defaults=world.defaults
