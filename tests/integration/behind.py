@@ -16,6 +16,7 @@ from .watching import Object
 
 IDENTITIES = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
 RBAC_ADMINISTRATOR = "f58310d9-a9f6-439a-9e8d-f62e7b41a168"
+MANAGED_IDENTITY_CONTRIBUTOR = "e40ec5ca-96e0-45a2-b4ff-59039f2c2b59"
 CLIENT_ID = "azure.workload.identity/client-id"
 SECRETS = ("gitlab-registry-storage", "gitlab-object-storage", "gitlab-azure-backup-conf")
 VALUES = "gitlab-gitlab-values"
@@ -85,9 +86,13 @@ def create_store(lab: Lab, name: str, containers: Iterable[str] = fixed.CONTAINE
     assert status in (200, 202), answer
     for container in containers:
         create_container(lab, container, name)
-    role = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{RBAC_ADMINISTRATOR}"
+    grant_operator(lab, RBAC_ADMINISTRATOR, scope)
+
+
+def grant_operator(lab: Lab, role: str, scope: str) -> None:
+    """Give the operator's own identity a role, as the owner of the subscription."""
     properties = {
-        "roleDefinitionId": role,
+        "roleDefinitionId": f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{role}",
         "principalId": fixed.OPERATOR_PRINCIPAL,
         "principalType": "ServicePrincipal",
     }

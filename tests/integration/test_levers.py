@@ -1,0 +1,177 @@
+"""What a person may pull: suspend, verification, a request to look now."""
+
+from .behind import IDENTITIES, OBJECTS, passes, patch, reasons, until
+from .operating import Operator
+from .resources import GitLab
+
+
+def others(found: dict[str, object]) -> list[tuple[str, str, str, str]]:
+    """The conditions but Ready, less the generation that they speak of."""
+    conditions = found["status"]["conditions"]  # type: ignore[index]
+    return [
+        (each["type"], each["status"], each["reason"], each["lastTransitionTime"])
+        for each in conditions
+        if each["type"] != "Ready"
+    ]
+
+
+def suspend(gitlab: GitLab) -> None:
+    patch(gitlab, "gai", "gitlab", {"spec": {"suspend": True}})
+    gitlab.condition("Ready", "False", "Suspended")
+
+
+def test_suspended_says_so_and_freezes_the_rest(gitlab: GitLab) -> None:
+    before = gitlab.apply().ready()
+
+    suspend(gitlab)
+
+    found = gitlab.live()
+    assert others(found) == others(before)
+    assert found["status"]["identity"] == before["status"]["identity"]
+    assert found["status"]["observedGeneration"] == 2
+    assert gitlab.message("Ready") == (
+        "spec.suspend is true: nothing is looked at or changed, and the other conditions are as they were last seen."
+    )
+    assert reasons(gitlab) == ["Applied", "Ready", "Suspended"]
+
+
+def test_suspended_asks_nothing_of_azure_and_leaves_drift_alone(gitlab: GitLab, operator: Operator) -> None:
+    gitlab.apply().ready()
+    suspend(gitlab)
+    gitlab.remove_assignments()
+    gitlab.lab.controls.clear_calls()
+    before = passes(operator)
+
+    gitlab.annotate("gitlabazure.io/requested-at=now")
+    until(lambda: passes(operator) > before, "a pass")
+
+    assert gitlab.calls() == []
+    assert gitlab.assignments() == []
+    assert "lastHandledReconcileAt" not in gitlab.live()["status"]  # it was not answered, since nothing was looked at
+
+
+def test_resumed_it_repairs_and_is_ready(gitlab: GitLab) -> None:
+    before = gitlab.apply().ready()["status"]["identity"]
+    suspend(gitlab)
+    gitlab.remove_assignments()
+
+    patch(gitlab, "gai", "gitlab", {"spec": {"suspend": False}})
+
+    assert gitlab.ready()["status"]["identity"] == before
+    assert len(gitlab.assignments()) == 1
+
+
+def test_suspended_from_the_start_makes_nothing(gitlab: GitLab) -> None:
+    gitlab.lab.controls.clear_calls()
+
+    gitlab.apply(suspend=True).condition("Ready", "False", "Suspended")
+
+    assert gitlab.calls() == []
+    assert not gitlab.exists("serviceaccount", "gitlab")
+    gitlab.delete()
+
+
+def test_deleted_while_suspended_everything_goes(gitlab: GitLab) -> None:
+    gitlab.apply().ready()
+    principal = gitlab.principal
+    suspend(gitlab)
+
+    gitlab.delete()
+
+    assert gitlab.identities() == []
+    assert gitlab.assignments(principal=principal) == []
+    assert [name for kind, name in OBJECTS if gitlab.exists(kind, name)] == []
+
+
+def test_a_request_is_answered_with_its_own_words(gitlab: GitLab) -> None:
+    gitlab.apply().ready()
+
+    gitlab.annotate("gitlabazure.io/requested-at=because I say so")
+    gitlab.until(lambda found: found["status"].get("lastHandledReconcileAt") == "because I say so")
+
+    gitlab.annotate("gitlabazure.io/requested-at-")
+    gitlab.until(lambda found: "lastHandledReconcileAt" not in found["status"])
+
+
+def test_a_request_is_answered_when_the_work_is_done(gitlab: GitLab) -> None:
+    """Whoever waits for the answer, as `flux reconcile` does, then finds the outcome in the conditions."""
+    gitlab.apply().ready()
+    accounts = [{"name": "gitlab"}, {"name": "gitlab-registry"}]
+
+    asked = {"gitlabazure.io/requested-at": "with this"}
+    patch(gitlab, "gai", "gitlab", {"metadata": {"annotations": asked}, "spec": {"serviceAccounts": accounts}})
+    gitlab.ready()
+
+    seen = [version["status"] for version in gitlab.watch.versions(gitlab.namespace) if "status" in version]
+    answered = [status for status in seen if status.get("lastHandledReconcileAt") == "with this"]
+    assert [status["conditions"][0]["status"] for status in answered] == ["True"]
+    assert len(answered[0]["federatedCredentials"]) == 2
+
+
+def test_verification_reported_shows_what_is_wrong_and_stays_ready(gitlab: GitLab) -> None:
+    containers = {"registry": {"name": "missing"}}
+    storage = {"accountName": "gitlabstore", "containers": containers}
+
+    found = gitlab.apply(storage=storage, verification="Report").ready()
+
+    conditions = {each["type"]: each for each in found["status"]["conditions"]}
+    assert (conditions["AccessVerified"]["status"], conditions["AccessVerified"]["reason"]) == (
+        "False",
+        "ContainerNotFound",
+    )
+    assert gitlab.message("AccessVerified").startswith("There is no container missing of storage account gitlabstore.")
+    assert {"Reconciling", "Stalled"}.isdisjoint(conditions)
+    states = {each["name"]: each["state"] for each in found["status"]["containers"]}
+    assert states["missing"] == "ContainerNotFound"
+    assert states["git-lfs"] == "Verified"
+
+
+def test_verification_required_holds_ready_back_for_the_same(gitlab: GitLab) -> None:
+    containers = {"registry": {"name": "missing"}}
+
+    found = gitlab.apply(storage={"accountName": "gitlabstore", "containers": containers}).condition(
+        "Ready", "False", "ContainerNotFound"
+    )
+
+    assert {each["type"]: each["status"] for each in found["status"]["conditions"]}["Stalled"] == "True"
+
+
+def test_verification_disabled_asks_neither_entra_nor_the_blobs(gitlab: GitLab) -> None:
+    gitlab.lab.controls.clear_calls()
+
+    found = gitlab.apply(verification="Disabled").ready()
+
+    conditions = {each["type"]: each for each in found["status"]["conditions"]}
+    assert (conditions["AccessVerified"]["status"], conditions["AccessVerified"]["reason"]) == ("Unknown", "Disabled")
+    assert {each["state"] for each in found["status"]["containers"]} == {"Unverified"}
+    hosts = {call.host for call in gitlab.lab.controls.calls() if call.caller != "operator"}
+    assert not any(host.endswith(".blob.core.windows.net") for host in hosts)
+
+
+def test_what_propagates_is_waited_for_and_told(gitlab: GitLab) -> None:
+    gitlab.lab.controls.set(role_propagation=1.0)
+
+    gitlab.apply().ready()
+
+    told = {
+        (each["status"], each["reason"])
+        for version in gitlab.watch.versions(gitlab.namespace)
+        for each in version.get("status", {}).get("conditions", ())
+        if each["type"] == "Ready"
+    }
+    assert told == {("Unknown", "Progressing"), ("Unknown", "Propagating"), ("True", "Ready")}
+    assert reasons(gitlab) == ["Applied", "Ready"]
+
+
+def test_without_any_wish_a_ready_resource_is_left_in_peace(gitlab: GitLab, operator: Operator) -> None:
+    """Labels and annotations of others are no reason to look."""
+    gitlab.apply().ready()
+    gitlab.lab.controls.clear_calls()
+    before = passes(operator)
+
+    gitlab.annotate("example.com/note=hello")
+    patch(gitlab, "gai", "gitlab", {"metadata": {"labels": {"team": "platform"}}})
+    gitlab.reconcile_now()
+
+    assert passes(operator) == before + 1
+    assert len([call for call in gitlab.calls() if call.path.startswith(IDENTITIES)]) == 2
