@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from gitlab_azure_identity.api.conditions import (
@@ -122,15 +122,22 @@ async def locate(azure: Azure, where: Whereabouts) -> Identity | None:
     Raises LookFailed."""
     if where.gone:
         return None
-    errand = errands.looking_for_identity(where.desired.identity)
-    wanted = where.desired.identity.resource_id
+    wanted = where.desired.identity
     if where.pinned or where.adopts:
-        return await _asked(azure.identities.get(where.pinned or wanted), IDENTITY_READY, errand)
-    home = where.desired.identity.resource_group_id
+        question = azure.identities.get(where.pinned or wanted.resource_id)
+        return await _asked(question, IDENTITY_READY, errands.looking_for_identity(wanted))
+    home = wanted.resource_group_id
     for group in dict.fromkeys((home, *(g for g in where.groups if not same_arm_id(g, home)))):
-        found = await _asked(azure.identities.in_group(parse_resource_group_id(group)), IDENTITY_READY, errand)
+        place = parse_resource_group_id(group)
+        errand = errands.looking_for_identity(replace(wanted, resource_group=place.name))
+        try:
+            found = await _asked(azure.identities.in_group(place), IDENTITY_READY, errand)
+        except LookFailed as failed:
+            if group == home or failed.failure.outlook is not Outlook.STALLED:
+                raise
+            continue  # a group that policy names, but that is not there or not open to us, holds nothing of ours
         ours = [identity for identity in found if where.owner.owns_identity(identity.tags)]
-        named = [identity for identity in found if same_arm_id(identity.resource_id, wanted)]
+        named = [identity for identity in found if same_arm_id(identity.resource_id, wanted.resource_id)]
         if ours or named:
             return (ours or named)[0]
     return None
