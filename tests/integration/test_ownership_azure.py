@@ -1,0 +1,249 @@
+"""Whose things are whose in Azure: what others made is used where it serves, and never changed or deleted."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from lab.azure import fixed
+from lab.running import Lab
+
+from .behind import IDENTITIES, put_credential, put_tags
+from .operating import STORAGE
+from .owner import assign, condition, create_identity, delete_identity, identity, stalled, standing, unassign
+from .resources import CONTRIBUTOR, GitLab
+from .watching import Object
+
+MakeGitLab = Callable[..., GitLab]
+ACCOUNT = f"{STORAGE}/gitlabstore"
+DATA_ROLE = "Storage Blob Data Contributor"
+
+
+@pytest.fixture
+def shared(lab: Lab) -> Iterator[Object]:
+    """An identity of others that the policy lets be used, in another region than the operator's default."""
+    yield create_identity(lab, "shared", {"team": "platform"}, location="northeurope")
+    delete_identity(lab, "shared")
+
+
+def federate(lab: Lab, name: str, subject: str, issuer: str = fixed.ISSUER, audience: str = fixed.AUDIENCE) -> Object:
+    """A federated credential of the identity `shared`, made by hand."""
+    path = f"{IDENTITIES}/shared/federatedIdentityCredentials/{name}"
+    properties = {"issuer": issuer, "subject": subject, "audiences": [audience]}
+    status, made = lab.arm("PUT", path, {"properties": properties})
+    assert status == 201, made
+    return made
+
+
+def subjects(gitlab: GitLab) -> set[str]:
+    return {credential["properties"]["subject"] for credential in gitlab.credentials("shared")}
+
+
+def subject(gitlab: GitLab, service_account: str = "gitlab") -> str:
+    return f"system:serviceaccount:{gitlab.namespace}:{service_account}"
+
+
+def test_an_adopted_identity_is_used_and_given_back_as_it_was(gitlab: GitLab, shared: Object) -> None:
+    principal = shared["properties"]["principalId"]
+    gitlab.lab.controls.clear_calls()
+
+    found = gitlab.apply(identity={"name": "shared"}, azure={"tags": {"app": "gitlab"}}).ready()
+
+    assert found["status"]["identity"]["origin"] == "Adopted"
+    assert condition(found, "IdentityReady")["message"] == (
+        "Managed identity shared is used by permission of the operator's policy."
+    )
+    assert identity(gitlab.lab, "shared") == shared  # neither tags nor location
+    assert sorted(call.path.split("/")[-2] for call in gitlab.writes()) == [
+        "federatedIdentityCredentials",
+        "roleAssignments",
+    ]
+
+    gitlab.delete()
+
+    assert identity(gitlab.lab, "shared") == shared
+    assert gitlab.credentials("shared") == []
+    assert gitlab.assignments(principal=principal) == []
+
+
+def test_two_resources_on_one_adopted_identity_leave_each_other_alone(new_gitlab: MakeGitLab, shared: Object) -> None:
+    """The role assignment is one, and belongs to whoever was first: when that one goes, the other makes its own."""
+    first, second = new_gitlab(), new_gitlab()
+    first.apply(identity={"name": "shared"})
+    second.apply(identity={"name": "shared"})
+    first.ready()
+    second.ready()
+    assert subjects(first) == {subject(first), subject(second)}
+
+    first.apply(identity={"name": "shared"}, serviceAccounts=[{"name": "runner"}]).ready()
+    assert subjects(first) == {subject(first, "runner"), subject(second)}
+
+    first.delete()
+    assert subjects(second) == {subject(second)}
+    second.reconcile_now()
+    second.ready()
+    assert len(second.assignments()) == 1
+
+    second.delete()
+    assert second.credentials("shared") == []
+    assert second.assignments(principal=shared["properties"]["principalId"]) == []
+    assert identity(second.lab, "shared") == shared
+
+
+def test_a_credential_made_by_hand_is_used_and_left(gitlab: GitLab, shared: Object) -> None:
+    by_hand = federate(gitlab.lab, "by-hand", subject(gitlab))
+
+    found = gitlab.apply(identity={"name": "shared"}).ready()
+
+    assert found["status"]["federatedCredentials"] == [{"name": "by-hand", "subject": subject(gitlab)}]
+    assert gitlab.credentials("shared") == [by_hand]
+    gitlab.delete()
+    assert gitlab.credentials("shared") == [by_hand]
+
+
+def test_a_credential_made_by_hand_for_another_audience_is_in_the_way(gitlab: GitLab, shared: Object) -> None:
+    federate(gitlab.lab, "by-hand", subject(gitlab), audience="api://other")
+
+    gitlab.apply(identity={"name": "shared"})
+
+    assert stalled(gitlab, "Conflict") == (
+        f"Federated credential by-hand of managed identity shared already trusts subject {subject(gitlab)}, but for audience "
+        "api://other instead of api://AzureADTokenExchange. Remove it."
+    )
+    assert gitlab.azure("DELETE", f"{IDENTITIES}/shared/federatedIdentityCredentials/by-hand")[0] == 200
+    gitlab.ready(seconds=15)  # by itself
+
+
+def test_credentials_that_look_like_ours_but_are_not_stay(gitlab: GitLab, shared: Object) -> None:
+    """Ours are known by name, by issuer and by a subject in our own namespace: all three."""
+    gitlab.apply(identity={"name": "shared"}).ready()
+    prefix = gitlab.credentials("shared")[0]["name"].removesuffix("gitlab")
+    theirs = [
+        federate(gitlab.lab, f"{prefix}elsewhere", "system:serviceaccount:elsewhere:gitlab"),
+        federate(gitlab.lab, f"{prefix}issuer", subject(gitlab), issuer="https://issuer.example.com/"),
+        federate(gitlab.lab, "gai-0000000000-gitlab", subject(gitlab, "runner")),
+    ]
+
+    gitlab.delete()
+
+    assert sorted(c["name"] for c in gitlab.credentials("shared")) == sorted(c["name"] for c in theirs)
+
+
+def test_a_role_assignment_made_by_hand_is_used_and_left(gitlab: GitLab, shared: Object) -> None:
+    by_hand = assign(gitlab.lab, DATA_ROLE, ACCOUNT, shared["properties"]["principalId"], description="platform team")
+    try:
+        found = gitlab.apply(identity={"name": "shared"}).ready()
+
+        (entry,) = found["status"]["roleAssignments"]
+        assert by_hand.endswith(entry["name"])
+        assert condition(found, "RolesAssigned")["reason"] == "Assigned"
+        gitlab.delete()
+        (left,) = gitlab.assignments(principal=shared["properties"]["principalId"])
+        assert left["id"] == by_hand
+        assert left["properties"]["description"] == "platform team"
+    finally:
+        unassign(gitlab.lab, by_hand)
+
+
+def test_another_role_of_the_identity_is_none_of_our_business(gitlab: GitLab) -> None:
+    gitlab.apply().ready()
+    principal = gitlab.principal
+    reader = assign(gitlab.lab, "Reader", ACCOUNT, principal)
+
+    gitlab.reconcile_now()
+    gitlab.ready()
+    assert len(gitlab.assignments()) == 2
+    gitlab.delete()
+
+    (left,) = gitlab.assignments(principal=principal)
+    assert left["id"] == reader
+    unassign(gitlab.lab, reader)
+
+
+def test_twenty_credentials_of_others_leave_no_room(gitlab: GitLab, shared: Object) -> None:
+    for number in range(20):
+        federate(gitlab.lab, f"theirs-{number}", f"system:serviceaccount:theirs:sa-{number}")
+    gitlab.lab.controls.clear_calls()
+
+    gitlab.apply(identity={"name": "shared"})
+
+    assert stalled(gitlab, "LimitExceeded") == (
+        "Managed identity shared would need 21 federated credentials, and Azure allows 20. Use fewer service accounts, or "
+        "another identity."
+    )
+    assert standing(gitlab)["CredentialsFederated"] == "False LimitExceeded"
+    assert [call for call in gitlab.writes() if "federatedIdentityCredentials" in call.path] == []
+    assert len(gitlab.credentials("shared")) == 20
+
+    assert gitlab.azure("DELETE", f"{IDENTITIES}/shared/federatedIdentityCredentials/theirs-7")[0] == 200
+    gitlab.reconcile_now()
+    gitlab.ready()
+
+
+def test_half_a_set_of_credentials_is_not_made(gitlab: GitLab, shared: Object) -> None:
+    for number in range(19):
+        federate(gitlab.lab, f"theirs-{number}", f"system:serviceaccount:theirs:sa-{number}")
+
+    gitlab.apply(identity={"name": "shared"}, serviceAccounts=[{"name": "gitlab"}, {"name": "runner"}])
+
+    assert "would need 21 federated credentials" in stalled(gitlab, "LimitExceeded")
+    assert len(gitlab.credentials("shared")) == 19
+
+
+def test_tags_of_others_are_kept_when_ours_are_merged(gitlab: GitLab) -> None:
+    gitlab.apply(azure={"tags": {"team": "platform"}}).ready()
+    (made,) = gitlab.identities()
+    ours: dict[str, Any] = made["tags"]
+    put_tags(gitlab, {**ours, "cost-center": "42"})
+
+    gitlab.apply(azure={"tags": {"team": "gitlab", "app": "gitlab"}}).ready()
+
+    (found,) = gitlab.identities()
+    assert found["tags"] == {**ours, "cost-center": "42", "team": "gitlab", "app": "gitlab"}
+
+
+def test_an_identity_whose_tags_were_taken_away_is_not_ours_any_more(gitlab: GitLab) -> None:
+    gitlab.apply().ready()
+    name, principal = gitlab.identity_name, gitlab.principal
+    put_tags(gitlab, {"team": "platform"})
+
+    gitlab.reconcile_now()
+
+    assert stalled(gitlab, "NotOwned").startswith(
+        f"Managed identity {name} exists and was not created by this operator."
+    )
+    assert len(gitlab.credentials(name)) == 1
+    gitlab.delete()
+    assert gitlab.credentials(name) == gitlab.assignments(principal=principal) == []
+    assert identity(gitlab.lab, name) is not None
+    delete_identity(gitlab.lab, name)
+
+
+def test_what_one_resource_made_another_never_takes(gitlab: GitLab, new_gitlab: MakeGitLab) -> None:
+    """Two namespaces, and the second asks for the first one's identity by name."""
+    gitlab.apply().ready()
+    second = new_gitlab()
+
+    second.apply(identity={"name": gitlab.identity_name})
+
+    assert stalled(second, "NotOwned").startswith(
+        f"Managed identity {gitlab.identity_name} exists and belongs to lab/{gitlab.namespace}/gitlab."
+    )
+    second.delete()
+    assert len(gitlab.credentials()) == len(gitlab.assignments()) == 1
+    assert gitlab.assignments()[0]["properties"]["roleDefinitionId"].endswith(CONTRIBUTOR)
+
+
+def test_a_credential_added_by_hand_to_our_own_identity_goes_with_it(gitlab: GitLab) -> None:
+    """Azure deletes an identity with all its credentials; until then it is left alone."""
+    gitlab.apply().ready()
+    name = gitlab.identity_name
+    put_credential(
+        gitlab, "by-hand", issuer="https://issuer.example.com/", subject="anybody", audiences=[fixed.AUDIENCE]
+    )
+    gitlab.reconcile_now()
+    assert len(gitlab.credentials()) == 2
+
+    gitlab.delete()
+
+    assert identity(gitlab.lab, name) is None
