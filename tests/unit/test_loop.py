@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from types import SimpleNamespace
 from typing import Any, cast
@@ -13,6 +15,7 @@ from gitlab_azure_identity.api.conditions import ROLES_ASSIGNED
 from gitlab_azure_identity.api.resource import Key, Resource, news
 from gitlab_azure_identity.domain.findings import Finding, Outlook
 from gitlab_azure_identity.kube.client import ClusterError
+from gitlab_azure_identity.metrics import READY
 from gitlab_azure_identity.reconcile import loop
 from gitlab_azure_identity.reconcile.loop import Pace, Reconciler, Watched
 from gitlab_azure_identity.reconcile.passes import Outcome, Standing, World
@@ -110,7 +113,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop.random, "uniform", lambda _low, _high: 1.0)
+    monkeypatch.setattr(random, "uniform", lambda _low, _high: 1.0)
 
 
 # Delays
@@ -177,7 +180,7 @@ def test_a_deletion_is_tried_again_within_fifteen_seconds(retry: int, asked: flo
 def test_patience_with_failures_that_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first two are borne, the third is told; so is the first after a quarter of an hour."""
     now = 1000.0
-    monkeypatch.setattr(loop.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     reconciler, watched, slow = Desk().reconciler, Watched(), Watched()
 
     assert [reconciler._bear(watched) for _ in range(4)] == [1, 2, 0, 0]
@@ -356,11 +359,11 @@ class Removal:
 
     def __init__(self, desk: Desk, answer: Remaining | ClusterError | None = None) -> None:
         self.answer = answer
-        self.during_a_pass: bool | None = None
+        self.during_a_pass: list[bool] = []
         self._desk = desk
 
     async def run(self, _resource: Resource) -> Remaining | None:
-        self.during_a_pass = self._desk.passes.began.is_set() and not self._desk.stop
+        self.during_a_pass.append(not self._desk.stop)
         if isinstance(self.answer, ClusterError):
             raise self.answer
         return self.answer
@@ -380,11 +383,11 @@ async def test_a_deletion_waits_for_the_pass_to_leave() -> None:
     await desk.passes.until(1)
     removing = asyncio.ensure_future(desk.reconciler.remove(KEY))
     await asyncio.sleep(0.01)
-    assert removal.during_a_pass is None
+    assert removal.during_a_pass == []
     await desk.leave()
 
     assert await removing is None
-    assert removal.during_a_pass is False
+    assert removal.during_a_pass == [False]
     assert KEY not in desk.reconciler._watched
 
 
@@ -432,4 +435,4 @@ async def test_so_many_at_the_same_time_and_no_more() -> None:
 def _quiet_gauges() -> Iterator[None]:
     """The metrics are the process's own: leave none of this behind."""
     yield
-    loop.READY.clear()
+    READY.clear()

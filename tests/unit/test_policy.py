@@ -15,7 +15,7 @@ from .worlds import GROUP, STORAGE, wanted
 
 STORE = f"{STORAGE}/gitlabstore"
 IDENTITY = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/lab-gitlab-gitlab"
-CONTAINER = {"roleScope": "Container", "containers": {"registry": {"name": "prod-registry"}}}
+CONTAINER: dict[str, Any] = {"roleScope": "Container", "containers": {"registry": {"name": "prod-registry"}}}
 
 
 def rule(
