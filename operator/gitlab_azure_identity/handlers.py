@@ -45,16 +45,16 @@ def register(registry: kopf.OperatorRegistry, reconciler: Reconciler, request_ti
         settings.networking.connect_timeout = 10
         settings.background.cancellation_polling = 5
 
-    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
+    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry, id="wake")
     async def wake(meta: kopf.Meta, **_: Any) -> None:
         """Tell the loop what may be new. Everything else about an object (its status, labels) is no reason to wake."""
         reconciler.notice(_key(meta), news(meta))
 
-    @kopf.daemon(GROUP, VERSION, PLURAL, registry=registry, cancellation_timeout=request_timeout)
+    @kopf.daemon(GROUP, VERSION, PLURAL, registry=registry, id="keep", cancellation_timeout=request_timeout)
     async def keep(meta: kopf.Meta, stopped: kopf.DaemonStopped, **_: Any) -> None:
         await reconciler.keep(_key(meta), stopped)
 
-    @kopf.on.delete(GROUP, VERSION, PLURAL, registry=registry, backoff=DELETION_RETRY)
+    @kopf.on.delete(GROUP, VERSION, PLURAL, registry=registry, id="remove", backoff=DELETION_RETRY)
     async def remove(meta: kopf.Meta, retry: int, **_: Any) -> None:
         remaining = await reconciler.remove(_key(meta))
         if remaining is not None:
