@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from gitlab_azure_identity.api.containers import CHART_NAMES
 from gitlab_azure_identity.api.crd import definition, render
-from gitlab_azure_identity.api.spec import CHART_NAMES
 from gitlab_azure_identity.api.status import Status
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,8 @@ import yaml
 from pydantic import BaseModel
 
 from gitlab_azure_identity.api import GROUP, KIND, PLURAL, VERSION
-from gitlab_azure_identity.api.spec import CHART_NAMES, ROOT_RULES, Spec
+from gitlab_azure_identity.api.containers import CHART_NAMES
+from gitlab_azure_identity.api.spec import ROOT_RULES, Spec
 from gitlab_azure_identity.api.status import Status
 
 Json = dict[str, Any]

@@ -2,25 +2,23 @@
 
 from enum import StrEnum
 from itertools import chain
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from pydantic import ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import ConfigDict, Field
 
+from gitlab_azure_identity.api.containers import Containers
 from gitlab_azure_identity.api.schema import (
-    ContainerName,
-    GoDuration,
     Guid,
     IdentityName,
     Location,
     Model,
     ObjectName,
     ResourceGroupName,
-    SecretKey,
     StorageAccountName,
     rule,
     rules,
 )
+from gitlab_azure_identity.api.secrets import SecretsSpec
 
 MAX_SERVICE_ACCOUNTS = 20  # federated identity credentials of one managed identity (Microsoft Learn, Entra docs)
 RESERVED_TAG_PREFIX = "gitlabazure"
@@ -33,25 +31,11 @@ class RoleScope(StrEnum):
     CONTAINER = "Container"
 
 
-class ContainerManagement(StrEnum):
-    """What is done about a container."""
-
-    OBSERVE = "Observe"
-    DISABLED = "Disabled"
-
-
 class ServiceAccountManagement(StrEnum):
     """Who owns a service account: the operator (Manage) or somebody else, such as Helm (Annotate)."""
 
     MANAGE = "Manage"
     ANNOTATE = "Annotate"
-
-
-class SecretManagement(StrEnum):
-    """Whether the operator writes a secret."""
-
-    MANAGE = "Manage"
-    DISABLED = "Disabled"
 
 
 class Verification(StrEnum):
@@ -110,108 +94,6 @@ class IdentitySpec(Model):
     )
 
 
-class Container(Model):
-    name: ContainerName = Field(description="Name of the blob container.")
-    management: ContainerManagement = Field(
-        ContainerManagement.OBSERVE,
-        description="Observe: the container must exist, and access to it is granted and verified. "
-        "Disabled: not granted, not verified, not in the Helm values.",
-    )
-
-    @property
-    def enabled(self) -> bool:
-        return self.management is not ContainerManagement.DISABLED
-
-
-# Purpose to the name that the GitLab chart gives its container (chart 9.9.1, values.yaml). The API server fills it in.
-CHART_NAMES = {
-    "registry": "registry",
-    "artifacts": "gitlab-artifacts",
-    "lfs": "git-lfs",
-    "uploads": "gitlab-uploads",
-    "packages": "gitlab-packages",
-    "backups": "gitlab-backups",
-    "tmp": "tmp",
-    "externalDiffs": "gitlab-mr-diffs",
-    "terraformState": "gitlab-terraform-state",
-    "ciSecureFiles": "gitlab-ci-secure-files",
-    "dependencyProxy": "gitlab-dependency-proxy",
-    "pages": "gitlab-pages",
-}
-
-
-def _by_default(purpose: str) -> Container:
-    return Container(name=CHART_NAMES[purpose])
-
-
-# A CEL list of the enabled containers' names. A purpose that is absent or disabled is given a name that no container can
-# have, so that the list needs no filtering.
-_CONTAINER_NAMES = (
-    "["
-    + ", ".join(
-        f"has(self.{purpose}) && self.{purpose}.management != 'Disabled' ? self.{purpose}.name : '!{purpose}'"
-        for purpose in CHART_NAMES
-    )
-    + "]"
-)
-
-
-def _containers_differ() -> str:
-    """No name may stand twice among those of the enabled containers."""
-    return f"{_CONTAINER_NAMES}.all(name, {_CONTAINER_NAMES}.exists_one(other, other == name))"
-
-
-def _container_named_twice() -> str:
-    """The message of that rule, as CEL: it names the container."""
-    twice = f"{_CONTAINER_NAMES}.filter(name, !{_CONTAINER_NAMES}.exists_one(other, other == name))[0]"
-    return f"'container ' + {twice} + ' is named for two purposes: give each purpose a container of its own'"
-
-
-class Containers(Model):
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
-                _containers_differ(),
-                "give each purpose a container of its own: two of them name the same one",
-                message_expression=_container_named_twice(),
-            )
-        )
-    )
-
-    registry: Container = Field(_by_default("registry"), description="Container registry images.")
-    artifacts: Container = Field(_by_default("artifacts"), description="CI job artifacts.")
-    lfs: Container = Field(_by_default("lfs"), description="Git LFS objects.")
-    uploads: Container = Field(_by_default("uploads"), description="User uploads.")
-    packages: Container = Field(_by_default("packages"), description="Package registry.")
-    backups: Container = Field(_by_default("backups"), description="Backups made by the toolbox.")
-    tmp: Container = Field(_by_default("tmp"), description="The toolbox's scratch space while it restores a backup.")
-    external_diffs: Container | None = Field(None, description="Merge request diffs. Used only when named.")
-    terraform_state: Container | None = Field(None, description="Terraform state. Used only when named.")
-    ci_secure_files: Container | None = Field(None, description="CI secure files. Used only when named.")
-    dependency_proxy: Container | None = Field(None, description="Dependency proxy. Used only when named.")
-    pages: Container | None = Field(None, description="GitLab Pages. Used only when named.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _named(cls, given: Any) -> Any:
-        """Fill in the chart's names, as the API server does from the schema."""
-        if not isinstance(given, dict):
-            return given
-        return {
-            purpose: {"name": CHART_NAMES.get(purpose), **container} if isinstance(container, dict) else container
-            for purpose, container in given.items()
-        }
-
-    def enabled(self) -> dict[str, str]:
-        """Purpose to container name, of those in use, in the order of the schema."""
-        found: dict[str, str] = {}
-        for field in type(self).model_fields:
-            container: Container | None = getattr(self, field)
-            if container is not None and container.enabled:
-                found[to_camel(field)] = container.name
-        return found
-
-
 class StorageSpec(Model):
     account_name: StorageAccountName = Field(description="Name of the storage account. It must exist.")
     resource_group: ResourceGroupName | None = Field(
@@ -236,93 +118,6 @@ class ServiceAccountSpec(Model):
         description="Manage: the operator makes and owns the service account. Annotate: it exists (Helm's), and only the "
         "client ID annotation is applied to it.",
     )
-
-
-LogEvent = Literal["request", "response", "responseError", "retry", "longRunningOperation"]
-
-
-class RegistryParameters(Model):
-    """What may be tuned of the registry's azure_v2 driver. Nothing in it can carry a key, another account or a URL.
-
-    Meaning and bounds: container registry v4.39.0, registry/storage/driver/azure/v2/parser.go."""
-
-    root_directory: str | None = Field(
-        None,
-        min_length=1,
-        max_length=256,
-        pattern=r"^[A-Za-z0-9/._-]+$",
-        description="Folder in the container that holds all.",
-    )
-    legacy_root_prefix: bool | None = Field(None, description="Use the leading slash that old registries wrote.")
-    trim_legacy_root_prefix: bool | None = Field(
-        None, description="Do not use the leading slash that old registries wrote."
-    )
-    max_retries: int | None = Field(
-        None, ge=0, le=1000, description="Retries of one request. The driver's default is 3."
-    )
-    retry_try_timeout: GoDuration | None = Field(None, description="Time-out of one try, such as 30s. Default: none.")
-    retry_delay: GoDuration | None = Field(None, description="First delay between tries, such as 4s.")
-    max_retry_delay: GoDuration | None = Field(None, description="Longest delay between tries, such as 60s.")
-    debug_log: bool | None = Field(None, description="Log the storage requests of the driver.")
-    debug_log_events: list[LogEvent] | None = Field(
-        None,
-        min_length=1,
-        max_length=5,
-        description="Which events to log, when debugLog is on.",
-        json_schema_extra={"x-kubernetes-list-type": "set"},
-    )
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
-                "!has(self.legacyRootPrefix) || !has(self.trimLegacyRootPrefix) "
-                "|| self.legacyRootPrefix != self.trimLegacyRootPrefix",
-                "legacyRootPrefix and trimLegacyRootPrefix must not be equal, or the registry does not start: set one of them",
-            )
-        )
-    )
-
-
-def _secret_name(default: str) -> ObjectName | None:
-    field: ObjectName | None = Field(None, description=f"Name of the secret. Default: <name>-{default}.")
-    return field
-
-
-class SecretSpec(Model):
-    name: ObjectName | None = None
-    management: SecretManagement = Field(
-        SecretManagement.MANAGE, description="Manage: written and kept by the operator. Disabled: not written."
-    )
-
-    @property
-    def enabled(self) -> bool:
-        return self.management is not SecretManagement.DISABLED
-
-
-class RegistrySecretSpec(SecretSpec):
-    name: ObjectName | None = _secret_name("registry-storage")
-    key: SecretKey = Field("config", description="Key in the secret: the chart's registry.storage.key.")
-    parameters: RegistryParameters = Field(
-        RegistryParameters(), description="Further parameters of the registry's driver."
-    )
-
-
-class ObjectStorageSecretSpec(SecretSpec):
-    name: ObjectName | None = _secret_name("object-storage")
-    key: SecretKey = Field("connection", description="Key in the secret: the chart's object_store.connection.key.")
-
-
-class BackupsSecretSpec(SecretSpec):
-    name: ObjectName | None = _secret_name("azure-backup-conf")
-    key: SecretKey = Field("config", description="Key in the secret: the chart's backups.objectStorage.config.key.")
-
-
-class SecretsSpec(Model):
-    registry: RegistrySecretSpec = Field(RegistrySecretSpec(), description="Storage of the container registry.")
-    object_storage: ObjectStorageSecretSpec = Field(
-        ObjectStorageSecretSpec(), description="Consolidated object storage of Rails, Workhorse and Sidekiq."
-    )
-    backups: BackupsSecretSpec = Field(BackupsSecretSpec(), description="Backups made by the toolbox.")
 
 
 def _immutable(path: str, what: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ class Origin(StrEnum):
 
 
 class Condition(Model):
-    """A Kubernetes condition (api-conventions.md). `last_transition_time` is RFC 3339 and moves with `status` alone."""
+    """A Kubernetes condition (api-conventions.md). `lastTransitionTime` is RFC 3339 and moves with `status` alone."""
 
     type: Annotated[str, Field(max_length=316)] = Field(description="Name of the condition, in CamelCase.")
     status: Literal["True", "False", "Unknown"] = Field(description="Whether the condition holds.")

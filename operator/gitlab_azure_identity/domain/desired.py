@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from gitlab_azure_identity.api.resource import Resource
+from gitlab_azure_identity.api.secrets import SecretSpec
 from gitlab_azure_identity.api.spec import (
     DeletionPolicy,
     RoleScope,
-    SecretSpec,
     ServiceAccountManagement,
     Spec,
     Verification,

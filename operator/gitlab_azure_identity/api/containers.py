@@ -1,0 +1,118 @@
+"""`spec.storage.containers`: what GitLab keeps where, with the names of the GitLab chart."""
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+from gitlab_azure_identity.api.schema import ContainerName, Model, rule, rules
+
+
+class ContainerManagement(StrEnum):
+    """What is done about a container."""
+
+    OBSERVE = "Observe"
+    DISABLED = "Disabled"
+
+
+class Container(Model):
+    name: ContainerName = Field(description="Name of the blob container.")
+    management: ContainerManagement = Field(
+        ContainerManagement.OBSERVE,
+        description="Observe: the container must exist, and access to it is granted and verified. "
+        "Disabled: not granted, not verified, not in the Helm values.",
+    )
+
+    @property
+    def enabled(self) -> bool:
+        return self.management is not ContainerManagement.DISABLED
+
+
+# Purpose to the name that the GitLab chart gives its container (chart 9.9.1, values.yaml). The API server fills it in.
+CHART_NAMES = {
+    "registry": "registry",
+    "artifacts": "gitlab-artifacts",
+    "lfs": "git-lfs",
+    "uploads": "gitlab-uploads",
+    "packages": "gitlab-packages",
+    "backups": "gitlab-backups",
+    "tmp": "tmp",
+    "externalDiffs": "gitlab-mr-diffs",
+    "terraformState": "gitlab-terraform-state",
+    "ciSecureFiles": "gitlab-ci-secure-files",
+    "dependencyProxy": "gitlab-dependency-proxy",
+    "pages": "gitlab-pages",
+}
+
+
+def _by_default(purpose: str) -> Container:
+    return Container(name=CHART_NAMES[purpose])
+
+
+# A CEL list of the enabled containers' names. A purpose that is absent or disabled is given a name that no container can
+# have, so that the list needs no filtering.
+_CONTAINER_NAMES = (
+    "["
+    + ", ".join(
+        f"has(self.{purpose}) && self.{purpose}.management != 'Disabled' ? self.{purpose}.name : '!{purpose}'"
+        for purpose in CHART_NAMES
+    )
+    + "]"
+)
+
+
+def _containers_differ() -> str:
+    """No name may stand twice among those of the enabled containers."""
+    return f"{_CONTAINER_NAMES}.all(name, {_CONTAINER_NAMES}.exists_one(other, other == name))"
+
+
+def _container_named_twice() -> str:
+    """The message of that rule, as CEL: it names the container."""
+    twice = f"{_CONTAINER_NAMES}.filter(name, !{_CONTAINER_NAMES}.exists_one(other, other == name))[0]"
+    return f"'container ' + {twice} + ' is named for two purposes: give each purpose a container of its own'"
+
+
+class Containers(Model):
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                _containers_differ(),
+                "give each purpose a container of its own: two of them name the same one",
+                message_expression=_container_named_twice(),
+            )
+        )
+    )
+
+    registry: Container = Field(_by_default("registry"), description="Container registry images.")
+    artifacts: Container = Field(_by_default("artifacts"), description="CI job artifacts.")
+    lfs: Container = Field(_by_default("lfs"), description="Git LFS objects.")
+    uploads: Container = Field(_by_default("uploads"), description="User uploads.")
+    packages: Container = Field(_by_default("packages"), description="Package registry.")
+    backups: Container = Field(_by_default("backups"), description="Backups made by the toolbox.")
+    tmp: Container = Field(_by_default("tmp"), description="The toolbox's scratch space while it restores a backup.")
+    external_diffs: Container | None = Field(None, description="Merge request diffs. Used only when named.")
+    terraform_state: Container | None = Field(None, description="Terraform state. Used only when named.")
+    ci_secure_files: Container | None = Field(None, description="CI secure files. Used only when named.")
+    dependency_proxy: Container | None = Field(None, description="Dependency proxy. Used only when named.")
+    pages: Container | None = Field(None, description="GitLab Pages. Used only when named.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:
+        """Fill in the chart's names, as the API server does from the schema."""
+        if not isinstance(given, dict):
+            return given
+        return {
+            purpose: {"name": CHART_NAMES.get(purpose), **container} if isinstance(container, dict) else container
+            for purpose, container in given.items()
+        }
+
+    def enabled(self) -> dict[str, str]:
+        """Purpose to container name, of those in use, in the order of the schema."""
+        found: dict[str, str] = {}
+        for field in type(self).model_fields:
+            container: Container | None = getattr(self, field)
+            if container is not None and container.enabled:
+                found[to_camel(field)] = container.name
+        return found
