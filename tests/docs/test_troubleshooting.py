@@ -7,8 +7,8 @@ import pytest
 from gitlab_azure_identity.api import conditions
 from gitlab_azure_identity.azure import access, errors
 
-from .markdown import page
-from .reasons import reasons, unreadable
+from .markdown import page, pages
+from .reasons import OPERATOR, reasons, unreadable
 
 TROUBLESHOOTING, RESOURCE = page("docs/troubleshooting.md"), page("docs/resource.md")
 SECTIONS = {title for title in TROUBLESHOOTING.headings if re.fullmatch(r"([A-Z][a-z]+)+", title)} - {
@@ -57,3 +57,18 @@ def test_the_table_of_conditions_is_in_the_order_of_the_chain() -> None:
     wanted = [*conditions.LINKS, conditions.READY, conditions.RECONCILING, conditions.STALLED]
     first = re.findall(r"^\| (\w+) \|", RESOURCE.prose[RESOURCE.prose.index("\n## Conditions") :], re.MULTILINE)
     assert first[1 : len(wanted) + 1] == wanted
+
+
+QUOTED = (
+    "cannot log in to Azure",
+    "a pass failed; please report this",
+    "keep the cluster out",
+    "Could not reach storage account",
+)
+
+
+@pytest.mark.parametrize("words", QUOTED)
+def test_what_is_quoted_is_what_the_operator_says(words: str) -> None:
+    said = "".join(path.read_text(encoding="utf-8") for path in OPERATOR.rglob("*.py"))
+    assert words in said
+    assert words in "".join(" ".join(found.text.split()) for found in pages())
