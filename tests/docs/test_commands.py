@@ -18,6 +18,7 @@ from lab.builds import KUBERNETES
 from lab.cli import cli
 
 from .markdown import ROOT, Page, page, pages
+from .reasons import OPERATOR
 
 ALL = pages()
 TEXT = "\n".join(found.text for found in ALL)
@@ -33,6 +34,15 @@ def test_make_targets_in_the_documentation_exist() -> None:
     named = {target for pair in code for target in pair if target}
     assert named, "the search for targets finds nothing any more"
     assert named - _targets() == set()
+
+
+def test_files_that_contributing_names_are_there() -> None:
+    named = re.findall(
+        r"`((?:[\w.-]+/)*[\w.-]+(?:\.py|\.md|\.yaml|\.toml|\.lock|\.json)|[\w./-]+/)`", page("CONTRIBUTING.md").text
+    )
+    assert len(named) > 10
+    missing = [name for name in named if not any((base / name).exists() for base in (ROOT, OPERATOR))]
+    assert set(missing) <= {"docs/page.md"}
 
 
 def test_contributing_tells_of_every_target() -> None:
@@ -103,7 +113,10 @@ def test_the_readme_shows_the_columns_that_kubectl_prints() -> None:
 
 
 def test_annotations_and_labels_are_those_of_the_code() -> None:
+    handlers = (OPERATOR / "handlers.py").read_text(encoding="utf-8")
+    retried = re.findall(r'on\.delete\(.*id="(\w+)"', handlers)
     known = {value for value in vars(api).values() if isinstance(value, str) and "/" in value}
+    known |= {f"{api.GROUP}/{name}" for name in ("kopf-managed", *retried)}  # kopf's, while a deletion is tried again
     named = set(re.findall(r"(?<![\w./])gitlabazure\.io/[a-z-]+", TEXT)) - {"gitlabazure.io/v"}
     assert named - {name for name in known if name.startswith(api.GROUP)} == set()
     for name in (api.ABANDON_ANNOTATION, api.ADOPT_ANNOTATION, api.REQUESTED_AT_ANNOTATION, api.OWNER_LABEL):
