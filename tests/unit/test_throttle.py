@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 
-from gitlab_azure_identity.azure.throttle import RATES, Bucket, Throttle
+from gitlab_azure_identity.azure.throttle import ARM_RATES, RATES, Bucket, Throttle
 
 SUBSCRIPTION = "https://management.azure.com/subscriptions/1111"
 GROUP = f"{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
@@ -61,7 +59,7 @@ def test_retry_after_shuts_the_bucket_for_all() -> None:
 
 def test_without_a_rate_nothing_waits_but_retry_after_is_obeyed() -> None:
     clock = Clock()
-    bucket = Bucket(rate=math.inf, burst=math.inf, clock=clock)
+    bucket = Bucket(rate=None, burst=1.0, clock=clock)
 
     free = [bucket.take() for _ in range(1000)]
     bucket.shut(5.0)
@@ -93,19 +91,26 @@ def test_kinds_of_requests(method: str, url: str, kind: str, of_identity: bool) 
     assert rates == ([subscription, identity] if of_identity else [subscription])
 
 
+STORAGE = f"{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/gitlabstore"
+
+
 @pytest.mark.parametrize(
-    "url",
+    ("method", "url", "kind"),
     [
-        f"{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/gitlabstore",
-        (
-            f"{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/gitlabstore/providers/"
-            "Microsoft.Authorization/roleAssignments/11111111"
-        ),
-        "https://login.microsoftonline.com/tenant/oauth2/v2.0/token",
+        ("GET", STORAGE, "arm read"),
+        ("GET", f"{STORAGE}/providers/Microsoft.Authorization/roleAssignments", "arm read"),
+        ("PUT", f"{STORAGE}/providers/Microsoft.Authorization/roleAssignments/11111111", "arm write"),
+        ("DELETE", f"{STORAGE}/providers/Microsoft.Authorization/roleAssignments/11111111", "arm delete"),
     ],
 )
-def test_only_the_managed_identity_provider_is_throttled(url: str) -> None:
-    assert Throttle().buckets("PUT", url) == []
+def test_other_providers_share_a_bucket_a_subscription(method: str, url: str, kind: str) -> None:
+    (bucket,) = Throttle().buckets(method, url + VERSION)
+
+    assert (bucket.rate, bucket.burst) == ARM_RATES[kind]
+
+
+def test_requests_without_a_subscription_are_not_throttled() -> None:
+    assert Throttle().buckets("POST", "https://login.microsoftonline.com/tenant/oauth2/v2.0/token") == []
 
 
 def test_published_rates() -> None:

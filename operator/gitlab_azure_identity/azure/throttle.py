@@ -1,7 +1,9 @@
-"""Token buckets at the rates that the managed identity provider publishes, so that Azure need not refuse us.
+"""Token buckets at the rates that Azure publishes, so that it need not refuse us.
 
-Rates: Microsoft Learn, "Managed identities: request limits" (create or update 2 a second and subscription, 0.25 a second and
-identity; delete the same; get 10 and 0.5; list 5 and 0.25). The page gives no burst: that is a setting."""
+Rates of the managed identity provider: Microsoft Learn, "Managed identities: request limits" (create or update 2 a second and
+subscription, 0.25 a second and identity; delete the same; get 10 and 0.5; list 5 and 0.25). The page gives no burst: that is
+a setting. Of everything else: Microsoft Learn, "Understand how Azure Resource Manager throttles requests" (a subscription and
+principal: reads 25 a second in bursts of 250, writes and deletes 10 in bursts of 200)."""
 
 import asyncio
 import re
@@ -17,6 +19,9 @@ from gitlab_azure_identity.azure.transport import retry_after
 
 # kind of request: a second and subscription, a second and identity
 RATES = {"write": (2.0, 0.25), "delete": (2.0, 0.25), "get": (10.0, 0.5), "list": (5.0, 0.25)}
+# kind of request: a second and subscription, burst
+ARM_RATES = {"arm write": (10.0, 200.0), "arm delete": (10.0, 200.0), "arm read": (25.0, 250.0)}
+_SUBSCRIPTION = re.compile(r"/subscriptions/(?P<subscription>[^/?]+)", re.IGNORECASE)
 _TARGET = re.compile(
     r"/subscriptions/(?P<subscription>[^/]+)/.*/userassignedidentities(/(?P<identity>[^/?]+))?(?P<tail>/[^?]*)?",
     re.IGNORECASE,
@@ -25,9 +30,9 @@ _TARGET = re.compile(
 
 @dataclass
 class Bucket:
-    """Lets `burst` through at once and `rate` a second after that."""
+    """Lets `burst` through at once and `rate` a second after that; without a rate, everything, unless it is shut."""
 
-    rate: float
+    rate: float | None
     burst: float
     clock: Callable[[], float] = time.monotonic
     _level: float = field(init=False)
@@ -40,10 +45,12 @@ class Bucket:
     def take(self) -> float:
         """Take one token, now or in advance, and return the seconds to wait until it is there."""
         now = self.clock()
-        self._level = min(self.burst, self._level + (now - self._at) * self.rate)
+        shut = max(0.0, self._shut_until - now)
+        if self.rate is None:
+            return shut
+        self._level = min(self.burst, self._level + (now - self._at) * self.rate) - 1
         self._at = now
-        self._level -= 1
-        return max(0.0, -self._level / self.rate, self._shut_until - now)
+        return max(shut, -self._level / self.rate)
 
     def shut(self, seconds: float) -> None:
         """Let nobody through for that long: Azure asked for it, and asking earlier makes it longer."""
@@ -63,18 +70,26 @@ class Throttle:
         """The buckets that a request draws from: its subscription's and, where it names one, its identity's."""
         target = _TARGET.search(url)
         if target is None:
-            return []
+            return self._of_subscription(method, url)
         kind = _kind(method, target)
-        found = [self._bucket(kind, 0, target["subscription"], self.subscription_burst)]
+        found = [self._bucket(kind, target["subscription"], RATES[kind][0], self.subscription_burst)]
         if target["identity"]:
-            found.append(self._bucket(kind, 1, f"{target['subscription']}/{target['identity']}", self.identity_burst))
+            name = f"{target['subscription']}/{target['identity']}"
+            found.append(self._bucket(kind, name, RATES[kind][1], self.identity_burst))
         return found
 
-    def _bucket(self, kind: str, level: int, name: str, burst: float) -> Bucket:
+    def _of_subscription(self, method: str, url: str) -> list[Bucket]:
+        """The bucket of a request to any other provider; none of one that names no subscription."""
+        target = _SUBSCRIPTION.search(url)
+        if target is None:
+            return []
+        kind = {"GET": "arm read", "DELETE": "arm delete"}.get(method, "arm write")
+        return [self._bucket(kind, target["subscription"], *ARM_RATES[kind])]
+
+    def _bucket(self, kind: str, name: str, rate: float, burst: float) -> Bucket:
         key = (kind, name.lower())
         if key not in self._buckets:
-            rate = RATES[kind][level] if self.published else float("inf")
-            self._buckets[key] = Bucket(rate, burst if self.published else float("inf"))
+            self._buckets[key] = Bucket(rate if self.published else None, burst)
         return self._buckets[key]
 
     def forget(self, identity_id: str) -> None:
