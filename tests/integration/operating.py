@@ -19,14 +19,15 @@ STORAGE = f"{SUBSCRIPTION}/resourceGroups/rg-storage/providers/Microsoft.Storage
 GROUP = f"{SUBSCRIPTION}/resourceGroups/rg-gitlab"
 
 IDENTITIES = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+ADOPTABLE = ["shared", *(f"shared-{number}" for number in range(1, 20))]
+"""Names of identities that may be used although others made them."""
 
-# Test namespaces begin with t-; their resources may use gitlabstore and its sisters store*, never otherstore. The
-# identity `shared` may be used although others made it. Namespaces narrow-* reach two containers only; those that begin
-# with later- have a resource group that is not there yet.
+# Test namespaces begin with t-; their resources may use gitlabstore and its sisters store*, never otherstore. Namespaces
+# narrow-* reach two containers only; those that begin with later- have a resource group that is not there yet.
 POLICY: list[dict[str, Any]] = [
     {
         "namespaces": ["t-*"],
-        "identities": {"resourceGroups": [GROUP], "adopt": [f"{IDENTITIES}/shared"]},
+        "identities": {"resourceGroups": [GROUP], "adopt": [f"{IDENTITIES}/{name}" for name in ADOPTABLE]},
         "storage": [
             {"account": f"{STORAGE}/gitlabstore", "containers": ["*"], "roleScopes": ["Account", "Container"]},
             {"account": f"{STORAGE}/store*", "containers": ["*"], "roleScopes": ["Account", "Container"]},
