@@ -8,6 +8,8 @@ from gitlab_azure_identity.api import FINALIZER, GROUP, PLURAL, VERSION
 from gitlab_azure_identity.api.resource import Key, news
 from gitlab_azure_identity.reconcile.loop import DELETION_RETRY, Reconciler
 
+DEFECT_RETRY = 60.0  # seconds until kopf starts a loop again that a defect has ended
+
 
 class NoDiffs(kopf.DiffBaseStorage):
     """Remembers nothing on the object: what is there decides what is done, not what changed."""
@@ -50,7 +52,9 @@ def register(registry: kopf.OperatorRegistry, reconciler: Reconciler, request_ti
         """Tell the loop what may be new. Everything else about an object (its status, labels) is no reason to wake."""
         reconciler.notice(_key(meta), news(meta))
 
-    @kopf.daemon(GROUP, VERSION, PLURAL, registry=registry, id="keep", cancellation_timeout=request_timeout)
+    @kopf.daemon(
+        GROUP, VERSION, PLURAL, registry=registry, id="keep", cancellation_timeout=request_timeout, backoff=DEFECT_RETRY
+    )
     async def keep(meta: kopf.Meta, stopped: kopf.DaemonStopped, **_: Any) -> None:
         await reconciler.keep(_key(meta), stopped)
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from gitlab_azure_identity.api.resource import InvalidResource, Key, Resource, news
+from gitlab_azure_identity.api.resource import Key, Resource, news
 from gitlab_azure_identity.domain.findings import Outlook
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.metrics import CONTROLLER, READY, RECONCILE_SECONDS, RECONCILES
@@ -93,21 +93,13 @@ class Reconciler:
             watched.wake.set()
 
     async def keep(self, key: Key, stopped: Stopped) -> None:
-        """Keep one resource true until `stopped`. Neither returns nor raises before that."""
+        """Keep one resource true until `stopped`. A defect in a pass is raised: whoever calls logs it, and calls again."""
         watched = self._of(key)
         while not stopped:
             watched.wake.clear()
-            delay = await _unless(stopped, self._pass_or_log(key, watched))
+            delay = await _unless(stopped, self._pass(key, watched))
             if delay is not None:
                 await _first(stopped.wait(), watched.wake.wait(), seconds=delay)
-
-    async def _pass_or_log(self, key: Key, watched: Watched) -> float:
-        """One pass. A defect in it is logged and met with patience: nobody would start this loop again."""
-        try:
-            return await self._pass(key, watched)
-        except Exception:
-            log.exception("a pass failed; please report this", extra={"resource": str(key)})
-            return self._delay(Outcome((), Outlook.TRANSIENT), watched)
 
     async def _pass(self, key: Key, watched: Watched) -> float:
         """One pass, and attempts at access while nothing else is left to wait for. The seconds until the next."""
@@ -135,11 +127,7 @@ class Reconciler:
         if body is None:
             return None
         watched.read(news(body["metadata"]))
-        try:
-            resource = Resource.parse(body)
-        except InvalidResource as error:
-            log.warning("does not fit the schema: %s", error, extra={"resource": str(key)})
-            return Outcome((), Outlook.STALLED)
+        resource = Resource.parse(body)
         if not resource.may_be_written_for:
             log.debug("waits for its finalizer", extra={"resource": str(key)})
             return None
