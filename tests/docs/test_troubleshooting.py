@@ -61,7 +61,6 @@ def test_the_table_of_conditions_is_in_the_order_of_the_chain() -> None:
 
 QUOTED = (
     "cannot log in to Azure",
-    "a pass failed; please report this",
     "keep the cluster out",
     "Could not reach storage account",
 )
