@@ -1,0 +1,209 @@
+"""The operator's rights, enforced on both sides: the chart's RBAC by the API server, its roles by Azure."""
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+
+from lab.azure import fixed
+from lab.running import Lab, ToolError
+
+from .operating import GROUP, STORAGE
+from .owner import assert_nothing_was_written, condition, granted, stalled, standing, without_rights
+from .resources import GitLab
+from .watching import Watch
+
+MakeGitLab = Callable[..., GitLab]
+ACCOUNT = f"{STORAGE}/gitlabstore"
+OPERATOR = "system:serviceaccount:gitlab-azure-identity:gitlab-azure-identity"
+_numbers = itertools.count(1)
+
+
+# in Azure
+
+
+def test_no_right_to_manage_identities(gitlab: GitLab) -> None:
+    with without_rights(gitlab.lab, GROUP):
+        gitlab.lab.controls.clear_calls()
+
+        gitlab.apply()
+
+        assert stalled(gitlab, "AuthorizationFailed") == (
+            "The operator may not read managed identities in resource group rg-gitlab. Grant its identity "
+            '"Managed Identity Contributor" on resource group rg-gitlab: docs/azure-permissions.md#identities.'
+        )
+        assert standing(gitlab)["IdentityReady"] == "False AuthorizationFailed"
+        assert_nothing_was_written(gitlab)
+
+    gitlab.ready(seconds=15)  # by itself
+
+
+def test_a_right_to_read_identities_only(gitlab: GitLab) -> None:
+    with without_rights(gitlab.lab, GROUP), granted(gitlab.lab, "Reader", GROUP):
+        gitlab.apply()
+
+        assert stalled(gitlab, "AuthorizationFailed") == (
+            f"The operator may not write managed identity lab_{gitlab.namespace}_gitlab in resource group rg-gitlab. Grant its "
+            'identity "Managed Identity Contributor" on resource group rg-gitlab: docs/azure-permissions.md#identities.'
+        )
+        assert gitlab.identities() == []
+
+    gitlab.reconcile_now()
+    gitlab.ready(seconds=5)
+
+
+def test_no_right_on_the_storage_account(gitlab: GitLab) -> None:
+    with without_rights(gitlab.lab, ACCOUNT):
+        gitlab.lab.controls.clear_calls()
+
+        gitlab.apply()
+
+        assert stalled(gitlab, "AuthorizationFailed") == (
+            "The operator may not read storage account gitlabstore. Grant its identity "
+            '"Role Based Access Control Administrator" on storage account gitlabstore: docs/azure-permissions.md#storage.'
+        )
+        assert standing(gitlab)["RolesAssigned"] == "False AuthorizationFailed"
+        assert_nothing_was_written(gitlab)
+
+    gitlab.ready(seconds=15)  # by itself
+
+
+def test_a_right_to_read_the_storage_account_only(gitlab: GitLab) -> None:
+    with without_rights(gitlab.lab, ACCOUNT), granted(gitlab.lab, "Reader", ACCOUNT):
+        gitlab.apply()
+
+        assert stalled(gitlab, "AuthorizationFailed") == (
+            "The operator may not assign roles on storage account gitlabstore. Grant its identity "
+            '"Role Based Access Control Administrator" on storage account gitlabstore: docs/azure-permissions.md#storage.'
+        )
+        found = standing(gitlab)
+        assert found["CredentialsFederated"] == "True Federated"
+        assert found["RolesAssigned"] == "False AuthorizationFailed"
+        assert found["AccessVerified"] == "Unknown Pending"
+
+    gitlab.reconcile_now()
+    gitlab.ready(seconds=5)
+
+
+def test_a_right_that_is_lost_is_told_of_a_ready_resource(gitlab: GitLab) -> None:
+    """A definite answer counts at once; what stands is left, and it comes back with the right."""
+    gitlab.apply().ready()
+    before = gitlab.live()["status"]["identity"]
+    with without_rights(gitlab.lab, ACCOUNT):
+        gitlab.reconcile_now()
+
+        stalled(gitlab, "AuthorizationFailed")
+        assert gitlab.live()["status"]["identity"] == before
+        assert gitlab.exists("secret", "gitlab-registry-storage")
+
+    gitlab.reconcile_now()
+    gitlab.ready(seconds=5)
+
+
+# in the cluster
+
+
+@pytest.fixture
+def outside(lab: Lab, watch: Watch, new_gitlab: MakeGitLab) -> GitLab:
+    """A resource in a namespace that the chart's values do not list."""
+    gitlab = new_gitlab(f"t-outside-{next(_numbers)}")
+    for kind in ("rolebinding", "role"):
+        lab.kubectl("delete", kind, "-n", gitlab.namespace, "gitlab-azure-identity")
+    return GitLab(lab, watch, gitlab.namespace)
+
+
+def test_a_namespace_that_the_chart_does_not_list(outside: GitLab) -> None:
+    outside.apply()
+
+    message = stalled(outside, "Forbidden")
+
+    assert message == (
+        f"The operator may not read service account gitlab. Add {outside.namespace} to `namespaces` in the values of its Helm "
+        "chart, and upgrade the chart."
+    )
+    secrets = condition(outside.live(), "SecretsWritten")
+    assert secrets["reason"] == "Forbidden"
+    assert f"Add {outside.namespace} to `namespaces`" in secrets["message"]
+    assert not outside.exists("serviceaccount", "gitlab")
+
+    outside.lab.admit_namespace(outside.namespace)
+    outside.ready(seconds=15)  # by itself
+
+
+def can_i(gitlab: GitLab, verb: str, what: str, *more: str) -> bool:
+    """`kubectl auth can-i`, as the operator."""
+    try:
+        answer = gitlab.lab.kubectl("auth", "can-i", verb, what, "-n", gitlab.namespace, "--as", OPERATOR, *more)
+    except ToolError:
+        return False
+    return answer.strip() == "yes"
+
+
+@pytest.mark.parametrize(
+    ("verb", "what"),
+    [
+        ("list", "secrets"),
+        ("watch", "secrets"),
+        ("list", "configmaps"),
+        ("list", "serviceaccounts"),
+        ("update", "secrets"),
+        ("deletecollection", "secrets"),
+        ("create", "pods"),
+        ("create", "rolebindings.rbac.authorization.k8s.io"),
+        ("impersonate", "serviceaccounts"),
+        ("create", "gitlabazureidentities.gitlabazure.io"),
+        ("delete", "gitlabazureidentities.gitlabazure.io"),
+    ],
+)
+def test_the_operator_may_not(admitted: GitLab, verb: str, what: str) -> None:
+    assert not can_i(admitted, verb, what)
+
+
+def test_what_it_may_it_may_in_its_namespaces_alone(admitted: GitLab) -> None:
+    assert can_i(admitted, "get", "secrets/gitlab-registry-storage")
+    elsewhere = GitLab(admitted.lab, admitted.watch, "kube-system")
+    for verb in ("get", "create", "patch", "delete"):
+        assert not can_i(elsewhere, verb, "secrets")
+    assert not can_i(elsewhere, "create", "serviceaccounts", "--subresource=token")
+
+
+def as_operator(gitlab: GitLab, *arguments: str, stdin: str | None = None) -> str:
+    """What kubectl prints with the operator's own kubeconfig, or what it complains of."""
+    kubeconfig = str(gitlab.lab.places.operator / "kubeconfig")
+    try:
+        return gitlab.lab.kubectl("--kubeconfig", kubeconfig, "-n", gitlab.namespace, *arguments, stdin=stdin)
+    except ToolError as error:
+        return error.output
+
+
+@pytest.fixture(scope="module")
+def admitted(lab: Lab, watch: Watch) -> GitLab:
+    """A namespace of the operator's, with a service account to make tokens for."""
+    lab.admit_namespace("t-admitted")
+    lab.kubectl("create", "serviceaccount", "-n", "t-admitted", "gitlab")
+    return GitLab(lab, watch, "t-admitted")
+
+
+def test_tokens_are_made_for_entra_alone(admitted: GitLab) -> None:
+    def token(*flags: str) -> str:
+        return as_operator(admitted, "create", "token", "gitlab", *flags)
+
+    federation = f"--audience={fixed.AUDIENCE}"
+    assert token(federation, "--duration=10m").startswith("eyJ")
+    refused = "the operator may create service account tokens only for the audience api://AzureADTokenExchange"
+    assert refused in token("--duration=10m")  # no audience: the API server's own
+    assert refused in token("--audience=https://kubernetes.default.svc", "--duration=10m")
+    assert refused in token(federation, "--audience=https://kubernetes.default.svc", "--duration=10m")
+    assert "the operator may create service account tokens only for 3600 seconds or less" in token(
+        federation, "--duration=2h"
+    )
+
+
+def test_no_token_is_smuggled_out_through_a_secret(admitted: GitLab) -> None:
+    """The control plane would write one, without end and for its own audience, into a secret of that type."""
+    manifest = """
+        {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/service-account-token",
+         "metadata": {"name": "token", "annotations": {"kubernetes.io/service-account.name": "gitlab"}}}"""
+    assert "the operator may create secrets of type Opaque only" in as_operator(
+        admitted, "create", "-f", "-", stdin=manifest
+    )
