@@ -2,12 +2,16 @@
 
 import json
 import logging
+import re
 import sys
 from datetime import UTC, datetime
 
+_TOKEN = re.compile(r"\beyJ[\w-]+(\.[\w-]*)*")
+
 
 class JsonLines(logging.Formatter):
-    """message, timestamp, severity, logger, and resource as namespace/name where the entry has one."""
+    """message, timestamp, severity, logger, and resource as namespace/name where the entry has one. Tokens are taken out
+    of whatever is logged: libraries repeat what they were answered, word for word."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry = {
@@ -20,7 +24,8 @@ class JsonLines(logging.Formatter):
             entry["resource"] = resource
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False)
+        untold = {name: _TOKEN.sub("[token]", text) for name, text in entry.items()}
+        return json.dumps(untold, ensure_ascii=False)
 
 
 def _reference(record: logging.LogRecord) -> str | None:
