@@ -65,8 +65,11 @@ class Whereabouts:
         return self.status.identity.resource_id if self.status.identity else None
 
     def accounts(self) -> list[str]:
-        """ARM ids of the storage accounts at or below which assignments of ours may stand."""
-        scopes = [self.desired.storage.account_id, *(entry.scope for entry in self.status.role_assignments)]
+        """ARM ids of the storage accounts at or below which assignments of ours may stand. What is wanted counts when it is
+        to be granted, or nothing is recorded; else we were never there, and may have no right to look."""
+        scopes = [entry.scope for entry in self.status.role_assignments]
+        if self.granting or not self.pinned:
+            scopes.insert(0, self.desired.storage.account_id)
         return list({_account(scope).lower(): _account(scope) for scope in scopes}.values())
 
     def objects(self) -> Iterator[tuple[str, str]]:
