@@ -177,7 +177,12 @@ class GitLab:
         self, pod: str, container: str = "registry", account: str = "gitlabstore"
     ) -> subprocess.CompletedProcess[str]:
         """The test of GitLab's own page, with the environment that the webhook gave a pod."""
-        environment = self.lab.environ(**self.lab.pod_env(self.namespace, pod), AZCOPY_AUTO_LOGIN_TYPE="workload")
+        return self.azcopy_with(self.lab.pod_env(self.namespace, pod), container, account)
+
+    def azcopy_with(
+        self, environment: dict[str, str], container: str = "registry", account: str = "gitlabstore"
+    ) -> subprocess.CompletedProcess[str]:
+        """The same with an environment that was taken earlier."""
         return subprocess.run(
             [
                 self.lab.tool("azcopy"),
@@ -186,7 +191,7 @@ class GitLab:
                 "list",
                 f"https://{account}.blob.core.windows.net/{container}",
             ],
-            env=environment,
+            env=self.lab.environ(**environment, AZCOPY_AUTO_LOGIN_TYPE="workload"),
             capture_output=True,
             text=True,
             check=False,

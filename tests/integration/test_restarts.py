@@ -1,0 +1,259 @@
+"""The operator dies, at the worst moments, and comes back: what was begun is finished, without orphan or duplicate."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from .behind import CLIENT_ID, OBJECTS, after_a_pass, annotations, reasons, struck, until, versions
+from .operating import Operator
+from .resources import GitLab
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a request arrives in Azure; before it is carried out, or after, with its answer lost."""
+
+    match: str  # {name} is that of the identity
+    applied: bool
+
+    def of(self, gitlab: GitLab) -> str:
+        return self.match.format(name=f"lab_{gitlab.namespace}_gitlab")
+
+
+IDENTITY = "*/userAssignedIdentities/{name}"
+CREDENTIAL = "*/federatedIdentityCredentials/*"
+ASSIGNMENT = "*/roleAssignments/*"
+
+
+def moments(*matches: str) -> list[object]:
+    """Each of the requests, before and after."""
+    return [
+        pytest.param(
+            Moment(match, applied), id=f"{match.replace('*', '').strip('/ ')}, {'done' if applied else 'not done'}"
+        )
+        for match in matches
+        for applied in (False, True)
+    ]
+
+
+def killed_at(moment: Moment, gitlab: GitLab, operator: Operator) -> None:
+    """Wait until the request is under way, and take the operator's power."""
+    struck(gitlab.lab, moment.of(gitlab))
+    operator.kill()
+    gitlab.lab.controls.clear_faults()
+
+
+def one_of_each(gitlab: GitLab) -> None:
+    """Exactly one identity, credential and assignment, and they belong together."""
+    found = gitlab.ready()["status"]["identity"]
+    (identity,) = gitlab.identities()
+    assert identity["properties"]["principalId"] == found["principalId"]
+    (credential,) = gitlab.credentials()
+    assert credential["properties"]["subject"] == f"system:serviceaccount:{gitlab.namespace}:gitlab"
+    (assignment,) = gitlab.assignments()
+    assert assignment["properties"]["principalId"] == found["principalId"]
+    assert annotations(gitlab) == {CLIENT_ID: found["clientId"]}
+    assert [name for kind, name in OBJECTS if not gitlab.exists(kind, name)] == []
+
+
+def nothing_left(gitlab: GitLab, principal: str) -> None:
+    gitlab.watch.until_gone(gitlab.namespace, gitlab.name, gitlab.uid, seconds=40)
+    assert gitlab.identities() == []
+    assert gitlab.assignments(principal=principal) == []
+    assert [name for kind, name in OBJECTS if gitlab.exists(kind, name)] == []
+
+
+@pytest.mark.parametrize("moment", moments(f"PUT {IDENTITY}", f"PUT {CREDENTIAL}", f"PUT {ASSIGNMENT}"))
+def test_killed_in_the_middle_of_creation(gitlab: GitLab, operator: Operator, moment: Moment) -> None:
+    gitlab.lab.controls.add_fault(moment.of(gitlab), hang=True, applied=moment.applied)
+    gitlab.apply()
+    killed_at(moment, gitlab, operator)
+
+    operator.start()
+
+    one_of_each(gitlab)
+    assert len([reason for reason in reasons(gitlab) if reason == "Ready"]) == 1
+
+
+def test_killed_while_access_is_verified(gitlab: GitLab, operator: Operator) -> None:
+    moment = Moment("GET gitlabstore.blob.core.windows.net/*", applied=False)
+    gitlab.lab.controls.add_fault(moment.match, hang=True)
+    gitlab.apply()
+    killed_at(moment, gitlab, operator)
+    gitlab.lab.controls.clear_calls()
+
+    operator.start()
+
+    one_of_each(gitlab)
+    assert gitlab.writes() == []
+
+
+@pytest.mark.parametrize("moment", moments(f"PUT {IDENTITY}", f"PUT {ASSIGNMENT}"))
+def test_killed_in_the_middle_of_creation_and_deleted_while_down(
+    gitlab: GitLab, operator: Operator, moment: Moment
+) -> None:
+    gitlab.lab.controls.add_fault(moment.of(gitlab), hang=True, applied=moment.applied)
+    gitlab.apply()
+    killed_at(moment, gitlab, operator)
+    principals = [identity["properties"]["principalId"] for identity in gitlab.identities()]
+    gitlab.lab.kubectl("delete", "gai", "-n", gitlab.namespace, "gitlab", "--wait=false")
+
+    operator.start()
+
+    nothing_left(gitlab, principals[0] if principals else "00000000-0000-0000-0000-000000000000")
+
+
+@pytest.mark.parametrize("moment", moments(f"DELETE {IDENTITY}", f"DELETE {CREDENTIAL}", f"DELETE {ASSIGNMENT}"))
+def test_killed_in_the_middle_of_deletion(gitlab: GitLab, operator: Operator, moment: Moment) -> None:
+    gitlab.apply().ready()
+    principal = gitlab.principal
+    gitlab.lab.controls.add_fault(moment.of(gitlab), hang=True, applied=moment.applied)
+    gitlab.lab.kubectl("delete", "gai", "-n", gitlab.namespace, "gitlab", "--wait=false")
+    killed_at(moment, gitlab, operator)
+    assert gitlab.live()["metadata"]["finalizers"] == ["gitlabazure.io/finalizer"]
+
+    operator.start()
+
+    nothing_left(gitlab, principal)
+
+
+def test_killed_in_the_middle_of_a_change_it_finishes_it(gitlab: GitLab, operator: Operator) -> None:
+    """Nothing of what was is forgotten: the service account that was dropped goes, though nobody saw it dropped."""
+    gitlab.apply(serviceAccounts=[{"name": "gitlab"}, {"name": "old"}]).ready()
+    moment = Moment(f"PUT {CREDENTIAL}", applied=True)
+    gitlab.lab.controls.add_fault(moment.match, hang=True, applied=True)
+    gitlab.apply(serviceAccounts=[{"name": "gitlab"}, {"name": "new"}])
+    killed_at(moment, gitlab, operator)
+
+    operator.start()
+    gitlab.ready()
+
+    prefix = f"system:serviceaccount:{gitlab.namespace}:"
+    subjects = {each["properties"]["subject"].removeprefix(prefix) for each in gitlab.credentials()}
+    assert subjects == {"gitlab", "new"}
+    assert gitlab.exists("serviceaccount", "new")
+    assert not gitlab.exists("serviceaccount", "old")
+
+
+def test_a_restart_of_an_unchanged_resource_writes_nothing(gitlab: GitLab, operator: Operator) -> None:
+    gitlab.apply().ready()
+    operator.stop()
+    before = versions(gitlab)
+    gitlab.lab.controls.clear_calls()
+
+    operator.start()
+    after_a_pass(operator)
+
+    assert gitlab.writes() == []
+    assert len(gitlab.calls()) <= 3
+    assert versions(gitlab) == before
+    assert reasons(gitlab) == ["Applied", "Ready"]
+    assert f'gitlab_azure_identity_ready{{name="gitlab",namespace="{gitlab.namespace}"}} 1.0' in operator.get(
+        "/metrics"
+    )
+
+
+def test_created_while_down(gitlab: GitLab, operator: Operator) -> None:
+    operator.stop()
+    gitlab.apply()
+
+    operator.start()
+
+    one_of_each(gitlab)
+
+
+def test_created_and_deleted_while_down(gitlab: GitLab, operator: Operator) -> None:
+    operator.stop()
+    gitlab.lab.controls.clear_calls()
+    gitlab.apply()
+    gitlab.delete()  # it goes at once: nobody had put a finalizer on it, since nothing was made
+
+    operator.start()
+
+    assert gitlab.calls() == []
+
+
+def test_deleted_while_down(gitlab: GitLab, operator: Operator) -> None:
+    gitlab.apply().ready()
+    principal = gitlab.principal
+    operator.stop()
+    gitlab.lab.kubectl("delete", "gai", "-n", gitlab.namespace, "gitlab", "--wait=false")
+
+    operator.start()
+
+    nothing_left(gitlab, principal)
+
+
+def test_drift_while_down_is_repaired_at_the_start(gitlab: GitLab, operator: Operator) -> None:
+    gitlab.apply().ready()
+    operator.stop()
+    gitlab.remove_assignments()
+
+    operator.start()
+    until(lambda: "DriftRepaired" in reasons(gitlab), "an event DriftRepaired")
+
+    one_of_each(gitlab)
+
+
+def test_asked_to_end_it_ends_at_once(gitlab: GitLab, operator: Operator) -> None:
+    gitlab.apply().ready()
+
+    assert operator.stop() < 2
+
+
+def test_asked_to_end_in_the_middle_of_a_write_it_finishes_that_first(gitlab: GitLab, operator: Operator) -> None:
+    match = f"PUT {CREDENTIAL}"
+    gitlab.lab.controls.add_fault(match, delay=0.8)
+    gitlab.lab.controls.clear_calls()
+    gitlab.apply()
+    struck(gitlab.lab, match)
+
+    assert operator.stop() < 2
+
+    (put,) = [call for call in gitlab.writes() if "federatedIdentityCredentials" in call.path]
+    assert put.status == 201
+    operator.start()
+    one_of_each(gitlab)
+
+
+def test_asked_to_end_while_azure_does_not_answer_it_waits_no_longer_than_a_request_may(
+    gitlab: GitLab, operator: Operator
+) -> None:
+    operator.restart(requestTimeout=1)
+    match = f"PUT {CREDENTIAL}"
+    gitlab.lab.controls.add_fault(match, hang=True)
+    gitlab.apply()
+    struck(gitlab.lab, match)
+
+    assert operator.stop() < 2
+
+    gitlab.lab.controls.clear_faults()
+    operator.start()
+    one_of_each(gitlab)
+
+
+def test_asked_to_end_while_it_only_reads_it_waits_for_nothing(gitlab: GitLab, operator: Operator) -> None:
+    match = "GET gitlabstore.blob.core.windows.net/*"
+    gitlab.lab.controls.add_fault(match, hang=True)
+    gitlab.apply()
+    struck(gitlab.lab, match)
+
+    assert operator.stop() < 2
+
+    gitlab.lab.controls.clear_faults()
+    operator.start()
+    one_of_each(gitlab)
+
+
+def test_asked_to_end_in_the_middle_of_a_deletion(gitlab: GitLab, operator: Operator) -> None:
+    gitlab.apply().ready()
+    principal = gitlab.principal
+    match = f"DELETE {ASSIGNMENT}"
+    gitlab.lab.controls.add_fault(match, delay=0.8)
+    gitlab.lab.kubectl("delete", "gai", "-n", gitlab.namespace, "gitlab", "--wait=false")
+    struck(gitlab.lab, match)
+
+    assert operator.stop() < 2
+
+    operator.start()
+    nothing_left(gitlab, principal)

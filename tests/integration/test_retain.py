@@ -1,0 +1,165 @@
+"""What outlives the resource: Retain, abandon, and a status that was lost."""
+
+import json
+
+from .behind import (
+    CLIENT_ID,
+    MANAGED_IDENTITY_CONTRIBUTOR,
+    OBJECTS,
+    annotations,
+    grant_operator,
+    patch,
+    reasons,
+)
+from .operating import GROUP, POLICY, SUBSCRIPTION, Operator
+from .resources import GitLab
+
+
+def uids(gitlab: GitLab) -> dict[str, str]:
+    return {f"{kind}/{name}": gitlab.fetch(kind, name)["metadata"]["uid"] for kind, name in OBJECTS}
+
+
+def in_azure(gitlab: GitLab, principal: str, identity: str) -> object:
+    return (
+        [(each["id"], each["tags"], each["properties"]) for each in gitlab.identities()],
+        gitlab.credentials(identity),
+        gitlab.assignments(principal=principal),
+    )
+
+
+def collect_garbage(gitlab: GitLab) -> None:
+    """Wait until the garbage collector has taken an object whose owner is gone: whatever else it would take, it has seen."""
+    metadata = {"namespace": gitlab.namespace, "name": "canary-owner"}
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    gitlab.lab.kubectl("create", "-f", "-", stdin=json.dumps(owner))
+    reference = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "name": "canary-owner",
+        "uid": gitlab.fetch("configmap", "canary-owner")["metadata"]["uid"],
+    }
+    owned = {**owner, "metadata": {**metadata, "name": "canary", "ownerReferences": [reference]}}
+    gitlab.lab.kubectl("create", "-f", "-", stdin=json.dumps(owned))
+    gitlab.lab.kubectl("delete", "configmap", "-n", gitlab.namespace, "canary-owner")
+    gitlab.lab.kubectl("wait", "configmap/canary", "-n", gitlab.namespace, "--for=delete", "--timeout=60s")
+
+
+def test_retained_everything_stays_and_goes_on_working(gitlab: GitLab) -> None:
+    identity = gitlab.apply(deletionPolicy="Retain").ready()["status"]["identity"]
+    before = (uids(gitlab), in_azure(gitlab, identity["principalId"], identity["name"]))
+
+    gitlab.delete()
+    collect_garbage(gitlab)
+
+    assert (uids(gitlab), in_azure(gitlab, identity["principalId"], identity["name"])) == before
+    assert annotations(gitlab) == {CLIENT_ID: identity["clientId"]}
+    assert "deletionPolicy is Retain: everything stays, in Azure and in the cluster." in [
+        event["message"] for event in gitlab.events()
+    ]
+
+    gitlab.apply().ready()  # so that it goes in the end
+
+
+def test_retained_and_made_anew_it_finds_its_own_again(gitlab: GitLab) -> None:
+    before = gitlab.apply(deletionPolicy="Retain").ready()["status"]
+    objects = uids(gitlab)
+    gitlab.delete()
+    gitlab.lab.controls.clear_calls()
+
+    after = gitlab.apply().ready()["status"]
+
+    assert gitlab.writes() == []
+    assert {**after, "conditions": []} == {**before, "conditions": []}
+    assert uids(gitlab) == objects
+    gitlab.delete()
+    assert gitlab.identities() == []
+    assert [name for kind, name in OBJECTS if gitlab.exists(kind, name)] == []
+
+
+def test_retained_may_still_be_chosen_at_the_last_moment(gitlab: GitLab) -> None:
+    gitlab.apply().ready()
+    patch(gitlab, "gai", "gitlab", {"spec": {"deletionPolicy": "Retain"}})
+
+    gitlab.delete()
+
+    assert len(gitlab.identities()) == 1
+    assert gitlab.exists("serviceaccount", "gitlab")
+    gitlab.apply().ready()
+
+
+def test_abandoned_it_lets_go_of_everything(gitlab: GitLab) -> None:
+    gitlab.apply().ready()
+    gitlab.annotate("gitlabazure.io/abandon=true")
+
+    gitlab.delete()
+
+    assert len(gitlab.identities()) == 1
+    assert "Abandoned" in reasons(gitlab)
+    gitlab.apply().ready()
+
+
+def test_status_lost_is_found_again_by_the_tags(gitlab: GitLab) -> None:
+    """As after a restore from a backup, which leaves the status out."""
+    before = gitlab.apply().ready()["status"]
+    gitlab.lab.controls.clear_calls()
+
+    patch(gitlab, "gai", "gitlab", {"status": None}, "--subresource=status")
+    gitlab.until(lambda found: "status" not in found)
+    gitlab.annotate("gitlabazure.io/requested-at=look")
+    after = gitlab.ready()["status"]
+
+    assert gitlab.writes() == []
+    same = ("identity", "federatedCredentials", "roleAssignments", "serviceAccounts", "secrets", "valuesConfigMap")
+    assert {key: after[key] for key in same} == {key: before[key] for key in same}
+
+
+def test_status_lost_while_the_settings_moved_on(gitlab: GitLab, operator: Operator) -> None:
+    """The identity stays where its tags are found, though the settings would now put it in another resource group."""
+    before = gitlab.apply().ready()["status"]["identity"]
+    new_group = f"{SUBSCRIPTION}/resourceGroups/rg-new"
+    assert gitlab.azure("PUT", new_group, {"location": "westeurope"})[0] in (200, 201)
+    grant_operator(gitlab.lab, MANAGED_IDENTITY_CONTRIBUTOR, new_group)
+    operator.stop()
+    patch(gitlab, "gai", "gitlab", {"status": None}, "--subresource=status")
+    defaults = {"resourceGroup": "rg-new", "storageResourceGroup": "rg-storage", "location": "westeurope"}
+    rule = POLICY[0]
+    both = {**rule, "identities": {"resourceGroups": [GROUP, new_group]}}
+    operator.start(defaults={"subscriptionId": SUBSCRIPTION.rpartition("/")[2], **defaults}, policy=[both])
+
+    after = gitlab.ready()["status"]["identity"]
+
+    assert after == before
+    assert len(gitlab.identities()) == 1
+
+
+def test_status_lost_and_deleted_at_once_leaves_no_orphan(gitlab: GitLab, operator: Operator) -> None:
+    gitlab.apply(serviceAccounts=[{"name": "gitlab"}, {"name": "gitlab-registry"}]).ready()
+    principal = gitlab.principal
+    operator.stop()
+    patch(gitlab, "gai", "gitlab", {"status": None}, "--subresource=status")
+    gitlab.lab.kubectl("delete", "gai", "-n", gitlab.namespace, "gitlab", "--wait=false")
+    operator.start()
+
+    gitlab.watch.until_gone(gitlab.namespace, gitlab.name, gitlab.uid)
+
+    assert gitlab.identities() == []
+    assert gitlab.assignments(principal=principal) == []
+    assert [name for kind, name in OBJECTS if gitlab.exists(kind, name)] == []
+    assert not gitlab.exists("serviceaccount", "gitlab-registry")
+
+
+def test_a_status_that_somebody_forged_moves_nothing(gitlab: GitLab) -> None:
+    """The pin in the status is no way to another identity: what carries other tags is not ours."""
+    before = gitlab.apply().ready()["status"]["identity"]
+    forged = before["resourceId"].replace("rg-gitlab", "rg-platform").rpartition("/")[0]
+    forged += "/gitlab-azure-identity-operator"
+    patch(gitlab, "gai", "gitlab", {"status": {"identity": {"resourceId": forged}}}, "--subresource=status")
+    gitlab.lab.controls.clear_calls()
+
+    gitlab.annotate("gitlabazure.io/requested-at=look")
+    gitlab.condition("Ready", "False", "NotPermitted")
+
+    assert gitlab.writes() == []
+    patch(gitlab, "gai", "gitlab", {"status": {"identity": None}}, "--subresource=status")
+    gitlab.annotate("gitlabazure.io/requested-at=again")
+    assert gitlab.ready()["status"]["identity"] == before
