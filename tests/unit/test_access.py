@@ -12,7 +12,7 @@ from .worlds import wanted
 
 FRESH, LATER = Door(wanted(), fresh=True), Door(wanted(), fresh=False)
 STALLED, WAITING, TRANSIENT = Outlook.STALLED, Outlook.WAITING, Outlook.TRANSIENT
-UNKNOWN_YET = ["AADSTS70021", "AADSTS700211", "AADSTS700212", "AADSTS700213", "AADSTS700016"]
+UNKNOWN_YET = ["AADSTS70021", "AADSTS70025", "AADSTS700211", "AADSTS700212", "AADSTS700213", "AADSTS700016"]
 ADVICE = {
     "AADSTS700211": "No federated credential has the issuer of the token. Compare the cluster's issuer with status.issuer.",
     "AADSTS700212": "No federated credential has the audience of the token. Check the operator's `cloud` setting.",
@@ -20,6 +20,7 @@ ADVICE = {
     "AADSTS70021": (
         "No federated credential matches the token. Compare status.issuer and status.federatedCredentials with it."
     ),
+    "AADSTS70025": "The identity has no federated credential that Entra knows. Compare it with status.federatedCredentials.",
     "AADSTS700016": "Entra does not know the client ID. Check that the identity still exists, and its tenant.",
     "AADSTS700024": "The token is not valid at this time. Check the clocks of the cluster's control plane.",
     "AADSTS90061": "Entra could not fetch the cluster's OIDC documents. Check that the issuer is reachable from outside.",

@@ -10,13 +10,14 @@ from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.findings import Failure, Outlook
 
 _CODE = re.compile(r"AADSTS\d+")
-# A credential or an identity that Entra does not know, which for minutes after it was made means: not yet.
-_UNKNOWN_YET = {"AADSTS70021", "AADSTS700211", "AADSTS700212", "AADSTS700213", "AADSTS700016"}
+# A credential or an identity that Entra does not know (70025: the first credential of an identity), which for minutes after it was made means: not yet.
+_UNKNOWN_YET = {"AADSTS70021", "AADSTS70025", "AADSTS700211", "AADSTS700212", "AADSTS700213", "AADSTS700016"}
 _ADVICE = {
     "AADSTS700211": "No federated credential has the issuer of the token. Compare the cluster's issuer with status.issuer.",
     "AADSTS700212": "No federated credential has the audience of the token. Check the operator's `cloud` setting.",
     "AADSTS700213": "No federated credential has the subject of the token. Compare it with status.federatedCredentials.",
     "AADSTS70021": "No federated credential matches the token. Compare status.issuer and status.federatedCredentials with it.",
+    "AADSTS70025": "The identity has no federated credential that Entra knows. Compare it with status.federatedCredentials.",
     "AADSTS700016": "Entra does not know the client ID. Check that the identity still exists, and its tenant.",
     "AADSTS700024": "The token is not valid at this time. Check the clocks of the cluster's control plane.",
     "AADSTS90061": "Entra could not fetch the cluster's OIDC documents. Check that the issuer is reachable from outside.",
