@@ -10,7 +10,8 @@ from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.findings import Failure, Outlook
 
 _CODE = re.compile(r"AADSTS\d+")
-# A credential or an identity that Entra does not know (70025: the first credential of an identity), which for minutes after it was made means: not yet.
+# A credential or an identity that Entra does not know, which for minutes after it was made means: not yet. 70025 is said of
+# an identity without any credential, and so while its first one spreads.
 _UNKNOWN_YET = {"AADSTS70021", "AADSTS70025", "AADSTS700211", "AADSTS700212", "AADSTS700213", "AADSTS700016"}
 _ADVICE = {
     "AADSTS700211": "No federated credential has the issuer of the token. Compare the cluster's issuer with status.issuer.",
