@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import yaml
 
@@ -14,9 +17,17 @@ OPAQUE = {"podSecurityContext", "securityContext", "resources", "nodeSelector"}
 
 
 def notes(helm: Helm, values: Values) -> str:
-    done = helm.run("install", RELEASE, str(CHART), "--dry-run=client", values=values)
+    """The notes, rendered as one more manifest in a copy of the chart: Helm 3 shows them only where it reaches a cluster."""
+    with tempfile.TemporaryDirectory() as folder:
+        chart = Path(shutil.copytree(CHART, Path(folder) / CHART.name))
+        text = (chart / "templates" / "NOTES.txt").read_text(encoding="utf-8")
+        manifest = (
+            f'{{{{ define "notes" }}}}{text}{{{{ end }}}}\nkind: Notes\ntext: {{{{ include "notes" . | toJson }}}}\n'
+        )
+        (chart / "templates" / "notes.yaml").write_text(manifest, encoding="utf-8")
+        done = helm.run("template", RELEASE, str(chart), values=values)
     assert done.returncode == 0, done.stderr
-    return done.stdout.split("NOTES:\n", 1)[1]
+    return str(next(d["text"] for d in yaml.safe_load_all(done.stdout) if d and d["kind"] == "Notes"))
 
 
 def test_an_empty_policy_is_pointed_out_with_the_rule_to_add(helm: Helm) -> None:
