@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Literal
 
 import pytest
@@ -13,7 +15,8 @@ from gitlab_azure_identity.api import ADOPT_ANNOTATION
 from gitlab_azure_identity.api.conditions import ACCESS_VERIFIED, LINKS, ROLES_ASSIGNED
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.status import ContainerStatus, RoleAssignmentStatus, ServiceAccountStatus, Status
-from gitlab_azure_identity.domain.findings import Finding, Outlook
+from gitlab_azure_identity.azure.errors import AzureError, Errand, classify
+from gitlab_azure_identity.domain.findings import Finding, Outlook, failed
 from gitlab_azure_identity.domain.judge import Failures, judge
 from gitlab_azure_identity.domain.naming import STORAGE_BLOB_DATA_CONTRIBUTOR
 from gitlab_azure_identity.domain.observed import ClusterObject, Observed
@@ -24,6 +27,7 @@ from gitlab_azure_identity.reconcile.summarize import (
     ready,
     summarize,
     suspended,
+    waited,
     was_ready,
 )
 from tests.invariants import broken
@@ -382,7 +386,7 @@ def findings_of_all_links(draw: st.DrawFn) -> list[Finding]:
 STEPS = st.sampled_from(["judged", "begun", "summarize", "suspended", "deletion_blocked"])
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(
     st.sampled_from(["Required", "Report", "Disabled"]),
     st.lists(st.tuples(STEPS, findings_of_all_links(), st.integers(0, 2)), min_size=1, max_size=4),
@@ -417,3 +421,39 @@ def _ready_is_earned(status: Status, findings: list[Finding], verification: str)
     shown = status.condition("Ready")
     counted = [f for f in findings if f.condition != ACCESS_VERIFIED or verification == "Required"]
     return (shown is not None and shown.status == "True") == all(f.outlook is Outlook.GOOD for f in counted)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "seconds"),
+    [
+        ("Unknown", "PrincipalNotFound", 60.0),
+        ("Unknown", "Progressing", 60.0),
+        ("False", "PrincipalNotFound", math.inf),  # told already: it does not begin anew
+        ("False", "AuthorizationFailed", 0.0),
+        ("True", "Assigned", 0.0),
+    ],
+)
+def test_how_long_a_link_has_been_waited_for(status: str, reason: str, seconds: float) -> None:
+    earlier = {
+        "type": ROLES_ASSIGNED,
+        "status": status,
+        "observedGeneration": 1,
+        "lastTransitionTime": (NOW - timedelta(seconds=60)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "reason": reason,
+        "message": "…",
+    }
+    before = resource(status={"conditions": [earlier]})
+
+    assert waited(before, ROLES_ASSIGNED, "PrincipalNotFound", NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("seconds", "status"), [(0.0, "Unknown"), (179.9, "Unknown"), (180.0, "False"), (math.inf, "False")]
+)
+def test_a_principal_is_waited_for_three_minutes(seconds: float, status: str) -> None:
+    refused = AzureError("PrincipalNotFound", 400, "Principal … does not exist in the directory.")
+    finding = failed(ROLES_ASSIGNED, classify(refused, Errand("assign roles", ""))).after(seconds)
+
+    assert finding.status == status
+    assert ("after 3 minutes" in finding.message) is (status == "False")
+    assert finding.outlook is (Outlook.STALLED if status == "False" else Outlook.WAITING)
