@@ -41,6 +41,8 @@ class Entry:
     reason: str
     outlook: Outlook
     text: str
+    limit: float | None = None  # seconds that this may go on before a person must act
+    overdue: str = ""  # what the person reads then
 
 
 DETAIL = "Azure refused to {doing}: {detail}"
@@ -76,6 +78,9 @@ TABLE: dict[str, Entry] = {
         "PrincipalNotFound",
         Outlook.WAITING,
         "The identity's principal is not known everywhere in Entra yet; this takes seconds.",
+        limit=PRINCIPAL_REPLICATION,
+        overdue="Entra still does not know the identity's principal after 3 minutes. Look whether the identity is in the tenant "
+        "of the storage account's subscription; if it is, delete it, and it is made anew.",
     ),
     "RoleAssignmentExists": Entry(
         "Progressing", Outlook.WAITING, "The role assignment exists already; it is looked up."
@@ -86,7 +91,9 @@ TABLE: dict[str, Entry] = {
         "Somebody else is writing federated credentials of this identity; ours come next.",
     ),
     "ParentResourceNotFound": Entry(
-        "Progressing", Outlook.WAITING, "The managed identity went meanwhile; it is made again."
+        "Progressing",
+        Outlook.WAITING,
+        "The managed identity is gone, or not known everywhere yet; it is looked at again.",
     ),
     "AnotherOperationInProgress": Entry("Progressing", Outlook.WAITING, BUSY),
     "Conflict": Entry("Progressing", Outlook.WAITING, BUSY),
@@ -137,7 +144,7 @@ def classify(error: AzureError, errand: Errand) -> Failure:
         settled_by=errand.settled_by or "the name",
         detail=sanitize(error.detail),
     )
-    return Failure(line.reason, message.strip(), line.outlook, error.retry_after)
+    return Failure(line.reason, message.strip(), line.outlook, error.retry_after, line.limit, line.overdue)
 
 
 _NOISE = re.compile(

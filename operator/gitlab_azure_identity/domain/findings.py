@@ -19,12 +19,15 @@ class Outlook(Enum):
 class Failure:
     """Something that did not work, already put into words for a person.
 
-    `retry_after` is what the other side asked for, in seconds."""
+    `retry_after` is what the other side asked for, in seconds. What is only waited for may have a `limit`, in seconds, and
+    an `overdue` message for when it is over."""
 
     reason: str
     message: str
     outlook: Outlook
     retry_after: float | None = None
+    limit: float | None = None
+    overdue: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,14 @@ class Finding:
     message: str
     outlook: Outlook = Outlook.GOOD
     retry_after: float | None = None
+    limit: float | None = None
+    overdue: str = ""
+
+    def after(self, seconds: float) -> "Finding":
+        """The finding once it has been waited for so long: beyond its limit a person must act."""
+        if self.outlook is not Outlook.WAITING or self.limit is None or seconds < self.limit:
+            return self
+        return Finding(self.condition, "False", self.reason, self.overdue, Outlook.STALLED)
 
 
 def good(condition: str, reason: str, message: str) -> Finding:
@@ -46,7 +57,16 @@ def good(condition: str, reason: str, message: str) -> Finding:
 def failed(condition: str, failure: Failure) -> Finding:
     """A definite answer is False; what may still come right is Unknown."""
     status: Literal["False", "Unknown"] = "False" if failure.outlook is Outlook.STALLED else "Unknown"
-    return Finding(condition, status, failure.reason, failure.message, failure.outlook, failure.retry_after)
+    return Finding(
+        condition,
+        status,
+        failure.reason,
+        failure.message,
+        failure.outlook,
+        failure.retry_after,
+        failure.limit,
+        failure.overdue,
+    )
 
 
 def blocked(condition: str, by: str) -> Finding:

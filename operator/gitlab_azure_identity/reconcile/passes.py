@@ -1,5 +1,6 @@
 """One pass over one resource: observe, plan, apply, verify, summarize."""
 
+import asyncio
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -26,7 +27,7 @@ from gitlab_azure_identity.reconcile.apply import apply
 from gitlab_azure_identity.reconcile.observe import LookFailed, Whereabouts, no_account, observe
 from gitlab_azure_identity.reconcile.ports import Azure, Kube
 from gitlab_azure_identity.reconcile.report import Reporter
-from gitlab_azure_identity.reconcile.summarize import begun, judged, ready, summarize, suspended, was_ready
+from gitlab_azure_identity.reconcile.summarize import begun, judged, ready, summarize, suspended, waited, was_ready
 from gitlab_azure_identity.reconcile.verify import Proof, unproven, verify
 
 ISSUER_KNOWN_FOR = 60.0  # seconds; it changes only with the API server itself
@@ -173,11 +174,13 @@ class Passes:
             failed += failed_now
             if failed_now:
                 break
-        await self._report.applied(resource, done, drift=drift)
-        findings = judge(goal, have, Failures(look.unseen, tuple(failed)))
+        judged_now = judge(goal, have, Failures(look.unseen, tuple(failed)))
+        findings = tuple(found.after(waited(resource, found.condition, found.reason, world.now())) for found in judged_now)
         standing = Standing(resource, goal, desired, have, findings)
         wrote = any(isinstance(change, PutIdentity | PutCredential | PutAssignment) for change in done)
-        return await self._conclude(standing, await self._proof(standing, wrote=wrote), bear)
+        told = self._report.applied(resource, done, drift=drift)
+        proof, _ = await asyncio.gather(self._proof(standing, wrote=wrote), told)
+        return await self._conclude(standing, proof, bear)
 
     async def _begin(self, resource: Resource, desired: Desired) -> Resource:
         """Record what is about to be made, before the first write, where the record does not hold it yet.
@@ -185,8 +188,8 @@ class Passes:
         Raises LookFailed when it cannot be recorded: what nobody remembers is not made."""
         status = begun(resource, desired, self._world.now())
         known = resource.status
-        same = ("identity", "role_assignments", "service_accounts", "secrets", "retired_secrets", "values_config_map")
-        recorded = all(getattr(status, part) == getattr(known, part) for part in same if part != "identity")
+        parts = ("role_assignments", "service_accounts", "secrets", "retired_secrets", "values_config_map")
+        recorded = all(getattr(status, part) == getattr(known, part) for part in parts)
         pinned = known.identity is not None and known.identity.resource_id is not None
         if recorded and pinned and known.observed_generation == resource.generation:
             return resource
@@ -210,17 +213,14 @@ class Passes:
         created = [a.created_on for a in standing.have.assignments if a.created_on is not None]
         if any(now.timestamp() - moment < limit for moment in created):
             return True
-        before = standing.resource.status.condition(ACCESS_VERIFIED)
-        if before is None or before.status != "Unknown":
-            return False
-        return (now - datetime.fromisoformat(before.last_transition_time)).total_seconds() < limit
+        return 0.0 < waited(standing.resource, ACCESS_VERIFIED, "Propagating", now) < limit
 
     async def _conclude(self, standing: Standing, proof: Proof, bear: Callable[[], int]) -> Outcome:
         findings = (*standing.findings, proof.finding)
         resource = await self._tell(standing.resource, findings, self._status(standing, findings, proof), bear)
         outlook = ready(findings, standing.desired.verification).outlook
-        if outlook is Outlook.GOOD and proof.finding.outlook is Outlook.WAITING:
-            outlook = Outlook.WAITING  # under Report it does not hold Ready back, but its outcome is still awaited
+        if outlook is Outlook.GOOD:  # under Report access does not hold Ready back, but is tried again until it is there
+            outlook = proof.finding.outlook
         only_access = outlook is Outlook.WAITING and verifiable(standing.findings) is None
         return Outcome(findings, outlook, replace(standing, resource=resource) if only_access else None)
 

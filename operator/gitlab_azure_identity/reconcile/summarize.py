@@ -1,5 +1,6 @@
 """The one place where a status is made. Pure, so that its invariants can be tested over every input."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,6 +44,17 @@ def was_ready(resource: Resource) -> bool:
     """Whether this very generation was Ready when it was last judged."""
     ready = resource.status.condition(READY)
     return ready is not None and ready.status == "True" and ready.observed_generation == resource.generation
+
+
+def waited(resource: Resource, kind: str, reason: str, now: datetime) -> float:
+    """Seconds that a condition has been Unknown; without end where the same reason has made it False already, so that it
+    does not begin anew; 0 where nothing is waited for."""
+    before = resource.status.condition(kind)
+    if before is None or before.status == "True":
+        return 0.0
+    if before.status == "False":
+        return math.inf if before.reason == reason else 0.0
+    return (now - datetime.fromisoformat(before.last_transition_time)).total_seconds()
 
 
 def ready(findings: Sequence[Finding], verification: Verification) -> Verdict:
