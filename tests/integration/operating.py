@@ -56,11 +56,13 @@ class Operator:
         self._process: subprocess.Popen[bytes] | None = None
         self.log = folder / "operator.log"
         self.port = 0
+        self.as_usual = True
 
     def start(self, variables: dict[str, str] | None = None, **settings: Any) -> None:
         """Start it and wait until it watches. `settings` are laid over the tests' own, in the file's spelling."""
         path = self._folder / "settings.yaml"
         path.write_text(yaml.safe_dump(self._settings | settings))
+        self.as_usual = not (variables or settings)
         environment = self._lab.operator_env(GAI_SETTINGS_FILE=str(path), **(variables or {}))
         self.port = int(environment["GAI_HTTP_PORT"])
         with self.log.open("ab") as log:

@@ -203,7 +203,7 @@ def test_asked_to_end_it_ends_at_once(gitlab: GitLab, operator: Operator) -> Non
 
 def test_asked_to_end_in_the_middle_of_a_write_it_finishes_that_first(gitlab: GitLab, operator: Operator) -> None:
     match = f"PUT {CREDENTIAL}"
-    gitlab.lab.controls.add_fault(match, delay=0.8)
+    gitlab.lab.controls.add_fault(match, delay=0.4)
     gitlab.lab.controls.clear_calls()
     gitlab.apply()
     struck(gitlab.lab, match)
@@ -249,7 +249,7 @@ def test_asked_to_end_in_the_middle_of_a_deletion(gitlab: GitLab, operator: Oper
     gitlab.apply().ready()
     principal = gitlab.principal
     match = f"DELETE {ASSIGNMENT}"
-    gitlab.lab.controls.add_fault(match, delay=0.8)
+    gitlab.lab.controls.add_fault(match, delay=0.4)
     gitlab.lab.kubectl("delete", "gai", "-n", gitlab.namespace, "gitlab", "--wait=false")
     struck(gitlab.lab, match)
 
