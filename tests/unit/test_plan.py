@@ -109,6 +109,16 @@ def test_what_is_missing_or_differs_is_put_right(have: Observed, changes: list[s
     assert lines(plan(goal(), have)) == changes
 
 
+def test_tag_names_ignore_case_as_azure_does() -> None:
+    desired = wanted({"azure": {"tags": {"team": "platform", "stage": "prod"}}})
+    have = replace(standing(desired), identity=identity(tags={**WANT.owner.tags, "Team": "platform", "Stage": "test"}))
+
+    (change,) = plan(goal(desired), have)
+
+    assert isinstance(change, PutIdentity)
+    assert change.tags == {**WANT.owner.tags, "Team": "platform", "stage": "prod"}
+
+
 def test_tags_are_merged_into_an_identity_of_ours() -> None:
     desired = wanted({"azure": {"tags": {"team": "platform"}}})
     have = replace(standing(desired), identity=identity(tags={**WANT.owner.tags, "cost-centre": "7", "team": "old"}))

@@ -81,9 +81,12 @@ def _identity(goal: Goal, have: Observed) -> Iterator[Change]:
         if goal.may_create:
             yield PutIdentity(want.identity, {**want.identity.tags, **goal.owner.tags})
     elif goal.owns(identity):
-        missing = tuple(key for key, value in want.identity.tags.items() if identity.tags.get(key) != value)
+        present = {key.lower(): value for key, value in identity.tags.items()}  # tag names ignore case, values do not
+        missing = tuple(key for key, value in want.identity.tags.items() if present.get(key.lower()) != value)
         if missing:
-            yield PutIdentity(want.identity, {**identity.tags, **want.identity.tags}, missing)
+            wanted = {key.lower() for key in missing}
+            kept = {key: value for key, value in identity.tags.items() if key.lower() not in wanted}
+            yield PutIdentity(want.identity, kept | {key: want.identity.tags[key] for key in missing}, missing)
 
 
 def _credentials(goal: Goal, have: Observed) -> Iterator[Change]:
