@@ -4,9 +4,15 @@ import logging
 from dataclasses import dataclass, replace
 
 from gitlab_azure_identity.api import ABANDON_ANNOTATION
-from gitlab_azure_identity.api.conditions import SECRETS_WRITTEN, SERVICE_ACCOUNTS_ANNOTATED
+from gitlab_azure_identity.api.conditions import (
+    CREDENTIALS_FEDERATED,
+    ROLES_ASSIGNED,
+    SECRETS_WRITTEN,
+    SERVICE_ACCOUNTS_ANNOTATED,
+)
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.spec import DeletionPolicy
+from gitlab_azure_identity.domain.changes import Stage
 from gitlab_azure_identity.domain.findings import Failure, Outlook, worst
 from gitlab_azure_identity.domain.judge import link
 from gitlab_azure_identity.domain.plan import Goal, plan
@@ -20,6 +26,12 @@ log = logging.getLogger(__name__)
 
 LOOKS = 4
 _IN_CLUSTER = (SERVICE_ACCOUNTS_ANNOTATED, SECRETS_WRITTEN)
+_STAGE = {
+    ROLES_ASSIGNED: Stage.REVOKE_ROLES,
+    SERVICE_ACCOUNTS_ANNOTATED: Stage.REVOKE_CLUSTER,
+    SECRETS_WRITTEN: Stage.REVOKE_CLUSTER,
+    CREDENTIALS_FEDERATED: Stage.REVOKE_CREDENTIALS,
+}
 
 
 @dataclass(frozen=True)
@@ -74,7 +86,11 @@ class Removal:
                     raise
                 look = await observe(self._world.azure, self._world.kube, replace(where, gone=True))
             unseen = await self._without_a_namespace(resource, look.unseen)
-            changes = [change for change in plan(goal, look.have) if link(change) not in look.unseen]
+            # What could not be seen may still stand: nothing that comes after it on the way back is removed before it.
+            last = min((_STAGE[condition] for condition in unseen), default=Stage.REVOKE_IDENTITY)
+            changes = [
+                change for change in plan(goal, look.have) if link(change) not in look.unseen and change.stage <= last
+            ]
             if not changes:
                 return list(unseen.values())
             _, done, failed_changes = await apply(self._world.azure, self._world.kube, goal.owner, changes, look.have)
