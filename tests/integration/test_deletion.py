@@ -1,0 +1,292 @@
+"""The way back when the world has moved: rights that are gone, things that went before, a namespace on its way out."""
+
+import json
+import shlex
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from lab.azure import fixed
+from lab.running import ToolError
+
+from .behind import OBJECTS, create_store, until
+from .operating import GROUP, STORAGE, SUBSCRIPTION
+from .owner import (
+    assert_nothing_was_written,
+    delete_identity,
+    granted,
+    identity,
+    stalled,
+    unassign,
+    without_rights,
+)
+from .resources import GitLab
+from .test_rights import OPERATOR
+
+MakeGitLab = Callable[..., GitLab]
+ACCOUNT = f"{STORAGE}/gitlabstore"
+ALL_OBJECTS = "serviceaccounts,secrets,configmaps"
+
+
+def ask_to_delete(gitlab: GitLab) -> None:
+    gitlab.lab.kubectl("delete", "gai", "-n", gitlab.namespace, gitlab.name, "--wait=false")
+
+
+def until_gone(gitlab: GitLab, seconds: float = 30) -> None:
+    gitlab.watch.until_gone(gitlab.namespace, gitlab.name, gitlab.uid, seconds)
+
+
+def way_out(gitlab: GitLab) -> str:
+    return (
+        "Until then the deletion waits; to let go and leave everything where it is: "
+        f"kubectl annotate gai -n {gitlab.namespace} gitlab gitlabazure.io/abandon=true"
+    )
+
+
+@pytest.mark.parametrize(
+    ("scope", "message"),
+    [
+        (
+            ACCOUNT,
+            (
+                "The operator may not read role assignments on storage account gitlabstore. Grant its identity "
+                '"Role Based Access Control Administrator" on storage account gitlabstore: docs/azure-permissions.md#storage.'
+            ),
+        ),
+        (
+            GROUP,
+            (
+                "The operator may not read managed identities in resource group rg-gitlab. Grant its identity "
+                '"Managed Identity Contributor" on resource group rg-gitlab: docs/azure-permissions.md#identities.'
+            ),
+        ),
+    ],
+    ids=["storage", "identities"],
+)
+def test_a_right_that_is_missing_is_named_and_the_deletion_goes_on_with_it(
+    gitlab: GitLab, scope: str, message: str
+) -> None:
+    gitlab.apply().ready()
+    principal = gitlab.principal
+    with without_rights(gitlab.lab, scope):
+        ask_to_delete(gitlab)
+
+        assert stalled(gitlab, "DeletionBlocked") == f"{message} {way_out(gitlab)}"
+        assert gitlab.live()["metadata"]["finalizers"]
+        # What comes later on the way back is not taken before: an assignment must not outlive its identity.
+        assert len(gitlab.identities()) == len(gitlab.credentials()) == len(gitlab.assignments()) == 1
+        assert all(gitlab.exists(kind, name) for kind, name in OBJECTS)
+
+    until_gone(gitlab)
+
+    assert gitlab.identities() == []
+    assert gitlab.assignments(principal=principal) == []
+    assert not any(gitlab.exists(kind, name) for kind, name in OBJECTS)
+
+
+def test_the_line_in_the_message_lets_go_and_leaves_everything(gitlab: GitLab) -> None:
+    gitlab.apply().ready()
+    name, (assignment,) = gitlab.identity_name, gitlab.assignments()
+    with without_rights(gitlab.lab, ACCOUNT):
+        ask_to_delete(gitlab)
+        line = stalled(gitlab, "DeletionBlocked").partition("leave everything where it is: ")[2]
+
+        program, *arguments = shlex.split(line)
+        assert program == "kubectl"
+        gitlab.lab.kubectl(*arguments)
+        until_gone(gitlab)
+
+    assert identity(gitlab.lab, name) is not None
+    assert gitlab.azure("GET", assignment["id"])[0] == 200
+    assert all(gitlab.exists(kind, name) for kind, name in OBJECTS)
+    assert gitlab.events()[-1]["reason"] == "Abandoned"
+    unassign(gitlab.lab, assignment["id"])
+    delete_identity(gitlab.lab, name)
+
+
+def test_a_right_in_the_cluster_that_is_missing_is_named_too(gitlab: GitLab) -> None:
+    gitlab.apply().ready()
+    gitlab.lab.kubectl("delete", "rolebinding", "-n", gitlab.namespace, "gitlab-azure-identity")
+    ask_to_delete(gitlab)
+
+    message = stalled(gitlab, "DeletionBlocked")
+    assert (
+        f"Add {gitlab.namespace} to `namespaces` in the values of its Helm chart, and upgrade the chart. Until"
+        in message
+    )
+    assert gitlab.assignments() == []  # what comes first on the way back is done
+    assert len(gitlab.identities()) == 1
+
+    gitlab.lab.admit_namespace(gitlab.namespace)
+    until_gone(gitlab)
+    assert gitlab.identities() == []
+    assert not any(gitlab.exists(kind, name) for kind, name in OBJECTS)
+
+
+def test_a_storage_account_that_went_before(gitlab: GitLab) -> None:
+    """The operator's role on the account went with it, so that Azure answers 403 and not 404. It cannot tell whether the
+    account is gone until it may read the resource group."""
+    name = f"store{fixed.named_guid(gitlab.namespace)[:8]}"
+    create_store(gitlab.lab, name)
+    gitlab.apply(storage={"accountName": name}).ready()
+    assert gitlab.azure("DELETE", f"{STORAGE}/{name}")[0] == 200
+
+    ask_to_delete(gitlab)
+
+    assert f"may not read role assignments on storage account {name}." in stalled(gitlab, "DeletionBlocked")
+    with granted(gitlab.lab, "Reader", f"{SUBSCRIPTION}/resourceGroups/{fixed.STORAGE_GROUP}"):
+        until_gone(gitlab)
+    assert gitlab.identities() == []
+
+
+def test_a_resource_group_that_went_before(new_gitlab: MakeGitLab) -> None:
+    """The identity goes with its group; its role assignment stays behind in Azure, and is removed all the same."""
+    gitlab = new_gitlab("later-deleted")
+    group = f"{SUBSCRIPTION}/resourceGroups/rg-later"
+    assert gitlab.azure("PUT", group, {"location": fixed.LOCATION})[0] == 201
+    with granted(gitlab.lab, "Managed Identity Contributor", SUBSCRIPTION):
+        gitlab.apply(azure={"resourceGroup": "rg-later"}).ready()
+        principal = gitlab.principal
+        assert gitlab.azure("DELETE", group)[0] in (200, 202)
+        until(lambda: gitlab.azure("GET", group)[0] == 404, "the group is gone")
+        assert len(gitlab.assignments(principal=principal)) == 1
+
+        gitlab.delete()
+
+    assert gitlab.assignments(principal=principal) == []
+    assert not any(gitlab.exists(kind, name) for kind, name in OBJECTS)
+
+
+def test_an_identity_that_went_before_leaves_no_orphaned_assignment(gitlab: GitLab) -> None:
+    gitlab.apply().ready()
+    principal = gitlab.principal
+    delete_identity(gitlab.lab, gitlab.identity_name)
+    assert len(gitlab.assignments(principal=principal)) == 1
+
+    gitlab.delete()
+
+    assert gitlab.assignments(principal=principal) == []
+    assert not any(gitlab.exists(kind, name) for kind, name in OBJECTS)
+
+
+def test_objects_that_went_before(gitlab: GitLab) -> None:
+    gitlab.apply().ready()
+    gitlab.lab.kubectl("delete", ALL_OBJECTS, "-n", gitlab.namespace, "-l", "gitlabazure.io/owner=gitlab")
+
+    gitlab.delete()
+
+    assert gitlab.identities() == []
+
+
+def test_a_namespace_that_is_deleted_leaves_nothing_in_azure(gitlab: GitLab) -> None:
+    """The namespace takes the operator's rights and the secrets in any order; the resource holds it until Azure is clean."""
+    gitlab.apply().ready()
+    principal = gitlab.principal
+
+    gitlab.lab.kubectl("delete", "namespace", gitlab.namespace, "--timeout=60s")
+
+    assert gitlab.identities() == []
+    assert gitlab.assignments(principal=principal) == []
+
+
+def test_a_namespace_that_is_deleted_while_rights_in_azure_are_missing_waits(gitlab: GitLab) -> None:
+    gitlab.apply().ready()
+    with without_rights(gitlab.lab, ACCOUNT):
+        gitlab.lab.kubectl("delete", "namespace", gitlab.namespace, "--wait=false")
+        assert "Role Based Access Control Administrator" in stalled(gitlab, "DeletionBlocked")
+
+    until_gone(gitlab)
+    gitlab.lab.kubectl("wait", "--for=delete", f"namespace/{gitlab.namespace}", "--timeout=60s")
+    assert gitlab.identities() == []
+
+
+def test_a_resource_that_never_got_anywhere_goes_without_a_write(gitlab: GitLab) -> None:
+    gitlab.apply(storage={"accountName": "otherstore"})
+    stalled(gitlab, "NotPermitted")
+    gitlab.lab.controls.clear_calls()
+
+    gitlab.delete()
+
+    assert_nothing_was_written(gitlab)
+
+
+# the finalizer
+
+
+REFUSED_BY_POLICY = "no finalizers here"
+
+
+@pytest.fixture
+def no_finalizers(gitlab: GitLab) -> Iterator[Callable[[], None]]:
+    """A cluster that refuses the operator its finalizer in this namespace; what is given lifts it."""
+    name = f"no-finalizers-{gitlab.namespace}"
+    policy = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": {"name": name},
+        "spec": {
+            "failurePolicy": "Fail",
+            "matchConstraints": {
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": gitlab.namespace}},
+                "resourceRules": [
+                    {
+                        "apiGroups": ["gitlabazure.io"],
+                        "apiVersions": ["*"],
+                        "operations": ["UPDATE"],
+                        "resources": ["gitlabazureidentities"],
+                    }
+                ],
+            },
+            "matchConditions": [{"name": "the-operator", "expression": f"request.userInfo.username == '{OPERATOR}'"}],
+            "validations": [{"expression": "!has(object.metadata.finalizers)", "message": REFUSED_BY_POLICY}],
+        },
+    }
+    binding = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": name},
+        "spec": {"policyName": name, "validationActions": ["Deny"]},
+    }
+    lab, lifted = gitlab.lab, False
+    probe = GitLab(lab, gitlab.watch, gitlab.namespace, "probe")
+    probe.apply(suspend=True)
+
+    def refused() -> bool:
+        """Whether the policy has its effect, which takes the API server a moment."""
+        patch = json.dumps({"metadata": {"finalizers": ["example.com/probe"]}})
+        try:
+            lab.kubectl(
+                "patch", "gai", "-n", gitlab.namespace, "probe", "--type=merge", "-p", patch,
+                "--as", OPERATOR, "--dry-run=server",
+            )  # fmt: skip
+        except ToolError as error:
+            return REFUSED_BY_POLICY in error.output
+        return False
+
+    def lift() -> None:
+        nonlocal lifted
+        if not lifted:
+            lab.kubectl("delete", "validatingadmissionpolicybinding,validatingadmissionpolicy", name)
+            until(lambda: not refused(), "the policy is lifted")
+            lifted = True
+
+    lab.apply([policy, binding])
+    until(refused, "the policy has its effect")
+    yield lift
+    lift()
+    probe.delete()
+
+
+def test_without_its_finalizer_the_operator_writes_nothing(gitlab: GitLab, no_finalizers: Callable[[], None]) -> None:
+    gitlab.lab.controls.clear_calls()
+
+    gitlab.apply()
+    gitlab.annotate("gitlabazure.io/requested-at=now")
+    gitlab.watch.until(gitlab.namespace, gitlab.name, lambda found: "annotations" in found["metadata"])
+
+    assert "finalizers" not in gitlab.live()["metadata"]
+    assert_nothing_was_written(gitlab)
+
+    no_finalizers()
+    gitlab.annotate("gitlabazure.io/requested-at=again")
+    gitlab.ready(seconds=15)
