@@ -51,6 +51,11 @@ def reasons(gitlab: GitLab) -> list[str]:
     return [event["reason"] for event in gitlab.events()]
 
 
+def until_told(gitlab: GitLab, *expected: str) -> None:
+    """Wait until these and no other events were posted, in this order: an event follows the status that it tells of."""
+    until(lambda: reasons(gitlab) == list(expected), f"events {', '.join(expected)}")
+
+
 def drift(gitlab: GitLab) -> str:
     """What the last DriftRepaired event says."""
     return str([event["message"] for event in gitlab.events() if event["reason"] == "DriftRepaired"][-1])

@@ -1,6 +1,6 @@
 """What a person may pull: suspend, verification, a request to look now."""
 
-from .behind import IDENTITIES, OBJECTS, passes, patch, reasons, until
+from .behind import IDENTITIES, OBJECTS, passes, patch, until, until_told
 from .operating import Operator
 from .resources import GitLab
 
@@ -32,7 +32,7 @@ def test_suspended_says_so_and_freezes_the_rest(gitlab: GitLab) -> None:
     assert gitlab.message("Ready") == (
         "spec.suspend is true: nothing is looked at or changed, and the other conditions are as they were last seen."
     )
-    assert reasons(gitlab) == ["Applied", "Ready", "Suspended"]
+    until_told(gitlab, "Applied", "Ready", "Suspended")
 
 
 def test_suspended_asks_nothing_of_azure_and_leaves_drift_alone(gitlab: GitLab, operator: Operator) -> None:
@@ -160,7 +160,7 @@ def test_what_propagates_is_waited_for_and_told(gitlab: GitLab) -> None:
         if each["type"] == "Ready"
     }
     assert told == {("Unknown", "Progressing"), ("Unknown", "Propagating"), ("True", "Ready")}
-    assert reasons(gitlab) == ["Applied", "Ready"]
+    until_told(gitlab, "Applied", "Ready")
 
 
 def test_without_any_wish_a_ready_resource_is_left_in_peace(gitlab: GitLab, operator: Operator) -> None:

@@ -4,7 +4,7 @@ import json
 
 from lab.azure import fixed
 
-from .behind import CLIENT_ID, OBJECTS, SECRETS, VALUES, reasons
+from .behind import CLIENT_ID, OBJECTS, SECRETS, VALUES, reasons, until_told
 from .operating import GROUP, STORAGE
 from .resources import CONTRIBUTOR, GitLab
 
@@ -237,7 +237,7 @@ def test_of_the_resource_itself_we_write_the_status_and_a_finalizer(gitlab: GitL
 
 def test_events_tell_transitions_and_nothing_else(gitlab: GitLab) -> None:
     gitlab.apply().ready()
-    assert reasons(gitlab) == ["Applied", "Ready"]
+    until_told(gitlab, "Applied", "Ready")
     assert {event["type"] for event in gitlab.events()} == {"Normal"}
     assert gitlab.events()[0]["message"].startswith(f"Wrote managed identity lab_{gitlab.namespace}_gitlab; ")
 

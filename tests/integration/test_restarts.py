@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from .behind import CLIENT_ID, OBJECTS, after_a_pass, annotations, reasons, struck, until, versions
+from .behind import CLIENT_ID, OBJECTS, after_a_pass, annotations, reasons, struck, until, until_told, versions
 from .operating import Operator
 from .resources import GitLab
 
@@ -72,7 +72,7 @@ def test_killed_in_the_middle_of_creation(gitlab: GitLab, operator: Operator, mo
     operator.start()
 
     one_of_each(gitlab)
-    assert len([reason for reason in reasons(gitlab) if reason == "Ready"]) == 1
+    until(lambda: reasons(gitlab).count("Ready") == 1, "one event Ready")
 
 
 def test_killed_while_access_is_verified(gitlab: GitLab, operator: Operator) -> None:
@@ -137,6 +137,7 @@ def test_killed_in_the_middle_of_a_change_it_finishes_it(gitlab: GitLab, operato
 
 def test_a_restart_of_an_unchanged_resource_writes_nothing(gitlab: GitLab, operator: Operator) -> None:
     gitlab.apply().ready()
+    until_told(gitlab, "Applied", "Ready")
     operator.stop()
     before = versions(gitlab)
     gitlab.lab.controls.clear_calls()
