@@ -48,9 +48,12 @@ def register(registry: kopf.OperatorRegistry, reconciler: Reconciler, request_ti
         settings.background.cancellation_polling = 5
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry, id="wake")
-    async def wake(meta: kopf.Meta, **_: Any) -> None:
+    async def wake(type: str | None, meta: kopf.Meta, **_: Any) -> None:  # noqa: A002 - kopf's name
         """Tell the loop what may be new. Everything else about an object (its status, labels) is no reason to wake."""
-        reconciler.notice(_key(meta), news(meta))
+        if type == "DELETED":
+            reconciler.forget(_key(meta), str(meta.uid))
+        else:
+            reconciler.notice(_key(meta), news(meta))
 
     @kopf.daemon(
         GROUP, VERSION, PLURAL, registry=registry, id="keep", cancellation_timeout=request_timeout, backoff=DEFECT_RETRY

@@ -53,6 +53,7 @@ class Operator:
         self._lab, self._folder = lab, folder
         self._settings: dict[str, Any] = yaml.safe_load((lab.places.operator / "settings.yaml").read_text())
         self._settings["policy"] = POLICY
+        self._settings["throttle"] = {"rates": "Unlimited"}  # at Azure's rates, tests of many writes would mostly wait
         self._process: subprocess.Popen[bytes] | None = None
         self.log = folder / "operator.log"
         self.port = 0

@@ -388,7 +388,6 @@ async def test_a_deletion_waits_for_the_pass_to_leave() -> None:
 
     assert await removing is None
     assert removal.during_a_pass == [False]
-    assert KEY not in desk.reconciler._watched
 
 
 async def test_a_deletion_that_the_api_server_does_not_answer_is_tried_again() -> None:
@@ -436,3 +435,13 @@ def _quiet_gauges() -> Iterator[None]:
     """The metrics are the process's own: leave none of this behind."""
     yield
     READY.clear()
+
+
+@pytest.mark.parametrize(("uid", "known"), [("uid-of-gitlab-gitlab", False), ("uid-of-an-earlier-one", True)])
+def test_what_is_gone_is_forgotten_but_not_what_was_made_since(uid: str, known: bool) -> None:
+    desk = Desk()
+    desk.reconciler.notice(KEY, news(body()["metadata"]))
+
+    desk.reconciler.forget(KEY, uid)
+
+    assert (KEY in desk.reconciler._watched) is known

@@ -92,6 +92,12 @@ class Reconciler:
             watched.attempts = 0
             watched.wake.set()
 
+    def forget(self, key: Key, uid: str) -> None:
+        """The object is gone. One of the same name that was made since is another, and stays known."""
+        watched = self._watched.get(key)
+        if watched and watched.seen and watched.seen[0] == uid:
+            del self._watched[key]
+
     async def keep(self, key: Key, stopped: Stopped) -> None:
         """Keep one resource true until `stopped`. A defect in a pass is raised: whoever calls logs it, and calls again."""
         watched = self._of(key)
@@ -174,7 +180,6 @@ class Reconciler:
             except ClusterError as error:
                 remaining = Remaining(f"the API server did not answer: {error}", None)
         if remaining is None:
-            self._watched.pop(key, None)
             READY.remove_by_labels({"namespace": key.namespace, "name": key.name})
         return remaining
 
