@@ -63,7 +63,7 @@ def register(registry: kopf.OperatorRegistry, reconciler: Reconciler, request_ti
 
     @kopf.on.delete(GROUP, VERSION, PLURAL, registry=registry, id="remove", backoff=DELETION_RETRY)
     async def remove(meta: kopf.Meta, retry: int, **_: Any) -> None:
-        remaining = await reconciler.remove(_key(meta))
+        remaining = await reconciler.remove(_key(meta), str(meta.uid))
         if remaining is not None:
             raise kopf.TemporaryError(remaining.message, delay=reconciler.deletion_delay(remaining, retry))
 

@@ -37,7 +37,7 @@ def _strict(node: Any) -> Any:
 def check(manifest: Json) -> Resource:
     """The resource as the operator would read it. Raises where schema or model refuse it."""
     jsonschema.Draft202012Validator(schema()).validate(manifest)
-    live = {**manifest["metadata"], "uid": "0", "generation": 1}
+    live = {**manifest["metadata"], "uid": "0", "resourceVersion": "1", "generation": 1}
     return Resource.parse({**manifest, "metadata": live})
 
 

@@ -51,6 +51,7 @@ def way_out(gitlab: GitLab) -> str:
             (
                 "The operator may not read role assignments on storage account gitlabstore. Grant its identity "
                 '"Role Based Access Control Administrator" on storage account gitlabstore: docs/azure-permissions.md#storage.'
+                " Azure says the same of an account that does not exist: check its name."
             ),
         ),
         (
@@ -58,6 +59,7 @@ def way_out(gitlab: GitLab) -> str:
             (
                 "The operator may not read managed identities in resource group rg-gitlab. Grant its identity "
                 '"Managed Identity Contributor" on resource group rg-gitlab: docs/azure-permissions.md#identities.'
+                " Azure says the same of a resource group that does not exist: check its name."
             ),
         ),
     ],
@@ -284,9 +286,14 @@ def test_without_its_finalizer_the_operator_writes_nothing(gitlab: GitLab, no_fi
     gitlab.annotate("gitlabazure.io/requested-at=now")
     gitlab.watch.until(gitlab.namespace, gitlab.name, lambda found: "annotations" in found["metadata"])
 
+    message = stalled(gitlab, "AdmissionRefused")
+    assert message.startswith(
+        "Could not put its finalizer gitlabazure.io/finalizer on this resource, without which nothing"
+    )
+    assert REFUSED_BY_POLICY in message
     assert "finalizers" not in gitlab.live()["metadata"]
     assert_nothing_was_written(gitlab)
 
     no_finalizers()
-    gitlab.annotate("gitlabazure.io/requested-at=again")
+    gitlab.annotate("gitlabazure.io/requested-at=again")  # it goes on by itself too, but only after its backoff
     gitlab.ready(seconds=15)

@@ -130,7 +130,12 @@ def test_status_names_everything_that_stands(gitlab: GitLab) -> None:
         {"name": credential["name"], "subject": f"system:serviceaccount:{gitlab.namespace}:gitlab"}
     ]
     assert status["roleAssignments"] == [
-        {"name": assignment["name"], "role": "Storage Blob Data Contributor", "scope": f"{STORAGE}/gitlabstore"}
+        {
+            "name": assignment["name"],
+            "role": "Storage Blob Data Contributor",
+            "scope": f"{STORAGE}/gitlabstore",
+            "principalId": identity["properties"]["principalId"],
+        }
     ]
     assert status["serviceAccounts"] == [{"name": "gitlab", "management": "Manage"}]
     assert status["secrets"] == {

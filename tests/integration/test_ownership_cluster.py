@@ -81,7 +81,7 @@ def test_what_is_there_is_handed_over_by_the_line_in_the_message_and_stays_in_th
 
     taken = gitlab.fetch(kind.lower(), name)
     assert taken["metadata"]["uid"] == before["metadata"]["uid"]
-    assert taken["metadata"]["labels"][OWNER] == "gitlab"
+    assert OWNER not in taken["metadata"]["labels"]  # that label says that we made it, and may delete it
     assert taken["metadata"]["labels"]["app"] == "theirs"
 
     gitlab.delete()
@@ -122,7 +122,9 @@ def test_an_object_handed_to_another_resource_is_not_taken(gitlab: GitLab) -> No
 
     gitlab.apply()
 
-    assert stalled(gitlab, "NotOwned").startswith("Service account gitlab exists and was not made by this operator.")
+    assert stalled(gitlab, "NotOwned").startswith(
+        "Service account gitlab exists and belongs to GitLabAzureIdentity somebody-else."
+    )
     assert CLIENT_ID not in gitlab.fetch("serviceaccount", "gitlab")["metadata"]["annotations"]
 
 

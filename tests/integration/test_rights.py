@@ -31,6 +31,7 @@ def test_no_right_to_manage_identities(gitlab: GitLab) -> None:
         assert stalled(gitlab, "AuthorizationFailed") == (
             "The operator may not read managed identities in resource group rg-gitlab. Grant its identity "
             '"Managed Identity Contributor" on resource group rg-gitlab: docs/azure-permissions.md#identities.'
+            " Azure says the same of a resource group that does not exist: check its name."
         )
         assert standing(gitlab)["IdentityReady"] == "False AuthorizationFailed"
         assert_nothing_was_written(gitlab)
@@ -61,6 +62,7 @@ def test_no_right_on_the_storage_account(gitlab: GitLab) -> None:
         assert stalled(gitlab, "AuthorizationFailed") == (
             "The operator may not read storage account gitlabstore. Grant its identity "
             '"Role Based Access Control Administrator" on storage account gitlabstore: docs/azure-permissions.md#storage.'
+            " Azure says the same of an account that does not exist: check its name."
         )
         assert standing(gitlab)["RolesAssigned"] == "False AuthorizationFailed"
         assert_nothing_was_written(gitlab)

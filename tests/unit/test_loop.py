@@ -14,12 +14,12 @@ import pytest
 from gitlab_azure_identity.api.conditions import ROLES_ASSIGNED
 from gitlab_azure_identity.api.resource import Key, Resource, news
 from gitlab_azure_identity.domain.findings import Finding, Outlook
+from gitlab_azure_identity.inflight import finished
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.metrics import READY
 from gitlab_azure_identity.reconcile import loop
 from gitlab_azure_identity.reconcile.loop import Pace, Reconciler, Watched
 from gitlab_azure_identity.reconcile.passes import Outcome, Standing, World
-from gitlab_azure_identity.reconcile.ports import finished
 from gitlab_azure_identity.reconcile.removal import Remaining
 
 from .worlds import body
@@ -31,6 +31,9 @@ STANDING = cast("Standing", object())
 
 def outcome(outlook: Outlook, retry_after: float | None = None) -> Outcome:
     return Outcome((Finding(ROLES_ASSIGNED, "Unknown", "X", "x", outlook, retry_after),), outlook)
+
+
+UID = "uid-of-gitlab-gitlab"
 
 
 class Stop(asyncio.Event):
@@ -69,6 +72,9 @@ class Passes:
         self.runs += 1
         self.began.set()
         return await self.act()
+
+    async def hold(self, _resource: Resource) -> Outcome:
+        return Outcome((), Outlook.WAITING)
 
     async def verify_again(self, _standing: Standing, _bear: Callable[[], int]) -> Outcome:
         self.tries += 1
@@ -124,7 +130,7 @@ def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     ("outlook", "delays"),
     [
         (Outlook.TRANSIENT, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]),
-        (Outlook.WAITING, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]),
+        (Outlook.WAITING, [1, 2, 4, 8, 16, 30, 30]),
         (Outlook.STALLED, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600]),
         (Outlook.GOOD, [3600, 3600]),
     ],
@@ -339,7 +345,7 @@ async def test_a_write_in_flight_is_finished_before_the_loop_leaves() -> None:
         written = True
         return GOOD
 
-    desk.passes.act = lambda: finished(write())
+    desk.passes.act = lambda: finished(write(), 30)
     kept = desk.keep()
     await desk.passes.until(1)
     desk.stop.set()
@@ -381,7 +387,8 @@ async def test_a_deletion_waits_for_the_pass_to_leave() -> None:
     desk.passes.act = forever
     desk.keep()
     await desk.passes.until(1)
-    removing = asyncio.ensure_future(desk.reconciler.remove(KEY))
+    desk.cluster.answer = body(deleting=True)
+    removing = asyncio.ensure_future(desk.reconciler.remove(KEY, UID))
     await asyncio.sleep(0.01)
     assert removal.during_a_pass == []
     await desk.leave()
@@ -394,17 +401,31 @@ async def test_a_deletion_that_the_api_server_does_not_answer_is_tried_again() -
     desk = Desk()
     desk.reconciler._removal = cast("Any", Removal(desk, ClusterError(503, "ServiceUnavailable", "starting")))
 
-    remaining = await desk.reconciler.remove(KEY)
+    desk.cluster.answer = body(deleting=True)
+    remaining = await desk.reconciler.remove(KEY, UID)
 
     assert remaining is not None
     assert "starting" in remaining.message
 
 
-async def test_an_object_that_is_gone_needs_no_removal() -> None:
-    desk = Desk()
-    desk.cluster.answer = None
+SUCCESSOR = body(deleting=True)
+SUCCESSOR["metadata"]["uid"] = "uid-of-a-later-one"
 
-    assert await desk.reconciler.remove(KEY) is None
+
+@pytest.mark.parametrize("answer", [None, SUCCESSOR, body()], ids=["gone", "another of its name", "not being deleted"])
+async def test_what_is_not_the_object_that_was_deleted_is_not_removed(answer: dict[str, Any] | None) -> None:
+    desk = Desk()
+    removal = Removal(desk)
+    desk.reconciler._removal = cast("Any", removal)
+    desk.cluster.answer = answer
+
+    assert await desk.reconciler.remove(KEY, UID) is None
+    assert removal.during_a_pass == []
+
+
+@pytest.mark.usefixtures("no_jitter")
+def test_a_deletion_that_is_blocked_for_days_is_still_tried_again() -> None:
+    assert Desk().reconciler.deletion_delay(Remaining("blocked", None), 100_000) == 15.0
 
 
 async def test_so_many_at_the_same_time_and_no_more() -> None:

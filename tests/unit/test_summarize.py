@@ -12,7 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitlab_azure_identity.api import ADOPT_ANNOTATION
-from gitlab_azure_identity.api.conditions import ACCESS_VERIFIED, LINKS, ROLES_ASSIGNED
+from gitlab_azure_identity.api.conditions import (
+    ACCESS_VERIFIED,
+    LINKS,
+    ROLES_ASSIGNED,
+    SECRETS_WRITTEN,
+    SERVICE_ACCOUNTS_ANNOTATED,
+)
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.status import ContainerStatus, RoleAssignmentStatus, ServiceAccountStatus, Status
 from gitlab_azure_identity.azure.errors import AzureError, Errand, classify
@@ -200,12 +206,12 @@ def recorded(one: Resource, status: Status) -> Resource:
     return replace(one, status=Status.model_validate(status.model_dump(by_alias=True, exclude_none=True)))
 
 
-def summary(one: Resource, have: Observed) -> Status:
+def summary(one: Resource, have: Observed, unseen: frozenset[str] = frozenset()) -> Status:
     desired = desired_of(one)
     to = goal(desired)
     containers = [ContainerStatus(name="registry", purpose="registry", state="Verified")]
     findings = (*judge(to, have, Failures()), finding(ACCESS_VERIFIED))
-    return summarize(one, to, desired, have, findings, containers, NOW)
+    return summarize(one, to, desired, have, findings, containers, unseen, NOW)
 
 
 def test_before_the_first_write_everything_that_is_about_to_be_made_is_recorded() -> None:
@@ -403,7 +409,7 @@ def test_every_status_satisfies_the_invariants(verification: str, steps: list[tu
             case "begun":
                 status = begun(one, WANT, NOW)
             case "summarize":
-                status = summarize(one, goal(), WANT, HAVE, findings, (), NOW)
+                status = summarize(one, goal(), WANT, HAVE, findings, (), (), NOW)
             case "suspended":
                 status = suspended(one, NOW)
             case "deletion_blocked":
@@ -457,3 +463,23 @@ def test_a_principal_is_waited_for_three_minutes(seconds: float, status: str) ->
     assert finding.status == status
     assert ("after 3 minutes" in finding.message) is (status == "False")
     assert finding.outlook is (Outlook.STALLED if status == "False" else Outlook.WAITING)
+
+
+@pytest.mark.parametrize("link", [ROLES_ASSIGNED, SERVICE_ACCOUNTS_ANNOTATED, SECRETS_WRITTEN])
+def test_what_could_not_be_seen_stays_on_record(link: str) -> None:
+    """Else the next pass, and the deletion, would never look for it again."""
+    moved = {
+        "storage": {"accountName": "other"},
+        "serviceAccounts": [{"name": "new"}],
+        "secrets": {"registry": {"name": "other"}},
+    }
+    again = replace(resource(moved, generation=2), status=recorded(resource(), summary(resource(), HAVE)).status)
+    started = recorded(again, begun(again, desired_of(again), NOW))
+
+    status = summary(started, Observed(identity=HAVE.identity), frozenset({link}))
+
+    scopes = {entry.scope for entry in status.role_assignments}
+    accounts = {entry.name for entry in status.service_accounts}
+    assert (STORE in scopes) is (link == ROLES_ASSIGNED)
+    assert ("gitlab" in accounts) is (link == SERVICE_ACCOUNTS_ANNOTATED)
+    assert (status.retired_secrets == ["gitlab-registry-storage"]) is (link == SECRETS_WRITTEN)

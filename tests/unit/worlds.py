@@ -59,6 +59,7 @@ def body(
         "name": name,
         "namespace": namespace,
         "uid": f"uid-of-{namespace}-{name}",
+        "resourceVersion": "1",
         "generation": generation,
         "annotations": dict(annotations or {}),
         "finalizers": list(finalizers),

@@ -36,6 +36,7 @@ class Resource:
 
     key: Key
     uid: str
+    resource_version: str
     generation: int
     annotations: Mapping[str, str]
     finalizers: tuple[str, ...]
@@ -60,6 +61,7 @@ class Resource:
         return cls(
             key=Key(metadata["namespace"], metadata["name"]),
             uid=metadata["uid"],
+            resource_version=metadata["resourceVersion"],
             generation=metadata["generation"],
             annotations=dict(metadata.get("annotations") or {}),
             finalizers=tuple(metadata.get("finalizers") or ()),

@@ -53,6 +53,7 @@ class RoleAssignmentStatus(Model):
     name: str = Field(description="GUID of the role assignment; empty until the identity exists.")
     role: str = Field(description="Name of the role.")
     scope: str = Field(description="ARM id that the role is assigned at.")
+    principal_id: str | None = Field(None, description="Principal that the role is assigned to, once it exists.")
 
 
 class ServiceAccountStatus(Model):

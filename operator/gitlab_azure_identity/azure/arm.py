@@ -19,7 +19,7 @@ from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 from azure.mgmt.msi.v2024_11_30.aio import ManagedServiceIdentityClient
 
 from gitlab_azure_identity.azure.throttle import Throttle, ThrottlePolicy
-from gitlab_azure_identity.azure.transport import USER_AGENT, MeasurePolicy, new_session, new_transport
+from gitlab_azure_identity.azure.transport import USER_AGENT, FinishPolicy, MeasurePolicy, new_session, new_transport
 from gitlab_azure_identity.domain.clouds import Cloud
 
 _NO_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"  # roles are asked for by scope, which names the subscription
@@ -50,6 +50,7 @@ class Arm:
                 ThrottlePolicy(throttle),
                 AsyncARMChallengeAuthenticationPolicy(credential, cloud.arm_scope),
                 MeasurePolicy(),
+                FinishPolicy(timeout),
             ],
             "transport": new_transport(session, timeout),
         }

@@ -13,7 +13,7 @@ from azure.core.rest import HttpRequest
 from azure.identity.aio import ClientAssertionCredential
 
 from gitlab_azure_identity.azure.errors import AzureError
-from gitlab_azure_identity.azure.transport import USER_AGENT, MeasurePolicy, azure_errors, new_transport
+from gitlab_azure_identity.azure.transport import USER_AGENT, FinishPolicy, MeasurePolicy, azure_errors, new_transport
 from gitlab_azure_identity.domain.clouds import Cloud
 from gitlab_azure_identity.domain.observed import Identity
 
@@ -30,7 +30,12 @@ class BlobAccess:
         self._cloud, self._session, self._timeout = cloud, session, timeout
         self._client: AsyncPipelineClient[Any, Any] = AsyncPipelineClient(
             base_url="",
-            policies=[RequestIdPolicy(), UserAgentPolicy(USER_AGENT, user_agent_overwrite=True), MeasurePolicy()],
+            policies=[
+                RequestIdPolicy(),
+                UserAgentPolicy(USER_AGENT, user_agent_overwrite=True),
+                MeasurePolicy(),
+                FinishPolicy(timeout),
+            ],
             transport=new_transport(session, timeout),
         )
 

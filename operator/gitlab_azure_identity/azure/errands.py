@@ -25,10 +25,17 @@ def _storage_right(where: str) -> str:
     return f'Grant its identity "{STORAGE_ROLE}" on {where}: docs/azure-permissions.md#storage.'
 
 
+def _or_missing(right: str, what: str) -> str:
+    """A right to read: whoever lacks it is told the same of a thing that is not there (403, "or the scope is invalid")."""
+    return f"{right} Azure says the same of {what} that does not exist: check its name."
+
+
 def looking_for_identity(identity: WantedIdentity) -> Errand:
     group = identity.resource_group
     return Errand(
-        f"read managed identities in resource group {group}", _identity_right(group), "spec.azure.resourceGroup"
+        f"read managed identities in resource group {group}",
+        _or_missing(_identity_right(group), "a resource group"),
+        "spec.azure.resourceGroup",
     )
 
 
@@ -38,14 +45,14 @@ def looking_for_credentials(identity: WantedIdentity) -> Errand:
     )
 
 
-def looking_for_assignments(storage: WantedStorage) -> Errand:
-    where = f"storage account {storage.account}"
-    return Errand(f"read role assignments on {where}", _storage_right(where), "spec.storage")
+def looking_for_assignments(account: str) -> Errand:
+    where = f"storage account {account}"
+    return Errand(f"read role assignments on {where}", _or_missing(_storage_right(where), "an account"), "spec.storage")
 
 
 def looking_for_account(storage: WantedStorage) -> Errand:
     where = f"storage account {storage.account}"
-    return Errand(f"read {where}", _storage_right(where), "spec.storage.resourceGroup")
+    return Errand(f"read {where}", _or_missing(_storage_right(where), "an account"), "spec.storage.resourceGroup")
 
 
 def changing(change: Change) -> Errand:

@@ -10,6 +10,7 @@ from gitlab_azure_identity.azure.transport import azure_errors
 from gitlab_azure_identity.domain.arm import ResourceGroupId, parse_identity_id
 from gitlab_azure_identity.domain.desired import WantedIdentity
 from gitlab_azure_identity.domain.observed import Identity
+from gitlab_azure_identity.domain.ownership import OWNER_TAGS
 
 
 class Identities:
@@ -17,6 +18,7 @@ class Identities:
 
     def __init__(self, arm: Arm) -> None:
         self._arm = arm
+        self._makers: dict[str, dict[str, str | None]] = {}  # identity to who made it in the life of this process
         self._asking: dict[str, asyncio.Future[list[Identity]]] = {}
 
     async def get(self, resource_id: str) -> Identity | None:
@@ -38,7 +40,7 @@ class Identities:
         asking = self._asking.get(key)
         if asking is None:
             asking = self._asking[key] = asyncio.ensure_future(self._in_group(group))
-            asking.add_done_callback(lambda _: self._asking.pop(key, None))
+            asking.add_done_callback(lambda done: (self._asking.pop(key, None), done.cancelled() or done.exception()))
         return await asyncio.shield(asking)
 
     async def _in_group(self, group: ResourceGroupId) -> list[Identity]:
@@ -47,7 +49,13 @@ class Identities:
             return [_identity(found) async for found in operations.list_by_resource_group(group.name)]
 
     async def put(self, wanted: WantedIdentity, tags: Mapping[str, str], location: str) -> Identity:
-        """Create the identity with these tags, or give an existing one these tags and no others."""
+        """Create the identity with these tags, or give an existing one these tags and no others.
+
+        Azure's PUT replaces what is there, so two resources that want one name at the same moment would both seem to create
+        it: the one that comes second here is told to look again."""
+        owner, key = {tag: tags.get(tag) for tag in OWNER_TAGS}, wanted.resource_id.lower()
+        if self._makers.setdefault(key, owner) != owner:
+            raise AzureError("Conflict", 409, "Another resource is making an identity of this name.")
         operations = self._arm.msi(wanted.subscription).user_assigned_identities
         body: Any = {"location": location, "tags": dict(tags)}
         async with azure_errors():
@@ -63,6 +71,7 @@ class Identities:
         except AzureError as error:
             if not error.gone:
                 raise
+        self._makers.pop(identity.resource_id.lower(), None)
         self._arm.throttle.forget(identity.resource_id)
 
 

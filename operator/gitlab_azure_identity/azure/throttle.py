@@ -15,12 +15,14 @@ from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncHTTPPolicy
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
+from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.azure.transport import retry_after
 
 # kind of request: a second and subscription, a second and identity
 RATES = {"write": (2.0, 0.25), "delete": (2.0, 0.25), "get": (10.0, 0.5), "list": (5.0, 0.25)}
 # kind of request: a second and subscription, burst
 ARM_RATES = {"arm write": (10.0, 200.0), "arm delete": (10.0, 200.0), "arm read": (25.0, 250.0)}
+PATIENCE = 10.0  # seconds
 _SUBSCRIPTION = re.compile(r"/subscriptions/(?P<subscription>[^/?]+)", re.IGNORECASE)
 _TARGET = re.compile(
     r"/subscriptions/(?P<subscription>[^/]+)/.*/userassignedidentities(/(?P<identity>[^/?]+))?(?P<tail>/[^?]*)?",
@@ -42,10 +44,14 @@ class Bucket:
     def __post_init__(self) -> None:
         self._level, self._at = self.burst, self.clock()
 
+    def shut_for(self) -> float:
+        """Seconds until it opens again; 0 when it is open."""
+        return max(0.0, self._shut_until - self.clock())
+
     def take(self) -> float:
         """Take one token, now or in advance, and return the seconds to wait until it is there."""
         now = self.clock()
-        shut = max(0.0, self._shut_until - now)
+        shut = self.shut_for()
         if self.rate is None:
             return shut
         self._level = min(self.burst, self._level + (now - self._at) * self.rate) - 1
@@ -109,7 +115,8 @@ def _kind(method: str, target: re.Match[str]) -> str:
 
 
 class ThrottlePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
-    """Waits for the buckets before a request, and shuts them when Azure answers 429."""
+    """Waits for the buckets before a request, and shuts them when Azure answers 429. What Azure wants to wait for long is
+    not waited for here, where it would hold a place that others need: it fails as Azure would have it fail."""
 
     def __init__(self, throttle: Throttle) -> None:
         super().__init__()
@@ -117,6 +124,9 @@ class ThrottlePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
 
     async def send(self, request: PipelineRequest[HttpRequest]) -> PipelineResponse[HttpRequest, AsyncHttpResponse]:
         buckets = self._throttle.buckets(request.http_request.method, request.http_request.url)
+        shut = max((bucket.shut_for() for bucket in buckets), default=0.0)
+        if shut > PATIENCE:
+            raise AzureError("TooManyRequests", 429, "Azure asked to wait.", shut)
         wait = max((bucket.take() for bucket in buckets), default=0.0)
         if wait > 0:
             await asyncio.sleep(wait)

@@ -1,5 +1,6 @@
 """The one pipeline to Azure: one token, one HTTP session, no retries of its own, and errors as `AzureError`."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -19,6 +20,7 @@ from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from gitlab_azure_identity.azure.errors import AzureError
+from gitlab_azure_identity.inflight import finished
 from gitlab_azure_identity.metrics import AZURE_REQUESTS, AZURE_SECONDS
 
 USER_AGENT = "gitlab-azure-identity"
@@ -71,6 +73,20 @@ class MeasurePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         return response
 
 
+class FinishPolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
+    """Bounds each request as a whole, and lets a write that was sent come to its end whoever leaves. `timeout` in seconds."""
+
+    def __init__(self, timeout: float) -> None:
+        super().__init__()
+        self._timeout = timeout
+
+    async def send(self, request: PipelineRequest[HttpRequest]) -> PipelineResponse[HttpRequest, AsyncHttpResponse]:
+        if request.http_request.method in ("PUT", "DELETE"):
+            return await finished(self.next.send(request), self._timeout, SdkError, aiohttp.ClientError, OSError)
+        async with asyncio.timeout(self._timeout):
+            return await self.next.send(request)
+
+
 @asynccontextmanager
 async def azure_errors() -> AsyncIterator[None]:
     """Turns what the SDK raises into AzureError."""
@@ -78,14 +94,16 @@ async def azure_errors() -> AsyncIterator[None]:
         yield
     except HttpResponseError as error:
         raise _from_response(error) from error
-    except (TimeoutError, SdkError, aiohttp.ClientError) as error:
+    except (SdkError, OSError, aiohttp.ClientError) as error:  # OSError: time-outs, and a token file that is not there
         raise AzureError(type(error).__name__, 0, str(error) or "no answer in time") from error
 
 
 def _from_response(error: HttpResponseError) -> AzureError:
     headers: Mapping[str, str] = getattr(error.response, "headers", None) or {}
     status = error.status_code or (401 if isinstance(error, ClientAuthenticationError) else 0)
-    if error.response is not None and "login." in str(getattr(error.response.request, "url", "")):
+    if (urlsplit(str(getattr(getattr(error.response, "request", None), "url", ""))).hostname or "").startswith(
+        "login."
+    ):
         # Entra says 400 for most of what is a refused login
         status = status if status >= 500 or status == 429 else 401  # noqa: PLR2004
     code = getattr(error.error, "code", None) or headers.get("x-ms-error-code") or type(error).__name__

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gitlab_azure_identity.api import ADOPT_ANNOTATION, GROUP
+from gitlab_azure_identity.api import ADOPT_ANNOTATION, OWNER_LABEL
 from gitlab_azure_identity.api.conditions import (
     ACCESS_VERIFIED,
     CREDENTIALS_FEDERATED,
@@ -32,7 +32,7 @@ from gitlab_azure_identity.domain.changes import (
 from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, blocked, failed, good, worst
 from gitlab_azure_identity.domain.observed import ClusterObject, Observed
-from gitlab_azure_identity.domain.ownership import claimed
+from gitlab_azure_identity.domain.ownership import claimed, handed_to
 from gitlab_azure_identity.domain.plan import Goal, missing_credentials, missing_grants, twin
 from gitlab_azure_identity.domain.policy import adoption
 
@@ -192,14 +192,14 @@ def _objects(goal: Goal, want: Desired, have: Observed, failures: Failures) -> F
 
 def not_owned(goal: Goal, found: ClusterObject) -> Failure:
     """An object that stands in the way, with the line that hands it over."""
-    owner = found.labels.get(f"{GROUP}/owner")
+    owner = handed_to(found.annotations) or found.labels.get(OWNER_LABEL)
     kind = words(found.kind)
     message = (
         f"{kind.capitalize()} {found.name} exists and "
         + (f"belongs to GitLabAzureIdentity {owner}" if owner else "was not made by this operator")
         + ". To hand it over: "
         f"kubectl annotate {found.kind.lower()} -n {goal.owner.namespace} {found.name} "
-        f"{ADOPT_ANNOTATION}={goal.owner.name}"
+        f"{ADOPT_ANNOTATION}={goal.owner.name}" + (" --overwrite" if handed_to(found.annotations) else "")
     )
     return Failure("NotOwned", message, Outlook.STALLED)
 

@@ -8,6 +8,7 @@ from gitlab_azure_identity.api import ADOPT_ANNOTATION, OWNER_LABEL
 CLUSTER_TAG = "gitlabazure-cluster"
 NAMESPACE_TAG = "gitlabazure-namespace"
 RESOURCE_TAG = "gitlabazure-resource"
+OWNER_TAGS = (CLUSTER_TAG, NAMESPACE_TAG, RESOURCE_TAG)
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,14 @@ class Owner:
     def labelled(self, labels: Mapping[str, str]) -> bool:
         return labels.get(OWNER_LABEL) == self.name
 
-    def may_adopt(self, annotations: Mapping[str, str]) -> bool:
-        """Whether somebody who may edit the object has handed it over."""
-        return annotations.get(ADOPT_ANNOTATION) == self.name
+
+def handed_to(annotations: Mapping[str, str]) -> str | None:
+    """The resource that somebody who may edit the object has handed it over to, or None."""
+    return annotations.get(ADOPT_ANNOTATION)
 
 
 def claimed(tags: Mapping[str, str]) -> str | None:
     """Who created a managed identity, as `cluster/namespace/name`, or None when no operator did."""
     if CLUSTER_TAG not in tags:
         return None
-    return "/".join(tags.get(tag, "?") for tag in (CLUSTER_TAG, NAMESPACE_TAG, RESOURCE_TAG))
+    return "/".join(tags.get(tag, "?") for tag in OWNER_TAGS)

@@ -1,6 +1,6 @@
 """From what is wanted and what stands to the changes between them. Pure, and the only place that decides on a write."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from gitlab_azure_identity.api import CLIENT_ID_ANNOTATION
@@ -22,7 +22,7 @@ from gitlab_azure_identity.domain.changes import (
 from gitlab_azure_identity.domain.desired import Credential, Desired, Grant, WantedObject, WantedServiceAccount
 from gitlab_azure_identity.domain.naming import same_arm_id
 from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity, Observed
-from gitlab_azure_identity.domain.ownership import Owner
+from gitlab_azure_identity.domain.ownership import Owner, handed_to
 
 
 @dataclass(frozen=True)
@@ -54,16 +54,22 @@ class Goal:
         return assignment.description == self.owner.description
 
     def owns_object(self, found: ClusterObject) -> bool:
-        """Made by us, so deleted by us. One that was handed over to us stays when the resource goes."""
-        return self.owner.labelled(found.labels) and not self.owner.may_adopt(found.annotations)
+        """Made by us, so deleted by us. One that was handed over, to us or to another, stays when the resource goes."""
+        return self.owner.labelled(found.labels) and handed_to(found.annotations) is None
 
     def holds(self, found: ClusterObject) -> bool:
         """Whether an object is marked as ours, or is a service account that still carries our annotation."""
         annotated = found.kind == "ServiceAccount" and naming.field_manager(self.owner.name) in found.managers
         return annotated or self.owner.labelled(found.labels)
 
+    def labels_for(self, found: ClusterObject | None) -> Mapping[str, str]:
+        """Our label says that we made an object, and may delete it: one that was handed over to us never gets it."""
+        return self.owner.labels if found is None or self.owner.labelled(found.labels) else {}
+
     def may_write(self, found: ClusterObject) -> bool:
-        return self.owner.labelled(found.labels) or self.owner.may_adopt(found.annotations)
+        """Ours to write: whom it was handed to says more than who made it."""
+        heir = handed_to(found.annotations)
+        return self.owner.labelled(found.labels) if heir is None else heir == self.owner.name
 
 
 def plan(goal: Goal, have: Observed) -> tuple[Change, ...]:
@@ -185,17 +191,13 @@ def _service_accounts(goal: Goal, have: Observed) -> Iterator[Change]:
 
 
 def _in_order(goal: Goal, found: ClusterObject, identity: Identity) -> bool:
-    return (
-        found.annotations.get(CLIENT_ID_ANNOTATION) == identity.client_id
-        and found.automount is False
-        and goal.owner.labels.items() <= found.labels.items()
-    )
+    return found.annotations.get(CLIENT_ID_ANNOTATION) == identity.client_id and found.automount is False
 
 
 def _apply_account(
     goal: Goal, account: WantedServiceAccount, identity: Identity, found: ClusterObject | None
 ) -> ApplyServiceAccount:
-    labels = goal.owner.labels if account.managed else {}
+    labels = goal.labels_for(found) if account.managed else {}
     return ApplyServiceAccount(account.name, identity.client_id, account.managed, found.uid if found else None, labels)
 
 
@@ -206,9 +208,9 @@ def _objects(goal: Goal, have: Observed) -> Iterator[Change]:
         found = have.objects.get((wanted.kind, wanted.name))
         if found is None or goal.may_write(found):
             differing = _differing(wanted, found)
-            if differing or found is None or not goal.owner.labels.items() <= found.labels.items():
+            if differing or found is None:
                 uid = found.uid if found else None
-                yield ApplyObject(wanted.kind, wanted.name, wanted.data, goal.owner.labels, uid, differing)
+                yield ApplyObject(wanted.kind, wanted.name, wanted.data, goal.labels_for(found), uid, differing)
 
 
 def _differing(wanted: WantedObject, found: ClusterObject | None) -> tuple[str, ...]:

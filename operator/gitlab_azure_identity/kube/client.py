@@ -15,6 +15,8 @@ from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.config import load_incluster_config, load_kube_config
 
+from gitlab_azure_identity.inflight import finished
+
 Json = dict[str, Any]
 
 CONNECTIONS = 16  # open at a time: each costs a TLS handshake, and memory for as long as it stays
@@ -55,6 +57,19 @@ class Cluster:
         content_type: str = "application/json",
     ) -> Json:
         """The answer's JSON. Raises ClusterError."""
+        try:
+            status, text = await self._sent(method, path, body, query, content_type)
+        except (aiohttp.ClientError, OSError) as error:
+            raise ClusterError(0, type(error).__name__, str(error) or "no answer in time") from error
+        answer = _decoded(text)
+        if status >= 400:  # noqa: PLR2004
+            raise _error(status, answer, text)
+        return answer
+
+    async def _sent(
+        self, method: str, path: str, body: Json | None, query: Mapping[str, str] | None, content_type: str
+    ) -> tuple[int, bytes]:
+        """Status and body of the answer; a write that was sent comes to its end whoever leaves."""
         serialized = await self._api.param_serialize(
             method,
             path,
@@ -63,16 +78,16 @@ class Cluster:
             body=body,
             auth_settings=["BearerToken"],
         )
-        try:
-            async with asyncio.timeout(self._timeout):
-                response = await self._api.call_api(*serialized)
-                text: bytes = await response.read()  # type: ignore[no-untyped-call]
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise ClusterError(0, type(error).__name__, str(error) or "no answer in time") from error
-        answer = _decoded(text)
-        if response.status >= 400:  # noqa: PLR2004
-            raise _error(response.status, answer, text)
-        return answer
+
+        async def exchange() -> tuple[int, bytes]:
+            response = await self._api.call_api(*serialized)
+            text: bytes = await response.read()  # type: ignore[no-untyped-call]
+            return response.status, text
+
+        if method != "GET":
+            return await finished(exchange(), self._timeout, aiohttp.ClientError, OSError)
+        async with asyncio.timeout(self._timeout):
+            return await exchange()
 
     async def find(self, path: str) -> Json | None:
         """The object at a path, or None when it is not there. Raises ClusterError."""

@@ -1,6 +1,7 @@
 """The API server's errors, classified once: to what comes next and to words for a person."""
 
 import re
+from dataclasses import replace
 
 from gitlab_azure_identity.api import CLIENT_ID_ANNOTATION
 from gitlab_azure_identity.domain.changes import ApplyServiceAccount, Change
@@ -22,7 +23,7 @@ def classify(error: ClusterError, doing: str, namespace: str) -> Failure:
             )
         case 403 if "is being terminated" in error.message:
             return Failure("NamespaceTerminating", f"Namespace {namespace} is being deleted.", Outlook.STALLED)
-        case 403 if "ValidatingAdmissionPolicy" in error.message or "admission webhook" in error.message:
+        case 403 | 422 if "ValidatingAdmissionPolicy" in error.message or "admission webhook" in error.message:
             return Failure("AdmissionRefused", f"Could not {doing}: {error.message}", Outlook.STALLED)
         case 403:
             message = (
@@ -36,6 +37,19 @@ def classify(error: ClusterError, doing: str, namespace: str) -> Failure:
             return Failure("Invalid", f"The API server refused to {doing}: {error.message}", Outlook.STALLED)
     text = f"The API server could not {doing} just now: {error.message}. It is tried again."
     return Failure("ClusterUnavailable", text, Outlook.TRANSIENT)
+
+
+def token_refused(error: ClusterError, service_account: str, namespace: str) -> Failure:
+    """Why a service account gave us no token. The chart can withhold that right alone."""
+    doing = f"create tokens for service account {service_account}"
+    known = classify(error, doing, namespace)
+    if known.reason != "Forbidden":
+        return known
+    advice = (
+        f"In the values of its Helm chart, set verification.enabled to true and add {namespace} to `namespaces`; or set "
+        "spec.verification to Disabled."
+    )
+    return replace(known, message=f"The operator may not {doing}. {advice}")
 
 
 def _conflict(error: ClusterError) -> str:

@@ -10,7 +10,7 @@ from gitlab_azure_identity.api.resource import Key
 from gitlab_azure_identity.kube.client import Cluster, ClusterError
 
 COMPONENT = "gitlab-azure-identity"
-MESSAGE_LIMIT = 1024  # characters; the API server refuses longer ones
+MESSAGE_LIMIT = 1024  # bytes; the API server refuses longer ones
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +37,10 @@ class Events:
             },
             "type": kind,
             "reason": reason,
-            "message": message if len(message) <= MESSAGE_LIMIT else f"{message[: MESSAGE_LIMIT - 1]}…",
+            "message": _cut(message),
             "source": {"component": COMPONENT},
             "reportingComponent": COMPONENT,
-            "reportingInstance": os.environ.get("POD_NAME", COMPONENT),
+            "reportingInstance": os.environ.get("HOSTNAME", COMPONENT),
             "action": "Reconcile",
             "firstTimestamp": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "lastTimestamp": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -51,3 +51,11 @@ class Events:
             await self._cluster.request("POST", f"/api/v1/namespaces/{key.namespace}/events", body)
         except ClusterError as error:
             log.warning("event %s not posted: %s", reason, error, extra={"resource": str(key)})
+
+
+def _cut(message: str) -> str:
+    encoded = message.encode()
+    if len(encoded) <= MESSAGE_LIMIT:
+        return message
+    ellipsis = "…"
+    return encoded[: MESSAGE_LIMIT - len(ellipsis.encode())].decode(errors="ignore") + ellipsis

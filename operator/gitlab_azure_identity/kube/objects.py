@@ -46,7 +46,7 @@ class Objects:
 
     async def release(self, owner: Owner, found: ClusterObject) -> ClusterObject:
         """Take our marks off an object. Of a service account that is all that our field manager holds, the annotation too;
-        of a secret or config map the label alone."""
+        of a secret or config map the label alone: pods may still mount what it says."""
         if found.kind == "ServiceAccount":
             return await self._apply(owner, found.kind, found.name, {}, {}, uid=found.uid, force=False)
         marks: dict[str, None] = dict.fromkeys(owner.labels)
@@ -79,10 +79,15 @@ class Objects:
             "PATCH",
             _path(owner.namespace, kind, name),
             {"apiVersion": "v1", "kind": kind, "metadata": identity | metadata} | body,
-            query={"fieldManager": field_manager(owner.name), "force": "true" if force else "false"},
+            query={"fieldManager": field_manager(owner.name), "force": "true" if force and uid else "false"},
             content_type=APPLY,
         )
-        return _object(kind, applied)
+        found = _object(kind, applied)
+        if uid is None and found.managers != {field_manager(owner.name)}:
+            # There was none when we looked, and others have written to it: somebody made it meanwhile.
+            await self.release(owner, found)
+            raise ClusterError(409, "AlreadyExists", f"{kind} {name} was made by somebody else meanwhile")
+        return found
 
 
 def _path(namespace: str, kind: str, name: str) -> str:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from gitlab_azure_identity.api import API_VERSION, GROUP, KIND, PLURAL, VERSION
-from gitlab_azure_identity.api.resource import Key
+from gitlab_azure_identity.api import API_VERSION, FINALIZER, GROUP, KIND, PLURAL, VERSION
+from gitlab_azure_identity.api.resource import Key, Resource
 from gitlab_azure_identity.api.status import Status
-from gitlab_azure_identity.kube.client import APPLY, Cluster, Json
+from gitlab_azure_identity.kube.client import APPLY, MERGE, Cluster, Json
 
 STATUS_MANAGER = "gitlab-azure-identity"
 
@@ -19,6 +19,11 @@ class Resources:
     async def get(self, key: Key) -> Json | None:
         """The object as it is now, or None when it is gone."""
         return await self._cluster.find(_path(key))
+
+    async def hold(self, resource: Resource) -> None:
+        """Put our finalizer on a resource, beside those of others. A resource that changed meanwhile is refused (409)."""
+        metadata = {"resourceVersion": resource.resource_version, "finalizers": [*resource.finalizers, FINALIZER]}
+        await self._cluster.request("PATCH", _path(resource.key), {"metadata": metadata}, content_type=MERGE)
 
     async def write_status(self, key: Key, uid: str, status: Status) -> None:
         """Replace what we said before. The uid keeps a late word about a deleted object off its successor."""

@@ -25,7 +25,7 @@ from gitlab_azure_identity.domain.observed import Observed
 from gitlab_azure_identity.domain.ownership import Owner
 from gitlab_azure_identity.kube import errors as kube_errors
 from gitlab_azure_identity.kube.client import ClusterError
-from gitlab_azure_identity.reconcile.ports import Azure, Kube, finished
+from gitlab_azure_identity.reconcile.ports import Azure, Kube
 
 Fold = Callable[[Observed], Observed]
 Failed = tuple[tuple[Change, Failure], ...]
@@ -40,7 +40,7 @@ async def apply(
     done: list[Change] = []
     for _, stage in groupby(changes, key=lambda change: change.stage):
         together = tuple(stage)
-        answers = await asyncio.gather(*(finished(_attempt(azure, kube, owner, change, have)) for change in together))
+        answers = await asyncio.gather(*(_attempt(azure, kube, owner, change, have) for change in together))
         failed: list[tuple[Change, Failure]] = []
         for change, answer in zip(together, answers, strict=True):
             if isinstance(answer, Failure):
@@ -54,8 +54,7 @@ async def apply(
 
 
 async def _attempt(azure: Azure, kube: Kube, owner: Owner, change: Change, have: Observed) -> Fold | Failure:
-    """The change, and what its failure means. Failures are returned, not raised: when the operator ends, kopf waits for
-    every task that is still there, and would end with what it raised."""
+    """The change, and what its failure means."""
     try:
         return await _make(azure, kube, owner, change, have)
     except AzureError as error:

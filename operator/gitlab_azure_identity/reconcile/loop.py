@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 FIRST_BACKOFF = 1.0  # seconds
+WAITING_BACKOFF = 30.0  # seconds at most: what comes right by itself is to be seen soon
 PATIENCE_COUNT = 3  # transient failures in a row that a Ready resource may meet before its conditions say so
 PATIENCE_SECONDS = 900.0
 REVERIFICATIONS = 6  # attempts at access (about a minute) between two looks at everything
@@ -59,6 +60,7 @@ class Watched:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     seen: tuple[object, ...] | None = None
     attempts: int = 0
+    unheld: int = 0  # looks that found the object without our finalizer
     transient_since: float | None = None
     transient_count: int = 0
 
@@ -97,6 +99,7 @@ class Reconciler:
         watched = self._watched.get(key)
         if watched and watched.seen and watched.seen[0] == uid:
             del self._watched[key]
+            READY.remove_by_labels({"namespace": key.namespace, "name": key.name})
 
     async def keep(self, key: Key, stopped: Stopped) -> None:
         """Keep one resource true until `stopped`. A defect in a pass is raised: whoever calls logs it, and calls again."""
@@ -134,9 +137,14 @@ class Reconciler:
             return None
         watched.read(news(body["metadata"]))
         resource = Resource.parse(body)
-        if not resource.may_be_written_for:
-            log.debug("waits for its finalizer", extra={"resource": str(key)})
+        if resource.deleting:
             return None
+        if not resource.may_be_written_for:
+            watched.unheld += 1
+            # kopf puts our finalizer on the object, and asks no second time when it is refused.
+            return await self._passes.hold(resource) if watched.unheld > 1 else Outcome((), Outlook.WAITING)
+        if watched.unheld:
+            watched.unheld = watched.attempts = 0
         outcome = await self._passes.run(resource, lambda: self._bear(watched))
         if not any(finding.outlook is Outlook.TRANSIENT for finding in outcome.findings):
             watched.transient_since, watched.transient_count = None, 0
@@ -155,7 +163,9 @@ class Reconciler:
         if outcome.outlook is Outlook.GOOD:
             watched.attempts = 0
             return self._pace.resync * random.uniform(0.9, 1.1)  # noqa: S311 - jitter, not a secret
-        limit = self._pace.stalled if outcome.outlook is Outlook.STALLED else self._pace.backoff
+        limit = {Outlook.STALLED: self._pace.stalled, Outlook.WAITING: WAITING_BACKOFF}.get(
+            outcome.outlook, self._pace.backoff
+        )
         backoff = min(limit, FIRST_BACKOFF * 2.0 ** min(watched.attempts, 20))
         watched.attempts += 1
         return max(backoff * random.uniform(0.8, 1.2), outcome.retry_after or 0.0)  # noqa: S311
@@ -170,22 +180,23 @@ class Reconciler:
             RECONCILES.labels(CONTROLLER, told).inc()
         return outcome
 
-    async def remove(self, key: Key) -> Remaining | None:
-        """Take away what was made for a resource that is being deleted. None when it may go."""
+    async def remove(self, key: Key, uid: str) -> Remaining | None:
+        """Take away what was made for a resource that is being deleted. None when it may go: also when that very object is gone
+        already, though another may bear its name by now."""
         watched = self._of(key)
         async with watched.lock, self._room:
             try:
                 body = await self._world.kube.resources.get(key)
-                remaining = await self._removal.run(Resource.parse(body)) if body else None
+                resource = Resource.parse(body) if body else None
+                ours = resource is not None and resource.uid == uid and resource.deleting
+                remaining = await self._removal.run(resource) if resource and ours else None
             except ClusterError as error:
                 remaining = Remaining(f"the API server did not answer: {error}", None)
-        if remaining is None:
-            READY.remove_by_labels({"namespace": key.namespace, "name": key.name})
         return remaining
 
     def deletion_delay(self, remaining: Remaining, retry: int) -> float:
         """Seconds until a deletion is tried again."""
-        return min(DELETION_RETRY, max(2.0**retry, remaining.retry_after or 0.0))
+        return min(DELETION_RETRY, max(2.0 ** min(retry, 10), remaining.retry_after or 0.0))
 
 
 async def _unless(stopped: Stopped, work: Coroutine[Any, Any, Result]) -> Result | None:

@@ -163,13 +163,17 @@ async def _assignments(
 ) -> tuple[Assignment, ...]:
     """Assignments of the principal, and of the one it had before, should the identity have been made anew."""
     remembered = where.status.identity.principal_id if where.status.identity else None
-    principals = dict.fromkeys(p for p in (identity.principal_id if identity else None, remembered) if p)
-    questions = [azure.roles.of(account, principal) for account in where.accounts() for principal in principals]
-    try:
-        answers = await asyncio.gather(*questions)
-    except AzureError as error:
-        unseen[ROLES_ASSIGNED] = classify(error, errands.looking_for_assignments(where.desired.storage))
-        return ()
+    recorded = (entry.principal_id for entry in where.status.role_assignments)
+    principals = dict.fromkeys(p for p in (identity.principal_id if identity else None, remembered, *recorded) if p)
+
+    async def ask(account: str, principal: str) -> tuple[Assignment, ...]:
+        try:
+            return await azure.roles.of(account, principal)
+        except AzureError as error:
+            unseen[ROLES_ASSIGNED] = classify(error, errands.looking_for_assignments(account.rpartition("/")[2]))
+            return ()
+
+    answers = await asyncio.gather(*(ask(account, one) for account in where.accounts() for one in principals))
     return tuple(assignment for answer in answers for assignment in answer)
 
 

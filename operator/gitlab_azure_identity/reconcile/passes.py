@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from gitlab_azure_identity.api import FINALIZER
 from gitlab_azure_identity.api.conditions import ACCESS_VERIFIED, IDENTITY_READY
-from gitlab_azure_identity.api.resource import Resource
+from gitlab_azure_identity.api.resource import Key, Resource
 from gitlab_azure_identity.api.spec import Verification
 from gitlab_azure_identity.api.status import Status
 from gitlab_azure_identity.domain.arm import parse_identity_id
@@ -58,6 +59,8 @@ class Standing:
     desired: Desired
     have: Observed
     findings: tuple[Finding, ...]  # all but AccessVerified
+    unseen: frozenset[str]  # links that could not be looked at
+    wrote: bool  # something that Azure takes time to spread was written
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class Passes:
     def __init__(self, world: World, reporter: Reporter) -> None:
         self._world, self._report = world, reporter
         self._issuer = "", -math.inf
+        self._pins: dict[Key, str] = {}  # what the pin Warning has been said of
 
     async def run(self, resource: Resource, bear: Callable[[], int]) -> Outcome:
         """Bring one resource to what it says."""
@@ -93,9 +97,19 @@ class Passes:
         except LookFailed as failed:
             return await self._stopped(resource, stop(failed.condition, failed.failure), bear)
 
+    async def hold(self, resource: Resource) -> Outcome:
+        """Put our finalizer on a resource where kopf could not, or tell who refuses it."""
+        try:
+            await self._world.kube.resources.hold(resource)
+        except ClusterError as error:
+            doing = f"put its finalizer {FINALIZER} on this resource, without which nothing is made"
+            refused = kube_errors.classify(error, doing, resource.key.namespace)
+            return await self._stopped(resource, stop(IDENTITY_READY, refused), lambda: 0)
+        return Outcome((), Outlook.WAITING)
+
     async def verify_again(self, standing: Standing, bear: Callable[[], int]) -> Outcome:
         """Try access once more, with the world as the last pass left it."""
-        proof = await self._proof(standing, wrote=False)
+        proof = await self._proof(standing)
         return await self._conclude(standing, proof, bear)
 
     async def _goal(self, resource: Resource) -> tuple[Goal, Desired]:
@@ -167,19 +181,26 @@ class Passes:
             changes = [change for change in plan(goal, have) if link(change) not in look.unseen and change not in done]
             if not changes:
                 break
-            if not done and not drift:
+            if not done:
                 resource = await self._begin(resource, desired)
             have, made, failed_now = await apply(world.azure, world.kube, goal.owner, changes, have)
             done += made
             failed += failed_now
             if failed_now:
                 break
+        failed += [
+            (change, _reverted(change))
+            for change in plan(goal, have)
+            if change in done and link(change) not in look.unseen
+        ]
         judged_now = judge(goal, have, Failures(look.unseen, tuple(failed)))
-        findings = tuple(found.after(waited(resource, found.condition, found.reason, world.now())) for found in judged_now)
-        standing = Standing(resource, goal, desired, have, findings)
+        findings = tuple(
+            found.after(waited(resource, found.condition, found.reason, world.now())) for found in judged_now
+        )
         wrote = any(isinstance(change, PutIdentity | PutCredential | PutAssignment) for change in done)
+        standing = Standing(resource, goal, desired, have, findings, frozenset(look.unseen), wrote)
         told = self._report.applied(resource, done, drift=drift)
-        proof, _ = await asyncio.gather(self._proof(standing, wrote=wrote), told)
+        proof, _ = await asyncio.gather(self._proof(standing), told)
         return await self._conclude(standing, proof, bear)
 
     async def _begin(self, resource: Resource, desired: Desired) -> Resource:
@@ -199,11 +220,11 @@ class Passes:
             raise LookFailed(IDENTITY_READY, Failure("ClusterUnavailable", message, Outlook.TRANSIENT))
         return written
 
-    async def _proof(self, standing: Standing, *, wrote: bool) -> Proof:
+    async def _proof(self, standing: Standing) -> Proof:
         identity = standing.have.identity
         if identity is None or verifiable(standing.findings) is not None:
             return unproven(_pending(standing), standing.desired)
-        fresh = wrote or self._lately(standing)
+        fresh = standing.wrote or self._lately(standing)
         return await verify(self._world.azure, self._world.kube, standing.desired, identity, fresh=fresh)
 
     def _lately(self, standing: Standing) -> bool:
@@ -219,7 +240,9 @@ class Passes:
         findings = (*standing.findings, proof.finding)
         resource = await self._tell(standing.resource, findings, self._status(standing, findings, proof), bear)
         outlook = ready(findings, standing.desired.verification).outlook
-        if outlook is Outlook.GOOD:  # under Report access does not hold Ready back, but is tried again until it is there
+        if (
+            outlook is Outlook.GOOD
+        ):  # under Report access does not hold Ready back, but is tried again until it is there
             outlook = proof.finding.outlook
         only_access = outlook is Outlook.WAITING and verifiable(standing.findings) is None
         return Outcome(findings, outlook, replace(standing, resource=resource) if only_access else None)
@@ -229,7 +252,14 @@ class Passes:
         if standing.findings[0].outlook is not Outlook.GOOD:
             return judged(standing.resource, findings, now)  # nothing is known of an identity that is not ours to use
         return summarize(
-            standing.resource, standing.goal, standing.desired, standing.have, findings, proof.containers, now
+            standing.resource,
+            standing.goal,
+            standing.desired,
+            standing.have,
+            findings,
+            proof.containers,
+            standing.unseen,
+            now,
         )
 
     async def _stopped(self, resource: Resource, findings: tuple[Finding, ...], bear: Callable[[], int]) -> Outcome:
@@ -240,7 +270,8 @@ class Passes:
         self, resource: Resource, findings: Sequence[Finding], status: Status, bear: Callable[[], int]
     ) -> Resource:
         """Write the status; but keep the old one while a Ready resource only meets failures that pass."""
-        outlooks = {finding.outlook for finding in findings}
+        counted = resource.spec.verification is Verification.REQUIRED
+        outlooks = {found.outlook for found in findings if counted or found.condition != ACCESS_VERIFIED}
         bearable = Outlook.TRANSIENT in outlooks and Outlook.STALLED not in outlooks and was_ready(resource)
         borne = bear() if bearable else 0
         await self._report.transient(resource, findings, borne=borne)
@@ -250,13 +281,20 @@ class Passes:
         return await self._report.status(resource, status)
 
     async def _pin_warning(self, resource: Resource, desired: Desired) -> None:
-        """Say once a generation that the identity stays where it is, though settings now say otherwise."""
-        if desired.pin_differs and resource.status.observed_generation != resource.generation:
+        """Say, once in the life of this process, that the identity stays where it is, though settings now say otherwise."""
+        if desired.pin_differs and self._pins.get(resource.key) != desired.pin_differs:
+            self._pins[resource.key] = desired.pin_differs
             message = (
                 f"Managed identity {desired.identity.resource_id} stays where it was made, although the operator's settings "
                 f"would now put it at {desired.pin_differs}."
             )
             await self._report.event(resource, "Warning", "IdentityPinned", message)
+
+
+def _reverted(change: Change) -> Failure:
+    """What was written, answered, and is not there."""
+    message = f"The {change} does not stay as it is written: something in the cluster or in Azure changes it at once."
+    return Failure("Conflict", message, Outlook.STALLED)
 
 
 def _pending(standing: Standing) -> Finding:

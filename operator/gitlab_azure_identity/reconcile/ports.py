@@ -1,9 +1,6 @@
 """What a pass works with: the ways to Azure and to the cluster, bundled."""
 
-import asyncio
-from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import TypeVar
 
 import aiohttp
 
@@ -17,8 +14,6 @@ from gitlab_azure_identity.kube.events import Events
 from gitlab_azure_identity.kube.objects import Objects
 from gitlab_azure_identity.kube.resources import Resources
 from gitlab_azure_identity.kube.tokens import Tokens
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -67,14 +62,3 @@ class Namespaces:
         """Whether the namespace is being deleted, or is gone. Raises ClusterError."""
         found = await self._cluster.find(f"/api/v1/namespaces/{namespace}")
         return found is None or "deletionTimestamp" in found["metadata"]
-
-
-async def finished(work: Coroutine[object, object, Result]) -> Result:
-    """Await a write to its end even when we are cancelled meanwhile: a request in flight cannot be called back, and whoever
-    comes next must find it done. Its own time-out bounds it."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise

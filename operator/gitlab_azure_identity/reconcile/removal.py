@@ -70,8 +70,9 @@ class Removal:
         """Look and remove until a look finds nothing. What failed, else nothing. Raises LookFailed."""
         try:
             desired = await self._passes.desired(resource)
-        except LookFailed:
-            if resource.status.identity is None and not resource.status.service_accounts:
+        except LookFailed as failed:
+            unresolved = failed.failure.reason in ("NotConfigured", "InvalidSpec")
+            if unresolved and resource.status.identity is None and not resource.status.service_accounts:
                 return []  # it was never resolved, so nothing was ever made
             raise
         goal = Goal(desired.owner, desired.issuer, None)

@@ -1,12 +1,21 @@
 """The one place where a status is made. Pure, so that its invariants can be tested over every input."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from gitlab_azure_identity.api.conditions import ACCESS_VERIFIED, LINKS, READY, RECONCILING, STALLED
+from gitlab_azure_identity.api.conditions import (
+    ACCESS_VERIFIED,
+    LINKS,
+    READY,
+    RECONCILING,
+    ROLES_ASSIGNED,
+    SECRETS_WRITTEN,
+    SERVICE_ACCOUNTS_ANNOTATED,
+    STALLED,
+)
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.spec import Verification
 from gitlab_azure_identity.api.status import (
@@ -149,9 +158,12 @@ def summarize(
     have: Observed,
     findings: Sequence[Finding],
     containers: Sequence[ContainerStatus],
+    unseen: Collection[str],
     now: datetime,
 ) -> Status:
-    """The status after a pass: what stands now, and what is still to be taken away."""
+    """The status after a pass: what stands now, and what is still to be taken away. Of links that could not be seen, the
+    record stays as it was: what it forgets, nobody looks for again."""
+    before = resource.status
     identity = have.identity
     known = IdentityStatus(name=desired.identity.name, resource_id=desired.identity.resource_id)
     if identity is not None:
@@ -170,7 +182,12 @@ def summarize(
         and name not in {account.name for account in desired.service_accounts}
         and _still_ours(goal, have, kind, name)
     ]
-    retired = [name for name in _retired(resource.status, desired) if _still_ours(goal, have, "Secret", name)]
+    retired = _retired(before, desired)
+    if SECRETS_WRITTEN not in unseen:
+        retired = [name for name in retired if _still_ours(goal, have, "Secret", name)]
+    accounts = [*_accounts(desired), *lingering]
+    if SERVICE_ACCOUNTS_ANNOTATED in unseen:
+        accounts = list(({e.name: e for e in before.service_accounts} | {e.name: e for e in accounts}).values())
     return judged(resource, findings, now).model_copy(
         update={
             "identity": known,
@@ -181,8 +198,10 @@ def summarize(
                 if present.subject in {credential.subject for credential in desired.credentials}
                 and present.issuer == desired.issuer
             ],
-            "role_assignments": _assignments(goal, desired, have),
-            "service_accounts": [*_accounts(desired), *lingering],
+            "role_assignments": (
+                before.role_assignments if ROLES_ASSIGNED in unseen else _assignments(goal, desired, have)
+            ),
+            "service_accounts": accounts,
             "secrets": _secrets(desired),
             "retired_secrets": retired,
             "values_config_map": desired.values_config_map,
@@ -267,7 +286,9 @@ def _assignments(goal: Goal, desired: Desired, have: Observed) -> list[RoleAssig
             pending.append(RoleAssignmentStatus(name="", role=grant.role.name, scope=grant.scope))
     ours = [a for a in have.assignments if goal.owns_assignment(a) and a not in answered]
     told = [
-        RoleAssignmentStatus(name=a.name, role=_ROLES.get(a.role_guid, a.role_guid), scope=a.scope)
+        RoleAssignmentStatus(
+            name=a.name, role=_ROLES.get(a.role_guid, a.role_guid), scope=a.scope, principal_id=a.principal_id
+        )
         for a in answered + ours
     ]
     return told + pending

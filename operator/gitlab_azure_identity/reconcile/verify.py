@@ -70,7 +70,7 @@ async def _exchange(
     try:
         assertion = await kube.tokens.token(namespace, service_account, door.desired.cloud.audience)
     except ClusterError as error:
-        return kube_errors.classify(error, f"create tokens for service account {service_account}", namespace)
+        return kube_errors.token_refused(error, service_account, namespace)
     try:
         return await azure.blobs.exchange(identity, assertion)
     except AzureError as error:
