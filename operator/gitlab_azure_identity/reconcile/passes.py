@@ -60,7 +60,7 @@ class Standing:
     have: Observed
     findings: tuple[Finding, ...]  # all but AccessVerified
     unseen: frozenset[str]  # links that could not be looked at
-    wrote: bool  # something that Azure takes time to spread was written
+    granted_at: datetime | None  # when this pass wrote what Azure takes time to spread
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,9 @@ class Passes:
             found.after(waited(resource, found.condition, found.reason, world.now())) for found in judged_now
         )
         wrote = any(isinstance(change, PutIdentity | PutCredential | PutAssignment) for change in done)
-        standing = Standing(resource, goal, desired, have, findings, frozenset(look.unseen), wrote)
+        standing = Standing(
+            resource, goal, desired, have, findings, frozenset(look.unseen), world.now() if wrote else None
+        )
         told = self._report.applied(resource, done, drift=drift)
         proof, _ = await asyncio.gather(self._proof(standing), told)
         return await self._conclude(standing, proof, bear)
@@ -224,14 +226,16 @@ class Passes:
         identity = standing.have.identity
         if identity is None or verifiable(standing.findings) is not None:
             return unproven(_pending(standing), standing.desired)
-        fresh = standing.wrote or self._lately(standing)
+        fresh = self._lately(standing)
         return await verify(self._world.azure, self._world.kube, standing.desired, identity, fresh=fresh)
 
     def _lately(self, standing: Standing) -> bool:
-        """Whether Azure may still be spreading what it was told: by the assignments' own dates, or by how long access has
-        been under way."""
+        """Whether Azure may still be spreading what it was told: by when this pass wrote it, by the assignments' own dates, or
+        by how long access has been under way."""
         now, limit = self._world.now(), self._world.propagation_limit
         created = [a.created_on for a in standing.have.assignments if a.created_on is not None]
+        if standing.granted_at is not None:
+            created.append(standing.granted_at.timestamp())
         if any(now.timestamp() - moment < limit for moment in created):
             return True
         return 0.0 < waited(standing.resource, ACCESS_VERIFIED, "Propagating", now) < limit
