@@ -21,7 +21,7 @@ from gitlab_azure_identity.api.conditions import (
 from gitlab_azure_identity.domain.changes import Change
 from gitlab_azure_identity.domain.desired import Credential
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, worst
-from gitlab_azure_identity.domain.judge import Failures, judge, link, stop, unverified, verifiable
+from gitlab_azure_identity.domain.judge import Failures, first_broken, judge, link, stop, unverified
 from gitlab_azure_identity.domain.observed import Observed
 from gitlab_azure_identity.domain.plan import Goal, plan
 
@@ -61,7 +61,7 @@ def test_all_is_well() -> None:
             "gitlab-azure-backup-conf, gitlab-object-storage, gitlab-registry-storage, gitlab-gitlab-values.",
         ),
     ]
-    assert verifiable(findings) is None
+    assert first_broken(findings) is None
 
 
 def test_many_are_counted_and_not_all_listed() -> None:
@@ -209,7 +209,7 @@ def test_what_a_person_must_mend(to: Goal, have: Observed, condition: str, reaso
     found = of(findings, condition)
     assert (found.status, found.reason, found.message, found.outlook) == ("False", reason, message, Outlook.STALLED)
     assert [f.condition for f in findings if f.outlook is not Outlook.GOOD] == [condition]
-    assert verifiable(findings) is found
+    assert first_broken(findings) is found
 
 
 def test_a_role_that_is_not_there_yet() -> None:
@@ -275,7 +275,7 @@ def test_a_pass_that_stops_says_so_at_one_link_and_nothing_of_the_others() -> No
 
 def test_access_waits_for_the_first_link_that_does_not_hold() -> None:
     findings = judge(goal(), replace(HAVE, assignments=()), NOTHING)
-    first = verifiable(findings)
+    first = first_broken(findings)
 
     assert first is not None
     assert unverified([first]) == Finding(

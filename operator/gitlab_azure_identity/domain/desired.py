@@ -7,7 +7,6 @@ from functools import cached_property
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.secrets import SecretSpec
 from gitlab_azure_identity.api.spec import (
-    DeletionPolicy,
     RoleScope,
     ServiceAccountManagement,
     Spec,
@@ -110,7 +109,6 @@ class Desired:
     secret_names: Mapping[str, str]  # entry (registry, objectStorage, backups) to secret name
     values_config_map: str
     verification: Verification
-    deletion_policy: DeletionPolicy
     pin_differs: str | None = field(default=None)  # the id that settings would resolve to, where the pin says otherwise
 
     @cached_property
@@ -177,7 +175,6 @@ def desire(resource: Resource, *, cluster: str, cloud: Cloud, issuer: str, defau
         secret_names=secret_names,
         values_config_map=values,
         verification=spec.verification,
-        deletion_policy=spec.deletion_policy,
         pin_differs=differs,
     )
 

@@ -88,7 +88,7 @@ def stop(condition: str, failure: Failure) -> tuple[Finding, ...]:
     return tuple(failed(one, failure) if one == condition else blocked(one, condition) for one in LINKS)
 
 
-def verifiable(findings: Sequence[Finding]) -> Finding | None:
+def first_broken(findings: Sequence[Finding]) -> Finding | None:
     """The first link that does not hold, and without which an attempt at access would say nothing; None to go on."""
     return next((finding for finding in findings if finding.outlook is not Outlook.GOOD), None)
 

@@ -17,7 +17,7 @@ from gitlab_azure_identity.domain.changes import Change, PutAssignment, PutCrede
 from gitlab_azure_identity.domain.clouds import Cloud
 from gitlab_azure_identity.domain.desired import Defaults, Desired, Unresolved, desire
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook
-from gitlab_azure_identity.domain.judge import Failures, judge, link, stop, unverified, verifiable
+from gitlab_azure_identity.domain.judge import Failures, first_broken, judge, link, stop, unverified
 from gitlab_azure_identity.domain.naming import same_arm_id
 from gitlab_azure_identity.domain.observed import Observed
 from gitlab_azure_identity.domain.plan import Goal, missing_grants, plan
@@ -224,7 +224,7 @@ class Passes:
 
     async def _proof(self, standing: Standing) -> Proof:
         identity = standing.have.identity
-        if identity is None or verifiable(standing.findings) is not None:
+        if identity is None or first_broken(standing.findings) is not None:
             return unproven(_pending(standing), standing.desired)
         fresh = self._lately(standing)
         return await verify(self._world.azure, self._world.kube, standing.desired, identity, fresh=fresh)
@@ -248,7 +248,7 @@ class Passes:
             outlook is Outlook.GOOD
         ):  # under Report access does not hold Ready back, but is tried again until it is there
             outlook = proof.finding.outlook
-        only_access = outlook is Outlook.WAITING and verifiable(standing.findings) is None
+        only_access = outlook is Outlook.WAITING and first_broken(standing.findings) is None
         return Outcome(findings, outlook, replace(standing, resource=resource) if only_access else None)
 
     def _status(self, standing: Standing, findings: Sequence[Finding], proof: Proof) -> Status:
@@ -302,7 +302,7 @@ def _reverted(change: Change) -> Failure:
 
 
 def _pending(standing: Standing) -> Finding:
-    first = verifiable(standing.findings)
+    first = first_broken(standing.findings)
     return unverified([first] if first else standing.findings)
 
 
