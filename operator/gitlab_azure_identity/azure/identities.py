@@ -1,7 +1,9 @@
 """User-assigned managed identities."""
 
 import asyncio
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from gitlab_azure_identity.azure.arm import Arm
@@ -13,12 +15,33 @@ from gitlab_azure_identity.domain.observed import Identity
 from gitlab_azure_identity.domain.ownership import OWNER_TAGS
 
 
+@dataclass
+class Claims:
+    """Who wrote an identity lately. Only for so long can somebody else have looked before, and found none; after that a look
+    tells, and a name whose identity went by other hands is free again."""
+
+    seconds: float = 600.0
+    clock: Callable[[], float] = time.monotonic
+    _held: dict[str, tuple[tuple[str | None, ...], float]] = field(default_factory=dict)
+
+    def hold(self, resource_id: str, owner: tuple[str | None, ...]) -> bool:
+        """Claim an identity for an owner; False while it is another's."""
+        holder, since = self._held.get(resource_id.lower(), (owner, 0.0))
+        if holder != owner and self.clock() - since < self.seconds:
+            return False
+        self._held[resource_id.lower()] = owner, self.clock()
+        return True
+
+    def drop(self, resource_id: str) -> None:
+        self._held.pop(resource_id.lower(), None)
+
+
 class Identities:
     """Reads and writes managed identities. Every method raises AzureError."""
 
     def __init__(self, arm: Arm) -> None:
         self._arm = arm
-        self._makers: dict[str, dict[str, str | None]] = {}  # identity to who made it in the life of this process
+        self._claims = Claims()
         self._asking: dict[str, asyncio.Future[list[Identity]]] = {}
 
     async def get(self, resource_id: str) -> Identity | None:
@@ -53,8 +76,7 @@ class Identities:
 
         Azure's PUT replaces what is there, so two resources that want one name at the same moment would both seem to create
         it: the one that comes second here is told to look again."""
-        owner, key = {tag: tags.get(tag) for tag in OWNER_TAGS}, wanted.resource_id.lower()
-        if self._makers.setdefault(key, owner) != owner:
+        if not self._claims.hold(wanted.resource_id, tuple(tags.get(tag) for tag in OWNER_TAGS)):
             raise AzureError("Conflict", 409, "Another resource is making an identity of this name.")
         operations = self._arm.msi(wanted.subscription).user_assigned_identities
         body: Any = {"location": location, "tags": dict(tags)}
@@ -71,7 +93,7 @@ class Identities:
         except AzureError as error:
             if not error.gone:
                 raise
-        self._makers.pop(identity.resource_id.lower(), None)
+        self._claims.drop(identity.resource_id)
         self._arm.throttle.forget(identity.resource_id)
 
 
