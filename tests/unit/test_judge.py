@@ -20,8 +20,8 @@ from gitlab_azure_identity.api.conditions import (
 )
 from gitlab_azure_identity.domain.changes import Change
 from gitlab_azure_identity.domain.desired import Credential
-from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, worst
-from gitlab_azure_identity.domain.judge import Failures, first_broken, judge, link, stop, unverified
+from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, blocked, worst
+from gitlab_azure_identity.domain.judge import Failures, first_broken, judge, link, stop
 from gitlab_azure_identity.domain.observed import Observed
 from gitlab_azure_identity.domain.plan import Goal, plan
 
@@ -278,7 +278,7 @@ def test_access_waits_for_the_first_link_that_does_not_hold() -> None:
     first = first_broken(findings)
 
     assert first is not None
-    assert unverified([first]) == Finding(
+    assert blocked(ACCESS_VERIFIED, first.condition) == Finding(
         ACCESS_VERIFIED, "Unknown", "Pending", "Waits for RolesAssigned.", Outlook.BLOCKED
     )
 

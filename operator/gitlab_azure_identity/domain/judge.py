@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from gitlab_azure_identity.api import ADOPT_ANNOTATION, OWNER_LABEL
 from gitlab_azure_identity.api.conditions import (
-    ACCESS_VERIFIED,
     CREDENTIALS_FEDERATED,
     IDENTITY_READY,
     LINKS,
@@ -91,11 +90,6 @@ def stop(condition: str, failure: Failure) -> tuple[Finding, ...]:
 def first_broken(findings: Sequence[Finding]) -> Finding | None:
     """The first link that does not hold, and without which an attempt at access would say nothing; None to go on."""
     return next((finding for finding in findings if finding.outlook is not Outlook.GOOD), None)
-
-
-def unverified(findings: Sequence[Finding]) -> Finding:
-    """AccessVerified when the attempt cannot be made yet."""
-    return blocked(ACCESS_VERIFIED, findings[0].condition)
 
 
 def _identity(goal: Goal, want: Desired, have: Observed, failures: Failures) -> Finding:

@@ -16,8 +16,8 @@ from gitlab_azure_identity.domain.arm import parse_identity_id
 from gitlab_azure_identity.domain.changes import Change, PutAssignment, PutCredential, PutIdentity
 from gitlab_azure_identity.domain.clouds import Cloud
 from gitlab_azure_identity.domain.desired import Defaults, Desired, Unresolved, desire
-from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook
-from gitlab_azure_identity.domain.judge import Failures, first_broken, judge, link, stop, unverified
+from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, blocked
+from gitlab_azure_identity.domain.judge import Failures, first_broken, judge, link, stop
 from gitlab_azure_identity.domain.naming import same_arm_id
 from gitlab_azure_identity.domain.observed import Observed
 from gitlab_azure_identity.domain.plan import Goal, missing_grants, plan
@@ -223,9 +223,10 @@ class Passes:
         return written
 
     async def _proof(self, standing: Standing) -> Proof:
-        identity = standing.have.identity
-        if identity is None or first_broken(standing.findings) is not None:
-            return unproven(_pending(standing), standing.desired)
+        identity, broken = standing.have.identity, first_broken(standing.findings)
+        if identity is None or broken is not None:
+            waits_for = broken.condition if broken else IDENTITY_READY
+            return unproven(blocked(ACCESS_VERIFIED, waits_for), standing.desired)
         fresh = self._lately(standing)
         return await verify(self._world.azure, self._world.kube, standing.desired, identity, fresh=fresh)
 
@@ -244,9 +245,8 @@ class Passes:
         findings = (*standing.findings, proof.finding)
         resource = await self._tell(standing.resource, findings, self._status(standing, findings, proof), bear)
         outlook = ready(findings, standing.desired.verification).outlook
-        if (
-            outlook is Outlook.GOOD
-        ):  # under Report access does not hold Ready back, but is tried again until it is there
+        if outlook is Outlook.GOOD:
+            # Under Report access does not hold Ready back, but is tried again until it is there.
             outlook = proof.finding.outlook
         only_access = outlook is Outlook.WAITING and first_broken(standing.findings) is None
         return Outcome(findings, outlook, replace(standing, resource=resource) if only_access else None)
@@ -299,11 +299,6 @@ def _reverted(change: Change) -> Failure:
     """What was written, answered, and is not there."""
     message = f"The {change} does not stay as it is written: something in the cluster or in Azure changes it at once."
     return Failure("Conflict", message, Outlook.STALLED)
-
-
-def _pending(standing: Standing) -> Finding:
-    first = first_broken(standing.findings)
-    return unverified([first] if first else standing.findings)
 
 
 def _found_elsewhere(desired: Desired, resource_id: str) -> Desired:
