@@ -9,7 +9,8 @@ import pytest
 from lab.places import Places
 from lab.processes import MARK, PartError, Parts, Process, end
 
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+IDLE = "import time; print('up', flush=True); time.sleep(60)"
+STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {IDLE}"
 
 
 @pytest.fixture
@@ -17,6 +18,14 @@ def places(tmp_path: Path) -> Places:
     places = Places.at(tmp_path / "lab")
     places.make()
     return places
+
+
+def started(places: Places, parts: Parts, program: str) -> Process:
+    """A part that runs this program and has said so: for a moment after it was spawned the kernel tells no environment."""
+    process = parts.spawn("azure", [sys.executable, "-c", program], os.environ)
+    log = places.logs / "azure.log"
+    parts.until("azure", process, lambda: "up" in log.read_text(), 10)
+    return process
 
 
 def test_a_part_that_ends_is_told_with_the_end_of_its_log(places: Places) -> None:
@@ -42,9 +51,7 @@ def test_a_program_that_is_not_there_is_told(places: Places) -> None:
 
 def test_another_process_finds_and_ends_it_even_if_it_will_not_listen(places: Places) -> None:
     parts = Parts(places)
-    process = parts.spawn("azure", [sys.executable, "-c", STUBBORN], os.environ)
-    log = places.logs / "azure.log"
-    parts.until("azure", process, lambda: "up" in log.read_text(), 10)
+    process = started(places, parts, STUBBORN)
 
     again = Parts(places)
     assert again.known() == {"azure": process}
@@ -55,7 +62,7 @@ def test_another_process_finds_and_ends_it_even_if_it_will_not_listen(places: Pl
 
 def test_what_has_no_pid_file_is_found_by_its_mark(places: Places) -> None:
     parts = Parts(places)
-    process = parts.spawn("azure", ["sleep", "60"], os.environ)
+    process = started(places, parts, IDLE)
     (places.pids / "azure").unlink()
     assert parts.leftovers() == [process]
     end(parts.leftovers(), grace=5)
