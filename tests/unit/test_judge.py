@@ -281,7 +281,3 @@ def test_access_waits_for_the_first_link_that_does_not_hold() -> None:
     assert blocked(ACCESS_VERIFIED, first.condition) == Finding(
         ACCESS_VERIFIED, "Unknown", "Pending", "Waits for RolesAssigned.", Outlook.BLOCKED
     )
-
-
-def test_a_deletion_has_no_links_to_judge() -> None:
-    assert judge(deletion(), HAVE, NOTHING) == ()

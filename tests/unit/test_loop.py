@@ -76,7 +76,7 @@ class Passes:
     async def hold(self, _resource: Resource) -> Outcome:
         return Outcome((), Outlook.WAITING)
 
-    async def verify_again(self, _standing: Standing, _bear: Callable[[], int]) -> Outcome:
+    async def verify_again(self, _standing: Standing) -> Outcome:
         self.tries += 1
         return self.again()
 

@@ -382,7 +382,7 @@ def extra(kind: str, **changed: Any) -> ClusterObject:
 )
 def test_what_is_wanted_no_longer(kind: str, to: Goal, changed: dict[str, Any], what: str | None) -> None:
     found = extra(kind, **changed)
-    have = HAVE.with_object(found) if to.desired else Observed(objects={found.key: found})
+    have = HAVE.with_object(found) if to.keep else Observed(objects={found.key: found})
 
     assert [type(change).__name__ for change in plan(to, have)] == ([what] if what else [])
 

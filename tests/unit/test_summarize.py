@@ -207,11 +207,10 @@ def recorded(one: Resource, status: Status) -> Resource:
 
 
 def summary(one: Resource, have: Observed, unseen: frozenset[str] = frozenset()) -> Status:
-    desired = desired_of(one)
-    to = goal(desired)
+    to = goal(desired_of(one))
     containers = [ContainerStatus(name="registry", purpose="registry", state="Verified")]
     findings = (*judge(to, have, Failures()), finding(ACCESS_VERIFIED))
-    return summarize(one, to, desired, have, findings, containers, unseen, NOW)
+    return summarize(one, to, have, findings, containers, unseen, NOW)
 
 
 def test_before_the_first_write_everything_that_is_about_to_be_made_is_recorded() -> None:
@@ -409,7 +408,7 @@ def test_every_status_satisfies_the_invariants(verification: str, steps: list[tu
             case "begun":
                 status = begun(one, WANT, NOW)
             case "summarize":
-                status = summarize(one, goal(), WANT, HAVE, findings, (), (), NOW)
+                status = summarize(one, goal(), HAVE, findings, (), (), NOW)
             case "suspended":
                 status = suspended(one, NOW)
             case "deletion_blocked":

@@ -81,14 +81,12 @@ def desired_of(one: Resource, *, cluster: str = "lab", defaults: Defaults = DEFA
 
 def goal(desired: Desired | None = None, *, may_create: bool = True, may_adopt: bool = False) -> Goal:
     """What a pass aims at."""
-    desired = desired or wanted()
-    return Goal(desired.owner, desired.issuer, desired, may_create, may_adopt)
+    return Goal(desired or wanted(), may_create=may_create, may_adopt=may_adopt)
 
 
 def deletion(desired: Desired | None = None) -> Goal:
     """What a deletion aims at: nothing of the owner's is left."""
-    owner = (desired or wanted()).owner
-    return Goal(owner, ISSUER, None)
+    return Goal(desired or wanted(), keep=False)
 
 
 def identity(desired: Desired | None = None, *, number: int = 1, tags: Mapping[str, str] | None = None) -> Identity:

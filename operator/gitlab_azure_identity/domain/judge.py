@@ -28,7 +28,6 @@ from gitlab_azure_identity.domain.changes import (
     place,
     words,
 )
-from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, blocked, failed, good, worst
 from gitlab_azure_identity.domain.observed import ClusterObject, Observed
 from gitlab_azure_identity.domain.ownership import claimed, handed_to
@@ -66,19 +65,16 @@ def link(change: Change) -> str:
 
 
 def judge(goal: Goal, have: Observed, failures: Failures) -> tuple[Finding, ...]:
-    """A finding for each link but AccessVerified, which only an attempt can tell."""
-    want = goal.desired
-    if want is None:
-        return ()
-    identity = _identity(goal, want, have, failures)
+    """A finding for each link of a resource that is kept but AccessVerified, which only an attempt can tell."""
+    identity = _identity(goal, have, failures)
     if identity.outlook is not Outlook.GOOD:
         return (identity, *(blocked(later, IDENTITY_READY) for later in LINKS[1:-1]))
     return (
         identity,
-        _credentials(goal, want, have, failures),
+        _credentials(goal, have, failures),
         _roles(goal, have, failures),
-        _service_accounts(goal, want, have, failures),
-        _objects(goal, want, have, failures),
+        _service_accounts(goal, have, failures),
+        _objects(goal, have, failures),
     )
 
 
@@ -92,8 +88,8 @@ def first_broken(findings: Sequence[Finding]) -> Finding | None:
     return next((finding for finding in findings if finding.outlook is not Outlook.GOOD), None)
 
 
-def _identity(goal: Goal, want: Desired, have: Observed, failures: Failures) -> Finding:
-    identity, condition = have.identity, IDENTITY_READY
+def _identity(goal: Goal, have: Observed, failures: Failures) -> Finding:
+    want, identity, condition = goal.desired, have.identity, IDENTITY_READY
     if problems := failures.of(condition):
         return failed(condition, worst(problems))
     if identity is None:
@@ -118,8 +114,8 @@ def _identity(goal: Goal, want: Desired, have: Observed, failures: Failures) -> 
     return failed(condition, Failure("NotOwned", message, Outlook.STALLED))
 
 
-def _credentials(goal: Goal, want: Desired, have: Observed, failures: Failures) -> Finding:
-    condition = CREDENTIALS_FEDERATED
+def _credentials(goal: Goal, have: Observed, failures: Failures) -> Finding:
+    want, condition = goal.desired, CREDENTIALS_FEDERATED
     missing = missing_credentials(goal, have)
     for credential in missing:
         if other := twin(credential, have):
@@ -149,15 +145,14 @@ def _roles(goal: Goal, have: Observed, failures: Failures) -> Finding:
         grant = missing[0]
         message = f'Role "{grant.role.name}" at {place(grant.scope)} is not assigned yet.'
         return failed(condition, Failure("Progressing", message, Outlook.WAITING))
-    grants = goal.desired.grants if goal.desired else ()
-    listed = "; ".join(f'"{grant.role.name}" at {place(grant.scope)}' for grant in grants[:3])
-    more = f"; and {len(grants) - 3} more" if len(grants) > 3 else ""  # noqa: PLR2004 - a line that still reads
+    listed = "; ".join(f'"{grant.role.name}" at {place(grant.scope)}' for grant in goal.grants[:3])
+    more = f"; and {len(goal.grants) - 3} more" if len(goal.grants) > 3 else ""  # noqa: PLR2004 - a line that still reads
     return good(condition, "Assigned", f"{listed}{more}.")
 
 
-def _service_accounts(goal: Goal, want: Desired, have: Observed, failures: Failures) -> Finding:
+def _service_accounts(goal: Goal, have: Observed, failures: Failures) -> Finding:
     condition = SERVICE_ACCOUNTS_ANNOTATED
-    for account in want.service_accounts:
+    for account in goal.service_accounts:
         found = have.objects.get(("ServiceAccount", account.name))
         if found is None and not account.managed:
             message = (
@@ -169,19 +164,19 @@ def _service_accounts(goal: Goal, want: Desired, have: Observed, failures: Failu
             return failed(condition, not_owned(goal, found))
     if problems := failures.of(condition):
         return failed(condition, worst(problems))
-    count = _count(len(want.service_accounts), "service account")
+    count = _count(len(goal.service_accounts), "service account")
     return good(condition, "Annotated", f"{count} annotated with the client ID.")
 
 
-def _objects(goal: Goal, want: Desired, have: Observed, failures: Failures) -> Finding:
+def _objects(goal: Goal, have: Observed, failures: Failures) -> Finding:
     condition = SECRETS_WRITTEN
-    for wanted in want.objects:
+    for wanted in goal.objects:
         found = have.objects.get((wanted.kind, wanted.name))
         if found is not None and not goal.may_write(found):
             return failed(condition, not_owned(goal, found))
     if problems := failures.of(condition):
         return failed(condition, worst(problems))
-    return good(condition, "Written", f"{', '.join(wanted.name for wanted in want.objects)}.")
+    return good(condition, "Written", f"{', '.join(wanted.name for wanted in goal.objects)}.")
 
 
 def not_owned(goal: Goal, found: ClusterObject) -> Failure:

@@ -27,13 +27,33 @@ from gitlab_azure_identity.domain.ownership import Owner, handed_to
 
 @dataclass(frozen=True)
 class Goal:
-    """What a plan is made for. `desired` None means that nothing of the owner's may be left: a deletion."""
+    """What a plan is made for: that all of `desired` stands. With `keep` off it is a deletion: nothing of the owner's is to
+    be left, and `desired` only says whose."""
 
-    owner: Owner
-    issuer: str
-    desired: Desired | None
+    desired: Desired
+    keep: bool = True
     may_create: bool = True  # policy: the identity may be created where it is wanted
     may_adopt: bool = False  # policy: the identity may be used although somebody else made it
+
+    @property
+    def owner(self) -> Owner:
+        return self.desired.owner
+
+    @property
+    def credentials(self) -> tuple[Credential, ...]:
+        return self.desired.credentials if self.keep else ()
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        return self.desired.grants if self.keep else ()
+
+    @property
+    def service_accounts(self) -> tuple[WantedServiceAccount, ...]:
+        return self.desired.service_accounts if self.keep else ()
+
+    @property
+    def objects(self) -> tuple[WantedObject, ...]:
+        return self.desired.objects if self.keep else ()
 
     def owns(self, identity: Identity) -> bool:
         return self.owner.owns_identity(identity.tags)
@@ -43,10 +63,10 @@ class Goal:
 
     def owns_credential(self, credential: Credential) -> bool:
         """Ours by name, by issuer and by a subject in our own namespace: all three, since a name alone can be forged."""
-        owner = self.owner
+        owner, issuer = self.owner, self.desired.issuer
         return (
-            credential.name.startswith(naming.credential_prefix(self.issuer, owner.namespace, owner.name))
-            and credential.issuer == self.issuer
+            credential.name.startswith(naming.credential_prefix(issuer, owner.namespace, owner.name))
+            and credential.issuer == issuer
             and credential.subject.startswith(naming.subject(owner.namespace, ""))
         )
 
@@ -79,28 +99,27 @@ def plan(goal: Goal, have: Observed) -> tuple[Change, ...]:
 
 
 def _identity(goal: Goal, have: Observed) -> Iterator[Change]:
-    want, identity = goal.desired, have.identity
-    if want is None:
+    want, identity = goal.desired.identity, have.identity
+    if not goal.keep:
         if identity and goal.owns(identity):
             yield DeleteIdentity(identity)
     elif identity is None:
         if goal.may_create:
-            yield PutIdentity(want.identity, {**want.identity.tags, **goal.owner.tags})
+            yield PutIdentity(want, {**want.tags, **goal.owner.tags})
     elif goal.owns(identity):
         present = {key.lower(): value for key, value in identity.tags.items()}  # tag names ignore case, values do not
-        missing = tuple(key for key, value in want.identity.tags.items() if present.get(key.lower()) != value)
+        missing = tuple(key for key, value in want.tags.items() if present.get(key.lower()) != value)
         if missing:
             wanted = {key.lower() for key in missing}
             kept = {key: value for key, value in identity.tags.items() if key.lower() not in wanted}
-            yield PutIdentity(want.identity, kept | {key: want.identity.tags[key] for key in missing}, missing)
+            yield PutIdentity(want, kept | {key: want.tags[key] for key in missing}, missing)
 
 
 def _credentials(goal: Goal, have: Observed) -> Iterator[Change]:
     identity = have.identity
     if identity is None:
         return  # the next look, with the identity there, plans them
-    wanted = goal.desired.credentials if goal.desired else ()
-    names = {credential.name for credential in wanted}
+    names = {credential.name for credential in goal.credentials}
     removed = [
         credential
         for credential in have.credentials
@@ -110,7 +129,7 @@ def _credentials(goal: Goal, have: Observed) -> Iterator[Change]:
         yield DeleteCredential(identity, credential)
     if not goal.may_use(identity):
         return
-    for credential in wanted:
+    for credential in goal.credentials:
         if not _federated(credential, have) and twin(credential, have) is None and _room(goal, have):
             yield PutCredential(identity, credential)
 
@@ -139,7 +158,7 @@ def twin(credential: Credential, have: Observed) -> Credential | None:
 
 
 def missing_credentials(goal: Goal, have: Observed) -> tuple[Credential, ...]:
-    return tuple(c for c in (goal.desired.credentials if goal.desired else ()) if not _federated(c, have))
+    return tuple(c for c in goal.credentials if not _federated(c, have))
 
 
 def _room(goal: Goal, have: Observed) -> bool:
@@ -149,14 +168,15 @@ def _room(goal: Goal, have: Observed) -> bool:
 
 
 def _assignments(goal: Goal, have: Observed) -> Iterator[Change]:
-    want, identity = goal.desired, have.identity
-    grants = want.grants if want else ()
+    identity = have.identity
     principal = identity.principal_id if identity else None
     for assignment in have.assignments:
-        still_wanted = assignment.principal_id == principal and any(_answers(grant, assignment) for grant in grants)
+        still_wanted = assignment.principal_id == principal and any(
+            _answers(grant, assignment) for grant in goal.grants
+        )
         if goal.owns_assignment(assignment) and not still_wanted:
             yield DeleteAssignment(assignment)
-    if want is None or identity is None or not goal.may_use(identity):
+    if identity is None or not goal.may_use(identity):
         return
     for grant in missing_grants(goal, have):
         name = naming.role_assignment_name(grant.scope, identity.principal_id, grant.role.guid)
@@ -167,8 +187,7 @@ def missing_grants(goal: Goal, have: Observed) -> tuple[Grant, ...]:
     """The grants that no assignment answers. One that already stands is used, whoever made it."""
     principal = have.identity.principal_id if have.identity else None
     standing = [assignment for assignment in have.assignments if assignment.principal_id == principal]
-    grants = goal.desired.grants if goal.desired else ()
-    return tuple(grant for grant in grants if not any(_answers(grant, assignment) for assignment in standing))
+    return tuple(grant for grant in goal.grants if not any(_answers(grant, assignment) for assignment in standing))
 
 
 def _answers(grant: Grant, assignment: Assignment) -> bool:
@@ -177,9 +196,9 @@ def _answers(grant: Grant, assignment: Assignment) -> bool:
 
 def _service_accounts(goal: Goal, have: Observed) -> Iterator[Change]:
     identity = have.identity
-    if goal.desired is None or identity is None or not goal.may_use(identity):
+    if identity is None or not goal.may_use(identity):
         return
-    for account in goal.desired.service_accounts:
+    for account in goal.service_accounts:
         found = have.objects.get(("ServiceAccount", account.name))
         if account.managed:
             if found is None or (goal.may_write(found) and not _in_order(goal, found, identity)):
@@ -202,9 +221,9 @@ def _apply_account(
 
 
 def _objects(goal: Goal, have: Observed) -> Iterator[Change]:
-    if goal.desired is None or not goal.may_use(have.identity):
+    if not goal.may_use(have.identity):
         return
-    for wanted in goal.desired.objects:
+    for wanted in goal.objects:
         found = have.objects.get((wanted.kind, wanted.name))
         if found is None or goal.may_write(found):
             differing = _differing(wanted, found)
@@ -220,10 +239,8 @@ def _differing(wanted: WantedObject, found: ClusterObject | None) -> tuple[str, 
 
 def _retired(goal: Goal, have: Observed) -> Iterator[Change]:
     """Objects that were ours and are wanted no longer. What we made goes, of the rest our marks alone."""
-    wanted = set[tuple[str, str]]()
-    if goal.desired:
-        wanted = {(wanted.kind, wanted.name) for wanted in goal.desired.objects}
-        wanted |= {("ServiceAccount", account.name) for account in goal.desired.service_accounts}
+    wanted = {(wanted.kind, wanted.name) for wanted in goal.objects}
+    wanted |= {("ServiceAccount", account.name) for account in goal.service_accounts}
     for key, found in have.objects.items():
         if key in wanted:
             continue

@@ -121,7 +121,7 @@ class Reconciler:
                     return 0.0
                 tries += 1
                 async with self._room:
-                    outcome = await self._timed(self._passes.verify_again(outcome.standing, lambda: 0))
+                    outcome = await self._timed(self._passes.verify_again(outcome.standing))
         if outcome is None:
             return self._pace.backoff
         return self._delay(outcome, watched)

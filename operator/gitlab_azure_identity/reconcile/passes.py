@@ -56,7 +56,6 @@ class Standing:
 
     resource: Resource
     goal: Goal
-    desired: Desired
     have: Observed
     findings: tuple[Finding, ...]  # all but AccessVerified
     unseen: frozenset[str]  # links that could not be looked at
@@ -92,8 +91,7 @@ class Passes:
             await self._report.status(resource, suspended(resource, self._world.now()))
             return Outcome((), Outlook.GOOD)
         try:
-            goal, desired = await self._goal(resource)
-            return await self._pursue(resource, goal, desired, bear)
+            return await self._pursue(resource, await self._goal(resource), bear)
         except LookFailed as failed:
             return await self._stopped(resource, stop(failed.condition, failed.failure), bear)
 
@@ -107,18 +105,18 @@ class Passes:
             return await self._stopped(resource, stop(IDENTITY_READY, refused), lambda: 0)
         return Outcome((), Outlook.WAITING)
 
-    async def verify_again(self, standing: Standing, bear: Callable[[], int]) -> Outcome:
-        """Try access once more, with the world as the last pass left it."""
+    async def verify_again(self, standing: Standing) -> Outcome:
+        """Try access once more, with the world as the last pass left it: its resource is waiting, so that nothing is borne."""
         proof = await self._proof(standing)
-        return await self._conclude(standing, proof, bear)
+        return await self._conclude(standing, proof, lambda: 0)
 
-    async def _goal(self, resource: Resource) -> tuple[Goal, Desired]:
+    async def _goal(self, resource: Resource) -> Goal:
         """What is wanted, and whether it may be. Raises LookFailed."""
         desired = await self.desired(resource)
         if denied := refusal(self._world.policy, desired):
             raise LookFailed(IDENTITY_READY, Failure("NotPermitted", denied, Outlook.STALLED))
         may_create, may_adopt = creatable(self._world.policy, desired), adoptable(self._world.policy, desired)
-        return Goal(desired.owner, desired.issuer, desired, may_create, may_adopt), desired
+        return Goal(desired, may_create=may_create, may_adopt=may_adopt)
 
     async def desired(self, resource: Resource) -> Desired:
         """What is wanted, every default filled in. Raises LookFailed."""
@@ -164,25 +162,24 @@ class Passes:
         groups = tuple(identity_groups(self._world.policy, resource.key.namespace))
         return Whereabouts(desired.owner, desired, resource.status, groups, adopts)
 
-    async def _pursue(self, resource: Resource, goal: Goal, desired: Desired, bear: Callable[[], int]) -> Outcome:
+    async def _pursue(self, resource: Resource, goal: Goal, bear: Callable[[], int]) -> Outcome:
         world = self._world
-        look = await observe(world.azure, world.kube, self.whereabouts(resource, desired, adopts=goal.may_adopt))
+        look = await observe(world.azure, world.kube, self.whereabouts(resource, goal.desired, adopts=goal.may_adopt))
         have = look.have
-        if have.identity and not same_arm_id(have.identity.resource_id, desired.identity.resource_id):
-            desired = _found_elsewhere(desired, have.identity.resource_id)
-            goal = replace(goal, desired=desired)
-        if len(missing_grants(goal, have)) == len(desired.grants):
-            missing = look.no_account if look.account_asked else await no_account(world.azure, desired)
+        if have.identity and not same_arm_id(have.identity.resource_id, goal.desired.identity.resource_id):
+            goal = replace(goal, desired=_found_elsewhere(goal.desired, have.identity.resource_id))
+        if len(missing_grants(goal, have)) == len(goal.grants):
+            missing = look.no_account if look.account_asked else await no_account(world.azure, goal.desired)
             if missing:
                 raise missing
-        await self._pin_warning(resource, desired)
+        await self._pin_warning(resource, goal.desired)
         drift, done, failed = was_ready(resource), list[Change](), list[tuple[Change, Failure]]()
         for _ in range(ROUNDS):
             changes = [change for change in plan(goal, have) if link(change) not in look.unseen and change not in done]
             if not changes:
                 break
             if not done:
-                resource = await self._begin(resource, desired)
+                resource = await self._begin(resource, goal.desired)
             have, made, failed_now = await apply(world.azure, world.kube, goal.owner, changes, have)
             done += made
             failed += failed_now
@@ -198,9 +195,7 @@ class Passes:
             found.after(waited(resource, found.condition, found.reason, world.now())) for found in judged_now
         )
         wrote = any(isinstance(change, PutIdentity | PutCredential | PutAssignment) for change in done)
-        standing = Standing(
-            resource, goal, desired, have, findings, frozenset(look.unseen), world.now() if wrote else None
-        )
+        standing = Standing(resource, goal, have, findings, frozenset(look.unseen), world.now() if wrote else None)
         told = self._report.applied(resource, done, drift=drift)
         proof, _ = await asyncio.gather(self._proof(standing), told)
         return await self._conclude(standing, proof, bear)
@@ -223,12 +218,12 @@ class Passes:
         return written
 
     async def _proof(self, standing: Standing) -> Proof:
-        identity, broken = standing.have.identity, first_broken(standing.findings)
+        desired, identity, broken = standing.goal.desired, standing.have.identity, first_broken(standing.findings)
         if identity is None or broken is not None:
             waits_for = broken.condition if broken else IDENTITY_READY
-            return unproven(blocked(ACCESS_VERIFIED, waits_for), standing.desired)
+            return unproven(blocked(ACCESS_VERIFIED, waits_for), desired)
         fresh = self._lately(standing)
-        return await verify(self._world.azure, self._world.kube, standing.desired, identity, fresh=fresh)
+        return await verify(self._world.azure, self._world.kube, desired, identity, fresh=fresh)
 
     def _lately(self, standing: Standing) -> bool:
         """Whether Azure may still be spreading what it was told: by when this pass wrote it, by the assignments' own dates, or
@@ -244,7 +239,7 @@ class Passes:
     async def _conclude(self, standing: Standing, proof: Proof, bear: Callable[[], int]) -> Outcome:
         findings = (*standing.findings, proof.finding)
         resource = await self._tell(standing.resource, findings, self._status(standing, findings, proof), bear)
-        outlook = ready(findings, standing.desired.verification).outlook
+        outlook = ready(findings, standing.goal.desired.verification).outlook
         if outlook is Outlook.GOOD:
             # Under Report access does not hold Ready back, but is tried again until it is there.
             outlook = proof.finding.outlook
@@ -258,7 +253,6 @@ class Passes:
         return summarize(
             standing.resource,
             standing.goal,
-            standing.desired,
             standing.have,
             findings,
             proof.containers,

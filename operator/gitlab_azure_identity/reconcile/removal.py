@@ -75,7 +75,7 @@ class Removal:
             if unresolved and resource.status.identity is None and not resource.status.service_accounts:
                 return []  # it was never resolved, so nothing was ever made
             raise
-        goal = Goal(desired.owner, desired.issuer, None)
+        goal = Goal(desired, keep=False)
         for _ in range(LOOKS):
             where = replace(self._passes.whereabouts(resource, desired, adopts=False), granting=False)
             try:

@@ -154,7 +154,6 @@ def begun(resource: Resource, desired: Desired, now: datetime) -> Status:
 def summarize(
     resource: Resource,
     goal: Goal,
-    desired: Desired,
     have: Observed,
     findings: Sequence[Finding],
     containers: Sequence[ContainerStatus],
@@ -163,8 +162,7 @@ def summarize(
 ) -> Status:
     """The status after a pass: what stands now, and what is still to be taken away. Of links that could not be seen, the
     record stays as it was: what it forgets, nobody looks for again."""
-    before = resource.status
-    identity = have.identity
+    before, desired, identity = resource.status, goal.desired, have.identity
     known = IdentityStatus(name=desired.identity.name, resource_id=desired.identity.resource_id)
     if identity is not None:
         known = IdentityStatus(
@@ -198,9 +196,7 @@ def summarize(
                 if present.subject in {credential.subject for credential in desired.credentials}
                 and present.issuer == desired.issuer
             ],
-            "role_assignments": (
-                before.role_assignments if ROLES_ASSIGNED in unseen else _assignments(goal, desired, have)
-            ),
+            "role_assignments": (before.role_assignments if ROLES_ASSIGNED in unseen else _assignments(goal, have)),
             "service_accounts": accounts,
             "secrets": _secrets(desired),
             "retired_secrets": retired,
@@ -268,11 +264,11 @@ def _still_ours(goal: Goal, have: Observed, kind: str, name: str) -> bool:
     return found is not None and goal.holds(found)
 
 
-def _assignments(goal: Goal, desired: Desired, have: Observed) -> list[RoleAssignmentStatus]:
+def _assignments(goal: Goal, have: Observed) -> list[RoleAssignmentStatus]:
     """What answers a grant, what is ours besides, and each grant that nothing answers yet."""
     answered: list[Assignment] = []
     pending: list[RoleAssignmentStatus] = []
-    for grant in desired.grants:
+    for grant in goal.grants:
         standing = [
             a
             for a in have.assignments
