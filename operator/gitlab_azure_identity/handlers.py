@@ -53,7 +53,7 @@ def register(registry: kopf.OperatorRegistry, reconciler: Reconciler, request_ti
         if type == "DELETED":
             reconciler.forget(_key(meta), str(meta.uid))
         else:
-            reconciler.notice(_key(meta), news(meta))
+            reconciler.notice(_key(meta), news(meta), held=FINALIZER in meta.get("finalizers", ()))
 
     @kopf.daemon(
         GROUP, VERSION, PLURAL, registry=registry, id="keep", cancellation_timeout=request_timeout, backoff=DEFECT_RETRY

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from types import SimpleNamespace
 from typing import Any, cast
@@ -18,9 +17,10 @@ from gitlab_azure_identity.inflight import finished
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.metrics import READY
 from gitlab_azure_identity.reconcile import loop
-from gitlab_azure_identity.reconcile.loop import Pace, Reconciler, Watched
+from gitlab_azure_identity.reconcile.loop import Pace, Reconciler
 from gitlab_azure_identity.reconcile.passes import Outcome, Standing, World
 from gitlab_azure_identity.reconcile.removal import Remaining
+from gitlab_azure_identity.reconcile.watched import Watched
 
 from .worlds import body
 
@@ -68,13 +68,10 @@ class Passes:
     async def well(self) -> Outcome:
         return GOOD
 
-    async def run(self, _resource: Resource, _bear: Callable[[], int]) -> Outcome:
+    async def run(self, _resource: Resource, _watched: Watched) -> Outcome:
         self.runs += 1
         self.began.set()
         return await self.act()
-
-    async def hold(self, _resource: Resource) -> Outcome:
-        return Outcome((), Outlook.WAITING)
 
     async def verify_again(self, _standing: Standing) -> Outcome:
         self.tries += 1
@@ -158,7 +155,7 @@ def test_success_and_news_begin_anew() -> None:
     first = [reconciler._delay(outcome(Outlook.TRANSIENT), watched) for _ in range(3)]
     reconciler._delay(GOOD, watched)
     second = [reconciler._delay(outcome(Outlook.TRANSIENT), watched) for _ in range(2)]
-    reconciler.notice(KEY, ("new",))
+    reconciler.notice(KEY, ("new",), held=True)
 
     assert (first, second) == ([1, 2, 4], [1, 2])
     assert reconciler._delay(outcome(Outlook.TRANSIENT), watched) == 1
@@ -183,31 +180,7 @@ def test_a_deletion_is_tried_again_within_fifteen_seconds(retry: int, asked: flo
     assert Desk().reconciler.deletion_delay(Remaining("x", asked), retry) == delay
 
 
-def test_patience_with_failures_that_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first two are borne, the third is told; so is the first after a quarter of an hour."""
-    now = 1000.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    reconciler, watched, slow = Desk().reconciler, Watched(), Watched()
-
-    assert [reconciler._bear(watched) for _ in range(4)] == [1, 2, 0, 0]
-    assert reconciler._bear(slow) == 1
-    now += 900.0
-    assert reconciler._bear(slow) == 0
-
-
 # Wakes
-
-
-def test_only_news_wakes() -> None:
-    reconciler = Desk().reconciler
-    watched = reconciler._of(KEY)
-    woken = []
-    for told in (("uid", 1), ("uid", 1), ("uid", 2), ("other", 2)):
-        watched.wake.clear()
-        reconciler.notice(KEY, told)
-        woken.append(watched.wake.is_set())
-
-    assert woken == [True, False, True, True]
 
 
 @pytest.mark.parametrize(
@@ -218,13 +191,13 @@ def test_only_news_wakes() -> None:
         ({"annotations": {"note": "x"}}, False),
         ({"generation": 2}, True),
         ({"uid": "another"}, True),
-        ({"finalizers": []}, True),
+        ({"finalizers": []}, False),
         ({"annotations": {"gitlabazure.io/requested-at": "now"}}, True),
         ({"annotations": {"reconcile.fluxcd.io/requestedAt": "now"}}, True),
     ],
 )
 def test_what_is_news(changed: dict[str, Any], is_news: bool) -> None:
-    """A status that we wrote ourselves is none."""
+    """A status that we wrote ourselves is none, nor is our finalizer: the pass that needs it waits for it."""
     metadata = body()["metadata"]
 
     assert (news({**metadata, **changed}) != news(metadata)) is is_news
@@ -235,8 +208,8 @@ async def test_a_pass_answers_the_event_of_what_it_has_read() -> None:
     desk.keep()
     await desk.passes.until(1)
 
-    desk.reconciler.notice(KEY, news(body()["metadata"]))
-    desk.reconciler.notice(KEY, news(body(generation=2)["metadata"]))
+    desk.reconciler.notice(KEY, news(body()["metadata"]), held=True)
+    desk.reconciler.notice(KEY, news(body(generation=2)["metadata"]), held=True)
     await desk.passes.until(2)
     await desk.leave()
 
@@ -253,7 +226,7 @@ async def test_news_during_a_wait_for_access_ends_the_wait(monkeypatch: pytest.M
     desk.passes.act = waiting
     desk.keep()
     await desk.passes.until(1)
-    desk.reconciler.notice(KEY, ("new",))
+    desk.reconciler.notice(KEY, ("new",), held=True)
     await desk.passes.until(2)
     await desk.leave()
 
@@ -302,13 +275,12 @@ async def test_a_defect_is_raised_for_kopf_to_log_and_the_loop_can_be_started_ag
 ODD: list[dict[str, Any] | ClusterError | None] = [
     ClusterError(503, "ServiceUnavailable", "starting"),
     None,
-    body(finalizers=()),
     body(deleting=True),
 ]
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("answer", ODD, ids=["no answer", "gone", "no finalizer", "going"])
+@pytest.mark.parametrize("answer", ODD, ids=["no answer", "gone", "going"])
 async def test_an_object_that_nothing_is_written_for(answer: dict[str, Any] | ClusterError | None) -> None:
     """The loop waits, without a pass, until there is news."""
     desk = Desk()
@@ -319,7 +291,7 @@ async def test_an_object_that_nothing_is_written_for(answer: dict[str, Any] | Cl
     assert not kept.done()
     assert desk.passes.runs == 0
     desk.cluster.answer = body()
-    desk.reconciler.notice(KEY, ("new",))
+    desk.reconciler.notice(KEY, ("new",), held=True)
     await desk.passes.until(1)
     await desk.leave()
 
@@ -461,7 +433,7 @@ def _quiet_gauges() -> Iterator[None]:
 @pytest.mark.parametrize(("uid", "known"), [("uid-of-gitlab-gitlab", False), ("uid-of-an-earlier-one", True)])
 def test_what_is_gone_is_forgotten_but_not_what_was_made_since(uid: str, known: bool) -> None:
     desk = Desk()
-    desk.reconciler.notice(KEY, news(body()["metadata"]))
+    desk.reconciler.notice(KEY, news(body()["metadata"]), held=True)
 
     desk.reconciler.forget(KEY, uid)
 

@@ -173,17 +173,13 @@ def test_what_was_asked_for(annotations: dict[str, str], asked: str | None) -> N
 
 
 @pytest.mark.parametrize(
-    ("finalizers", "deleting", "written_for"),
+    ("finalizers", "held"),
     [
-        (("gitlabazure.io/finalizer",), False, True),
-        ((), False, False),
-        (("other.io/finalizer",), False, False),
-        (("gitlabazure.io/finalizer",), True, False),
+        (("gitlabazure.io/finalizer",), True),
+        (("other.io/finalizer", "gitlabazure.io/finalizer"), True),
+        ((), False),
+        (("other.io/finalizer",), False),
     ],
 )
-def test_nothing_is_written_without_the_finalizer(
-    finalizers: tuple[str, ...], deleting: bool, written_for: bool
-) -> None:
-    one = Resource.parse(body(finalizers=finalizers, deleting=deleting))
-
-    assert one.may_be_written_for is written_for
+def test_only_our_own_finalizer_holds(finalizers: tuple[str, ...], held: bool) -> None:
+    assert Resource.parse(body(finalizers=finalizers)).held is held

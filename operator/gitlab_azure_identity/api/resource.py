@@ -72,9 +72,9 @@ class Resource:
         )
 
     @property
-    def may_be_written_for(self) -> bool:
-        """Whether deletion is sure to pass through us, so that nothing made now can be left behind."""
-        return FINALIZER in self.finalizers and not self.deleting
+    def held(self) -> bool:
+        """Whether deletion is sure to pass by us, so that nothing made now can be left behind."""
+        return FINALIZER in self.finalizers
 
     @property
     def requested_at(self) -> str | None:
@@ -86,11 +86,11 @@ class Resource:
 
 
 def news(metadata: Mapping[str, Any]) -> tuple[object, ...]:
-    """What about an object calls for a look when it changes: who it is, its generation, a request by annotation, and our
-    finalizer. Its status and its other annotations do not."""
+    """What about an object calls for a look when it changes: who it is, its generation, and a request by annotation. Its
+    status, its finalizers and its other annotations do not."""
     annotations = metadata.get("annotations") or {}
     asked = (annotations.get(REQUESTED_AT_ANNOTATION), annotations.get(FLUX_REQUESTED_AT_ANNOTATION))
-    return (metadata["uid"], metadata["generation"], *asked, FINALIZER in (metadata.get("finalizers") or ()))
+    return (metadata["uid"], metadata["generation"], *asked)
 
 
 def requested_at(annotations: Mapping[str, str]) -> str | None:

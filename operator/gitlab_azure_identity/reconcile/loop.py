@@ -3,9 +3,8 @@
 import asyncio
 import logging
 import random
-import time
 from collections.abc import Awaitable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from gitlab_azure_identity.api.resource import Key, Resource, news
@@ -15,14 +14,13 @@ from gitlab_azure_identity.metrics import CONTROLLER, READY, RECONCILE_SECONDS, 
 from gitlab_azure_identity.reconcile.passes import Outcome, Passes, World
 from gitlab_azure_identity.reconcile.removal import Remaining, Removal
 from gitlab_azure_identity.reconcile.report import Reporter
+from gitlab_azure_identity.reconcile.watched import Watched
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 FIRST_BACKOFF = 1.0  # seconds
 WAITING_BACKOFF = 30.0  # seconds at most: what comes right by itself is to be seen soon
-PATIENCE_COUNT = 3  # transient failures in a row that a Ready resource may meet before its conditions say so
-PATIENCE_SECONDS = 900.0
 REVERIFICATIONS = 6  # attempts at access (about a minute) between two looks at everything
 # As controller-runtime counts passes; a defect is an error too.
 _RESULTS = {
@@ -52,26 +50,6 @@ class Pace:
     backoff: float = 300.0
 
 
-@dataclass
-class Watched:
-    """What is remembered of one resource between passes; nothing that a restart may not lose."""
-
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    seen: tuple[object, ...] | None = None
-    attempts: int = 0
-    unheld: int = 0  # looks that found the object without our finalizer
-    transient_since: float | None = None
-    transient_count: int = 0
-
-    def read(self, news: tuple[object, ...]) -> None:
-        """A pass begins with this news: its event, come already or still to come, needs no other pass."""
-        if self.seen == news:
-            self.wake.clear()
-        elif not self.wake.is_set():  # else an event told of something newer than what was read
-            self.seen = news
-
-
 class Reconciler:
     """Keeps resources true, and takes away what was made for those that are deleted."""
 
@@ -86,13 +64,9 @@ class Reconciler:
     def _of(self, key: Key) -> Watched:
         return self._watched.setdefault(key, Watched())
 
-    def notice(self, key: Key, news: tuple[object, ...]) -> None:
-        """Something about the resource may be new: a change of its news wakes its loop; the same again does not."""
-        watched = self._of(key)
-        if watched.seen != news:
-            watched.seen = news
-            watched.attempts = 0
-            watched.wake.set()
+    def notice(self, key: Key, news: tuple[object, ...], *, held: bool) -> None:
+        """Something about the resource may be new. `held` says whether it carries our finalizer."""
+        self._of(key).notice(news, held=held)
 
     def forget(self, key: Key, uid: str) -> None:
         """The object is gone. One of the same name that was made since is another, and stays known."""
@@ -117,7 +91,7 @@ class Reconciler:
                 outcome = await self._timed(self._look_and_pass(key, watched))
             tries = 0
             while outcome and outcome.standing and tries < REVERIFICATIONS:
-                if await _woken(watched.wake, self._delay(outcome, watched)):
+                if await watched.woken(self._delay(outcome, watched)):
                     return 0.0
                 tries += 1
                 async with self._room:
@@ -127,7 +101,7 @@ class Reconciler:
         return self._delay(outcome, watched)
 
     async def _look_and_pass(self, key: Key, watched: Watched) -> Outcome | None:
-        """A pass over the object as it is now. None when it is not to be written for: its deletion might not pass by us."""
+        """A pass over the object as it is now. None when it is gone, or on its way."""
         try:
             body = await self._world.kube.resources.get(key)
         except ClusterError as error:
@@ -139,24 +113,10 @@ class Reconciler:
         resource = Resource.parse(body)
         if resource.deleting:
             return None
-        if not resource.may_be_written_for:
-            watched.unheld += 1
-            # kopf puts our finalizer on the object, and asks no second time when it is refused.
-            return await self._passes.hold(resource) if watched.unheld > 1 else Outcome((), Outlook.WAITING)
-        if watched.unheld:
-            watched.unheld = watched.attempts = 0
-        outcome = await self._passes.run(resource, lambda: self._bear(watched))
+        outcome = await self._passes.run(resource, watched)
         if not any(finding.outlook is Outlook.TRANSIENT for finding in outcome.findings):
-            watched.transient_since, watched.transient_count = None, 0
+            watched.forgive()
         return outcome
-
-    def _bear(self, watched: Watched) -> int:
-        """How many transient failures there were in a row, this one included; 0 when it must be told."""
-        now = time.monotonic()
-        watched.transient_since = watched.transient_since or now
-        watched.transient_count += 1
-        patient = watched.transient_count < PATIENCE_COUNT and now - watched.transient_since < PATIENCE_SECONDS
-        return watched.transient_count if patient else 0
 
     def _delay(self, outcome: Outcome, watched: Watched) -> float:
         """Seconds until the next attempt: exponential with jitter; what the other side asked for comes first."""
@@ -221,13 +181,3 @@ async def _first(*waits: Awaitable[object], seconds: float) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-
-
-async def _woken(wake: asyncio.Event, seconds: float) -> bool:
-    """Whether we were woken within so many seconds."""
-    try:
-        async with asyncio.timeout(seconds):
-            await wake.wait()
-    except TimeoutError:
-        return False
-    return True

@@ -30,6 +30,7 @@ from gitlab_azure_identity.reconcile.ports import Azure, Kube
 from gitlab_azure_identity.reconcile.report import Reporter
 from gitlab_azure_identity.reconcile.summarize import begun, judged, ready, summarize, suspended, waited, was_ready
 from gitlab_azure_identity.reconcile.verify import Proof, unproven, verify
+from gitlab_azure_identity.reconcile.watched import Watched
 
 ISSUER_KNOWN_FOR = 60.0  # seconds; it changes only with the API server itself
 ROUNDS = 5  # plans a pass: the identity, what hangs on it, what is pruned, and room for one surprise
@@ -85,25 +86,15 @@ class Passes:
         self._issuer = "", -math.inf
         self._pins: dict[Key, str] = {}  # what the pin Warning has been said of
 
-    async def run(self, resource: Resource, bear: Callable[[], int]) -> Outcome:
+    async def run(self, resource: Resource, watched: Watched) -> Outcome:
         """Bring one resource to what it says."""
         if resource.spec.suspend:
             await self._report.status(resource, suspended(resource, self._world.now()))
             return Outcome((), Outlook.GOOD)
         try:
-            return await self._pursue(resource, await self._goal(resource), bear)
+            return await self._pursue(resource, await self._goal(resource), watched)
         except LookFailed as failed:
-            return await self._stopped(resource, stop(failed.condition, failed.failure), bear)
-
-    async def hold(self, resource: Resource) -> Outcome:
-        """Put our finalizer on a resource where kopf could not, or tell who refuses it."""
-        try:
-            await self._world.kube.resources.hold(resource)
-        except ClusterError as error:
-            doing = f"put its finalizer {FINALIZER} on this resource, without which nothing is made"
-            refused = kube_errors.classify(error, doing, resource.key.namespace)
-            return await self._stopped(resource, stop(IDENTITY_READY, refused), lambda: 0)
-        return Outcome((), Outlook.WAITING)
+            return await self._stopped(resource, stop(failed.condition, failed.failure), watched.bear)
 
     async def verify_again(self, standing: Standing) -> Outcome:
         """Try access once more, with the world as the last pass left it: its resource is waiting, so that nothing is borne."""
@@ -162,7 +153,7 @@ class Passes:
         groups = tuple(identity_groups(self._world.policy, resource.key.namespace))
         return Whereabouts(desired.owner, desired, resource.status, groups, adopts)
 
-    async def _pursue(self, resource: Resource, goal: Goal, bear: Callable[[], int]) -> Outcome:
+    async def _pursue(self, resource: Resource, goal: Goal, watched: Watched) -> Outcome:
         world = self._world
         look = await observe(world.azure, world.kube, self.whereabouts(resource, goal.desired, adopts=goal.may_adopt))
         have = look.have
@@ -179,6 +170,7 @@ class Passes:
             if not changes:
                 break
             if not done:
+                await self._hold(resource, watched)
                 resource = await self._begin(resource, goal.desired)
             have, made, failed_now = await apply(world.azure, world.kube, goal.owner, changes, have)
             done += made
@@ -198,7 +190,20 @@ class Passes:
         standing = Standing(resource, goal, have, findings, frozenset(look.unseen), world.now() if wrote else None)
         told = self._report.applied(resource, done, drift=drift)
         proof, _ = await asyncio.gather(self._proof(standing), told)
-        return await self._conclude(standing, proof, bear)
+        return await self._conclude(standing, proof, watched.bear)
+
+    async def _hold(self, resource: Resource, watched: Watched) -> None:
+        """Make sure, before the first write, that the deletion of the resource will pass by us. Looking needs no finalizer,
+        and goes on while kopf puts it there; where it does not come, we put it there, or tell who refuses it.
+
+        Raises LookFailed."""
+        if resource.held or await watched.held():
+            return
+        try:
+            await self._world.kube.resources.hold(resource)
+        except ClusterError as error:
+            doing = f"put its finalizer {FINALIZER} on this resource, without which nothing is made"
+            raise LookFailed(IDENTITY_READY, kube_errors.classify(error, doing, resource.key.namespace)) from error
 
     async def _begin(self, resource: Resource, desired: Desired) -> Resource:
         """Record what is about to be made, before the first write, where the record does not hold it yet.
