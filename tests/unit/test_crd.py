@@ -197,7 +197,7 @@ def test_what_would_move_the_identity_is_immutable(path: str) -> None:
         ("", "size(self.metadata.name) <= 63"),
         ("", "self.spec.secrets.registry.management == 'Disabled'"),
         ("spec.azure", "startsWith('gitlabazure')"),
-        ("spec.storage.containers", "exists_one"),
+        ("spec.storage.containers", "names.indexOf(name) == names.lastIndexOf(name)"),
         ("spec.secrets.registry.parameters", "self.legacyRootPrefix != self.trimLegacyRootPrefix"),
     ],
 )
