@@ -21,8 +21,10 @@ from gitlab_azure_identity.domain.changes import (
     ReleaseObject,
 )
 from gitlab_azure_identity.domain.findings import Failure
+from gitlab_azure_identity.domain.judge import link
 from gitlab_azure_identity.domain.observed import Observed
 from gitlab_azure_identity.domain.ownership import Owner
+from gitlab_azure_identity.domain.plan import Goal
 from gitlab_azure_identity.kube import errors as kube_errors
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.reconcile.ports import Azure, Kube
@@ -32,25 +34,30 @@ Failed = tuple[tuple[Change, Failure], ...]
 
 
 async def apply(
-    azure: Azure, kube: Kube, owner: Owner, changes: Sequence[Change], have: Observed
+    azure: Azure, kube: Kube, goal: Goal, changes: Sequence[Change], have: Observed
 ) -> tuple[Observed, tuple[Change, ...], Failed]:
-    """Make the changes, stage by stage, and stop after a stage in which one failed.
+    """Make the changes, stage by stage. What failed holds back the later changes of its own link: the old is taken away only
+    once the new stands. In a deletion it holds back all of them, whatever their link: their order is what leaves no orphans.
 
-    Returns the world with what was done in it, what was done, and what failed."""
+    Returns the world with what was done in it, what was done, and what failed. It returns, and raises, only when every
+    request that was begun has ended: whoever comes next finds it done."""
     done: list[Change] = []
+    failed: list[tuple[Change, Failure]] = []
     for _, stage in groupby(changes, key=lambda change: change.stage):
-        together = tuple(stage)
-        answers = await asyncio.gather(*(_attempt(azure, kube, owner, change, have) for change in together))
-        failed: list[tuple[Change, Failure]] = []
-        for change, answer in zip(together, answers, strict=True):
+        broken = {link(change) for change, _ in failed}
+        if broken and not goal.keep:
+            break
+        together = [change for change in stage if link(change) not in broken]
+        async with asyncio.TaskGroup() as group:
+            attempts = [group.create_task(_attempt(azure, kube, goal.owner, change, have)) for change in together]
+        for change, attempt in zip(together, attempts, strict=True):
+            answer = attempt.result()
             if isinstance(answer, Failure):
                 failed.append((change, answer))
             else:
                 have = answer(have)
                 done.append(change)
-        if failed:
-            return have, tuple(done), tuple(failed)
-    return have, tuple(done), ()
+    return have, tuple(done), tuple(failed)
 
 
 async def _attempt(azure: Azure, kube: Kube, owner: Owner, change: Change, have: Observed) -> Fold | Failure:

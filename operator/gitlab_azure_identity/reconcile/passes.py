@@ -172,7 +172,7 @@ class Passes:
             if not done:
                 await self._hold(resource, watched)
                 resource = await self._begin(resource, goal.desired)
-            have, made, failed_now = await apply(world.azure, world.kube, goal.owner, changes, have)
+            have, made, failed_now = await apply(world.azure, world.kube, goal, changes, have)
             done += made
             failed += failed_now
             if failed_now:

@@ -94,7 +94,7 @@ class Removal:
             ]
             if not changes:
                 return list(unseen.values())
-            _, done, failed_changes = await apply(self._world.azure, self._world.kube, goal.owner, changes, look.have)
+            _, done, failed_changes = await apply(self._world.azure, self._world.kube, goal, changes, look.have)
             log.info("removed %s", "; ".join(map(str, done)) or "nothing", extra={"resource": str(resource.key)})
             problems = await self._without_a_namespace(resource, {link(change): why for change, why in failed_changes})
             if problems:

@@ -1,0 +1,159 @@
+"""Changes are made stage by stage: what a failure holds back, and what is over when a pass leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from gitlab_azure_identity.azure.errors import AzureError
+from gitlab_azure_identity.domain import naming
+from gitlab_azure_identity.domain.desired import Credential
+from gitlab_azure_identity.domain.observed import Assignment
+from gitlab_azure_identity.domain.plan import Goal, plan
+from gitlab_azure_identity.inflight import finished
+from gitlab_azure_identity.kube.client import ClusterError
+from gitlab_azure_identity.reconcile.apply import apply
+from gitlab_azure_identity.reconcile.ports import Azure, Kube
+
+from .worlds import ISSUER, deletion, goal, standing, wanted
+
+WANT = wanted()
+HAVE = standing(WANT)
+FORMER = Credential(
+    f"{naming.credential_prefix(ISSUER, 'gitlab', 'gitlab')}former",
+    ISSUER,
+    "system:serviceaccount:gitlab:former",
+    "api://AzureADTokenExchange",
+)
+OLD = replace(HAVE.assignments[0], scope=HAVE.assignments[0].scope.replace("gitlabstore", "oldstore"))
+
+Act = Callable[..., Awaitable[Any]]
+
+
+async def well(*_: Any) -> None:
+    """Everything goes well."""
+
+
+async def forbidden(*_: Any) -> None:
+    raise AzureError("AuthorizationFailed", 403, "no")
+
+
+async def conflict(*_: Any) -> None:
+    raise ClusterError(409, "Conflict", "Apply failed with 1 conflict")
+
+
+async def same(_owner: object, change: Any) -> Any:
+    return HAVE.objects["ServiceAccount", change.name]
+
+
+class World:
+    """Azure and a cluster in which each request does what the test says, and is noted once it is through."""
+
+    def __init__(self, **acts: Act) -> None:
+        self.done: list[str] = []
+        self._acts = acts
+        self.azure = cast(
+            "Azure",
+            SimpleNamespace(
+                identities=SimpleNamespace(delete=self._act("delete_identity")),
+                credentials=SimpleNamespace(put=self._act("put_credential"), delete=self._act("delete_credential")),
+                roles=SimpleNamespace(
+                    put=self._act("put_assignment", self._assignment), delete=self._act("delete_assignment")
+                ),
+            ),
+        )
+        self.kube = cast(
+            "Kube",
+            SimpleNamespace(
+                objects=SimpleNamespace(
+                    apply_service_account=self._act("apply_service_account", same), delete=self._act("delete_object")
+                )
+            ),
+        )
+
+    def _act(self, name: str, usual: Act = well) -> Act:
+        async def act(*arguments: Any) -> Any:
+            answer = await self._acts.get(name, usual)(*arguments)
+            self.done.append(name)
+            return answer
+
+        return act
+
+    @staticmethod
+    async def _assignment(change: Any) -> Assignment:
+        return Assignment(change.name, change.grant.role.guid, change.grant.scope, change.principal_id, "")
+
+
+async def made(world: World, to: Goal, have: Any) -> tuple[list[str], list[str]]:
+    """What was done, and the reasons of what failed."""
+    _, _, failed = await apply(world.azure, world.kube, to, plan(to, have), have)
+    return world.done, [failure.reason for _, failure in failed]
+
+
+HELMS = wanted({"serviceAccounts": [{"name": "gitlab", "management": "Annotate"}]})
+
+
+async def test_what_fails_at_one_link_does_not_keep_another_from_being_pruned() -> None:
+    """Somebody holds the annotation, for good: a service account that was dropped loses its trust all the same."""
+    have = standing(HELMS)
+    account = replace(have.objects["ServiceAccount", "gitlab"], annotations={})
+    have = replace(have.with_object(account), credentials=(*have.credentials, FORMER))
+
+    done, failed = await made(World(apply_service_account=conflict), goal(HELMS), have)
+
+    assert done == ["delete_credential"]
+    assert failed == ["FieldConflict"]
+
+
+async def test_the_old_is_kept_while_the_new_cannot_be_made() -> None:
+    """GitLab may still be using the role on the account that it had."""
+    have = replace(HAVE, assignments=(OLD,))
+
+    done, failed = await made(World(put_assignment=forbidden), goal(), have)
+
+    assert done == []
+    assert failed == ["AuthorizationFailed"]
+
+
+async def test_a_deletion_keeps_its_order_whatever_fails() -> None:
+    """An identity whose assignments cannot be removed stays, or they would be orphans."""
+    done, failed = await made(World(delete_assignment=forbidden), deletion(), HAVE)
+
+    assert done == []
+    assert failed == ["AuthorizationFailed"]
+
+
+@pytest.mark.parametrize("quick", ["put_credential", "put_assignment"])
+async def test_who_leaves_waits_for_every_request_that_was_begun(quick: str) -> None:
+    """The lock is free after that, and a deletion must find all that was made."""
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(change: Any, *_: Any) -> Any:
+        async def request() -> Any:
+            begun.set()
+            await go.wait()
+            return await World._assignment(change) if quick == "put_credential" else None
+
+        return await finished(request(), 30)
+
+    async def waiting(*_: Any) -> None:
+        await asyncio.Event().wait()
+
+    other = {"put_credential": "put_assignment", "put_assignment": "put_credential"}[quick]
+    world = World(**{quick: waiting, other: slow})
+    have = replace(HAVE, credentials=(), assignments=())
+    leaving = asyncio.ensure_future(apply(world.azure, world.kube, goal(), plan(goal(), have), have))
+    await begun.wait()
+
+    leaving.cancel()
+    await asyncio.wait([leaving], timeout=0.01)
+    assert not leaving.done()
+    go.set()
+    await asyncio.wait([leaving], timeout=5)
+
+    assert leaving.cancelled()
