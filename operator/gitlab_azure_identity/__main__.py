@@ -18,8 +18,8 @@ from gitlab_azure_identity.domain.desired import Defaults
 from gitlab_azure_identity.kube import client
 from gitlab_azure_identity.logs import configure_logging
 from gitlab_azure_identity.probes import serve
+from gitlab_azure_identity.reconcile.goals import World
 from gitlab_azure_identity.reconcile.loop import Pace, Reconciler
-from gitlab_azure_identity.reconcile.passes import World
 from gitlab_azure_identity.reconcile.ports import Azure, Kube
 from gitlab_azure_identity.settings import Settings, Unusable, load
 

@@ -53,13 +53,13 @@ def register(registry: kopf.OperatorRegistry, reconciler: Reconciler, request_ti
         if type == "DELETED":
             reconciler.forget(_key(meta), str(meta.uid))
         else:
-            reconciler.notice(_key(meta), news(meta), held=FINALIZER in meta.get("finalizers", ()))
+            reconciler.notice(_key(meta), str(meta.uid), news(meta), held=FINALIZER in meta.get("finalizers", ()))
 
     @kopf.daemon(
         GROUP, VERSION, PLURAL, registry=registry, id="keep", cancellation_timeout=request_timeout, backoff=DEFECT_RETRY
     )
     async def keep(meta: kopf.Meta, stopped: kopf.DaemonStopped, **_: Any) -> None:
-        await reconciler.keep(_key(meta), stopped)
+        await reconciler.keep(_key(meta), str(meta.uid), stopped)
 
     @kopf.on.delete(GROUP, VERSION, PLURAL, registry=registry, id="remove", backoff=DELETION_RETRY)
     async def remove(meta: kopf.Meta, retry: int, **_: Any) -> None:

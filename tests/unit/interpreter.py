@@ -55,8 +55,9 @@ def after(  # noqa: C901, PLR0911 - one flat case a change
                 replace(
                     before,
                     labels={**before.labels, **change.labels},
-                    data={**before.data, **change.data},
+                    data={k: v for k, v in before.data.items() if k not in before.applied_keys} | dict(change.data),
                     managers=before.managers | {MANAGER},
+                    applied_keys=frozenset(change.data),
                 )
             )
         case DeleteAssignment():

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from gitlab_azure_identity.domain.desired import Defaults, Unresolved
+from gitlab_azure_identity.domain.clouds import CLOUDS
+from gitlab_azure_identity.domain.desired import Defaults, Unresolved, desire
 from gitlab_azure_identity.domain.naming import STORAGE_BLOB_DATA_CONTRIBUTOR, STORAGE_BLOB_DELEGATOR
 
-from .worlds import DEFAULTS, GROUP, ISSUER, STORAGE, SUBSCRIPTION, desired_of, resource, wanted
+from .worlds import DEFAULTS, GROUP, ISSUER, PRINCIPAL, STORAGE, SUBSCRIPTION, desired_of, resource, wanted
 
 OTHER = "99999999-2222-3333-4444-555555555555"
 
@@ -91,12 +92,32 @@ MADE = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/lab-
     ],
 )
 def test_the_status_pins_the_identity(pin: str, cluster: str, defaults: Defaults, differs: str | None) -> None:
-    one = resource(status={"identity": {"resourceId": pin}})
+    one = resource(status={"identity": {"resourceId": pin, "principalId": PRINCIPAL}})
 
     found = desired_of(one, cluster=cluster, defaults=defaults)
 
     assert found.identity.resource_id.lower() == pin.lower()
     assert found.pin_differs == differs
+
+
+def test_what_was_only_about_to_be_made_is_not_bound_to_its_place() -> None:
+    """Azure refused to make it there, and somebody moved the default: the resource follows."""
+    one = resource(status={"identity": {"resourceId": MADE}})
+
+    found = desired_of(one, defaults=Defaults(SUBSCRIPTION, "rg-new", "westeurope"))
+
+    assert (found.identity.resource_group, found.pin_differs) == ("rg-new", None)
+
+
+def test_everything_follows_an_identity_that_was_found_elsewhere() -> None:
+    """A lost status and a moved default: the storage account's group that was the identity's is so still."""
+    pin, cloud = MADE.replace("rg-gitlab", "rg-old"), CLOUDS["AzurePublic"]
+    defaults = Defaults(SUBSCRIPTION, "rg-new", "westeurope")
+
+    found = desire(resource(), cluster="lab", cloud=cloud, issuer=ISSUER, defaults=defaults, pin=pin)
+
+    assert found.identity.resource_group == "rg-old"
+    assert "/resourceGroups/rg-old/" in found.storage.account_id
 
 
 def test_account_scope_is_one_grant() -> None:

@@ -231,6 +231,33 @@ def test_a_failed_look_is_told_at_its_link(condition: str, failure: Failure, sta
     assert (found.outlook, found.retry_after) == (failure.outlook, failure.retry_after)
 
 
+def test_what_was_not_begun_waits_for_the_link_that_is_broken() -> None:
+    """Nothing is written while there is no storage account; nothing that is still to be done counts as done."""
+    have = replace(HAVE, credentials=()).without_object("Secret", "gitlab-object-storage")
+    nowhere = Failure("AccountNotFound", "There is no storage account.", Outlook.STALLED)
+
+    findings = judge(goal(), have, Failures({ROLES_ASSIGNED: nowhere}, pending=plan(goal(), have)))
+
+    assert [(f.condition, f.status, f.reason) for f in findings] == [
+        (IDENTITY_READY, "True", "Created"),
+        (CREDENTIALS_FEDERATED, "Unknown", "Pending"),
+        (ROLES_ASSIGNED, "False", "AccountNotFound"),
+        (SERVICE_ACCOUNTS_ANNOTATED, "True", "Annotated"),
+        (SECRETS_WRITTEN, "Unknown", "Pending"),
+    ]
+    assert of(findings, SECRETS_WRITTEN).message == "Waits for RolesAssigned."
+
+
+def test_a_storage_account_of_before_that_cannot_be_read_breaks_no_link_and_is_told() -> None:
+    findings = judge(goal(), HAVE, Failures(former={"…/oldstore": DENIED}))
+
+    assert first_broken(findings) is None
+    assert of(findings, ROLES_ASSIGNED).message == (
+        '"Storage Blob Data Contributor" at storage account gitlabstore. What was assigned before stays on record: '
+        "The operator may not do that."
+    )
+
+
 LINK_OF = {
     "PutIdentity": IDENTITY_READY,
     "DeleteIdentity": IDENTITY_READY,

@@ -17,8 +17,9 @@ from gitlab_azure_identity.inflight import finished
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.metrics import READY
 from gitlab_azure_identity.reconcile import loop
+from gitlab_azure_identity.reconcile.goals import World
 from gitlab_azure_identity.reconcile.loop import Pace, Reconciler
-from gitlab_azure_identity.reconcile.passes import Outcome, Standing, World
+from gitlab_azure_identity.reconcile.passes import Outcome, Standing
 from gitlab_azure_identity.reconcile.removal import Remaining
 from gitlab_azure_identity.reconcile.watched import Watched
 
@@ -49,10 +50,10 @@ class Cluster:
     def __init__(self) -> None:
         self.answer: dict[str, Any] | ClusterError | None = body()
 
-    async def get(self, _key: Key) -> dict[str, Any] | None:
+    async def get(self, key: Key) -> dict[str, Any] | None:
         if isinstance(self.answer, ClusterError):
             raise self.answer
-        return self.answer
+        return body(name=key.name) if key != KEY else self.answer
 
 
 class Passes:
@@ -73,7 +74,7 @@ class Passes:
         self.began.set()
         return await self.act()
 
-    async def verify_again(self, _standing: Standing) -> Outcome:
+    async def verify_again(self, _standing: Standing, _watched: Watched) -> Outcome:
         self.tries += 1
         return self.again()
 
@@ -97,7 +98,7 @@ class Desk:
         self.kept: asyncio.Task[None] | None = None
 
     def keep(self) -> asyncio.Task[None]:
-        self.kept = asyncio.ensure_future(self.reconciler.keep(KEY, self.stop))
+        self.kept = asyncio.ensure_future(self.reconciler.keep(KEY, UID, self.stop))
         return self.kept
 
     async def leave(self) -> None:
@@ -123,6 +124,17 @@ def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_jitter")
+def test_another_outlook_begins_anew() -> None:
+    """After minutes of waiting one failed request is tried again in a second."""
+    reconciler, watched = Desk().reconciler, Watched(KEY, UID)
+
+    waits = [reconciler._delay(outcome(Outlook.WAITING), watched) for _ in range(6)]
+
+    assert waits[-1] == 30
+    assert reconciler._delay(outcome(Outlook.TRANSIENT), watched) == 1
+
+
+@pytest.mark.usefixtures("no_jitter")
 @pytest.mark.parametrize(
     ("outlook", "delays"),
     [
@@ -133,14 +145,14 @@ def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_waits_grow_up_to_a_limit(outlook: Outlook, delays: list[float]) -> None:
-    reconciler, watched = Desk().reconciler, Watched()
+    reconciler, watched = Desk().reconciler, Watched(KEY, UID)
 
     assert [reconciler._delay(outcome(outlook), watched) for _ in delays] == delays
 
 
 @pytest.mark.usefixtures("no_jitter")
 def test_what_the_other_side_asks_for_comes_first() -> None:
-    reconciler, watched = Desk().reconciler, Watched()
+    reconciler, watched = Desk().reconciler, Watched(KEY, UID)
 
     delays = [reconciler._delay(outcome(Outlook.TRANSIENT, 17.0), watched) for _ in range(6)]
 
@@ -150,12 +162,12 @@ def test_what_the_other_side_asks_for_comes_first() -> None:
 @pytest.mark.usefixtures("no_jitter")
 def test_success_and_news_begin_anew() -> None:
     reconciler = Desk().reconciler
-    watched = reconciler._of(KEY)
+    watched = reconciler._of(KEY, UID)
 
     first = [reconciler._delay(outcome(Outlook.TRANSIENT), watched) for _ in range(3)]
     reconciler._delay(GOOD, watched)
     second = [reconciler._delay(outcome(Outlook.TRANSIENT), watched) for _ in range(2)]
-    reconciler.notice(KEY, ("new",), held=True)
+    reconciler.notice(KEY, UID, ("new",), held=True)
 
     assert (first, second) == ([1, 2, 4], [1, 2])
     assert reconciler._delay(outcome(Outlook.TRANSIENT), watched) == 1
@@ -164,8 +176,8 @@ def test_success_and_news_begin_anew() -> None:
 def test_jitter_keeps_many_from_asking_at_once() -> None:
     reconciler = Desk().reconciler
 
-    resyncs = {reconciler._delay(GOOD, Watched()) for _ in range(50)}
-    retries = {reconciler._delay(outcome(Outlook.TRANSIENT), Watched()) for _ in range(50)}
+    resyncs = {reconciler._delay(GOOD, Watched(KEY, UID)) for _ in range(50)}
+    retries = {reconciler._delay(outcome(Outlook.TRANSIENT), Watched(KEY, UID)) for _ in range(50)}
 
     assert len(resyncs) > 40
     assert all(3240 <= delay <= 3960 for delay in resyncs)
@@ -208,8 +220,8 @@ async def test_a_pass_answers_the_event_of_what_it_has_read() -> None:
     desk.keep()
     await desk.passes.until(1)
 
-    desk.reconciler.notice(KEY, news(body()["metadata"]), held=True)
-    desk.reconciler.notice(KEY, news(body(generation=2)["metadata"]), held=True)
+    desk.reconciler.notice(KEY, UID, news(body()["metadata"]), held=True)
+    desk.reconciler.notice(KEY, UID, news(body(generation=2)["metadata"]), held=True)
     await desk.passes.until(2)
     await desk.leave()
 
@@ -226,7 +238,7 @@ async def test_news_during_a_wait_for_access_ends_the_wait(monkeypatch: pytest.M
     desk.passes.act = waiting
     desk.keep()
     await desk.passes.until(1)
-    desk.reconciler.notice(KEY, ("new",), held=True)
+    desk.reconciler.notice(KEY, UID, ("new",), held=True)
     await desk.passes.until(2)
     await desk.leave()
 
@@ -291,7 +303,7 @@ async def test_an_object_that_nothing_is_written_for(answer: dict[str, Any] | Cl
     assert not kept.done()
     assert desk.passes.runs == 0
     desk.cluster.answer = body()
-    desk.reconciler.notice(KEY, ("new",), held=True)
+    desk.reconciler.notice(KEY, UID, ("new",), held=True)
     await desk.passes.until(1)
     await desk.leave()
 
@@ -415,7 +427,10 @@ async def test_so_many_at_the_same_time_and_no_more() -> None:
 
     desk.passes.act = work
     keys = [Key("gitlab", f"gitlab-{number}") for number in range(6)]
-    kept = [asyncio.ensure_future(desk.reconciler.keep(key, desk.stop)) for key in keys]
+    kept = [
+        asyncio.ensure_future(desk.reconciler.keep(key, f"uid-of-{key.namespace}-{key.name}", desk.stop))
+        for key in keys
+    ]
     await desk.passes.until(6)
     desk.stop.set()
     await asyncio.gather(*kept)
@@ -430,11 +445,32 @@ def _quiet_gauges() -> Iterator[None]:
     READY.clear()
 
 
-@pytest.mark.parametrize(("uid", "known"), [("uid-of-gitlab-gitlab", False), ("uid-of-an-earlier-one", True)])
-def test_what_is_gone_is_forgotten_but_not_what_was_made_since(uid: str, known: bool) -> None:
+LATER = "uid-of-a-later-one"
+
+
+def test_what_is_gone_is_forgotten_but_not_what_was_made_since() -> None:
+    """Events of two objects that bore one name may come in any order: each speaks of its own."""
     desk = Desk()
-    desk.reconciler.notice(KEY, news(body()["metadata"]), held=True)
+    desk.reconciler.notice(KEY, UID, news(body()["metadata"]), held=True)
+    READY.labels(KEY.namespace, KEY.name).set(1)
+    later = desk.reconciler._of(KEY, LATER)
+    desk.reconciler.notice(KEY, UID, news(body(generation=2)["metadata"]), held=True)
 
-    desk.reconciler.forget(KEY, uid)
+    desk.reconciler.forget(KEY, UID)
 
-    assert (KEY in desk.reconciler._watched) is known
+    assert list(desk.reconciler._watched) == [LATER]
+    assert not later.wake.is_set()
+    assert next(iter(READY.collect())).samples != []
+    desk.reconciler.forget(KEY, LATER)
+    assert next(iter(READY.collect())).samples == []
+
+
+async def test_a_loop_does_not_work_for_another_object_of_the_name() -> None:
+    desk = Desk()
+    desk.reconciler._of(KEY, LATER)
+    kept = asyncio.ensure_future(desk.reconciler.keep(KEY, LATER, desk.stop))
+    await asyncio.sleep(0.01)
+
+    assert desk.passes.runs == 0
+    desk.stop.set()
+    await kept

@@ -200,6 +200,22 @@ def test_a_credential_of_a_service_account_that_is_wanted_no_longer_is_pruned() 
     assert lines(plan(goal(), have)) == ["DeleteCredential: federated credential for system:serviceaccount:gitlab:old"]
 
 
+def test_credentials_of_an_issuer_that_the_cluster_had_before_are_pruned() -> None:
+    """Known by the record alone: another cluster's resource of the same name may share an adopted identity."""
+    before = "https://before.example/"
+    prefix = naming.credential_prefix(before, "gitlab", "gitlab")
+    old = Credential(f"{prefix}gitlab", before, "system:serviceaccount:gitlab:gitlab", AUDIENCE)
+    have = replace(HAVE, credentials=(*HAVE.credentials, old))
+
+    assert plan(goal(), have) == ()
+    changed = replace(goal(), former_issuers=(before,))
+    assert lines(plan(changed, have)) == [
+        "DeleteCredential: federated credential for system:serviceaccount:gitlab:gitlab"
+    ]
+    gone = [c.credential for c in plan(replace(changed, keep=False), have) if isinstance(c, DeleteCredential)]
+    assert gone == [*HAVE.credentials, old]
+
+
 def test_a_hand_made_credential_that_trusts_the_same_tokens_is_used() -> None:
     """Azure allows one such pair of issuer and subject."""
     theirs = replace(WANT.credentials[0], name="hand-made")
@@ -336,6 +352,18 @@ def test_service_accounts_of_others(desired: Desired, found: ClusterObject | Non
     have = standing(desired).without_object("ServiceAccount", "gitlab")
 
     assert lines(plan(goal(desired), have.with_object(found) if found else have)) == changes
+
+
+def test_a_key_that_we_applied_and_want_no_longer_goes_and_those_of_others_stay() -> None:
+    """Two entries shared a secret, and one of them was disabled."""
+    key = ("Secret", "gitlab-object-storage")
+    shared = replace(
+        HAVE.objects[key],
+        data={**HAVE.objects[key].data, "config": "ours", "theirs": "x"},
+        applied_keys=frozenset({"connection", "config"}),
+    )
+
+    assert lines(plan(goal(), HAVE.with_object(shared))) == ["ApplyObject: secret gitlab-object-storage (key config)"]
 
 
 def test_an_object_is_applied_with_the_uid_that_was_seen() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any, Literal
 
 import pytest
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from gitlab_azure_identity.api import ADOPT_ANNOTATION
 from gitlab_azure_identity.api.conditions import (
     ACCESS_VERIFIED,
+    CREDENTIALS_FEDERATED,
     LINKS,
     ROLES_ASSIGNED,
     SECRETS_WRITTEN,
@@ -22,19 +22,21 @@ from gitlab_azure_identity.api.conditions import (
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.status import ContainerStatus, RoleAssignmentStatus, ServiceAccountStatus, Status
 from gitlab_azure_identity.azure.errors import AzureError, Errand, classify
-from gitlab_azure_identity.domain.findings import Finding, Outlook, failed
+from gitlab_azure_identity.domain import naming
+from gitlab_azure_identity.domain.desired import Credential
+from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, failed
 from gitlab_azure_identity.domain.judge import Failures, judge
 from gitlab_azure_identity.domain.naming import STORAGE_BLOB_DATA_CONTRIBUTOR
 from gitlab_azure_identity.domain.observed import ClusterObject, Observed
 from gitlab_azure_identity.reconcile.summarize import (
     begun,
-    deletion_blocked,
+    deletion_waits,
     judged,
     ready,
     summarize,
     suspended,
-    waited,
     was_ready,
+    was_told,
 )
 from tests.invariants import broken
 
@@ -215,7 +217,7 @@ def summary(one: Resource, have: Observed, unseen: frozenset[str] = frozenset())
 
 def test_before_the_first_write_everything_that_is_about_to_be_made_is_recorded() -> None:
     """A pass that is killed half-way leaves nothing that nobody knows of."""
-    status = begun(resource(), WANT, NOW)
+    status = begun(resource(), goal(WANT), NOW)
 
     assert status.identity is not None
     assert (status.identity.name, status.identity.resource_id) == (WANT.identity.name, WANT.identity.resource_id)
@@ -259,7 +261,7 @@ def test_an_assignment_stays_recorded_until_it_is_seen_to_be_gone() -> None:
     before = recorded(resource(), summary(resource(), HAVE))
     again = replace(resource(moved, generation=2), status=before.status)
 
-    started = begun(again, desired_of(again), NOW)
+    started = begun(again, goal(desired_of(again)), NOW)
     old = assignment(STORE, STORAGE_BLOB_DATA_CONTRIBUTOR, owner=OWNER)
     new = assignment(f"{STORAGE}/newstore", STORAGE_BLOB_DATA_CONTRIBUTOR, owner=OWNER)
     both = summary(recorded(again, started), replace(HAVE, assignments=(old, new)))
@@ -288,7 +290,7 @@ def test_a_grant_that_nothing_answers_stays_recorded_without_a_name() -> None:
 def test_a_record_is_not_doubled_by_beginning_again() -> None:
     one = resource()
     for _ in range(3):
-        one = recorded(one, begun(one, WANT, NOW))
+        one = recorded(one, begun(one, goal(WANT), NOW))
 
     assert len(one.status.role_assignments) == 1
     assert len(one.status.service_accounts) == 1
@@ -314,7 +316,7 @@ def test_a_secret_under_an_earlier_name_is_recorded_until_it_is_gone(found: Clus
     before = recorded(resource(), summary(resource(), HAVE))
     again = replace(resource(renamed, generation=2), status=before.status)
 
-    started = recorded(again, begun(again, desired_of(again), NOW))
+    started = recorded(again, begun(again, goal(desired_of(again)), NOW))
     have = HAVE.without_object("Secret", "gitlab-registry-storage")
     status = summary(started, have.with_object(found) if found else have)
 
@@ -325,7 +327,7 @@ def test_a_secret_under_an_earlier_name_is_recorded_until_it_is_gone(found: Clus
 def test_a_retired_secret_that_is_wanted_again_is_none() -> None:
     one = resource(status={"retiredSecrets": ["gitlab-registry-storage", "older"]})
 
-    assert begun(one, WANT, NOW).retired_secrets == ["older"]
+    assert begun(one, goal(WANT), NOW).retired_secrets == ["older"]
 
 
 def test_a_service_account_that_is_wanted_no_longer_is_retiring_until_it_is_gone() -> None:
@@ -337,9 +339,9 @@ def test_a_service_account_that_is_wanted_no_longer_is_retiring_until_it_is_gone
 
 def test_the_pin_survives_a_beginning() -> None:
     pinned = "/subscriptions/s/resourceGroups/old/providers/Microsoft.ManagedIdentity/userAssignedIdentities/x"
-    one = resource(status={"identity": {"resourceId": pinned, "clientId": CLIENT}})
+    one = resource(status={"identity": {"resourceId": pinned, "clientId": CLIENT, "principalId": PRINCIPAL}})
 
-    status = begun(one, desired_of(one), NOW)
+    status = begun(one, goal(desired_of(one)), NOW)
 
     assert status.identity is not None
     assert (status.identity.resource_id, status.identity.client_id) == (pinned, CLIENT)
@@ -358,14 +360,24 @@ def test_suspended_freezes_everything_but_ready() -> None:
     assert suspended(replace(one, status=status), NOW) == status
 
 
-def test_a_blocked_deletion_says_why() -> None:
-    status = deletion_blocked(ready_before(deleting=True), "The operator may not.", NOW)
+MAY_NOT = Failure("AuthorizationFailed", "The operator may not.", Outlook.STALLED)
+BUSY = Failure("AzureUnavailable", "Azure could not.", Outlook.TRANSIENT)
 
-    told = [(c.type, c.status, c.reason, c.message) for c in status.conditions[:2]]
-    assert told == [
-        ("Ready", "False", "DeletionBlocked", "The operator may not."),
-        ("Stalled", "True", "DeletionBlocked", "The operator may not."),
-    ]
+
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (MAY_NOT, [("Ready", "False", "DeletionBlocked"), ("Stalled", "True", "DeletionBlocked")]),
+        (BUSY, [("Ready", "Unknown", "AzureUnavailable"), ("Reconciling", "True", "AzureUnavailable")]),
+    ],
+    ids=["blocked", "tried again"],
+)
+def test_a_deletion_that_cannot_go_on_says_why(failure: Failure, told: list[tuple[str, str, str]]) -> None:
+    """A resource that nothing is left of but its going is not Ready."""
+    status = deletion_waits(ready_before(deleting=True), failure, NOW)
+
+    assert [(c.type, c.status, c.reason) for c in status.conditions[:2]] == told
+    assert {c.message for c in status.conditions[:2]} == {failure.message}
 
 
 # Invariants
@@ -388,7 +400,7 @@ def findings_of_all_links(draw: st.DrawFn) -> list[Finding]:
     ]
 
 
-STEPS = st.sampled_from(["judged", "begun", "summarize", "suspended", "deletion_blocked"])
+STEPS = st.sampled_from(["judged", "begun", "summarize", "suspended", "blocked", "retried"])
 
 
 @settings(max_examples=20, deadline=None, derandomize=True)
@@ -406,13 +418,15 @@ def test_every_status_satisfies_the_invariants(verification: str, steps: list[tu
             case "judged":
                 status = judged(one, findings, NOW)
             case "begun":
-                status = begun(one, WANT, NOW)
+                status = begun(one, goal(WANT), NOW)
             case "summarize":
                 status = summarize(one, goal(), HAVE, findings, (), (), NOW)
             case "suspended":
                 status = suspended(one, NOW)
-            case "deletion_blocked":
-                status = deletion_blocked(one, "The operator may not.", NOW)
+            case "blocked":
+                status = deletion_waits(one, MAY_NOT, NOW)
+            case "retried":
+                status = deletion_waits(one, BUSY, NOW)
         written = {
             "metadata": {"generation": generation},
             "status": status.model_dump(by_alias=True, exclude_none=True),
@@ -429,27 +443,26 @@ def _ready_is_earned(status: Status, findings: list[Finding], verification: str)
 
 
 @pytest.mark.parametrize(
-    ("status", "reason", "seconds"),
+    ("status", "reason", "told"),
     [
-        ("Unknown", "PrincipalNotFound", 60.0),
-        ("Unknown", "Progressing", 60.0),
-        ("False", "PrincipalNotFound", math.inf),  # told already: it does not begin anew
-        ("False", "AuthorizationFailed", 0.0),
-        ("True", "Assigned", 0.0),
+        ("False", "PrincipalNotFound", True),  # it does not begin anew
+        ("False", "AuthorizationFailed", False),
+        ("Unknown", "PrincipalNotFound", False),
+        ("True", "Assigned", False),
     ],
 )
-def test_how_long_a_link_has_been_waited_for(status: str, reason: str, seconds: float) -> None:
+def test_what_is_overdue_was_told_already(status: str, reason: str, told: bool) -> None:
     earlier = {
         "type": ROLES_ASSIGNED,
         "status": status,
         "observedGeneration": 1,
-        "lastTransitionTime": (NOW - timedelta(seconds=60)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "lastTransitionTime": BEFORE_TEXT,
         "reason": reason,
         "message": "…",
     }
-    before = resource(status={"conditions": [earlier]})
+    waiting = Finding(ROLES_ASSIGNED, "Unknown", "PrincipalNotFound", "…", Outlook.WAITING)
 
-    assert waited(before, ROLES_ASSIGNED, "PrincipalNotFound", NOW) == seconds
+    assert was_told(resource(status={"conditions": [earlier]}), waiting) is told
 
 
 @pytest.mark.parametrize(
@@ -464,6 +477,41 @@ def test_a_principal_is_waited_for_three_minutes(seconds: float, status: str) ->
     assert finding.outlook is (Outlook.STALLED if status == "False" else Outlook.WAITING)
 
 
+def test_a_storage_account_of_before_that_could_not_be_read_stays_on_record() -> None:
+    """What is wanted now is told as it stands."""
+    moved = resource({"storage": {"accountName": "other"}}, generation=2)
+    before = recorded(moved, summary(resource(), HAVE))
+    now = standing(desired_of(moved))
+
+    told = {entry.scope for entry in summary(before, now, frozenset({STORE.lower()})).role_assignments}
+
+    assert told == {STORE, f"{STORAGE}/other"}
+    assert {entry.scope for entry in summary(before, now).role_assignments} == {f"{STORAGE}/other"}
+
+
+BEFORE = "https://before.example/"
+
+
+def test_an_issuer_of_before_is_remembered_until_no_credential_of_its_is_left() -> None:
+    one = resource(status={"issuer": BEFORE})
+    to = replace(goal(), former_issuers=(BEFORE,))
+    old = Credential(
+        f"{naming.credential_prefix(BEFORE, 'gitlab', 'gitlab')}gitlab",
+        BEFORE,
+        "system:serviceaccount:gitlab:gitlab",
+        "api://AzureADTokenExchange",
+    )
+    lingering = replace(HAVE, credentials=(*HAVE.credentials, old))
+
+    def remembered(have: Observed, unseen: frozenset[str] = frozenset()) -> list[str]:
+        return summarize(one, to, have, judge(to, have, Failures()), (), unseen, NOW).former_issuers
+
+    assert begun(one, to, NOW).former_issuers == [BEFORE]
+    assert remembered(lingering) == [BEFORE]
+    assert remembered(HAVE, frozenset({CREDENTIALS_FEDERATED})) == [BEFORE]
+    assert remembered(HAVE) == []
+
+
 @pytest.mark.parametrize("link", [ROLES_ASSIGNED, SERVICE_ACCOUNTS_ANNOTATED, SECRETS_WRITTEN])
 def test_what_could_not_be_seen_stays_on_record(link: str) -> None:
     """Else the next pass, and the deletion, would never look for it again."""
@@ -473,7 +521,7 @@ def test_what_could_not_be_seen_stays_on_record(link: str) -> None:
         "secrets": {"registry": {"name": "other"}},
     }
     again = replace(resource(moved, generation=2), status=recorded(resource(), summary(resource(), HAVE)).status)
-    started = recorded(again, begun(again, desired_of(again), NOW))
+    started = recorded(again, begun(again, goal(desired_of(again)), NOW))
 
     status = summary(started, Observed(identity=HAVE.identity), frozenset({link}))
 

@@ -85,6 +85,10 @@ class Status(Model):
     )
     identity: IdentityStatus | None = Field(None, description="The managed identity.")
     issuer: str | None = Field(None, description="Issuer of the cluster's service account tokens, to the letter.")
+    former_issuers: list[str] = Field(
+        default_factory=list,
+        description="Issuers that the cluster had before, until no credential of theirs is left.",
+    )
     federated_credentials: list[FederatedCredentialStatus] = Field(
         default_factory=list, description="Credentials that stand for this resource."
     )
@@ -102,6 +106,11 @@ class Status(Model):
     )
     values_config_map: str | None = Field(None, description="ConfigMap with the Helm values for the GitLab chart.")
     containers: list[ContainerStatus] = Field(default_factory=list, description="Blob containers and their state.")
+
+    @property
+    def recorded(self) -> bool:
+        """Whether anything was ever about to be made, by what is on record."""
+        return self.identity is not None or bool(self.service_accounts)
 
     def condition(self, kind: str) -> Condition | None:
         """The condition of that type, or None when it was never set."""

@@ -79,7 +79,7 @@ class ApplyServiceAccount:
 
 @dataclass(frozen=True)
 class ApplyObject:
-    """Apply a secret or config map. `differing` names the keys that are missing or differ; never their values."""
+    """Apply a secret or config map. `differing` names the keys that are missing, differ or are to go; never their values."""
 
     kind: str
     name: str

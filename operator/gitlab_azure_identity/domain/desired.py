@@ -144,13 +144,15 @@ class Unresolved(Exception):
     """A value that neither the resource nor the operator's settings give. The text says where to put it."""
 
 
-def desire(resource: Resource, *, cluster: str, cloud: Cloud, issuer: str, defaults: Defaults) -> Desired:
-    """Fill in every default.
+def desire(
+    resource: Resource, *, cluster: str, cloud: Cloud, issuer: str, defaults: Defaults, pin: str | None = None
+) -> Desired:
+    """Fill in every default. `pin` is the ARM id of the identity, where it was found; else the status may tell it.
 
     Raises Unresolved when a value is given nowhere."""
     spec, key = resource.spec, resource.key
     owner = Owner(cluster, key.namespace, key.name)
-    identity, differs = _identity(resource, owner, defaults)
+    identity, differs = _identity(resource, owner, defaults, pin or _pinned(resource))
     storage_group = spec.storage.resource_group or defaults.storage_resource_group or identity.resource_group
     storage_subscription = spec.storage.subscription_id or identity.subscription
     storage = WantedStorage(
@@ -179,11 +181,18 @@ def desire(resource: Resource, *, cluster: str, cloud: Cloud, issuer: str, defau
     )
 
 
-def _identity(resource: Resource, owner: Owner, defaults: Defaults) -> tuple[WantedIdentity, str | None]:
-    """The identity, pinned by the status where it was resolved before; and what settings would say instead, if other."""
+def _pinned(resource: Resource) -> str | None:
+    """Where the status says that the identity is. One that was only about to be made is not bound to a place yet."""
+    known = resource.status.identity
+    return known.resource_id if known and known.principal_id else None
+
+
+def _identity(
+    resource: Resource, owner: Owner, defaults: Defaults, pinned: str | None
+) -> tuple[WantedIdentity, str | None]:
+    """The identity, where it is pinned; and what settings would say instead, if other."""
     azure, key = resource.spec.azure, resource.key
     name = resource.spec.identity.name or naming.identity_name(owner.cluster, key.namespace, key.name)
-    pinned = resource.status.identity.resource_id if resource.status.identity else None
     subscription = azure.subscription_id or defaults.subscription_id
     group = azure.resource_group or defaults.resource_group
     location = azure.location or defaults.location or ""

@@ -73,6 +73,11 @@ def blocked(condition: str, by: str) -> Finding:
     return Finding(condition, "Unknown", "Pending", f"Waits for {by}.", Outlook.BLOCKED)
 
 
+def note(failures: "dict[str, Failure]", where: str, failure: Failure) -> None:
+    """Keep a failure by where it happened: of several at one place the worst."""
+    failures[where] = worst([failure, failures[where]]) if where in failures else failure
+
+
 def worst(failures: "list[Failure]") -> Failure:
     """The failure to tell first: one that a person must mend, before one that passes."""
     order = (Outlook.STALLED, Outlook.TRANSIENT, Outlook.WAITING)

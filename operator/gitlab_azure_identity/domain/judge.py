@@ -37,10 +37,13 @@ from gitlab_azure_identity.domain.policy import adoption
 
 @dataclass(frozen=True)
 class Failures:
-    """What went wrong in a pass: while looking, by link, and while changing."""
+    """What went wrong in a pass: while looking, by link, and while changing. `pending` is what is still to be done after it,
+    and `former` says which storage accounts of before could not be looked at."""
 
     looking: Mapping[str, Failure] = field(default_factory=dict)
     changing: tuple[tuple[Change, Failure], ...] = ()
+    pending: tuple[Change, ...] = ()
+    former: Mapping[str, Failure] = field(default_factory=dict)
 
     def of(self, condition: str) -> list[Failure]:
         found = [failure for change, failure in self.changing if link(change) == condition]
@@ -69,12 +72,20 @@ def judge(goal: Goal, have: Observed, failures: Failures) -> tuple[Finding, ...]
     identity = _identity(goal, have, failures)
     if identity.outlook is not Outlook.GOOD:
         return (identity, *(blocked(later, IDENTITY_READY) for later in LINKS[1:-1]))
-    return (
+    findings = (
         identity,
         _credentials(goal, have, failures),
         _roles(goal, have, failures),
         _service_accounts(goal, have, failures),
         _objects(goal, have, failures),
+    )
+    broken = first_broken(findings)
+    waiting = {link(change) for change in failures.pending} if broken else set()
+    return tuple(
+        blocked(finding.condition, broken.condition)
+        if broken and finding.condition in waiting and finding.outlook is Outlook.GOOD
+        else finding
+        for finding in findings
     )
 
 
@@ -147,7 +158,8 @@ def _roles(goal: Goal, have: Observed, failures: Failures) -> Finding:
         return failed(condition, Failure("Progressing", message, Outlook.WAITING))
     listed = "; ".join(f'"{grant.role.name}" at {place(grant.scope)}' for grant in goal.grants[:3])
     more = f"; and {len(goal.grants) - 3} more" if len(goal.grants) > 3 else ""  # noqa: PLR2004 - a line that still reads
-    return good(condition, "Assigned", f"{listed}{more}.")
+    beside = "".join(f" What was assigned before stays on record: {why.message}" for why in failures.former.values())
+    return good(condition, "Assigned", f"{listed}{more}.{beside}")
 
 
 def _service_accounts(goal: Goal, have: Observed, failures: Failures) -> Finding:

@@ -87,6 +87,11 @@ def account_scope(subscription: str, resource_group: str, account: str) -> str:
     )
 
 
+def account_of(scope: str) -> str:
+    """ARM id of the storage account that a scope is, or is in."""
+    return "/".join(scope.split("/")[:9])
+
+
 def container_scope(account_scope: str, container: str) -> str:
     """The ARM id of a blob container of the storage account with the ARM id `account_scope`."""
     return f"{account_scope}/blobServices/default/containers/{container}"

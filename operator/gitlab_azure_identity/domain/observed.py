@@ -49,6 +49,7 @@ class ClusterObject:
     data: Mapping[str, str] = field(default_factory=dict)
     automount: bool | None = None
     managers: frozenset[str] = frozenset()  # field managers that own something of it
+    applied_keys: frozenset[str] = frozenset()  # keys of `data` that our own field manager applied
 
     @property
     def key(self) -> tuple[str, str]:

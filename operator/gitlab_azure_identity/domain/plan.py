@@ -34,6 +34,7 @@ class Goal:
     keep: bool = True
     may_create: bool = True  # policy: the identity may be created where it is wanted
     may_adopt: bool = False  # policy: the identity may be used although somebody else made it
+    former_issuers: tuple[str, ...] = ()  # of this cluster: credentials of theirs are ours too, and not wanted any more
 
     @property
     def owner(self) -> Owner:
@@ -63,10 +64,10 @@ class Goal:
 
     def owns_credential(self, credential: Credential) -> bool:
         """Ours by name, by issuer and by a subject in our own namespace: all three, since a name alone can be forged."""
-        owner, issuer = self.owner, self.desired.issuer
+        owner, issuer = self.owner, credential.issuer
         return (
             credential.name.startswith(naming.credential_prefix(issuer, owner.namespace, owner.name))
-            and credential.issuer == issuer
+            and issuer in (self.desired.issuer, *self.former_issuers)
             and credential.subject.startswith(naming.subject(owner.namespace, ""))
         )
 
@@ -233,8 +234,11 @@ def _objects(goal: Goal, have: Observed) -> Iterator[Change]:
 
 
 def _differing(wanted: WantedObject, found: ClusterObject | None) -> tuple[str, ...]:
-    present = found.data if found else {}
-    return tuple(key for key, text in wanted.data.items() if present.get(key) != text)
+    """Keys that are missing or say another thing, and those that we applied once and that are wanted no longer."""
+    if found is None:
+        return tuple(wanted.data)
+    amiss = [key for key, text in wanted.data.items() if found.data.get(key) != text]
+    return (*amiss, *sorted(found.applied_keys - wanted.data.keys()))
 
 
 def _retired(goal: Goal, have: Observed) -> Iterator[Change]:

@@ -20,10 +20,10 @@ class Objects:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
-    async def get(self, namespace: str, kind: str, name: str) -> ClusterObject | None:
+    async def get(self, owner: Owner, kind: str, name: str) -> ClusterObject | None:
         """The object, or None when it is not there."""
-        found = await self._cluster.find(_path(namespace, kind, name))
-        return _object(kind, found) if found else None
+        found = await self._cluster.find(_path(owner.namespace, kind, name))
+        return _object(owner, kind, found) if found else None
 
     async def apply_service_account(self, owner: Owner, change: ApplyServiceAccount) -> ClusterObject:
         """Apply a service account. Of somebody else's, only the annotation, and without force."""
@@ -57,7 +57,7 @@ class Objects:
             query={"fieldManager": field_manager(owner.name)},
             content_type=MERGE,
         )
-        return _object(found.kind, released)
+        return _object(owner, found.kind, released)
 
     async def delete(self, owner: Owner, found: ClusterObject) -> None:
         """Delete the object that was seen: another of the same name, or a changed one, is refused (409)."""
@@ -82,7 +82,7 @@ class Objects:
             query={"fieldManager": field_manager(owner.name), "force": "true" if force and uid else "false"},
             content_type=APPLY,
         )
-        found = _object(kind, applied)
+        found = _object(owner, kind, applied)
         if uid is None and found.managers != {field_manager(owner.name)}:
             # There was none when we looked, and others have written to it: somebody made it meanwhile.
             await self.release(owner, found)
@@ -94,8 +94,10 @@ def _path(namespace: str, kind: str, name: str) -> str:
     return f"/api/v1/namespaces/{namespace}/{_PLURALS[kind]}/{name}"
 
 
-def _object(kind: str, found: Json) -> ClusterObject:
+def _object(owner: Owner, kind: str, found: Json) -> ClusterObject:
     metadata = found["metadata"]
+    managed = metadata.get("managedFields") or ()
+    applied = [entry.get("fieldsV1") or {} for entry in managed if entry.get("manager") == field_manager(owner.name)]
     return ClusterObject(
         kind=kind,
         name=metadata["name"],
@@ -105,7 +107,9 @@ def _object(kind: str, found: Json) -> ClusterObject:
         annotations=metadata.get("annotations") or {},
         data=_texts(kind, found.get("data") or {}),
         automount=found.get("automountServiceAccountToken"),
-        managers=frozenset(entry.get("manager", "") for entry in metadata.get("managedFields") or ()),
+        managers=frozenset(entry.get("manager", "") for entry in managed),
+        applied_keys=frozenset(key.removeprefix("f:") for fields in applied for key in fields.get("f:data") or ())
+        - {"."},
     )
 
 

@@ -6,12 +6,14 @@ import random
 from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 from gitlab_azure_identity.api.resource import Key, Resource, news
 from gitlab_azure_identity.domain.findings import Outlook
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.metrics import CONTROLLER, READY, RECONCILE_SECONDS, RECONCILES
-from gitlab_azure_identity.reconcile.passes import Outcome, Passes, World
+from gitlab_azure_identity.reconcile.goals import Goals, World
+from gitlab_azure_identity.reconcile.passes import Outcome, Passes
 from gitlab_azure_identity.reconcile.removal import Remaining, Removal
 from gitlab_azure_identity.reconcile.report import Reporter
 from gitlab_azure_identity.reconcile.watched import Watched
@@ -55,59 +57,63 @@ class Reconciler:
 
     def __init__(self, world: World, pace: Pace, concurrency: int) -> None:
         self._world, self._pace = world, pace
-        self._report = Reporter(world.kube)
-        self._passes = Passes(world, self._report)
-        self._removal = Removal(world, self._passes, self._report)
-        self._watched: dict[Key, Watched] = {}
+        report, goals = Reporter(world.kube), Goals(world)
+        self._passes = Passes(world, goals, report)
+        self._removal = Removal(world, goals, report)
+        self._watched: dict[str, Watched] = {}
+        self._locks: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
         self._room = asyncio.Semaphore(concurrency)
 
-    def _of(self, key: Key) -> Watched:
-        return self._watched.setdefault(key, Watched())
+    def _of(self, key: Key, uid: str) -> Watched:
+        return self._watched.setdefault(uid, Watched(key, uid))
 
-    def notice(self, key: Key, news: tuple[object, ...], *, held: bool) -> None:
-        """Something about the resource may be new. `held` says whether it carries our finalizer."""
-        self._of(key).notice(news, held=held)
+    def _lock(self, key: Key) -> asyncio.Lock:
+        """One pass or removal at a time for a name: what is made is named by it. It lives as long as somebody holds it."""
+        return self._locks.setdefault(key, asyncio.Lock())
+
+    def notice(self, key: Key, uid: str, news: tuple[object, ...], *, held: bool) -> None:
+        """Something about the object may be new. `held` says whether it carries our finalizer."""
+        self._of(key, uid).notice(news, held=held)
 
     def forget(self, key: Key, uid: str) -> None:
-        """The object is gone. One of the same name that was made since is another, and stays known."""
-        watched = self._watched.get(key)
-        if watched and watched.seen and watched.seen[0] == uid:
-            del self._watched[key]
+        """The object is gone."""
+        self._watched.pop(uid, None)
+        if not any(watched.key == key for watched in self._watched.values()):
             READY.remove_by_labels({"namespace": key.namespace, "name": key.name})
 
-    async def keep(self, key: Key, stopped: Stopped) -> None:
-        """Keep one resource true until `stopped`. A defect in a pass is raised: whoever calls logs it, and calls again."""
-        watched = self._of(key)
+    async def keep(self, key: Key, uid: str, stopped: Stopped) -> None:
+        """Keep one object true until `stopped`. A defect in a pass is raised: whoever calls logs it, and calls again."""
+        watched = self._of(key, uid)
         while not stopped:
             watched.wake.clear()
-            delay = await _unless(stopped, self._pass(key, watched))
+            delay = await _unless(stopped, self._pass(watched))
             if delay is not None:
                 await _first(stopped.wait(), watched.wake.wait(), seconds=delay)
 
-    async def _pass(self, key: Key, watched: Watched) -> float:
+    async def _pass(self, watched: Watched) -> float:
         """One pass, and attempts at access while nothing else is left to wait for. The seconds until the next."""
-        async with watched.lock:
+        async with self._lock(watched.key):
             async with self._room:
-                outcome = await self._timed(self._look_and_pass(key, watched))
+                outcome = await self._timed(self._look_and_pass(watched))
             tries = 0
             while outcome and outcome.standing and tries < REVERIFICATIONS:
                 if await watched.woken(self._delay(outcome, watched)):
                     return 0.0
                 tries += 1
                 async with self._room:
-                    outcome = await self._timed(self._passes.verify_again(outcome.standing))
+                    outcome = await self._timed(self._passes.verify_again(outcome.standing, watched))
         if outcome is None:
             return self._pace.backoff
         return self._delay(outcome, watched)
 
-    async def _look_and_pass(self, key: Key, watched: Watched) -> Outcome | None:
+    async def _look_and_pass(self, watched: Watched) -> Outcome | None:
         """A pass over the object as it is now. None when it is gone, or on its way."""
         try:
-            body = await self._world.kube.resources.get(key)
+            body = await self._world.kube.resources.get(watched.key)
         except ClusterError as error:
-            log.warning("not read: %s", error, extra={"resource": str(key)})
+            log.warning("not read: %s", error, extra={"resource": str(watched.key)})
             return Outcome((), Outlook.TRANSIENT)
-        if body is None:
+        if body is None or body["metadata"]["uid"] != watched.uid:
             return None
         watched.read(news(body["metadata"]))
         resource = Resource.parse(body)
@@ -120,8 +126,9 @@ class Reconciler:
 
     def _delay(self, outcome: Outcome, watched: Watched) -> float:
         """Seconds until the next attempt: exponential with jitter; what the other side asked for comes first."""
+        if outcome.outlook is not watched.outlook:
+            watched.outlook, watched.attempts = outcome.outlook, 0
         if outcome.outlook is Outlook.GOOD:
-            watched.attempts = 0
             return self._pace.resync * random.uniform(0.9, 1.1)  # noqa: S311 - jitter, not a secret
         limit = {Outlook.STALLED: self._pace.stalled, Outlook.WAITING: WAITING_BACKOFF}.get(
             outcome.outlook, self._pace.backoff
@@ -136,6 +143,9 @@ class Reconciler:
             with RECONCILE_SECONDS.labels(CONTROLLER).time():
                 outcome = await work
             told = _RESULTS[outcome.outlook] if outcome else "skipped"
+        except asyncio.CancelledError:
+            told = "skipped"  # the resource is being deleted, or the operator ends
+            raise
         finally:
             RECONCILES.labels(CONTROLLER, told).inc()
         return outcome
@@ -143,8 +153,7 @@ class Reconciler:
     async def remove(self, key: Key, uid: str) -> Remaining | None:
         """Take away what was made for a resource that is being deleted. None when it may go: also when that very object is gone
         already, though another may bear its name by now."""
-        watched = self._of(key)
-        async with watched.lock, self._room:
+        async with self._lock(key), self._room:
             try:
                 body = await self._world.kube.resources.get(key)
                 resource = Resource.parse(body) if body else None

@@ -18,8 +18,8 @@ from gitlab_azure_identity.azure.errors import AzureError, Errand, classify
 from gitlab_azure_identity.domain.arm import parse_resource_group_id
 from gitlab_azure_identity.domain.changes import words
 from gitlab_azure_identity.domain.desired import Credential, Desired
-from gitlab_azure_identity.domain.findings import Failure, Outlook
-from gitlab_azure_identity.domain.naming import same_arm_id
+from gitlab_azure_identity.domain.findings import Failure, Outlook, note
+from gitlab_azure_identity.domain.naming import account_of, same_arm_id
 from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity, Observed
 from gitlab_azure_identity.domain.ownership import Owner
 from gitlab_azure_identity.kube import errors as kube_errors
@@ -39,11 +39,13 @@ class LookFailed(Exception):
 
 @dataclass(frozen=True)
 class Look:
-    """What was seen, and which links could not be seen. `no_account` says why there is no storage account to grant access
-    to; it is asked for along with the rest where no assignment is on record, and is None where there is one."""
+    """What was seen, and what could not be: links by their condition, and storage accounts of before by their folded id.
+    `no_account` says why there is no storage account to grant access to; it is asked for along with the rest where no
+    assignment is on record, and is None where there is one."""
 
     have: Observed
     unseen: dict[str, Failure] = field(default_factory=dict)
+    former: dict[str, Failure] = field(default_factory=dict)
     account_asked: bool = False
     no_account: LookFailed | None = None
 
@@ -52,17 +54,23 @@ class Look:
 class Whereabouts:
     """Where to look: what is wanted now, and what the status remembers of before."""
 
-    owner: Owner
     desired: Desired
     status: Status
     groups: tuple[str, ...]  # resource groups in which an identity of ours may be, when no status tells
     adopts: bool  # the identity may be somebody else's: ask for it by name
-    granting: bool = True  # access is to be granted, so that there must be something to grant it to
+    granting: bool  # access is to be granted, so that there must be something to grant it to
     gone: bool = False  # the identity's resource group is known not to exist any more
 
     @property
+    def owner(self) -> Owner:
+        return self.desired.owner
+
+    @property
     def pinned(self) -> str | None:
-        return self.status.identity.resource_id if self.status.identity else None
+        """Where the identity is, by the status. One that was only about to be made may be elsewhere by now; a deletion looks
+        there all the same."""
+        known = self.status.identity
+        return known.resource_id if known and (known.principal_id or not self.granting) else None
 
     def accounts(self) -> list[str]:
         """ARM ids of the storage accounts at or below which assignments of ours may stand. What is wanted counts when it is
@@ -70,7 +78,7 @@ class Whereabouts:
         scopes = [entry.scope for entry in self.status.role_assignments]
         if self.granting or not self.pinned:
             scopes.insert(0, self.desired.storage.account_id)
-        return list({_account(scope).lower(): _account(scope) for scope in scopes}.values())
+        return list({account_of(scope).lower(): account_of(scope) for scope in scopes}.values())
 
     def objects(self) -> Iterator[tuple[str, str]]:
         """Kind and name of every object that is ours or is to be."""
@@ -89,10 +97,6 @@ class Whereabouts:
             yield "ConfigMap", self.status.values_config_map
 
 
-def _account(scope: str) -> str:
-    return "/".join(scope.split("/")[:9])
-
-
 async def observe(azure: Azure, kube: Kube, where: Whereabouts) -> Look:
     """Look at everything, side by side where one answer does not need another.
 
@@ -102,13 +106,13 @@ async def observe(azure: Azure, kube: Kube, where: Whereabouts) -> Look:
     account = asyncio.ensure_future(no_account(azure, where.desired) if ask_account else _nothing())
     try:
         identity = await locate(azure, where)
-        unseen: dict[str, Failure] = {}
+        unseen, former = dict[str, Failure](), dict[str, Failure]()
         credentials, assignments = await asyncio.gather(
-            _credentials(azure, where, identity, unseen), _assignments(azure, where, identity, unseen)
+            _credentials(azure, where, identity, unseen), _assignments(azure, where, identity, unseen, former)
         )
         objects, unseen_objects = await cluster
         have = Observed(identity, credentials, assignments, {found.key: found for found in objects})
-        return Look(have, unseen | unseen_objects, ask_account, await account)
+        return Look(have, unseen | unseen_objects, former, ask_account, await account)
     finally:
         cluster.cancel()
         account.cancel()
@@ -120,7 +124,7 @@ async def _nothing() -> None:
 
 
 async def locate(azure: Azure, where: Whereabouts) -> Identity | None:
-    """The identity: where the status pins it, where policy lends it, or wherever our tags are found.
+    """The identity: where the status pins it, where policy lends it, or wherever one of its name carries our tags.
 
     Raises LookFailed."""
     if where.gone:
@@ -139,10 +143,10 @@ async def locate(azure: Azure, where: Whereabouts) -> Identity | None:
             if group == home or failed.failure.outlook is not Outlook.STALLED:
                 raise
             continue  # a group that policy names, but that is not there or not open to us, holds nothing of ours
-        ours = [identity for identity in found if where.owner.owns_identity(identity.tags)]
-        named = [identity for identity in found if same_arm_id(identity.resource_id, wanted.resource_id)]
-        if ours or named:
-            return (ours or named)[0]
+        named = [identity for identity in found if identity.name.lower() == wanted.name.lower()]
+        ours = [identity for identity in named if group == home or where.owner.owns_identity(identity.tags)]
+        if ours:
+            return ours[0]
     return None
 
 
@@ -159,9 +163,15 @@ async def _credentials(
 
 
 async def _assignments(
-    azure: Azure, where: Whereabouts, identity: Identity | None, unseen: dict[str, Failure]
+    azure: Azure,
+    where: Whereabouts,
+    identity: Identity | None,
+    unseen: dict[str, Failure],
+    former: dict[str, Failure],
 ) -> tuple[Assignment, ...]:
-    """Assignments of the principal, and of the one it had before, should the identity have been made anew."""
+    """Assignments of the principal, and of the one it had before, should the identity have been made anew. A storage account
+    of before that cannot be read, such as one that was deleted, keeps nobody from the one that is wanted now."""
+    wanted = where.desired.storage.account_id
     remembered = where.status.identity.principal_id if where.status.identity else None
     recorded = (entry.principal_id for entry in where.status.role_assignments)
     principals = dict.fromkeys(p for p in (identity.principal_id if identity else None, remembered, *recorded) if p)
@@ -170,7 +180,11 @@ async def _assignments(
         try:
             return await azure.roles.of(account, principal)
         except AzureError as error:
-            unseen[ROLES_ASSIGNED] = classify(error, errands.looking_for_assignments(account.rpartition("/")[2]))
+            failure = classify(error, errands.looking_for_assignments(account.rpartition("/")[2]))
+            if where.granting and not same_arm_id(account, wanted):
+                note(former, account.lower(), failure)
+            else:
+                note(unseen, ROLES_ASSIGNED, failure)
             return ()
 
     answers = await asyncio.gather(*(ask(account, one) for account in where.accounts() for one in principals))
@@ -200,11 +214,11 @@ async def _objects(kube: Kube, where: Whereabouts) -> tuple[list[ClusterObject],
 
     async def look(kind: str, name: str) -> None:
         try:
-            if seen := await kube.objects.get(where.owner.namespace, kind, name):
+            if seen := await kube.objects.get(where.owner, kind, name):
                 found.append(seen)
         except ClusterError as error:
             condition = SERVICE_ACCOUNTS_ANNOTATED if kind == "ServiceAccount" else SECRETS_WRITTEN
-            unseen[condition] = kube_errors.classify(error, f"read {words(kind)} {name}", where.owner.namespace)
+            note(unseen, condition, kube_errors.classify(error, f"read {words(kind)} {name}", where.owner.namespace))
 
     await asyncio.gather(*(look(kind, name) for kind, name in dict.fromkeys(where.objects())))
     return found, unseen

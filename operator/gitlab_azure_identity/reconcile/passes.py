@@ -2,53 +2,33 @@
 
 import asyncio
 import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from gitlab_azure_identity.api import FINALIZER
-from gitlab_azure_identity.api.conditions import ACCESS_VERIFIED, IDENTITY_READY
-from gitlab_azure_identity.api.resource import Key, Resource
+from gitlab_azure_identity.api.conditions import ACCESS_VERIFIED, IDENTITY_READY, ROLES_ASSIGNED
+from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.spec import Verification
 from gitlab_azure_identity.api.status import Status
-from gitlab_azure_identity.domain.arm import parse_identity_id
 from gitlab_azure_identity.domain.changes import Change, PutAssignment, PutCredential, PutIdentity
-from gitlab_azure_identity.domain.clouds import Cloud
-from gitlab_azure_identity.domain.desired import Defaults, Desired, Unresolved, desire
+from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, blocked
 from gitlab_azure_identity.domain.judge import Failures, first_broken, judge, link, stop
 from gitlab_azure_identity.domain.naming import same_arm_id
 from gitlab_azure_identity.domain.observed import Observed
 from gitlab_azure_identity.domain.plan import Goal, missing_grants, plan
-from gitlab_azure_identity.domain.policy import PolicyRule, adoptable, creatable, identity_groups, refusal
 from gitlab_azure_identity.kube import errors as kube_errors
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.reconcile.apply import apply
-from gitlab_azure_identity.reconcile.observe import LookFailed, Whereabouts, no_account, observe
-from gitlab_azure_identity.reconcile.ports import Azure, Kube
+from gitlab_azure_identity.reconcile.goals import Goals, World
+from gitlab_azure_identity.reconcile.observe import Look, LookFailed, no_account, observe
 from gitlab_azure_identity.reconcile.report import Reporter
-from gitlab_azure_identity.reconcile.summarize import begun, judged, ready, summarize, suspended, waited, was_ready
+from gitlab_azure_identity.reconcile.summarize import begun, judged, ready, summarize, suspended, was_ready, was_told
 from gitlab_azure_identity.reconcile.verify import Proof, unproven, verify
 from gitlab_azure_identity.reconcile.watched import Watched
 
-ISSUER_KNOWN_FOR = 60.0  # seconds; it changes only with the API server itself
 ROUNDS = 5  # plans a pass: the identity, what hangs on it, what is pruned, and room for one surprise
-
-
-@dataclass(frozen=True)
-class World:
-    """What all passes share: who we are, what we may, and how to ask. Times in seconds."""
-
-    cluster: str
-    cloud: Cloud
-    defaults: Defaults
-    policy: Sequence[PolicyRule]
-    issuer: str | None
-    propagation_limit: float
-    azure: Azure
-    kube: Kube
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -59,7 +39,7 @@ class Standing:
     goal: Goal
     have: Observed
     findings: tuple[Finding, ...]  # all but AccessVerified
-    unseen: frozenset[str]  # links that could not be looked at
+    unseen: frozenset[str]  # links, and storage accounts of before, that could not be looked at
     granted_at: datetime | None  # when this pass wrote what Azure takes time to spread
 
 
@@ -78,13 +58,10 @@ class Outcome:
 
 
 class Passes:
-    """Runs passes. `bear` is asked when a Ready resource meets a transient failure: how many there were in a
-    row, this one included, while its conditions may stay as they are; 0 when they may not any longer."""
+    """Runs passes."""
 
-    def __init__(self, world: World, reporter: Reporter) -> None:
-        self._world, self._report = world, reporter
-        self._issuer = "", -math.inf
-        self._pins: dict[Key, str] = {}  # what the pin Warning has been said of
+    def __init__(self, world: World, goals: Goals, reporter: Reporter) -> None:
+        self._world, self._goals, self._report = world, goals, reporter
 
     async def run(self, resource: Resource, watched: Watched) -> Outcome:
         """Bring one resource to what it says."""
@@ -92,105 +69,57 @@ class Passes:
             await self._report.status(resource, suspended(resource, self._world.now()))
             return Outcome((), Outlook.GOOD)
         try:
-            return await self._pursue(resource, await self._goal(resource), watched)
+            return await self._pursue(resource, await self._goals.upkeep(resource), watched)
         except LookFailed as failed:
-            return await self._stopped(resource, stop(failed.condition, failed.failure), watched.bear)
+            findings = stop(failed.condition, failed.failure)
+            await self._tell(resource, findings, judged(resource, findings, self._world.now()), watched)
+            return Outcome(findings, ready(findings, Verification.REQUIRED).outlook)
 
-    async def verify_again(self, standing: Standing) -> Outcome:
-        """Try access once more, with the world as the last pass left it: its resource is waiting, so that nothing is borne."""
-        proof = await self._proof(standing)
-        return await self._conclude(standing, proof, lambda: 0)
-
-    async def _goal(self, resource: Resource) -> Goal:
-        """What is wanted, and whether it may be. Raises LookFailed."""
-        desired = await self.desired(resource)
-        if denied := refusal(self._world.policy, desired):
-            raise LookFailed(IDENTITY_READY, Failure("NotPermitted", denied, Outlook.STALLED))
-        may_create, may_adopt = creatable(self._world.policy, desired), adoptable(self._world.policy, desired)
-        return Goal(desired, may_create=may_create, may_adopt=may_adopt)
-
-    async def desired(self, resource: Resource) -> Desired:
-        """What is wanted, every default filled in. Raises LookFailed."""
-        world = self._world
-        if resource.invalid:
-            message = f"The spec does not fit this operator's schema: {resource.invalid}. Upgrade the CRD, and apply it again."
-            raise LookFailed(IDENTITY_READY, Failure("InvalidSpec", message, Outlook.STALLED))
-        try:
-            return desire(
-                resource, cluster=world.cluster, cloud=world.cloud, issuer=await self.issuer(), defaults=world.defaults
-            )
-        except Unresolved as gap:
-            raise LookFailed(IDENTITY_READY, Failure("NotConfigured", f"{gap}.", Outlook.STALLED)) from gap
-
-    async def issuer(self) -> str:
-        """The cluster's issuer: the setting, or what the API server says of itself. Raises LookFailed."""
-        if self._world.issuer:
-            return self._world.issuer
-        known, since = self._issuer
-        if time.monotonic() - since > ISSUER_KNOWN_FOR:
-            known = await self._discovered()
-            self._issuer = known, time.monotonic()
-        return known
-
-    async def _discovered(self) -> str:
-        doing = "read the cluster's OIDC issuer (/.well-known/openid-configuration)"
-        try:
-            issuer = await self._world.kube.tokens.issuer()
-        except ClusterError as error:
-            known = kube_errors.classify(error, doing, "this cluster")
-            if known.outlook is Outlook.TRANSIENT:
-                raise LookFailed(IDENTITY_READY, known) from error
-            issuer = None
-        if issuer is None or not issuer.startswith("https://"):
-            message = (
-                f"The operator could not {doing}. Enable the OIDC issuer (az aks update --enable-oidc-issuer), or name it in "
-                "the operator's setting `issuer`."
-            )
-            raise LookFailed(IDENTITY_READY, Failure("IssuerUnknown", message, Outlook.STALLED))
-        return issuer
-
-    def whereabouts(self, resource: Resource, desired: Desired, *, adopts: bool) -> Whereabouts:
-        groups = tuple(identity_groups(self._world.policy, resource.key.namespace))
-        return Whereabouts(desired.owner, desired, resource.status, groups, adopts)
+    async def verify_again(self, standing: Standing, watched: Watched) -> Outcome:
+        """Try access once more, with the world as the last pass left it."""
+        return await self._conclude(standing, await self._proof(standing, watched), watched)
 
     async def _pursue(self, resource: Resource, goal: Goal, watched: Watched) -> Outcome:
         world = self._world
-        look = await observe(world.azure, world.kube, self.whereabouts(resource, goal.desired, adopts=goal.may_adopt))
-        have = look.have
-        if have.identity and not same_arm_id(have.identity.resource_id, goal.desired.identity.resource_id):
-            goal = replace(goal, desired=_found_elsewhere(goal.desired, have.identity.resource_id))
-        if len(missing_grants(goal, have)) == len(goal.grants):
-            missing = look.no_account if look.account_asked else await no_account(world.azure, goal.desired)
-            if missing:
-                raise missing
-        await self._pin_warning(resource, goal.desired)
-        drift, done, failed = was_ready(resource), list[Change](), list[tuple[Change, Failure]]()
-        for _ in range(ROUNDS):
-            changes = [change for change in plan(goal, have) if link(change) not in look.unseen and change not in done]
+        look = await observe(world.azure, world.kube, self._goals.whereabouts(resource, goal))
+        found = look.have.identity
+        if found and not same_arm_id(found.resource_id, goal.desired.identity.resource_id):
+            # A status was lost, and settings moved on: all that defaults to where the identity is follows it.
+            return await self._pursue(resource, await self._goals.upkeep(resource, pin=found.resource_id), watched)
+        if no_account := await self._no_account(goal, look):
+            if found is None:
+                raise no_account
+            look = replace(look, unseen={**look.unseen, ROLES_ASSIGNED: no_account.failure})
+        await self._pin_warning(resource, goal.desired, watched)
+        drift, have = was_ready(resource), look.have
+        done, failed = list[Change](), list[tuple[Change, Failure]]()
+        for _ in range(0 if no_account else ROUNDS):
+            out_of_reach = look.unseen.keys() | {link(change) for change, _ in failed}
+            changes = [change for change in plan(goal, have) if link(change) not in out_of_reach and change not in done]
             if not changes:
                 break
             if not done:
                 await self._hold(resource, watched)
-                resource = await self._begin(resource, goal.desired)
+                resource = await self._begin(resource, goal)
             have, made, failed_now = await apply(world.azure, world.kube, goal, changes, have)
             done += made
             failed += failed_now
-            if failed_now:
-                break
-        failed += [
-            (change, _reverted(change))
-            for change in plan(goal, have)
-            if change in done and link(change) not in look.unseen
-        ]
-        judged_now = judge(goal, have, Failures(look.unseen, tuple(failed)))
-        findings = tuple(
-            found.after(waited(resource, found.condition, found.reason, world.now())) for found in judged_now
-        )
+        pending = [change for change in plan(goal, have) if link(change) not in look.unseen]
+        failed += [(change, _reverted(change)) for change in pending if change in done]
+        findings = judge(goal, have, Failures(look.unseen, tuple(failed), tuple(pending), look.former))
+        findings = tuple(self._overdue(resource, finding, watched) for finding in findings)
         wrote = any(isinstance(change, PutIdentity | PutCredential | PutAssignment) for change in done)
-        standing = Standing(resource, goal, have, findings, frozenset(look.unseen), world.now() if wrote else None)
+        unseen = frozenset(look.unseen.keys() | look.former.keys())
+        standing = Standing(resource, goal, have, findings, unseen, world.now() if wrote else None)
         told = self._report.applied(resource, done, drift=drift)
-        proof, _ = await asyncio.gather(self._proof(standing), told)
-        return await self._conclude(standing, proof, watched.bear)
+        proof, _ = await asyncio.gather(self._proof(standing, watched), told)
+        return await self._conclude(standing, proof, watched)
+
+    async def _no_account(self, goal: Goal, look: Look) -> LookFailed | None:
+        """Why there is nothing to grant access to: it is asked only while no assignment of what is wanted stands."""
+        if len(missing_grants(goal, look.have)) < len(goal.grants):
+            return None
+        return look.no_account if look.account_asked else await no_account(self._world.azure, goal.desired)
 
     async def _hold(self, resource: Resource, watched: Watched) -> None:
         """Make sure, before the first write, that the deletion of the resource will pass by us. Looking needs no finalizer,
@@ -205,16 +134,12 @@ class Passes:
             doing = f"put its finalizer {FINALIZER} on this resource, without which nothing is made"
             raise LookFailed(IDENTITY_READY, kube_errors.classify(error, doing, resource.key.namespace)) from error
 
-    async def _begin(self, resource: Resource, desired: Desired) -> Resource:
+    async def _begin(self, resource: Resource, goal: Goal) -> Resource:
         """Record what is about to be made, before the first write, where the record does not hold it yet.
 
         Raises LookFailed when it cannot be recorded: what nobody remembers is not made."""
-        status = begun(resource, desired, self._world.now())
-        known = resource.status
-        parts = ("role_assignments", "service_accounts", "secrets", "retired_secrets", "values_config_map")
-        recorded = all(getattr(status, part) == getattr(known, part) for part in parts)
-        pinned = known.identity is not None and known.identity.resource_id is not None
-        if recorded and pinned and known.observed_generation == resource.generation:
+        status, known = begun(resource, goal, self._world.now()), resource.status
+        if status.model_copy(update={"conditions": known.conditions, "containers": known.containers}) == known:
             return resource
         written = await self._report.status(resource, status)
         if written.status != status:
@@ -222,28 +147,37 @@ class Passes:
             raise LookFailed(IDENTITY_READY, Failure("ClusterUnavailable", message, Outlook.TRANSIENT))
         return written
 
-    async def _proof(self, standing: Standing) -> Proof:
+    def _overdue(self, resource: Resource, finding: Finding, watched: Watched) -> Finding:
+        """The finding, or what becomes of it when it has been waited for too long."""
+        waited = watched.waited(finding, self._world.now())
+        return finding.after(math.inf if was_told(resource, finding) else waited)
+
+    async def _proof(self, standing: Standing, watched: Watched) -> Proof:
         desired, identity, broken = standing.goal.desired, standing.have.identity, first_broken(standing.findings)
         if identity is None or broken is not None:
             waits_for = broken.condition if broken else IDENTITY_READY
             return unproven(blocked(ACCESS_VERIFIED, waits_for), desired)
-        fresh = self._lately(standing)
+        fresh = self._lately(standing, watched)
         return await verify(self._world.azure, self._world.kube, desired, identity, fresh=fresh)
 
-    def _lately(self, standing: Standing) -> bool:
+    def _lately(self, standing: Standing, watched: Watched) -> bool:
         """Whether Azure may still be spreading what it was told: by when this pass wrote it, by the assignments' own dates, or
         by how long access has been under way."""
-        now, limit = self._world.now(), self._world.propagation_limit
-        created = [a.created_on for a in standing.have.assignments if a.created_on is not None]
-        if standing.granted_at is not None:
-            created.append(standing.granted_at.timestamp())
-        if any(now.timestamp() - moment < limit for moment in created):
-            return True
-        return 0.0 < waited(standing.resource, ACCESS_VERIFIED, "Propagating", now) < limit
+        moments = [a.created_on for a in standing.have.assignments]
+        moments += [
+            moment.timestamp() if moment else None
+            for moment in (
+                standing.granted_at,
+                watched.waiting_since(standing.resource, ACCESS_VERIFIED, "Propagating"),
+            )
+        ]
+        now = self._world.now().timestamp()
+        return any(moment is not None and now - moment < self._world.propagation_limit for moment in moments)
 
-    async def _conclude(self, standing: Standing, proof: Proof, bear: Callable[[], int]) -> Outcome:
+    async def _conclude(self, standing: Standing, proof: Proof, watched: Watched) -> Outcome:
+        watched.waited(proof.finding, self._world.now())
         findings = (*standing.findings, proof.finding)
-        resource = await self._tell(standing.resource, findings, self._status(standing, findings, proof), bear)
+        resource = await self._tell(standing.resource, findings, self._status(standing, findings, proof), watched)
         outlook = ready(findings, standing.goal.desired.verification).outlook
         if outlook is Outlook.GOOD:
             # Under Report access does not hold Ready back, but is tried again until it is there.
@@ -252,41 +186,29 @@ class Passes:
         return Outcome(findings, outlook, replace(standing, resource=resource) if only_access else None)
 
     def _status(self, standing: Standing, findings: Sequence[Finding], proof: Proof) -> Status:
-        now = self._world.now()
+        now, resource = self._world.now(), standing.resource
         if standing.findings[0].outlook is not Outlook.GOOD:
-            return judged(standing.resource, findings, now)  # nothing is known of an identity that is not ours to use
-        return summarize(
-            standing.resource,
-            standing.goal,
-            standing.have,
-            findings,
-            proof.containers,
-            standing.unseen,
-            now,
-        )
-
-    async def _stopped(self, resource: Resource, findings: tuple[Finding, ...], bear: Callable[[], int]) -> Outcome:
-        await self._tell(resource, findings, judged(resource, findings, self._world.now()), bear)
-        return Outcome(findings, ready(findings, Verification.REQUIRED).outlook)
+            return judged(resource, findings, now)  # nothing is known of an identity that is not ours to use
+        return summarize(resource, standing.goal, standing.have, findings, proof.containers, standing.unseen, now)
 
     async def _tell(
-        self, resource: Resource, findings: Sequence[Finding], status: Status, bear: Callable[[], int]
+        self, resource: Resource, findings: Sequence[Finding], status: Status, watched: Watched
     ) -> Resource:
         """Write the status; but keep the old one while a Ready resource only meets failures that pass."""
         counted = resource.spec.verification is Verification.REQUIRED
         outlooks = {found.outlook for found in findings if counted or found.condition != ACCESS_VERIFIED}
         bearable = Outlook.TRANSIENT in outlooks and Outlook.STALLED not in outlooks and was_ready(resource)
-        borne = bear() if bearable else 0
+        borne = watched.bear() if bearable else 0
         await self._report.transient(resource, findings, borne=borne)
         if borne:
             handled = {"last_handled_reconcile_at": resource.requested_at}
             return await self._report.status(resource, resource.status.model_copy(update=handled))
         return await self._report.status(resource, status)
 
-    async def _pin_warning(self, resource: Resource, desired: Desired) -> None:
+    async def _pin_warning(self, resource: Resource, desired: Desired, watched: Watched) -> None:
         """Say, once in the life of this process, that the identity stays where it is, though settings now say otherwise."""
-        if desired.pin_differs and self._pins.get(resource.key) != desired.pin_differs:
-            self._pins[resource.key] = desired.pin_differs
+        if desired.pin_differs and watched.pin_told != desired.pin_differs:
+            watched.pin_told = desired.pin_differs
             message = (
                 f"Managed identity {desired.identity.resource_id} stays where it was made, although the operator's settings "
                 f"would now put it at {desired.pin_differs}."
@@ -298,12 +220,3 @@ def _reverted(change: Change) -> Failure:
     """What was written, answered, and is not there."""
     message = f"The {change} does not stay as it is written: something in the cluster or in Azure changes it at once."
     return Failure("Conflict", message, Outlook.STALLED)
-
-
-def _found_elsewhere(desired: Desired, resource_id: str) -> Desired:
-    """The identity is where its tags were found, not where defaults would put it: a status was lost, and settings moved on."""
-    found = parse_identity_id(resource_id)
-    identity = replace(
-        desired.identity, subscription=found.subscription, resource_group=found.resource_group, name=found.name
-    )
-    return replace(desired, identity=identity)

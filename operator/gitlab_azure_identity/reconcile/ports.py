@@ -11,6 +11,7 @@ from gitlab_azure_identity.azure.identities import Identities
 from gitlab_azure_identity.azure.roles import RoleAssignments, StorageAccounts
 from gitlab_azure_identity.kube.client import Cluster
 from gitlab_azure_identity.kube.events import Events
+from gitlab_azure_identity.kube.namespaces import Namespaces
 from gitlab_azure_identity.kube.objects import Objects
 from gitlab_azure_identity.kube.resources import Resources
 from gitlab_azure_identity.kube.tokens import Tokens
@@ -45,20 +46,8 @@ class Kube:
     objects: Objects
     tokens: Tokens
     events: Events
-    namespaces: "Namespaces"
+    namespaces: Namespaces
 
     @classmethod
     def of(cls, cluster: Cluster) -> "Kube":
         return cls(Resources(cluster), Objects(cluster), Tokens(cluster), Events(cluster), Namespaces(cluster))
-
-
-class Namespaces:
-    """Tells whether a namespace is on its way out."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-
-    async def terminating(self, namespace: str) -> bool:
-        """Whether the namespace is being deleted, or is gone. Raises ClusterError."""
-        found = await self._cluster.find(f"/api/v1/namespaces/{namespace}")
-        return found is None or "deletionTimestamp" in found["metadata"]

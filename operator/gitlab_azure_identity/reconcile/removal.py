@@ -13,18 +13,20 @@ from gitlab_azure_identity.api.conditions import (
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.spec import DeletionPolicy
 from gitlab_azure_identity.domain.changes import Stage
-from gitlab_azure_identity.domain.findings import Failure, Outlook, worst
+from gitlab_azure_identity.domain.findings import Failure, Outlook, note, worst
 from gitlab_azure_identity.domain.judge import link
+from gitlab_azure_identity.domain.naming import same_arm_id
 from gitlab_azure_identity.domain.plan import Goal, plan
 from gitlab_azure_identity.reconcile.apply import apply
-from gitlab_azure_identity.reconcile.observe import LookFailed, observe
-from gitlab_azure_identity.reconcile.passes import Passes, World
+from gitlab_azure_identity.reconcile.goals import Goals, World
+from gitlab_azure_identity.reconcile.observe import Look, LookFailed, observe
 from gitlab_azure_identity.reconcile.report import Reporter
-from gitlab_azure_identity.reconcile.summarize import deletion_blocked
+from gitlab_azure_identity.reconcile.summarize import deletion_waits
 
 log = logging.getLogger(__name__)
 
 LOOKS = 4
+NO_LOGIN = "AuthenticationFailed"  # the operator itself is nobody to Azure: nothing was asked, and nothing is known
 _IN_CLUSTER = (SERVICE_ACCOUNTS_ANNOTATED, SECRETS_WRITTEN)
 _STAGE = {
     ROLES_ASSIGNED: Stage.REVOKE_ROLES,
@@ -45,8 +47,8 @@ class Remaining:
 class Removal:
     """Carries out deletions."""
 
-    def __init__(self, world: World, passes: Passes, reporter: Reporter) -> None:
-        self._world, self._passes, self._report = world, passes, reporter
+    def __init__(self, world: World, goals: Goals, reporter: Reporter) -> None:
+        self._world, self._goals, self._report = world, goals, reporter
 
     async def run(self, resource: Resource) -> Remaining | None:
         """Remove what was made for the resource. None when nothing of ours is left, or nothing is to be removed."""
@@ -64,28 +66,19 @@ class Removal:
             failures = await self._remove(resource)
         except LookFailed as failed:
             failures = [failed.failure]
-        return await self._blocked(resource, worst(failures)) if failures else None
+        return await self._remaining(resource, worst(failures)) if failures else None
 
     async def _remove(self, resource: Resource) -> list[Failure]:
         """Look and remove until a look finds nothing. What failed, else nothing. Raises LookFailed."""
-        try:
-            desired = await self._passes.desired(resource)
-        except LookFailed as failed:
-            unresolved = failed.failure.reason in ("NotConfigured", "InvalidSpec")
-            if unresolved and resource.status.identity is None and not resource.status.service_accounts:
-                return []  # it was never resolved, so nothing was ever made
-            raise
-        goal = Goal(desired, keep=False)
+        goal = await self._goal(resource)
         for _ in range(LOOKS):
-            where = replace(self._passes.whereabouts(resource, desired, adopts=False), granting=False)
-            try:
-                look = await observe(self._world.azure, self._world.kube, where)
-            except LookFailed as failed:
-                if not where.pinned and failed.failure.outlook is Outlook.STALLED:
-                    return []  # where we may not look, or nothing is, we made nothing: a pass records it before it writes
-                if failed.failure.reason not in ("ResourceGroupNotFound", "SubscriptionNotFound"):
-                    raise
-                look = await observe(self._world.azure, self._world.kube, replace(where, gone=True))
+            look = await self._look(resource, goal) if goal else None
+            if goal is None or look is None:
+                return []
+            found = look.have.identity
+            if found and not same_arm_id(found.resource_id, goal.desired.identity.resource_id):
+                goal = await self._goals.deletion(resource, pin=found.resource_id)
+                continue
             unseen = await self._without_a_namespace(resource, look.unseen)
             # What could not be seen may still stand: nothing that comes after it on the way back is removed before it.
             last = min((_STAGE[condition] for condition in unseen), default=Stage.REVOKE_IDENTITY)
@@ -94,12 +87,37 @@ class Removal:
             ]
             if not changes:
                 return list(unseen.values())
-            _, done, failed_changes = await apply(self._world.azure, self._world.kube, goal, changes, look.have)
+            _, done, failed = await apply(self._world.azure, self._world.kube, goal, changes, look.have)
             log.info("removed %s", "; ".join(map(str, done)) or "nothing", extra={"resource": str(resource.key)})
-            problems = await self._without_a_namespace(resource, {link(change): why for change, why in failed_changes})
-            if problems:
+            problems: dict[str, Failure] = {}
+            for change, failure in failed:
+                note(problems, link(change), failure)
+            if problems := await self._without_a_namespace(resource, problems):
                 return list(problems.values())
         return [Failure("Progressing", "What was removed is still seen; it is looked at again.", Outlook.WAITING)]
+
+    async def _goal(self, resource: Resource) -> Goal | None:
+        """What is to be gone; None when nothing can ever have been made. Raises LookFailed."""
+        try:
+            goal = await self._goals.deletion(resource)
+        except LookFailed as failed:
+            if failed.failure.reason in ("NotConfigured", "InvalidSpec") and not resource.status.recorded:
+                return None  # it was never resolved
+            raise
+        return goal if resource.status.recorded or self._goals.admitted(goal) else None
+
+    async def _look(self, resource: Resource, goal: Goal) -> Look | None:
+        """What still stands; None where we may not look, or nothing is, and a pass recorded nothing either. Raises LookFailed."""
+        where = self._goals.whereabouts(resource, goal)
+        try:
+            return await observe(self._world.azure, self._world.kube, where)
+        except LookFailed as failed:
+            reason = failed.failure.reason
+            if not where.pinned and failed.failure.outlook is Outlook.STALLED and reason != NO_LOGIN:
+                return None
+            if reason not in ("ResourceGroupNotFound", "SubscriptionNotFound"):
+                raise
+            return await observe(self._world.azure, self._world.kube, replace(where, gone=True))
 
     async def _without_a_namespace(self, resource: Resource, problems: dict[str, Failure]) -> dict[str, Failure]:
         """Problems in the cluster are none when the namespace itself is going: it takes our rights, and our objects too."""
@@ -108,11 +126,15 @@ class Removal:
             return problems
         return {condition: failure for condition, failure in problems.items() if condition not in _IN_CLUSTER}
 
-    async def _blocked(self, resource: Resource, failure: Failure) -> Remaining:
+    async def _remaining(self, resource: Resource, failure: Failure) -> Remaining:
+        """Tell what keeps the resource, and how to let go of it where a person must act."""
+        message = failure.message
         if failure.outlook is Outlook.STALLED:
             message = (
-                f"{failure.message} Until then the deletion waits; to let go and leave everything where it is: "
+                f"{message} Until then the deletion waits; to let go and leave everything where it is: "
                 f"kubectl annotate gai -n {resource.key.namespace} {resource.key.name} {ABANDON_ANNOTATION}=true"
             )
-            await self._report.status(resource, deletion_blocked(resource, message, self._world.now()))
+        await self._report.status(
+            resource, deletion_waits(resource, replace(failure, message=message), self._world.now())
+        )
         return Remaining(f"{failure.reason}: {failure.message}", failure.retry_after)

@@ -1,6 +1,5 @@
 """The one place where a status is made. Pure, so that its invariants can be tested over every input."""
 
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,6 +7,7 @@ from typing import Literal
 
 from gitlab_azure_identity.api.conditions import (
     ACCESS_VERIFIED,
+    CREDENTIALS_FEDERATED,
     LINKS,
     READY,
     RECONCILING,
@@ -30,8 +30,13 @@ from gitlab_azure_identity.api.status import (
     Status,
 )
 from gitlab_azure_identity.domain.desired import Desired
-from gitlab_azure_identity.domain.findings import Finding, Outlook
-from gitlab_azure_identity.domain.naming import STORAGE_BLOB_DATA_CONTRIBUTOR, STORAGE_BLOB_DELEGATOR, same_arm_id
+from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook
+from gitlab_azure_identity.domain.naming import (
+    STORAGE_BLOB_DATA_CONTRIBUTOR,
+    STORAGE_BLOB_DELEGATOR,
+    account_of,
+    same_arm_id,
+)
 from gitlab_azure_identity.domain.observed import Assignment, Observed
 from gitlab_azure_identity.domain.plan import Goal
 
@@ -55,15 +60,10 @@ def was_ready(resource: Resource) -> bool:
     return ready is not None and ready.status == "True" and ready.observed_generation == resource.generation
 
 
-def waited(resource: Resource, kind: str, reason: str, now: datetime) -> float:
-    """Seconds that a condition has been Unknown; without end where the same reason has made it False already, so that it
-    does not begin anew; 0 where nothing is waited for."""
-    before = resource.status.condition(kind)
-    if before is None or before.status == "True":
-        return 0.0
-    if before.status == "False":
-        return math.inf if before.reason == reason else 0.0
-    return (now - datetime.fromisoformat(before.last_transition_time)).total_seconds()
+def was_told(resource: Resource, finding: Finding) -> bool:
+    """Whether the reason of a finding has made its condition False already: what is overdue does not begin anew."""
+    before = resource.status.condition(finding.condition)
+    return before is not None and (before.status, before.reason) == ("False", finding.reason)
 
 
 def ready(findings: Sequence[Finding], verification: Verification) -> Verdict:
@@ -117,15 +117,14 @@ def judged(resource: Resource, findings: Sequence[Finding], now: datetime) -> St
     )
 
 
-def begun(resource: Resource, desired: Desired, now: datetime) -> Status:
+def begun(resource: Resource, goal: Goal, now: datetime) -> Status:
     """The status before the first write: what is about to be made is recorded, so that a pass that is killed half-way
     leaves nothing that nobody knows of."""
     findings = [Finding(link, "Unknown", "Progressing", "Being worked on.", Outlook.WAITING) for link in LINKS]
-    before = resource.status
-    known = before.identity or IdentityStatus()
-    identity = known.model_copy(
-        update={"name": desired.identity.name, "resource_id": known.resource_id or desired.identity.resource_id}
-    )
+    before, desired = resource.status, goal.desired
+    identity = before.identity
+    if identity is None or identity.principal_id is None:  # it is only about to be made
+        identity = IdentityStatus(name=desired.identity.name, resource_id=desired.identity.resource_id)
     scopes = {(entry.role, entry.scope.lower()) for entry in before.role_assignments}
     planned = [
         RoleAssignmentStatus(name="", role=grant.role.name, scope=grant.scope)
@@ -138,6 +137,7 @@ def begun(resource: Resource, desired: Desired, now: datetime) -> Status:
             "last_handled_reconcile_at": before.last_handled_reconcile_at,  # answered when the pass is through
             "identity": identity,
             "issuer": desired.issuer,
+            "former_issuers": list(goal.former_issuers),
             "role_assignments": [*before.role_assignments, *planned],
             "service_accounts": list(accounts.values()),
             "secrets": _secrets(desired),
@@ -161,7 +161,8 @@ def summarize(
     now: datetime,
 ) -> Status:
     """The status after a pass: what stands now, and what is still to be taken away. Of links that could not be seen, the
-    record stays as it was: what it forgets, nobody looks for again."""
+    record stays as it was: what it forgets, nobody looks for again. `unseen` names them by condition, and storage accounts of
+    before by their folded id."""
     before, desired, identity = resource.status, goal.desired, have.identity
     known = IdentityStatus(name=desired.identity.name, resource_id=desired.identity.resource_id)
     if identity is not None:
@@ -186,17 +187,27 @@ def summarize(
     accounts = [*_accounts(desired), *lingering]
     if SERVICE_ACCOUNTS_ANNOTATED in unseen:
         accounts = list(({e.name: e for e in before.service_accounts} | {e.name: e for e in accounts}).values())
+    lingering_issuers = {credential.issuer for credential in have.credentials if goal.owns_credential(credential)}
+    assignments = before.role_assignments
+    if ROLES_ASSIGNED not in unseen:
+        kept = [entry for entry in assignments if account_of(entry.scope).lower() in unseen]
+        assignments = _assignments(goal, have) + kept
     return judged(resource, findings, now).model_copy(
         update={
             "identity": known,
             "issuer": desired.issuer,
+            "former_issuers": [
+                issuer
+                for issuer in goal.former_issuers
+                if CREDENTIALS_FEDERATED in unseen or issuer in lingering_issuers
+            ],
             "federated_credentials": [
                 FederatedCredentialStatus(name=present.name, subject=present.subject)
                 for present in have.credentials
                 if present.subject in {credential.subject for credential in desired.credentials}
                 and present.issuer == desired.issuer
             ],
-            "role_assignments": (before.role_assignments if ROLES_ASSIGNED in unseen else _assignments(goal, have)),
+            "role_assignments": assignments,
             "service_accounts": accounts,
             "secrets": _secrets(desired),
             "retired_secrets": retired,
@@ -221,16 +232,20 @@ def suspended(resource: Resource, now: datetime) -> Status:
     )
 
 
-def deletion_blocked(resource: Resource, message: str, now: datetime) -> Status:
-    """The status while a deletion cannot go on without a person."""
+def deletion_waits(resource: Resource, failure: Failure, now: datetime) -> Status:
+    """The status while a deletion cannot go on: by itself before long, or not without a person."""
     links = [c for c in resource.status.conditions if c.type not in (READY, RECONCILING, STALLED)]
     kept = [condition.model_copy(update={"observed_generation": resource.generation}) for condition in links]
+    stalled = failure.outlook is Outlook.STALLED
+    reason = "DeletionBlocked" if stalled else failure.reason
+    kind = STALLED if stalled else RECONCILING
+    truth: Truth = "False" if stalled else "Unknown"
     return resource.status.model_copy(
         update={
             "observed_generation": resource.generation,
             "conditions": [
-                _condition(resource, READY, "False", "DeletionBlocked", message, now),
-                _condition(resource, STALLED, "True", "DeletionBlocked", message, now),
+                _condition(resource, READY, truth, reason, failure.message, now),
+                _condition(resource, kind, "True", reason, failure.message, now),
                 *kept,
             ],
         }

@@ -1,8 +1,12 @@
-"""What is remembered of one resource between passes; nothing that a restart may not lose."""
+"""What is remembered of one object between passes; nothing that a restart may not lose."""
 
 import asyncio
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
+
+from gitlab_azure_identity.api.resource import Key, Resource
+from gitlab_azure_identity.domain.findings import Finding, Outlook
 
 HOLD_PATIENCE = (
     1.0  # seconds that kopf has to put our finalizer on an object; it asks no second time when it is refused
@@ -13,15 +17,19 @@ BEAR_SECONDS = 900.0
 
 @dataclass
 class Watched:
-    """One resource, as its events and passes have it."""
+    """One object, as its events and passes have it. One that is made later under the same name is another."""
 
+    key: Key
+    uid: str
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     seen: tuple[object, ...] | None = None
-    attempts: int = 0
-    transient_since: float | None = None
-    transient_count: int = 0
+    attempts: int = 0  # in a row that came to the same outlook
+    outlook: Outlook = Outlook.GOOD
+    pin_told: str | None = None  # what the Warning of a pinned identity has been said of
+    _transient_since: float | None = None
+    _transient_count: int = 0
     _held: asyncio.Event = field(default_factory=asyncio.Event)
+    _waiting: dict[str, tuple[str, datetime]] = field(default_factory=dict)  # condition to reason, and since when
 
     def notice(self, news: tuple[object, ...], *, held: bool) -> None:
         """An event came: a change of its news wakes the loop, the same again does not. `held` says whether the object
@@ -61,13 +69,35 @@ class Watched:
         return True
 
     def bear(self) -> int:
-        """How many transient failures there were in a row, this one included; 0 when it must be told."""
+        """How many transient failures a Ready resource has met in a row, this one included, while its conditions may stay as
+        they are; 0 when they may not any longer."""
         now = time.monotonic()
-        self.transient_since = self.transient_since or now
-        self.transient_count += 1
-        patient = self.transient_count < BEAR_COUNT and now - self.transient_since < BEAR_SECONDS
-        return self.transient_count if patient else 0
+        self._transient_since = self._transient_since or now
+        self._transient_count += 1
+        patient = self._transient_count < BEAR_COUNT and now - self._transient_since < BEAR_SECONDS
+        return self._transient_count if patient else 0
 
     def forgive(self) -> None:
         """No failure this time: the next one is the first in a row."""
-        self.transient_since, self.transient_count = None, 0
+        self._transient_since, self._transient_count = None, 0
+
+    def waited(self, finding: Finding, now: datetime) -> float:
+        """Take note of a finding: the seconds that its condition has been waiting for this very reason; 0 where it is not.
+        The condition's transition time cannot tell: it stays when an Unknown changes its reason."""
+        if finding.outlook is not Outlook.WAITING:
+            self._waiting.pop(finding.condition, None)
+            return 0.0
+        reason, since = self._waiting.get(finding.condition, ("", now))
+        since = since if reason == finding.reason else now
+        self._waiting[finding.condition] = finding.reason, since
+        return (now - since).total_seconds()
+
+    def waiting_since(self, resource: Resource, condition: str, reason: str) -> datetime | None:
+        """Since when a condition has been waiting for this reason; what an earlier process saw is told by the status."""
+        if condition in self._waiting:
+            known, since = self._waiting[condition]
+            return since if known == reason else None
+        before = resource.status.condition(condition)
+        if before is None or (before.status, before.reason) != ("Unknown", reason):
+            return None
+        return datetime.fromisoformat(before.last_transition_time)
