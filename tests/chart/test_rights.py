@@ -11,10 +11,9 @@ Right = tuple[str, str, str]
 
 EVERYWHERE: set[Right] = {
     *(("gitlabazure.io", "gitlabazureidentities", verb) for verb in ("get", "list", "watch", "patch")),
-    *(("gitlabazure.io", "gitlabazureidentities/status", verb) for verb in ("get", "patch")),
+    ("gitlabazure.io", "gitlabazureidentities/status", "patch"),
     ("", "namespaces", "get"),
     ("", "events", "create"),
-    ("", "events", "patch"),
     ("", "/.well-known/openid-configuration", "get"),
 }
 OBJECTS: set[Right] = {
