@@ -32,6 +32,8 @@ def test_everything_that_is_missing_is_said_at_once(helm: Helm) -> None:
             {"settings": {"cluster": "prod", "cloud": "AzureGermany"}},
             'settings.cloud is "AzureGermany". It must be AzurePublic, AzureUSGovernment or AzureChina.',
         ),
+        ({"settings": {"cluster": "prod", "httpPort": 0}}, "settings.httpPort is 0. Name a port"),
+        ({"settings": {"cluster": "prod", "httpPort": "http"}}, "settings.httpPort is http. Name a port"),
     ],
 )
 def test_refused_with_what_to_do(helm: Helm, values: dict[str, object], message: str) -> None:

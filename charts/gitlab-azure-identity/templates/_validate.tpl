@@ -18,6 +18,9 @@
 {{- if not (or .Values.serviceAccount.create .Values.serviceAccount.name) -}}
 {{- $problems = append $problems "serviceAccount.create is false and serviceAccount.name is empty. Name the service account that exists." -}}
 {{- end -}}
+{{- if and (hasKey .Values.settings "httpPort") (not (int .Values.settings.httpPort)) -}}
+{{- $problems = append $problems (printf "settings.httpPort is %v. Name a port, such as 8080: the kubelet asks its probes there, and would not find one that the operator chose by itself." .Values.settings.httpPort) -}}
+{{- end -}}
 {{- if not .Values.image.repository -}}
 {{- $problems = append $problems "image.repository is empty. Set it to where you pushed the operator's image." -}}
 {{- end -}}
