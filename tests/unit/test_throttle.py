@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from gitlab_azure_identity.azure.throttle import ARM_RATES, RATES, Bucket, Throttle
+import pytest
+from azure.core.pipeline import PipelineContext, PipelineRequest, PipelineResponse
+from azure.core.pipeline.policies import AsyncHTTPPolicy
+from azure.core.rest import HttpRequest
+
+from gitlab_azure_identity.azure.errors import AzureError
+from gitlab_azure_identity.azure.throttle import ARM_RATES, PATIENCE, RATES, Bucket, Throttle, ThrottlePolicy
 
 SUBSCRIPTION = "https://management.azure.com/subscriptions/1111"
 GROUP = f"{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
@@ -69,26 +77,27 @@ def test_without_a_rate_nothing_waits_but_retry_after_is_obeyed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "url", "kind", "of_identity"),
+    ("method", "url", "kind"),
     [
-        ("PUT", IDENTITY, "write", True),
-        ("PATCH", IDENTITY, "write", True),
-        ("GET", IDENTITY, "get", True),
-        ("DELETE", IDENTITY, "delete", True),
-        ("PUT", f"{CREDENTIALS}/gai-1-gitlab", "write", True),
-        ("GET", f"{CREDENTIALS}/gai-1-gitlab", "get", True),
-        ("DELETE", f"{CREDENTIALS}/gai-1-gitlab", "delete", True),
-        ("GET", CREDENTIALS, "list", True),
-        ("GET", f"{CREDENTIALS}/", "list", True),
-        ("GET", GROUP, "list", False),
-        ("GET", GROUP.upper().replace("HTTPS://MANAGEMENT.AZURE.COM", "https://management.azure.com"), "list", False),
+        ("PUT", IDENTITY, "write"),
+        ("PATCH", IDENTITY, "write"),
+        ("GET", IDENTITY, "get"),
+        ("DELETE", IDENTITY, "delete"),
+        ("PUT", f"{CREDENTIALS}/gai-1-gitlab", "write"),
+        ("GET", f"{CREDENTIALS}/gai-1-gitlab", "get"),
+        ("DELETE", f"{CREDENTIALS}/gai-1-gitlab", "delete"),
+        ("GET", CREDENTIALS, "list"),
+        ("GET", f"{CREDENTIALS}/", "list"),
+        # The page gives the rate of a resource for lists by resource group and by subscription too.
+        ("GET", GROUP, "list"),
+        ("GET", f"{SUBSCRIPTION}/providers/Microsoft.ManagedIdentity/userAssignedIdentities", "list"),
+        ("GET", GROUP.upper().replace("HTTPS://MANAGEMENT.AZURE.COM", "https://management.azure.com"), "list"),
     ],
 )
-def test_kinds_of_requests(method: str, url: str, kind: str, of_identity: bool) -> None:
-    rates = [bucket.rate for bucket in Throttle().buckets(method, url + VERSION)]
+def test_kinds_of_requests(method: str, url: str, kind: str) -> None:
+    rates = tuple(bucket.rate for bucket in Throttle().buckets(method, url + VERSION))
 
-    subscription, identity = RATES[kind]
-    assert rates == ([subscription, identity] if of_identity else [subscription])
+    assert rates == RATES[kind]
 
 
 STORAGE = f"{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/gitlabstore"
@@ -114,7 +123,8 @@ def test_requests_without_a_subscription_are_not_throttled() -> None:
 
 
 def test_published_rates() -> None:
-    """Microsoft Learn, "Managed identities: request limits": a second and subscription, a second and identity."""
+    """Microsoft Learn, "Important considerations and restrictions for federated identity credentials": a second and
+    subscription, a second and resource."""
     assert RATES == {"write": (2.0, 0.25), "delete": (2.0, 0.25), "get": (10.0, 0.5), "list": (5.0, 0.25)}
 
 
@@ -125,11 +135,27 @@ def test_who_shares_a_bucket() -> None:
     (same_subscription, other) = throttle.buckets("PUT", f"{GROUP}/other")
     (_, credential) = throttle.buckets("PUT", f"{CREDENTIALS.upper()}/x".replace("HTTPS", "https"))
     (reading, _) = throttle.buckets("GET", IDENTITY)
+    (listing, group) = throttle.buckets("GET", GROUP)
+    (_, credentials) = throttle.buckets("GET", CREDENTIALS)
+    (same_listing, other_group) = throttle.buckets("GET", GROUP.replace("/rg/", "/rg-2/"))
+    (_, same_group) = throttle.buckets("GET", GROUP.replace("/resourceGroups/rg", "/resourcegroups/RG"))
 
     assert same_subscription is subscription
     assert other is not identity
     assert credential is identity
     assert reading is not subscription
+    assert same_listing is listing
+    assert same_group is group
+    assert len({id(bucket) for bucket in (group, other_group, credentials, listing)}) == 4
+
+
+def test_identities_of_one_name_in_two_groups_are_two() -> None:
+    throttle = Throttle()
+
+    (_, identity) = throttle.buckets("PUT", IDENTITY)
+    (_, namesake) = throttle.buckets("PUT", IDENTITY.replace("/rg/", "/rg-2/"))
+
+    assert namesake is not identity
 
 
 def test_bursts_are_settings() -> None:
@@ -147,3 +173,153 @@ def test_an_identity_that_is_gone_leaves_no_bucket_behind() -> None:
 
     assert after[0] is before[0]
     assert after[1] is not before[1]
+
+
+class Azure(AsyncHTTPPolicy[HttpRequest, Any]):
+    """What comes after the throttle: notes when a request arrives, and answers what is said to be next, else 200."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+        self.arrivals: list[float] = []
+        self.answers: list[tuple[int, dict[str, str]]] = []
+
+    async def send(self, request: PipelineRequest[HttpRequest]) -> PipelineResponse[HttpRequest, Any]:
+        self.arrivals.append(self._clock.now - 1000.0)
+        status, headers = self.answers.pop(0) if self.answers else (200, {})
+        return PipelineResponse(request.http_request, Answer(status, headers), request.context)
+
+
+class Answer:
+    def __init__(self, status: int, headers: dict[str, str]) -> None:
+        self.status_code, self.headers = status, headers
+
+
+class World:
+    """The policy before Azure, by a clock that moves on when somebody sleeps. `meanwhile` is done in the first sleep."""
+
+    def __init__(self, *, published: bool = False) -> None:
+        self.clock = Clock()
+        self.azure = Azure(self.clock)
+        self.throttle = Throttle(published, clock=self.clock)
+        self.policy = ThrottlePolicy(self.throttle, sleep=self._sleep)
+        self.policy.next = self.azure
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    async def _sleep(self, seconds: float) -> None:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        until = self.clock.now + seconds
+        if meanwhile:
+            await meanwhile()
+        self.clock.now = max(self.clock.now, until)
+
+    async def send(self, method: str = "PUT", url: str = IDENTITY) -> int:
+        context = PipelineContext(None)
+        response = await self.policy.send(PipelineRequest(HttpRequest(method, url + VERSION), context))
+        status: int = response.http_response.status_code
+        return status
+
+    def refuse(self, retry_after: float | None) -> None:
+        """Have Azure answer the next request with 429."""
+        self.azure.answers.append((429, {} if retry_after is None else {"Retry-After": str(retry_after)}))
+
+
+async def test_requests_leave_at_the_rate() -> None:
+    world = World(published=True)
+
+    for _ in range(4):
+        await world.send()
+
+    assert world.azure.arrivals == [0.0, 0.0, 4.0, 8.0]
+
+
+async def test_after_a_429_nobody_asks_before_azure_is_willing() -> None:
+    world = World()
+    world.refuse(7)
+
+    assert [await world.send(), await world.send(), await world.send("GET")] == [429, 200, 200]
+
+    assert world.azure.arrivals == [0.0, 7.0, 7.0]
+
+
+async def test_a_429_that_names_no_time_closes_for_a_second() -> None:
+    world = World()
+    world.refuse(None)
+
+    await world.send()
+    await world.send()
+
+    assert world.azure.arrivals == [0.0, 1.0]
+
+
+async def test_who_waits_for_a_token_looks_again_whether_azure_refused_somebody_meanwhile() -> None:
+    world = World(published=True)
+    await world.send()
+    await world.send()
+
+    async def refused() -> None:
+        world.clock.now += 1.0
+        for bucket in world.throttle.buckets("PUT", IDENTITY):
+            bucket.shut(6.0)
+
+    world.meanwhile = refused
+    await world.send()
+
+    assert world.azure.arrivals == [0.0, 0.0, 7.0]
+
+
+async def test_what_azure_wants_to_wait_for_long_fails_at_once() -> None:
+    world = World()
+    world.refuse(PATIENCE + 1)
+    await world.send()
+
+    with pytest.raises(AzureError) as refusal:
+        await world.send()
+
+    assert (refusal.value.code, refusal.value.status) == ("TooManyRequests", 429)
+    assert refusal.value.retry_after == PATIENCE + 1
+    assert world.azure.arrivals == [0.0]
+
+
+async def test_who_waits_already_fails_when_azure_wants_to_wait_for_long() -> None:
+    world = World(published=True)
+    await world.send()
+    await world.send()
+
+    async def refused() -> None:
+        for bucket in world.throttle.buckets("PUT", IDENTITY):
+            bucket.shut(60.0)
+
+    world.meanwhile = refused
+    with pytest.raises(AzureError) as refusal:
+        await world.send()
+
+    assert refusal.value.retry_after == 56.0
+    assert world.azure.arrivals == [0.0, 0.0]
+
+
+async def test_who_did_not_send_leaves_the_token_to_others() -> None:
+    world = World(published=True)
+    await world.send()
+    await world.send()
+
+    async def stopped() -> None:
+        raise asyncio.CancelledError
+
+    world.meanwhile = stopped
+    with pytest.raises(asyncio.CancelledError):
+        await world.send()
+    world.clock.now += 4.0
+    await world.send()
+
+    assert world.azure.arrivals == [0.0, 0.0, 4.0]
+
+
+async def test_a_refusal_of_one_identity_is_no_obstacle_to_another_subscription() -> None:
+    world = World()
+    world.refuse(7)
+
+    await world.send()
+    await world.send(url=IDENTITY.replace("1111", "2222"))
+
+    assert world.azure.arrivals == [0.0, 0.0]

@@ -1,14 +1,21 @@
 """Token buckets at the rates that Azure publishes, so that it need not refuse us.
 
-Rates of the managed identity provider: Microsoft Learn, "Managed identities: request limits" (create or update 2 a second and
-subscription, 0.25 a second and identity; delete the same; get 10 and 0.5; list 5 and 0.25). The page gives no burst: that is
-a setting. Of everything else: Microsoft Learn, "Understand how Azure Resource Manager throttles requests" (a subscription and
-principal: reads 25 a second in bursts of 250, writes and deletes 10 in bursts of 200)."""
+Rates of the managed identity provider: Microsoft Learn, "Important considerations and restrictions for federated identity
+credentials", section "Throttling limits" (create or update 2 a second and subscription, 0.25 a second and resource; delete the
+same; get 10 and 0.5; list 5 and 0.25). The page gives no burst: that is a setting. Of everything else: Microsoft Learn,
+"Understand how Azure Resource Manager throttles requests" (a subscription and principal: reads 25 a second in bursts of 250,
+writes and deletes 10 in bursts of 200).
+
+The resource of a request is the identity that it names, whose federated credentials count with it: the page's first edition
+had these very rates for requests on credentials, where it can be nothing else. Today's edition gives the rate of a list for
+"List by resource group or List by subscription", which name no identity: there the resource is what is listed. Should Azure
+not count these, a list is at worst some seconds late, and those who ask for it meanwhile share it; the other way round, each
+list too many would be refused, and shut the bucket for all."""
 
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from azure.core.pipeline import PipelineRequest, PipelineResponse
@@ -18,14 +25,14 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.azure.transport import retry_after
 
-# kind of request: a second and subscription, a second and identity
+# kind of request: a second and subscription, a second and resource
 RATES = {"write": (2.0, 0.25), "delete": (2.0, 0.25), "get": (10.0, 0.5), "list": (5.0, 0.25)}
 # kind of request: a second and subscription, burst
 ARM_RATES = {"arm write": (10.0, 200.0), "arm delete": (10.0, 200.0), "arm read": (25.0, 250.0)}
 PATIENCE = 10.0  # seconds
 _SUBSCRIPTION = re.compile(r"/subscriptions/(?P<subscription>[^/?]+)", re.IGNORECASE)
 _TARGET = re.compile(
-    r"/subscriptions/(?P<subscription>[^/]+)/.*/userassignedidentities(/(?P<identity>[^/?]+))?(?P<tail>/[^?]*)?",
+    r"(?P<resource>/subscriptions/(?P<subscription>[^/]+)/.*/userassignedidentities(/(?P<identity>[^/?]+))?)(?P<tail>/[^?]*)?",
     re.IGNORECASE,
 )
 
@@ -58,6 +65,11 @@ class Bucket:
         self._at = now
         return max(shut, -self._level / self.rate)
 
+    def give_back(self) -> None:
+        """Return a token that was taken and not used."""
+        if self.rate is not None:
+            self._level = min(self.burst, self._level + 1)
+
     def shut(self, seconds: float) -> None:
         """Let nobody through for that long: Azure asked for it, and asking earlier makes it longer."""
         self._shut_until = max(self._shut_until, self.clock() + seconds)
@@ -70,19 +82,20 @@ class Throttle:
     published: bool = True
     identity_burst: float = 2.0
     subscription_burst: float = 10.0
+    clock: Callable[[], float] = time.monotonic
     _buckets: dict[tuple[str, ...], Bucket] = field(default_factory=dict)
 
     def buckets(self, method: str, url: str) -> list[Bucket]:
-        """The buckets that a request draws from: its subscription's and, where it names one, its identity's."""
+        """The buckets that a request draws from: its subscription's and, at the managed identity provider, its resource's."""
         target = _TARGET.search(url)
         if target is None:
             return self._of_subscription(method, url)
         kind = _kind(method, target)
-        found = [self._bucket(kind, target["subscription"], RATES[kind][0], self.subscription_burst)]
-        if target["identity"]:
-            name = f"{target['subscription']}/{target['identity']}"
-            found.append(self._bucket(kind, name, RATES[kind][1], self.identity_burst))
-        return found
+        of_subscription, of_resource = RATES[kind]
+        return [
+            self._bucket(kind, target["subscription"], of_subscription, self.subscription_burst),
+            self._bucket(kind, target["resource"], of_resource, self.identity_burst),
+        ]
 
     def _of_subscription(self, method: str, url: str) -> list[Bucket]:
         """The bucket of a request to any other provider; none of one that names no subscription."""
@@ -95,14 +108,14 @@ class Throttle:
     def _bucket(self, kind: str, name: str, rate: float, burst: float) -> Bucket:
         key = (kind, name.lower())
         if key not in self._buckets:
-            self._buckets[key] = Bucket(rate if self.published else None, burst)
+            self._buckets[key] = Bucket(rate if self.published else None, burst, self.clock)
         return self._buckets[key]
 
     def forget(self, identity_id: str) -> None:
         """Drop the buckets of an identity that is gone."""
         if target := _TARGET.search(identity_id):
             for kind in RATES:
-                self._buckets.pop((kind, f"{target['subscription']}/{target['identity']}".lower()), None)
+                self._buckets.pop((kind, target["resource"].lower()), None)
 
 
 def _kind(method: str, target: re.Match[str]) -> str:
@@ -118,20 +131,37 @@ class ThrottlePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
     """Waits for the buckets before a request, and shuts them when Azure answers 429. What Azure wants to wait for long is
     not waited for here, where it would hold a place that others need: it fails as Azure would have it fail."""
 
-    def __init__(self, throttle: Throttle) -> None:
+    def __init__(self, throttle: Throttle, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         super().__init__()
-        self._throttle = throttle
+        self._throttle, self._sleep = throttle, sleep
 
     async def send(self, request: PipelineRequest[HttpRequest]) -> PipelineResponse[HttpRequest, AsyncHttpResponse]:
         buckets = self._throttle.buckets(request.http_request.method, request.http_request.url)
-        shut = max((bucket.shut_for() for bucket in buckets), default=0.0)
-        if shut > PATIENCE:
-            raise AzureError("TooManyRequests", 429, "Azure asked to wait.", shut)
-        wait = max((bucket.take() for bucket in buckets), default=0.0)
-        if wait > 0:
-            await asyncio.sleep(wait)
+        await self._turn(buckets)
         response = await self.next.send(request)
         if response.http_response.status_code == 429:  # noqa: PLR2004
             for bucket in buckets:
                 bucket.shut(retry_after(response.http_response.headers) or 1.0)
         return response
+
+    async def _turn(self, buckets: list[Bucket]) -> None:
+        """Wait until a token of each is there and none is shut: Azure may refuse somebody else while we wait for ours, and
+        whoever asks it all the same makes its wait longer."""
+        _shut_for(buckets)
+        wait = max((bucket.take() for bucket in buckets), default=0.0)
+        try:
+            while wait > 0:
+                await self._sleep(wait)
+                wait = _shut_for(buckets)
+        except (asyncio.CancelledError, AzureError):
+            for bucket in buckets:
+                bucket.give_back()
+            raise
+
+
+def _shut_for(buckets: list[Bucket]) -> float:
+    """Seconds until all are open. Raises AzureError when these are too many to wait for."""
+    seconds = max((bucket.shut_for() for bucket in buckets), default=0.0)
+    if seconds > PATIENCE:
+        raise AzureError("TooManyRequests", 429, "Azure asked to wait.", seconds)
+    return seconds
