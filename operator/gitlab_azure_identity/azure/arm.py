@@ -12,14 +12,14 @@ from azure.core.pipeline.policies import (
     RequestIdPolicy,
     UserAgentPolicy,
 )
-from azure.identity.aio import WorkloadIdentityCredential
 from azure.mgmt.authorization.v2022_04_01.aio import AuthorizationManagementClient
 from azure.mgmt.core import AsyncARMPipelineClient
 from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 from azure.mgmt.msi.v2024_11_30.aio import ManagedServiceIdentityClient
 
+from gitlab_azure_identity.azure.login import Login
 from gitlab_azure_identity.azure.throttle import Throttle, ThrottlePolicy
-from gitlab_azure_identity.azure.transport import USER_AGENT, FinishPolicy, MeasurePolicy, new_session, new_transport
+from gitlab_azure_identity.azure.transport import USER_AGENT, MeasurePolicy, Transport, new_session
 from gitlab_azure_identity.domain.clouds import Cloud
 
 _NO_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"  # roles are asked for by scope, which names the subscription
@@ -50,9 +50,8 @@ class Arm:
                 ThrottlePolicy(throttle),
                 AsyncARMChallengeAuthenticationPolicy(credential, cloud.arm_scope),
                 MeasurePolicy(),
-                FinishPolicy(timeout),
             ],
-            "transport": new_transport(session, timeout),
+            "transport": Transport(session, timeout),
         }
         self._msi: dict[str, ManagedServiceIdentityClient] = {}
         self._roles = AuthorizationManagementClient(
@@ -83,7 +82,7 @@ async def connect(cloud: Cloud, throttle: Throttle, timeout: float) -> AsyncIter
     Yields the clients and the HTTP session that verification shares with them. `timeout` is that of one request, in
     seconds. Raises ValueError when the environment lacks AZURE_CLIENT_ID, AZURE_TENANT_ID or AZURE_FEDERATED_TOKEN_FILE."""
     async with new_session() as session:
-        credential = WorkloadIdentityCredential(
-            authority=cloud.authority_host.rstrip("/"), transport=new_transport(session, timeout), retry_total=0
+        credential = Login(
+            authority=cloud.authority_host.rstrip("/"), transport=Transport(session, timeout), retry_total=0
         )
         yield Arm(cloud, credential, session, throttle, timeout), session

@@ -13,7 +13,7 @@ from azure.core.rest import HttpRequest
 from azure.identity.aio import ClientAssertionCredential
 
 from gitlab_azure_identity.azure.errors import AzureError
-from gitlab_azure_identity.azure.transport import USER_AGENT, FinishPolicy, MeasurePolicy, azure_errors, new_transport
+from gitlab_azure_identity.azure.transport import USER_AGENT, MeasurePolicy, Transport, azure_errors
 from gitlab_azure_identity.domain.clouds import Cloud
 from gitlab_azure_identity.domain.observed import Identity
 
@@ -34,9 +34,8 @@ class BlobAccess:
                 RequestIdPolicy(),
                 UserAgentPolicy(USER_AGENT, user_agent_overwrite=True),
                 MeasurePolicy(),
-                FinishPolicy(timeout),
             ],
-            transport=new_transport(session, timeout),
+            transport=Transport(session, timeout),
         )
 
     async def exchange(self, identity: Identity, assertion: str) -> AccessTokenInfo:
@@ -46,7 +45,7 @@ class BlobAccess:
             identity.client_id,
             lambda: assertion,
             authority=self._cloud.authority_host.rstrip("/"),
-            transport=new_transport(self._session, self._timeout),
+            transport=Transport(self._session, self._timeout),
             retry_total=0,
         )
         async with azure_errors():

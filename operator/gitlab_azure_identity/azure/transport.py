@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -28,7 +28,8 @@ CONNECTIONS_PER_HOST = 16  # a TLS handshake costs more than the wait for a conn
 
 
 def new_session() -> aiohttp.ClientSession:
-    """The HTTP session that all clients share. It honours SSL_CERT_FILE, like any Azure client; for proxies see Transport."""
+    """The HTTP session that all clients share; closing one of them leaves it open. It honours SSL_CERT_FILE, like any Azure
+    client; for proxies see Transport."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit_per_host=CONNECTIONS_PER_HOST),
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -44,18 +45,24 @@ def _proxies(host: str) -> dict[str, str] | None:
 
 
 class Transport(AioHttpTransport):  # type: ignore[misc]
-    """Reads the proxy variables once a host. aiohttp's own `trust_env` reads them, and a .netrc file, for every request: a
+    """Bounds each request as a whole, and lets a write that was sent come to its end whoever leaves. Here, below all policies,
+    since those of the credentials are not ours: azure-core logs in under a lock, and its own time-outs do not count while a
+    proxy keeps silent.
+
+    Reads the proxy variables once a host. aiohttp's own `trust_env` reads them, and a .netrc file, for every request: a
     tenth of the time that a pass spends on requests."""
+
+    def __init__(self, session: aiohttp.ClientSession, timeout: float) -> None:
+        super().__init__(session=session, session_owner=False, connection_timeout=timeout, read_timeout=timeout)
+        self._timeout = timeout
 
     async def send(self, request: HttpRequest, **options: Any) -> AsyncHttpResponse:
         options.setdefault("proxies", _proxies(urlsplit(request.url).hostname or ""))
-        response: AsyncHttpResponse = await super().send(request, **options)
-        return response
-
-
-def new_transport(session: aiohttp.ClientSession, timeout: float) -> Transport:
-    """The session as the SDKs want it; closing one client leaves it open. `timeout` in seconds."""
-    return Transport(session=session, session_owner=False, connection_timeout=timeout, read_timeout=timeout)
+        sent: Awaitable[AsyncHttpResponse] = super().send(request, **options)
+        if request.method in ("PUT", "DELETE"):
+            return await finished(sent, self._timeout, SdkError, aiohttp.ClientError, OSError)
+        async with asyncio.timeout(self._timeout):
+            return await sent
 
 
 class MeasurePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
@@ -71,20 +78,6 @@ class MeasurePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
             AZURE_REQUESTS.labels(method, code).inc()
             AZURE_SECONDS.labels(method).observe(time.monotonic() - start)
         return response
-
-
-class FinishPolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
-    """Bounds each request as a whole, and lets a write that was sent come to its end whoever leaves. `timeout` in seconds."""
-
-    def __init__(self, timeout: float) -> None:
-        super().__init__()
-        self._timeout = timeout
-
-    async def send(self, request: PipelineRequest[HttpRequest]) -> PipelineResponse[HttpRequest, AsyncHttpResponse]:
-        if request.http_request.method in ("PUT", "DELETE"):
-            return await finished(self.next.send(request), self._timeout, SdkError, aiohttp.ClientError, OSError)
-        async with asyncio.timeout(self._timeout):
-            return await self.next.send(request)
 
 
 @asynccontextmanager

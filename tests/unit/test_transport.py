@@ -1,0 +1,162 @@
+"""The way to Azure: every request has an end, those for tokens too."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from azure.core.rest import HttpRequest
+
+from gitlab_azure_identity.azure import arm, transport
+from gitlab_azure_identity.azure.arm import Arm
+from gitlab_azure_identity.azure.blobs import BlobAccess
+from gitlab_azure_identity.azure.errors import AzureError
+from gitlab_azure_identity.azure.identities import Identities
+from gitlab_azure_identity.azure.throttle import Throttle
+from gitlab_azure_identity.domain.clouds import CLOUDS
+
+from .worlds import identity
+
+TIMEOUT = 0.3
+"""Seconds of one request."""
+LONG = 20 * TIMEOUT
+"""Seconds after which something surely hangs."""
+AZURE = CLOUDS["AzurePublic"]
+
+
+@pytest.fixture
+async def connections(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[list[asyncio.StreamWriter]]:
+    """All ways to Azure lead to a proxy that accepts connections and never answers: these connections."""
+    taken: list[asyncio.StreamWriter] = []
+
+    def take(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        taken.append(writer)
+
+    server = await asyncio.start_server(take, "127.0.0.1")
+    port = server.sockets[0].getsockname()[1]
+    token = tmp_path / "token"
+    token.write_text("a token")
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("AZURE_CLIENT_ID", "22222222-2222-3333-4444-555555555555")
+    monkeypatch.setenv("AZURE_TENANT_ID", "33333333-2222-3333-4444-555555555555")
+    monkeypatch.setenv("AZURE_FEDERATED_TOKEN_FILE", str(token))
+    transport._proxies.cache_clear()
+    yield taken
+    transport._proxies.cache_clear()
+    for writer in taken:
+        writer.close()
+    server.close()
+    await server.wait_closed()
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[tuple[Arm, BlobAccess]]:
+    async with arm.connect(AZURE, Throttle(published=False), TIMEOUT) as (clients, session):
+        yield clients, BlobAccess(AZURE, session, TIMEOUT)
+
+
+async def test_the_operators_own_login_has_an_end(connections: list[asyncio.StreamWriter]) -> None:
+    async with connected() as (clients, _), asyncio.timeout(LONG):
+        with pytest.raises(AzureError) as error:
+            await Identities(clients).get(identity().resource_id)
+
+    assert (error.value.status, error.value.detail) == (0, "no answer in time")
+    assert len(connections) == 1
+
+
+async def test_the_exchange_of_a_service_accounts_token_has_an_end(connections: list[asyncio.StreamWriter]) -> None:
+    async with connected() as (_, blobs), asyncio.timeout(LONG):
+        with pytest.raises(AzureError) as error:
+            await blobs.exchange(identity(), "a token of the service account")
+
+    assert (error.value.status, error.value.detail) == (0, "no answer in time")
+    assert len(connections) == 1
+
+
+async def test_those_who_wait_for_one_login_do_not_wait_one_after_the_other(
+    connections: list[asyncio.StreamWriter],
+) -> None:
+    """azure-core logs in under a lock: twenty looks at once would wait ten minutes for the last one's time-out."""
+    async with connected() as (clients, _), asyncio.timeout(LONG):
+        start = time.monotonic()
+        answers = await asyncio.gather(
+            *(Identities(clients).get(identity().resource_id) for _ in range(20)), return_exceptions=True
+        )
+
+    assert {type(answer) for answer in answers} == {AzureError}
+    assert len(connections) == 1
+    assert time.monotonic() - start < 3 * TIMEOUT
+
+
+class Slow:
+    """A server that answers when told to."""
+
+    def __init__(self) -> None:
+        self.asked, self.may_answer, self.answered = asyncio.Event(), asyncio.Event(), False
+
+    async def answer(self, _: web.BaseRequest) -> web.Response:
+        self.asked.set()
+        await self.may_answer.wait()
+        self.answered = True
+        return web.Response(text="done")
+
+
+@pytest.fixture
+async def slow() -> AsyncIterator[tuple[Slow, str]]:
+    """A slow server, and where it is."""
+    server = Slow()
+    runner = web.ServerRunner(web.Server(server.answer))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield server, f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    server.may_answer.set()
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+async def test_a_write_that_was_sent_is_finished_though_nobody_waits_for_it(
+    method: str, slow: tuple[Slow, str]
+) -> None:
+    server, url = slow
+    async with transport.new_session() as session:
+        sending = asyncio.ensure_future(transport.Transport(session, LONG).send(HttpRequest(method, url)))
+        await server.asked.wait()
+        sending.cancel()
+        await asyncio.sleep(0)
+        assert not sending.done()
+        server.may_answer.set()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+
+    assert server.answered
+
+
+async def test_a_read_ends_at_once_when_nobody_waits_for_it(slow: tuple[Slow, str]) -> None:
+    server, url = slow
+    async with transport.new_session() as session:
+        sending = asyncio.ensure_future(transport.Transport(session, LONG).send(HttpRequest("GET", url)))
+        await server.asked.wait()
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+
+    assert not server.answered
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+async def test_what_is_not_answered_has_an_end(method: str, slow: tuple[Slow, str]) -> None:
+    _, url = slow
+    async with transport.new_session() as session, asyncio.timeout(LONG):
+        with pytest.raises(AzureError) as error:
+            async with transport.azure_errors():
+                await transport.Transport(session, TIMEOUT).send(HttpRequest(method, url))
+
+    assert error.value.status == 0
