@@ -30,7 +30,7 @@ log = logging.getLogger("gitlab_azure_identity")
 async def run(settings: Settings) -> None:
     """Run the operator until SIGTERM or SIGINT.
 
-    Raises Unusable when the environment does not say how to log in to Azure."""
+    Raises Unusable when the environment does not say how to log in, to Azure or to the cluster."""
     cloud, timeout = CLOUDS[settings.cloud], settings.request_timeout
     throttle = Throttle(
         settings.throttle.rates == "Published", settings.throttle.identity_burst, settings.throttle.subscription_burst
@@ -44,7 +44,10 @@ async def run(settings: Settings) -> None:
                 f'cannot log in to Azure: {error}. The pod needs the label azure.workload.identity/use: "true" and a service '
                 "account annotated with the client ID of the operator's identity"
             ) from error
-        cluster = await stack.enter_async_context(client.connect(timeout))
+        try:
+            cluster = await stack.enter_async_context(client.connect(timeout))
+        except ValueError as error:
+            raise Unusable(f"cannot log in to the cluster: {error}") from error
         world = World(
             cluster=settings.cluster,
             cloud=cloud,
@@ -59,7 +62,7 @@ async def run(settings: Settings) -> None:
         reconciler = Reconciler(world, pace, settings.max_concurrent)
         await stack.enter_async_context(serve(settings.http_port, ready))
         registry = kopf.OperatorRegistry()
-        handlers.register(registry, reconciler, timeout)
+        handlers.register(registry, reconciler, cluster.access, timeout)
         leaving = asyncio.ensure_future(_leave_on_signal(ready, stop))
         try:
             await kopf.operator(registry=registry, clusterwide=True, ready_flag=ready, stop_flag=stop)
@@ -67,17 +70,21 @@ async def run(settings: Settings) -> None:
             leaving.cancel()
 
 
+def _stop_on_signal(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+
 async def _leave_on_signal(ready: asyncio.Event, stop: asyncio.Event) -> None:
     """Set `stop` on SIGTERM and SIGINT. kopf puts handlers of its own in place when it starts, which leave its stop flag
-    hanging for five seconds (measured, kopf 1.45.2): ours go in after that."""
+    hanging for five seconds (measured, kopf 1.45.2): ours go in again after that."""
     await ready.wait()
     # What the imports left behind stays for the life of the process: the collector need not walk it again and again.
     gc.collect()
     gc.freeze()
     log.info("ready")
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    _stop_on_signal(stop)
     await stop.wait()
 
 

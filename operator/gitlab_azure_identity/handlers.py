@@ -1,11 +1,13 @@
 """What kopf calls: one file, and the only one that knows kopf. Each handler parses, makes one call, and is done."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import kopf
 
 from gitlab_azure_identity.api import FINALIZER, GROUP, PLURAL, VERSION
 from gitlab_azure_identity.api.resource import Key, news
+from gitlab_azure_identity.kube.client import Access
 from gitlab_azure_identity.reconcile.loop import DELETION_RETRY, Reconciler
 
 DEFECT_RETRY = 60.0  # seconds until kopf starts a loop again that a defect has ended
@@ -23,12 +25,18 @@ class NoDiffs(kopf.DiffBaseStorage):
     def store(self, **_: Any) -> None: ...
 
 
-def register(registry: kopf.OperatorRegistry, reconciler: Reconciler, request_timeout: float) -> None:
-    """Put the handlers into a registry."""
+def register(
+    registry: kopf.OperatorRegistry,
+    reconciler: Reconciler,
+    access: Callable[[], Awaitable[Access]],
+    request_timeout: float,
+) -> None:
+    """Put the handlers into a registry. `access` is how our own client logs in: kopf is to watch the cluster that we write to,
+    and its own logins prefer the pod's service account to KUBECONFIG, or read that differently."""
 
     @kopf.on.login(registry=registry)
-    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+    async def login(**_: Any) -> kopf.ConnectionInfo:
+        return kopf.ConnectionInfo(**vars(await access()))
 
     @kopf.on.startup(registry=registry)
     def configure(settings: kopf.OperatorSettings, **_: Any) -> None:

@@ -8,12 +8,14 @@ import json
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+import yaml
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
-from kubernetes.aio.config import load_incluster_config, load_kube_config
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
 from gitlab_azure_identity.inflight import finished
 
@@ -41,11 +43,39 @@ class ClusterError(Exception):
         return self.status == 409 and "Apply failed" in self.message  # noqa: PLR2004
 
 
+@dataclass(frozen=True)
+class Access:
+    """Where the API server is, and what convinces it: for kopf, which has a client of its own."""
+
+    server: str
+    token: str | None
+    insecure: bool
+    ca_path: str | None
+    certificate_path: str | None
+    private_key_path: str | None
+    proxy_url: str | None
+
+
 class Cluster:
     """Sends requests to the API server. `timeout` is that of one request, in seconds."""
 
     def __init__(self, api: ApiClient, timeout: float) -> None:
         self._api, self._timeout = api, timeout
+
+    async def access(self) -> Access:
+        """The way that this client goes, read anew. Raises ValueError as `connect` does."""
+        configuration = self._api.configuration
+        await _log_in(configuration)
+        key = await configuration.get_api_key_with_prefix("BearerToken")
+        return Access(
+            server=configuration.host,
+            token=key.rpartition(" ")[2] if key else None,  # without the scheme
+            insecure=not configuration.verify_ssl,
+            ca_path=configuration.ssl_ca_cert,
+            certificate_path=configuration.cert_file,
+            private_key_path=configuration.key_file,
+            proxy_url=configuration.proxy,
+        )
 
     async def request(
         self,
@@ -115,16 +145,43 @@ def _error(status: int, answer: Json, text: bytes) -> ClusterError:
 
 @asynccontextmanager
 async def connect(timeout: float) -> AsyncIterator[Cluster]:
-    """Log in as the pod's service account, or by KUBECONFIG where that is set.
+    """Log in by KUBECONFIG where that is set, else as the pod's service account.
 
     Proxy variables are for Azure: the API server is reached directly (aiohttp reads no address ranges in NO_PROXY, so the
-    cluster's own would go to the proxy)."""
+    cluster's own would go to the proxy). Raises ValueError when neither can be used."""
     configuration = Configuration()
     configuration.client_session_kwargs = {"trust_env": False}
     configuration.connection_pool_maxsize = CONNECTIONS
-    if os.environ.get("KUBECONFIG"):
-        await load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-    else:
-        load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-    async with ApiClient(configuration) as api:
+    await _log_in(configuration)
+    try:
+        api = ApiClient(configuration)
+    except OSError as error:  # that of OpenSSL: what should hold certificates holds none
+        raise ValueError(f"{_source()} cannot be used: {configuration.ssl_ca_cert}: {error}") from error
+    async with api:
         yield Cluster(api, timeout)
+
+
+def _source() -> str:
+    return f"KUBECONFIG={os.environ['KUBECONFIG']}" if os.environ.get("KUBECONFIG") else "the pod's service account"
+
+
+async def _log_in(configuration: Configuration) -> None:
+    """The one place that decides which cluster is ours. Raises ValueError when there is none."""
+    try:
+        if paths := os.environ.get("KUBECONFIG"):
+            await load_kube_config(config_file=paths, client_configuration=configuration)  # type: ignore[no-untyped-call]
+        else:
+            load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    except (
+        ConfigException,
+        OSError,
+        ValueError,
+        yaml.YAMLError,
+        TypeError,
+    ) as error:  # TypeError: the file is no mapping
+        if os.environ.get("KUBECONFIG"):
+            raise ValueError(f"{_source()} cannot be used: {error}") from error
+        raise ValueError(
+            f"KUBECONFIG is not set, and there is no service account as in a pod ({str(error).rstrip('.')}). "
+            "Set KUBECONFIG to the file that kubectl uses, or run the operator in a pod"
+        ) from error
