@@ -11,11 +11,13 @@ from contextlib import AsyncExitStack
 import kopf
 
 from gitlab_azure_identity import handlers
+from gitlab_azure_identity.api import GROUP, PLURAL, VERSION
 from gitlab_azure_identity.azure import arm
 from gitlab_azure_identity.azure.throttle import Throttle
 from gitlab_azure_identity.domain.clouds import CLOUDS
 from gitlab_azure_identity.domain.desired import Defaults
 from gitlab_azure_identity.kube import client
+from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.logs import configure_logging
 from gitlab_azure_identity.probes import serve
 from gitlab_azure_identity.reconcile.goals import World
@@ -24,6 +26,7 @@ from gitlab_azure_identity.reconcile.ports import Azure, Kube
 from gitlab_azure_identity.settings import Settings, Unusable, load
 
 UNUSABLE = 2  # exit status: nothing was started, mend the settings
+FIRST_WAIT, LONGEST_WAIT = 0.5, 10.0  # seconds between two tries to reach the API server
 log = logging.getLogger("gitlab_azure_identity")
 
 
@@ -36,6 +39,7 @@ async def run(settings: Settings) -> None:
         settings.throttle.rates == "Published", settings.throttle.identity_burst, settings.throttle.subscription_burst
     )
     ready, stop = asyncio.Event(), asyncio.Event()
+    _stop_on_signal(stop)
     async with AsyncExitStack() as stack:
         try:
             clients, session = await stack.enter_async_context(arm.connect(cloud, throttle, timeout))
@@ -61,6 +65,8 @@ async def run(settings: Settings) -> None:
         pace = Pace(settings.resync_interval, settings.stalled_interval, settings.max_backoff)
         reconciler = Reconciler(world, pace, settings.max_concurrent)
         await stack.enter_async_context(serve(settings.http_port, ready))
+        if not await listed(cluster, stop):
+            return
         registry = kopf.OperatorRegistry()
         handlers.register(registry, reconciler, cluster.access, timeout)
         leaving = asyncio.ensure_future(_leave_on_signal(ready, stop))
@@ -68,6 +74,39 @@ async def run(settings: Settings) -> None:
             await kopf.operator(registry=registry, clusterwide=True, ready_flag=ready, stop_flag=stop)
         finally:
             leaving.cancel()
+
+
+async def listed(cluster: client.Cluster, stop: asyncio.Event) -> bool:
+    """Wait until the API server lists our resources; False when `stop` was set before it did.
+
+    kopf looks once, when it starts, whether there is such a resource, and would never watch one that came later (measured,
+    kopf 1.45.2 with scanning disabled); and it says that it is ready before it has logged in."""
+
+    async def ask() -> None:
+        wait = FIRST_WAIT
+        while not await _lists(cluster):
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, LONGEST_WAIT)
+
+    asking, stopping = asyncio.ensure_future(ask()), asyncio.ensure_future(stop.wait())
+    try:
+        done, _ = await asyncio.wait((asking, stopping), return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        return asking in done
+    finally:
+        for pending in (asking, stopping):
+            pending.cancel()
+        await asyncio.wait((asking, stopping))
+
+
+async def _lists(cluster: client.Cluster) -> bool:
+    try:
+        await cluster.request("GET", f"/apis/{GROUP}/{VERSION}/{PLURAL}", query={"limit": "1"})
+    except ClusterError as error:
+        log.warning("the API server does not list %s: %s", PLURAL, error)
+        return False
+    return True
 
 
 def _stop_on_signal(stop: asyncio.Event) -> None:

@@ -13,7 +13,8 @@ log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def serve(port: int, ready: asyncio.Event) -> AsyncIterator[None]:
-    """Answer probes while the operator runs. /healthz: the event loop turns. /readyz: watching has begun."""
+    """Answer probes while the operator runs. /healthz: the event loop turns. /readyz: the API server has listed our resources,
+    and kopf was told to watch them."""
 
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")

@@ -1,12 +1,15 @@
-"""The start: what cannot work is said in a sentence."""
+"""The start: what cannot work is said in a sentence, and nothing begins before the API server answers."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from gitlab_azure_identity import __main__ as start
+from gitlab_azure_identity.kube.client import ClusterError, Json
 
 
 @pytest.fixture(autouse=True)
@@ -49,3 +52,46 @@ def test_without_a_login_to_azure_it_ends_with_a_sentence(
 
     assert ended.value.code == 2
     assert capsys.readouterr().err.startswith("gitlab-azure-identity: cannot log in to Azure: ")
+
+
+class Cluster:
+    """An API server that refuses so many times before it lists."""
+
+    def __init__(self, *refusals: ClusterError) -> None:
+        self._refusals = list(refusals)
+        self.asked: list[tuple[str, str, dict[str, str]]] = []
+
+    async def request(self, method: str, path: str, *, query: Mapping[str, str]) -> Json:
+        self.asked.append((method, path, dict(query)))
+        if self._refusals:
+            raise self._refusals.pop(0)
+        return {"items": []}
+
+
+NO_CRD = ClusterError(404, "NotFound", "the server could not find the requested resource")
+
+
+async def test_it_waits_until_the_api_server_lists_its_resources(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(start, "FIRST_WAIT", 0.0)
+    cluster = Cluster(ClusterError(0, "ClientConnectorError", "refused"), NO_CRD)
+
+    assert await start.listed(cluster, asyncio.Event())  # type: ignore[arg-type]
+
+    assert cluster.asked == [("GET", "/apis/gitlabazure.io/v1alpha1/gitlabazureidentities", {"limit": "1"})] * 3
+    said = "the API server does not list gitlabazureidentities: "
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{said}ClientConnectorError (0): refused",
+        f"{said}NotFound (404): the server could not find the requested resource",
+    ]
+
+
+async def test_who_waits_for_the_api_server_can_be_ended() -> None:
+    stop = asyncio.Event()
+    waiting = asyncio.ensure_future(start.listed(Cluster(*[NO_CRD] * 9), stop))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    stop.set()
+
+    async with asyncio.timeout(1):
+        assert not await waiting
