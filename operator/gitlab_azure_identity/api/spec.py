@@ -4,7 +4,7 @@ from enum import StrEnum
 from itertools import chain
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, WithJsonSchema
 
 from gitlab_azure_identity.api.containers import Containers
 from gitlab_azure_identity.api.schema import (
@@ -53,7 +53,11 @@ class DeletionPolicy(StrEnum):
     RETAIN = "Retain"
 
 
-TagKey = Annotated[str, Field(max_length=512)]
+# Microsoft Learn, "Use tags to organize your Azure resources", limitations; of control characters Azure's refusal tells
+# (InvalidTagNameCharacters), which exempts the hidden- tags of its own services.
+TAG_KEY = r"^[^<>%&\\?/\x00-\x1f\x7f]{1,512}$"
+# A structural schema has nothing that speaks of keys: the API server checks them by CEL.
+TagKey = Annotated[str, Field(pattern=TAG_KEY), WithJsonSchema({"type": "string"})]
 TagValue = Annotated[str, Field(max_length=256)]
 
 
@@ -64,7 +68,13 @@ class AzureSpec(Model):
                 f"!has(self.tags) || self.tags.all(key, !key.lowerAscii().startsWith('{RESERVED_TAG_PREFIX}'))",
                 f"tags whose key begins with {RESERVED_TAG_PREFIX} belong to the operator: choose another key",
                 ".tags",
-            )
+            ),
+            rule(
+                f"!has(self.tags) || self.tags.all(key, key.matches(r'{TAG_KEY}'))",
+                "Azure takes tag keys of 1 to 512 characters, without control characters and < > % & \\ ? /: choose another key, "
+                "such as app.kubernetes.io-name for app.kubernetes.io/name",
+                ".tags",
+            ),
         )
     )
 
@@ -82,7 +92,8 @@ class AzureSpec(Model):
     tags: dict[TagKey, TagValue] = Field(
         default_factory=dict,
         max_length=40,
-        description="Tags merged into those of the managed identity. Tags set by others are kept.",
+        description="Tags merged into those of the managed identity. Tags set by others are kept. Keys have at most 512 "
+        "characters, and none of < > % & \\ ? /.",
     )
 
 
