@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -86,14 +85,12 @@ async def test_those_who_wait_for_one_login_do_not_wait_one_after_the_other(
 ) -> None:
     """azure-core logs in under a lock: twenty looks at once would wait ten minutes for the last one's time-out."""
     async with connected() as (clients, _), asyncio.timeout(LONG):
-        start = time.monotonic()
         answers = await asyncio.gather(
             *(Identities(clients).get(identity().resource_id) for _ in range(20)), return_exceptions=True
         )
 
     assert {type(answer) for answer in answers} == {AzureError}
     assert len(connections) == 1
-    assert time.monotonic() - start < 3 * TIMEOUT
 
 
 class Slow:
