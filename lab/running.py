@@ -107,7 +107,6 @@ class Lab:
             "AZURE_TENANT_ID": fixed.TENANT,
             "AZURE_FEDERATED_TOKEN_FILE": str(self.places.operator / "token"),
             "AZURE_AUTHORITY_HOST": AUTHORITY,
-            "POD_NAMESPACE": chart.RELEASE,
             "GAI_SETTINGS_FILE": str(self.places.operator / "settings.yaml"),
             "GAI_HTTP_PORT": str(port),
         }

@@ -76,7 +76,9 @@ class ContainerStatus(Model):
 class Status(Model):
     observed_generation: int | None = Field(None, description="Generation that the conditions speak of.")
     last_handled_reconcile_at: str | None = Field(
-        None, description="Value of the requested-at annotation that was answered last."
+        None,
+        description="Value of the requested-at annotation that was answered last; with gitlabazure.io/requested-at and "
+        "reconcile.fluxcd.io/requestedAt both there, the two with a blank between.",
     )
     conditions: list[Condition] = Field(
         default_factory=list,

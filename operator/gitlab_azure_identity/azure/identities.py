@@ -1,6 +1,5 @@
 """User-assigned managed identities."""
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from typing import Any
 from gitlab_azure_identity.azure.arm import Arm
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.azure.transport import azure_errors
-from gitlab_azure_identity.domain.arm import ResourceGroupId, parse_identity_id
+from gitlab_azure_identity.domain.arm import parse_identity_id
 from gitlab_azure_identity.domain.desired import WantedIdentity
 from gitlab_azure_identity.domain.observed import Identity
 from gitlab_azure_identity.domain.ownership import OWNER_TAGS
@@ -42,7 +41,6 @@ class Identities:
     def __init__(self, arm: Arm) -> None:
         self._arm = arm
         self._claims = Claims()
-        self._asking: dict[str, asyncio.Future[list[Identity]]] = {}
 
     async def get(self, resource_id: str) -> Identity | None:
         """The identity, or None when it is not there. A missing resource group is an error, not an absence."""
@@ -55,21 +53,6 @@ class Identities:
             if error.gone and error.code not in ("ResourceGroupNotFound", "SubscriptionNotFound"):
                 return None
             raise
-
-    async def in_group(self, group: ResourceGroupId) -> list[Identity]:
-        """All identities of a resource group. Those who ask while an answer is under way share it: each looks for an
-        identity that nobody else makes, and a hundred resources at once would list a hundred identities each."""
-        key = str(group).lower()
-        asking = self._asking.get(key)
-        if asking is None:
-            asking = self._asking[key] = asyncio.ensure_future(self._in_group(group))
-            asking.add_done_callback(lambda done: (self._asking.pop(key, None), done.cancelled() or done.exception()))
-        return await asyncio.shield(asking)
-
-    async def _in_group(self, group: ResourceGroupId) -> list[Identity]:
-        operations = self._arm.msi(group.subscription).user_assigned_identities
-        async with azure_errors():
-            return [_identity(found) async for found in operations.list_by_resource_group(group.name)]
 
     async def put(self, wanted: WantedIdentity, tags: Mapping[str, str], location: str) -> Identity:
         """Create the identity with these tags, or give an existing one these tags and no others.

@@ -7,10 +7,8 @@ same; get 10 and 0.5; list 5 and 0.25). The page gives no burst: that is a setti
 writes and deletes 10 in bursts of 200).
 
 The resource of a request is the identity that it names, whose federated credentials count with it: the page's first edition
-had these very rates for requests on credentials, where it can be nothing else. Today's edition gives the rate of a list for
-"List by resource group or List by subscription", which name no identity: there the resource is what is listed. Should Azure
-not count these, a list is at worst some seconds late, and those who ask for it meanwhile share it; the other way round, each
-list too many would be refused, and shut the bucket for all."""
+had these very rates for requests on credentials, where it can be nothing else. Where a request names none, as a list of a
+resource group does, it is what is listed: today's edition gives the rate for "List by resource group" too."""
 
 import asyncio
 import re

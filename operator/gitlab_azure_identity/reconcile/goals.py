@@ -72,7 +72,10 @@ class Goals:
     async def _desired(self, resource: Resource, pin: str | None) -> Desired:
         world = self._world
         if resource.invalid:
-            message = f"The spec does not fit this operator's schema: {resource.invalid}. Upgrade the CRD, and apply it again."
+            message = (
+                f"The spec does not fit this operator's schema: {resource.invalid}. Mend these fields, and apply it again; "
+                "upgrade the CRD where it is older than the operator."
+            )
             raise LookFailed(IDENTITY_READY, Failure("InvalidSpec", message, Outlook.STALLED))
         issuer = await self._known_issuer()
         try:

@@ -134,20 +134,25 @@ async def locate(azure: Azure, where: Whereabouts) -> Identity | None:
         question = azure.identities.get(where.pinned or wanted.resource_id)
         return await _asked(question, IDENTITY_READY, errands.looking_for_identity(wanted))
     home = wanted.resource_group_id
-    for group in dict.fromkeys((home, *(g for g in where.groups if not same_arm_id(g, home)))):
-        place = parse_resource_group_id(group)
-        errand = errands.looking_for_identity(replace(wanted, resource_group=place.name))
-        try:
-            found = await _asked(azure.identities.in_group(place), IDENTITY_READY, errand)
-        except LookFailed as failed:
-            if group == home or failed.failure.outlook is not Outlook.STALLED:
-                raise
-            continue  # a group that policy names, but that is not there or not open to us, holds nothing of ours
-        named = [identity for identity in found if identity.name.lower() == wanted.name.lower()]
-        ours = [identity for identity in named if group == home or where.owner.owns_identity(identity.tags)]
-        if ours:
-            return ours[0]
-    return None
+    groups = (home, *(group for group in where.groups if not same_arm_id(group, home)))
+    there, *elsewhere = await asyncio.gather(*(_in_group(azure, where, group, home) for group in dict.fromkeys(groups)))
+    ours = (found for found in elsewhere if found and where.owner.owns_identity(found.tags))
+    return there or next(ours, None)
+
+
+async def _in_group(azure: Azure, where: Whereabouts, group: str, home: str) -> Identity | None:
+    """The identity of the wanted name in a resource group. Raises LookFailed; but a group other than where it is wanted, that
+    policy names and that is not there or not open to us, holds nothing of ours."""
+    place = parse_resource_group_id(group)
+    wanted = replace(where.desired.identity, subscription=place.subscription, resource_group=place.name)
+    try:
+        return await _asked(
+            azure.identities.get(wanted.resource_id), IDENTITY_READY, errands.looking_for_identity(wanted)
+        )
+    except LookFailed as failed:
+        if group == home or failed.failure.outlook is not Outlook.STALLED:
+            raise
+        return None
 
 
 async def _credentials(
