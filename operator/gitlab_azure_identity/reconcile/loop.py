@@ -160,8 +160,18 @@ class Reconciler:
                 ours = resource is not None and resource.uid == uid and resource.deleting
                 remaining = await self._removal.run(resource) if resource and ours else None
             except ClusterError as error:
-                remaining = Remaining(f"the API server did not answer: {error}", None)
+                return Remaining(f"the API server did not answer: {error}", None)
+        if ours and remaining is None:
+            self._wake_sharers(uid)
         return remaining
+
+    def _wake_sharers(self, uid: str) -> None:
+        """Have those look that use the same identity: Azure allows one assignment of a role at a scope, and the one that was
+        theirs too may have gone with the resource that made it."""
+        gone = self._watched.get(uid)
+        for watched in self._watched.values():
+            if gone and gone.identity and watched.identity == gone.identity:
+                watched.wake.set()
 
     def deletion_delay(self, remaining: Remaining, retry: int) -> float:
         """Seconds until a deletion is tried again."""

@@ -83,6 +83,7 @@ class Passes:
         world = self._world
         look = await observe(world.azure, world.kube, self._goals.whereabouts(resource, goal))
         found = look.have.identity
+        watched.identity = found.resource_id.lower() if found else None
         if found and not same_arm_id(found.resource_id, goal.desired.identity.resource_id):
             # A status was lost, and settings moved on: all that defaults to where the identity is follows it.
             return await self._pursue(resource, await self._goals.upkeep(resource, pin=found.resource_id), watched)

@@ -25,6 +25,7 @@ class Watched:
     seen: tuple[object, ...] | None = None
     attempts: int = 0  # in a row that came to the same outlook
     outlook: Outlook = Outlook.GOOD
+    identity: str | None = None  # folded ARM id of the managed identity that the last look found
     pin_told: str | None = None  # what the Warning of a pinned identity has been said of
     _transient_since: float | None = None
     _transient_count: int = 0
