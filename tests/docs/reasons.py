@@ -11,7 +11,7 @@ OPERATOR = ROOT / "operator" / "gitlab_azure_identity"
 _FILES = [path for path in sorted(OPERATOR.rglob("*.py")) if path.name != "handlers.py"]
 
 # What takes a reason, and at which place among its arguments.
-_PLACES = {"Failure": 0, "Entry": 0, "good": 1, "Verdict": 1, "Finding": 2, "_condition": 3, "event": 2, "_event": 2}
+_PLACES = {"Failure": 0, "Entry": 0, "good": 1, "Verdict": 1, "Finding": 2, "as_condition": 3, "event": 2, "_event": 2}
 _STATES = {"UNTRIED"}  # constants that stand where a reason could: a container's state
 
 

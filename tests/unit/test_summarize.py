@@ -28,16 +28,8 @@ from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, fai
 from gitlab_azure_identity.domain.judge import Failures, judge
 from gitlab_azure_identity.domain.naming import STORAGE_BLOB_DATA_CONTRIBUTOR
 from gitlab_azure_identity.domain.observed import ClusterObject, Observed
-from gitlab_azure_identity.reconcile.summarize import (
-    begun,
-    deletion_waits,
-    judged,
-    ready,
-    summarize,
-    suspended,
-    was_ready,
-    was_told,
-)
+from gitlab_azure_identity.reconcile.summarize import begun, deletion_waits, judged, summarize, suspended
+from gitlab_azure_identity.reconcile.verdict import ready, was_ready, was_told
 from tests.invariants import broken
 
 from .worlds import (

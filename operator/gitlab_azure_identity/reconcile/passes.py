@@ -24,7 +24,8 @@ from gitlab_azure_identity.reconcile.apply import apply
 from gitlab_azure_identity.reconcile.goals import Goals, World
 from gitlab_azure_identity.reconcile.observe import Look, LookFailed, no_account, observe
 from gitlab_azure_identity.reconcile.report import Reporter
-from gitlab_azure_identity.reconcile.summarize import begun, judged, ready, summarize, suspended, was_ready, was_told
+from gitlab_azure_identity.reconcile.summarize import begun, judged, summarize, suspended
+from gitlab_azure_identity.reconcile.verdict import ready, was_ready, was_told
 from gitlab_azure_identity.reconcile.verify import Proof, unproven, verify
 from gitlab_azure_identity.reconcile.watched import Watched
 

@@ -1,12 +1,9 @@
 """The one place where a status is made. Pure, so that its invariants can be tested over every input."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Literal
+from datetime import datetime
 
 from gitlab_azure_identity.api.conditions import (
-    ACCESS_VERIFIED,
     CREDENTIALS_FEDERATED,
     LINKS,
     READY,
@@ -17,9 +14,7 @@ from gitlab_azure_identity.api.conditions import (
     STALLED,
 )
 from gitlab_azure_identity.api.resource import Resource
-from gitlab_azure_identity.api.spec import Verification
 from gitlab_azure_identity.api.status import (
-    Condition,
     ContainerStatus,
     FederatedCredentialStatus,
     IdentityStatus,
@@ -39,71 +34,9 @@ from gitlab_azure_identity.domain.naming import (
 )
 from gitlab_azure_identity.domain.observed import Assignment, Observed
 from gitlab_azure_identity.domain.plan import Goal
+from gitlab_azure_identity.reconcile.verdict import Truth, as_condition, conditions
 
 _ROLES = {role.guid: role.name for role in (STORAGE_BLOB_DATA_CONTRIBUTOR, STORAGE_BLOB_DELEGATOR)}
-Truth = Literal["True", "False", "Unknown"]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What Ready is, and why."""
-
-    status: Truth
-    reason: str
-    message: str
-    outlook: Outlook
-
-
-def was_ready(resource: Resource) -> bool:
-    """Whether this very generation was Ready when it was last judged."""
-    ready = resource.status.condition(READY)
-    return ready is not None and ready.status == "True" and ready.observed_generation == resource.generation
-
-
-def was_told(resource: Resource, finding: Finding) -> bool:
-    """Whether the reason of a finding has made its condition False already: what is overdue does not begin anew."""
-    before = resource.status.condition(finding.condition)
-    return before is not None and (before.status, before.reason) == ("False", finding.reason)
-
-
-def ready(findings: Sequence[Finding], verification: Verification) -> Verdict:
-    """Ready is the first link that does not hold, with its reason and message."""
-    counted = [f for f in findings if f.condition != ACCESS_VERIFIED or verification is Verification.REQUIRED]
-    bad = [finding for finding in counted if finding.outlook is not Outlook.GOOD]
-    first = next((finding for finding in bad if finding.outlook is not Outlook.BLOCKED), bad[0] if bad else None)
-    if first is None:
-        return Verdict("True", "Ready", "GitLab can reach its storage as the managed identity.", Outlook.GOOD)
-    status: Truth = "False" if first.outlook is Outlook.STALLED else "Unknown"
-    return Verdict(status, first.reason, first.message, first.outlook)
-
-
-def conditions(resource: Resource, findings: Sequence[Finding], now: datetime) -> list[Condition]:
-    """The conditions for these findings; a transition time moves only where the status does."""
-    verdict = ready(findings, resource.spec.verification)
-    entries: list[tuple[str, Truth, str, str]] = [(READY, verdict.status, verdict.reason, verdict.message)]
-    if verdict.outlook in (Outlook.WAITING, Outlook.TRANSIENT, Outlook.BLOCKED):
-        entries.append((RECONCILING, "True", verdict.reason, verdict.message))
-    if verdict.outlook is Outlook.STALLED:
-        entries.append((STALLED, "True", verdict.reason, verdict.message))
-    entries += [(finding.condition, finding.status, finding.reason, finding.message) for finding in findings]
-    return [_condition(resource, *entry, now) for entry in entries]
-
-
-def _condition(resource: Resource, kind: str, status: Truth, reason: str, message: str, now: datetime) -> Condition:
-    before = resource.status.condition(kind)
-    unmoved = before is not None and before.status == status
-    return Condition(
-        type=kind,
-        status=status,
-        observed_generation=resource.generation,
-        last_transition_time=before.last_transition_time if before and unmoved else _stamp(now),
-        reason=reason,
-        message=message,
-    )
-
-
-def _stamp(now: datetime) -> str:
-    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def judged(resource: Resource, findings: Sequence[Finding], now: datetime) -> Status:
@@ -227,7 +160,7 @@ def suspended(resource: Resource, now: datetime) -> Status:
     return resource.status.model_copy(
         update={
             "observed_generation": resource.generation,
-            "conditions": [_condition(resource, READY, "False", "Suspended", message, now), *kept],
+            "conditions": [as_condition(resource, READY, "False", "Suspended", message, now), *kept],
         }
     )
 
@@ -244,8 +177,8 @@ def deletion_waits(resource: Resource, failure: Failure, now: datetime) -> Statu
         update={
             "observed_generation": resource.generation,
             "conditions": [
-                _condition(resource, READY, truth, reason, failure.message, now),
-                _condition(resource, kind, "True", reason, failure.message, now),
+                as_condition(resource, READY, truth, reason, failure.message, now),
+                as_condition(resource, kind, "True", reason, failure.message, now),
                 *kept,
             ],
         }

@@ -53,21 +53,11 @@ class Watched:
 
     async def held(self) -> bool:
         """Whether an event tells, within kopf's time for it, that the object carries our finalizer."""
-        try:
-            async with asyncio.timeout(HOLD_PATIENCE):
-                await self._held.wait()
-        except TimeoutError:
-            return False
-        return True
+        return await _within(HOLD_PATIENCE, self._held)
 
     async def woken(self, seconds: float) -> bool:
         """Whether there is news within so many seconds."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self.wake.wait()
-        except TimeoutError:
-            return False
-        return True
+        return await _within(seconds, self.wake)
 
     def bear(self) -> int:
         """How many transient failures a Ready resource has met in a row, this one included, while its conditions may stay as
@@ -102,3 +92,13 @@ class Watched:
         if before is None or (before.status, before.reason) != ("Unknown", reason):
             return None
         return datetime.fromisoformat(before.last_transition_time)
+
+
+async def _within(seconds: float, event: asyncio.Event) -> bool:
+    """Whether an event is set within so many seconds."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True

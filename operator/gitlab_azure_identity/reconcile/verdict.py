@@ -1,0 +1,77 @@
+"""From findings to conditions, and to the one that people look at: Ready. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from gitlab_azure_identity.api.conditions import ACCESS_VERIFIED, READY, RECONCILING, STALLED
+from gitlab_azure_identity.api.resource import Resource
+from gitlab_azure_identity.api.spec import Verification
+from gitlab_azure_identity.api.status import Condition
+from gitlab_azure_identity.domain.findings import Finding, Outlook
+
+Truth = Literal["True", "False", "Unknown"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What Ready is, and why."""
+
+    status: Truth
+    reason: str
+    message: str
+    outlook: Outlook
+
+
+def was_ready(resource: Resource) -> bool:
+    """Whether this very generation was Ready when it was last judged."""
+    ready = resource.status.condition(READY)
+    return ready is not None and ready.status == "True" and ready.observed_generation == resource.generation
+
+
+def was_told(resource: Resource, finding: Finding) -> bool:
+    """Whether the reason of a finding has made its condition False already: what is overdue does not begin anew."""
+    before = resource.status.condition(finding.condition)
+    return before is not None and (before.status, before.reason) == ("False", finding.reason)
+
+
+def ready(findings: Sequence[Finding], verification: Verification) -> Verdict:
+    """Ready is the first link that does not hold, with its reason and message."""
+    counted = [f for f in findings if f.condition != ACCESS_VERIFIED or verification is Verification.REQUIRED]
+    bad = [finding for finding in counted if finding.outlook is not Outlook.GOOD]
+    first = next((finding for finding in bad if finding.outlook is not Outlook.BLOCKED), bad[0] if bad else None)
+    if first is None:
+        return Verdict("True", "Ready", "GitLab can reach its storage as the managed identity.", Outlook.GOOD)
+    status: Truth = "False" if first.outlook is Outlook.STALLED else "Unknown"
+    return Verdict(status, first.reason, first.message, first.outlook)
+
+
+def conditions(resource: Resource, findings: Sequence[Finding], now: datetime) -> list[Condition]:
+    """The conditions for these findings."""
+    verdict = ready(findings, resource.spec.verification)
+    entries: list[tuple[str, Truth, str, str]] = [(READY, verdict.status, verdict.reason, verdict.message)]
+    if verdict.outlook in (Outlook.WAITING, Outlook.TRANSIENT, Outlook.BLOCKED):
+        entries.append((RECONCILING, "True", verdict.reason, verdict.message))
+    if verdict.outlook is Outlook.STALLED:
+        entries.append((STALLED, "True", verdict.reason, verdict.message))
+    entries += [(finding.condition, finding.status, finding.reason, finding.message) for finding in findings]
+    return [as_condition(resource, *entry, now) for entry in entries]
+
+
+def as_condition(resource: Resource, kind: str, status: Truth, reason: str, message: str, now: datetime) -> Condition:
+    """A condition; its transition time moves only where its status does."""
+    before = resource.status.condition(kind)
+    unmoved = before is not None and before.status == status
+    return Condition(
+        type=kind,
+        status=status,
+        observed_generation=resource.generation,
+        last_transition_time=before.last_transition_time if before and unmoved else _stamp(now),
+        reason=reason,
+        message=message,
+    )
+
+
+def _stamp(now: datetime) -> str:
+    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
