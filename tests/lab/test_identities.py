@@ -97,6 +97,16 @@ async def test_an_identity_made_anew_under_its_old_name_is_somebody_else(plain: 
     assert second.client_id != first.client_id
 
 
+async def test_a_tag_name_with_a_reserved_character_is_refused(plain: Plain) -> None:
+    body = {"location": "westeurope", "tags": {"app.kubernetes.io/name": "x", "team": "y"}}
+
+    reply = await plain.arm("PUT", identity_path("tagged"), body)
+
+    assert (reply.status, reply.code) == (400, "InvalidTagNameCharacters")
+    assert reply.message.startswith("The tag names 'app.kubernetes.io/name' have reserved characters")
+    assert (await plain.arm("GET", identity_path("tagged"))).status == 404
+
+
 async def test_without_a_location_or_in_another_one_it_is_refused(plain: Plain) -> None:
     name = (await make_identity(plain)).name
 

@@ -11,6 +11,7 @@ from lab.azure.world import Identity, ResourceGroup, World, new_guid
 
 KIND = "Microsoft.ManagedIdentity/userAssignedIdentities"
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,127}")
+RESERVED = re.compile(r"[<>%&\\?/\x00-\x1f\x7f]")
 PAGE = 100
 
 
@@ -129,7 +130,8 @@ def tags(body: dict[str, Any]) -> dict[str, str]:
     """The tags of a request.
 
     Raises:
-        ArmError: they are no map of strings.
+        ArmError: they are no map of strings, or a name holds a character that Azure keeps for itself (Microsoft Learn, "Use
+            tags to organize your Azure resources").
     """
     sent = body.get("tags") or {}
     if not isinstance(sent, dict) or not all(isinstance(value, str) for value in sent.values()):
@@ -137,6 +139,13 @@ def tags(body: dict[str, Any]) -> dict[str, str]:
             400,
             "InvalidRequestContent",
             "The request content was invalid and could not be deserialized: 'tags is a map of strings'.",
+            gateway=True,
+        )
+    if refused := [name for name in sent if RESERVED.search(name)]:
+        raise ArmError(
+            400,
+            "InvalidTagNameCharacters",
+            f"The tag names '{','.join(refused)}' have reserved characters '<,>,%,&,\\,?,/' or control characters.",
             gateway=True,
         )
     return dict(sent)
