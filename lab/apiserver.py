@@ -36,6 +36,14 @@ class ApiServer:
     def post(self, path: str, body: dict[str, Any]) -> Any:
         return self._call("POST", path, body)
 
+    def patch(self, path: str, change: dict[str, Any]) -> Any:
+        """Merge a change into an object."""
+        return self._call("PATCH", path, change, "application/merge-patch+json")
+
+    def delete(self, path: str) -> Any:
+        """Delete an object, without waiting until it is gone."""
+        return self._call("DELETE", path, None)
+
     def answers(self, path: str) -> bool:
         """Whether a GET succeeds: a refused connection, a 404 and a 5xx are all a no."""
         try:
@@ -77,12 +85,12 @@ class ApiServer:
             sort_keys=False,
         )
 
-    def _call(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+    def _call(self, method: str, path: str, body: dict[str, Any] | None, kind: str = "application/json") -> Any:
         request = urllib.request.Request(  # noqa: S310 (the URL is the lab's own)
             self.url + path,
             method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
+            headers={"Authorization": f"Bearer {self.token}", "Content-Type": kind},
         )
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}),

@@ -159,10 +159,11 @@ class Lab:
         everything = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
         self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(everything))
 
-    def admit_namespace(self, name: str) -> None:
-        """Make a namespace, if there is none, and give the operator the chart's rights in it."""
-        manifests = chart.render(self.tool("helm"), [name])
-        self.apply([chart.namespace(name), *chart.of_namespace(manifests, name)])
+    def admit_namespaces(self, *names: str) -> None:
+        """Make namespaces, where there are none, and give the operator the chart's rights in them. Raises ToolError."""
+        manifests = chart.render(self.tool("helm"), names)
+        rights = [each for name in names for each in chart.of_namespace(manifests, name)]
+        self.apply([*(chart.namespace(name) for name in names), *rights])
 
     def token(self, namespace: str, account: str, audience: str = fixed.AUDIENCE, seconds: int = 3600) -> str:
         """A service account's token, as the kubelet would project it. Raises ApiError."""

@@ -1,6 +1,5 @@
 """What others do behind the operator's back, and what is looked at besides a resource: objects, versions, passes."""
 
-import json
 import re
 import time
 import uuid
@@ -114,19 +113,29 @@ def create_container(lab: Lab, container: str, account: str = "gitlabstore") -> 
 # in the cluster
 
 
-def patch(gitlab: GitLab, kind: str, name: str, change: Object, *more: str) -> None:
-    gitlab.lab.kubectl("patch", kind, "-n", gitlab.namespace, name, "--type=merge", "-p", json.dumps(change), *more)
+def patch(gitlab: GitLab, kind: str, name: str, change: Object) -> None:
+    gitlab.lab.api.patch(gitlab.path(kind, name), change)
+
+
+def patch_status(gitlab: GitLab, status: Object | None) -> None:
+    gitlab.lab.api.patch(f"{gitlab.path('gai', gitlab.name)}/status", {"status": status})
 
 
 def remove(gitlab: GitLab, kind: str, name: str) -> None:
-    gitlab.lab.kubectl("delete", kind, "-n", gitlab.namespace, name)
+    gitlab.lab.api.delete(gitlab.path(kind, name))
+
+
+def create(gitlab: GitLab, kind: str, name: str, content: Object) -> Object:
+    """An object in the resource's namespace; as it stands there."""
+    manifest = {"apiVersion": "v1", "kind": kind, **content}
+    manifest["metadata"] = {"name": name, "namespace": gitlab.namespace, **content.get("metadata", {})}
+    made: Object = gitlab.lab.api.post(gitlab.path(kind.lower()), manifest)
+    return made
 
 
 def create_service_account(gitlab: GitLab, name: str, **annotations: str) -> None:
     """One that is somebody else's, as of Helm's chart."""
-    metadata = {"name": name, "namespace": gitlab.namespace, "annotations": annotations}
-    manifest = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
-    gitlab.lab.kubectl("create", "-f", "-", stdin=json.dumps(manifest))
+    create(gitlab, "ServiceAccount", name, {"metadata": {"annotations": annotations}})
 
 
 def annotations(gitlab: GitLab, service_account: str = "gitlab") -> dict[str, str]:

@@ -13,6 +13,7 @@ from .operating import Operator
 from .resources import GitLab
 from .watching import Watch
 
+AT_A_TIME = 25
 FAST = {"credential_propagation": 0.0, "role_propagation": 0.0, "principal_replication": 0.0, "arm_latency": 0.0}
 
 
@@ -52,20 +53,32 @@ def operator(_operator: Operator) -> Iterator[Operator]:
         _operator.restart()
 
 
-_numbers = itertools.count(1)
+@pytest.fixture(scope="session")
+def namespaces(lab: Lab) -> Iterator[str]:
+    """Namespaces that the operator has its rights in, admitted many at a time: Helm and kubectl take their time to start."""
+
+    def admitted() -> Iterator[str]:
+        for first in itertools.count(1, AT_A_TIME):
+            names = [f"t-{number}" for number in range(first, first + AT_A_TIME)]
+            lab.admit_namespaces(*names)
+            yield from names
+
+    return admitted()
 
 
 @pytest.fixture
-def new_gitlab(lab: Lab, watch: Watch, _operator: Operator) -> Iterator[Callable[..., GitLab]]:
+def new_gitlab(
+    lab: Lab, watch: Watch, namespaces: Iterator[str], _operator: Operator
+) -> Iterator[Callable[..., GitLab]]:
     """Makes resources, each in a namespace of its own unless one is named, and takes them away in the end.
 
     Every status that was ever written for them must satisfy the invariants."""
     made: list[GitLab] = []
 
     def make(namespace: str | None = None, name: str = "gitlab") -> GitLab:
-        space = namespace or f"t-{next(_numbers)}"
-        lab.admit_namespace(space)
-        made.append(GitLab(lab, watch, space, name))
+        if namespace and not lab.api.answers(f"/api/v1/namespaces/{namespace}"):
+            lab.admit_namespaces(namespace)
+        made.append(GitLab(lab, watch, namespace or next(namespaces), name))
         return made[-1]
 
     yield make

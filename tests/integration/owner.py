@@ -39,8 +39,9 @@ def standing(gitlab: GitLab) -> Object:
 def assert_nothing_was_written(gitlab: GitLab) -> None:
     """Neither in Azure, by any means, since the call log was cleared, nor in the namespace."""
     assert gitlab.writes() == []
-    kinds = "serviceaccounts,secrets,configmaps"
-    assert gitlab.lab.kubectl("get", kinds, "-n", gitlab.namespace, "-l", "gitlabazure.io/owner", "-o", "name") == ""
+    for kind in ("serviceaccount", "secret", "configmap"):
+        found = gitlab.lab.api.get(f"{gitlab.path(kind)}?labelSelector=gitlabazure.io/owner")
+        assert found["items"] == [], kind
 
 
 # identities

@@ -4,6 +4,7 @@ import base64
 import json
 import subprocess
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,15 +17,19 @@ from .watching import Object, Watch
 CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
 DELEGATOR = "db58b8e5-c6ad-4a2a-8342-4190687cbf4a"
 
-# Looking goes straight to the API server: a kubectl for every look would take most of the tests' time.
+# Looking and arranging go straight to the API server: a kubectl for each would take most of the tests' time. What a person
+# does first of all, `kubectl apply`, is done with it.
 PLURAL = {
     "gai": "gitlabazureidentities",
     "serviceaccount": "serviceaccounts",
     "secret": "secrets",
     "configmap": "configmaps",
     "pod": "pods",
+    "rolebinding": "rolebindings",
+    "role": "roles",
 }
-API = dict.fromkeys(PLURAL, "/api/v1") | {"gai": "/apis/gitlabazure.io/v1alpha1"}
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+API = dict.fromkeys(PLURAL, "/api/v1") | {"gai": "/apis/gitlabazure.io/v1alpha1", "role": RBAC, "rolebinding": RBAC}
 
 
 @dataclass
@@ -65,7 +70,11 @@ class GitLab:
         raise AssertionError("it was accepted")
 
     def annotate(self, *pairs: str, kind: str = "gai", name: str | None = None) -> None:
-        self.lab.kubectl("annotate", kind, "-n", self.namespace, name or self.name, "--overwrite", *pairs)
+        """As `kubectl annotate --overwrite`: key=value, or key- to take it away."""
+        words = (pair.partition("=") for pair in pairs)
+        changes = {key.removesuffix("-"): value if given else None for key, given, value in words}
+        path = self.path(kind, name or self.name) + "?fieldManager=kubectl-annotate"
+        self.lab.api.patch(path, {"metadata": {"annotations": changes}})
 
     def reconcile_now(self) -> None:
         """Ask by annotation, and wait for the answer."""
@@ -73,9 +82,16 @@ class GitLab:
         self.annotate(f"gitlabazure.io/requested-at={token}")
         self.until(lambda found: found.get("status", {}).get("lastHandledReconcileAt") == token)
 
-    def delete(self, seconds: float = 30) -> None:
-        self.lab.kubectl("delete", "gai", "-n", self.namespace, self.name, "--wait=false")
+    def ask_to_delete(self) -> None:
+        """`kubectl delete --wait=false`."""
+        self.lab.api.delete(self.path("gai", self.name))
+
+    def until_gone(self, seconds: float = 30) -> None:
         self.watch.until_gone(self.namespace, self.name, self.uid, seconds)
+
+    def delete(self, seconds: float = 30) -> None:
+        self.ask_to_delete()
+        self.until_gone(seconds)
 
     # what a person sees
 
@@ -83,21 +99,27 @@ class GitLab:
         return self.fetch("gai", self.name)
 
     def fetch(self, kind: str, name: str) -> Object:
-        found: Object = self.lab.api.get(self._path(kind, name))
+        found: Object = self.lab.api.get(self.path(kind, name))
         return found
 
-    def _path(self, kind: str, name: str) -> str:
-        return f"{API[kind]}/namespaces/{self.namespace}/{PLURAL[kind]}/{name}"
+    def path(self, kind: str, name: str = "") -> str:
+        """Where the API server has an object; without a name, all of its kind."""
+        return f"{API[kind]}/namespaces/{self.namespace}/{PLURAL[kind]}" + (f"/{name}" if name else "")
 
     def exists(self, kind: str, name: str) -> bool:
-        return self.lab.api.answers(self._path(kind, name))
+        return self.lab.api.answers(self.path(kind, name))
 
     def secret(self, name: str) -> dict[str, str]:
         data = self.fetch("secret", name)["data"]
         return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
-    def until(self, holds: Any, seconds: float = 30) -> Object:
-        return self.watch.until(self.namespace, self.name, holds, seconds)
+    def until(self, holds: Callable[[Object], bool], seconds: float = 30) -> Object:
+        """Wait for a version of the resource for which `holds`; of the resource that was applied last, if others came before."""
+
+        def mine(found: Object) -> bool:
+            return found["metadata"]["uid"] == (self.uid or found["metadata"]["uid"]) and holds(found)
+
+        return self.watch.until(self.namespace, self.name, mine, seconds)
 
     def ready(self, seconds: float = 30) -> Object:
         """Wait until this generation is Ready."""

@@ -9,7 +9,7 @@ import pytest
 from lab.azure import fixed
 from lab.running import ToolError
 
-from .behind import OBJECTS, create_store, until
+from .behind import OBJECTS, create_store, remove, until
 from .operating import GROUP, STORAGE, SUBSCRIPTION
 from .owner import (
     assert_nothing_was_written,
@@ -26,14 +26,6 @@ from .test_rights import OPERATOR
 MakeGitLab = Callable[..., GitLab]
 ACCOUNT = f"{STORAGE}/gitlabstore"
 ALL_OBJECTS = "serviceaccounts,secrets,configmaps"
-
-
-def ask_to_delete(gitlab: GitLab) -> None:
-    gitlab.lab.kubectl("delete", "gai", "-n", gitlab.namespace, gitlab.name, "--wait=false")
-
-
-def until_gone(gitlab: GitLab, seconds: float = 30) -> None:
-    gitlab.watch.until_gone(gitlab.namespace, gitlab.name, gitlab.uid, seconds)
 
 
 def way_out(gitlab: GitLab) -> str:
@@ -71,7 +63,7 @@ def test_a_right_that_is_missing_is_named_and_the_deletion_goes_on_with_it(
     gitlab.apply().ready()
     principal = gitlab.principal
     with without_rights(gitlab.lab, scope):
-        ask_to_delete(gitlab)
+        gitlab.ask_to_delete()
 
         assert stalled(gitlab, "DeletionBlocked") == f"{message} {way_out(gitlab)}"
         assert gitlab.live()["metadata"]["finalizers"]
@@ -79,7 +71,7 @@ def test_a_right_that_is_missing_is_named_and_the_deletion_goes_on_with_it(
         assert len(gitlab.identities()) == len(gitlab.credentials()) == len(gitlab.assignments()) == 1
         assert all(gitlab.exists(kind, name) for kind, name in OBJECTS)
 
-    until_gone(gitlab)
+    gitlab.until_gone()
 
     assert gitlab.identities() == []
     assert gitlab.assignments(principal=principal) == []
@@ -90,13 +82,13 @@ def test_the_line_in_the_message_lets_go_and_leaves_everything(gitlab: GitLab) -
     gitlab.apply().ready()
     name, (assignment,) = gitlab.identity_name, gitlab.assignments()
     with without_rights(gitlab.lab, ACCOUNT):
-        ask_to_delete(gitlab)
+        gitlab.ask_to_delete()
         line = stalled(gitlab, "DeletionBlocked").partition("leave everything where it is: ")[2]
 
         program, *arguments = shlex.split(line)
         assert program == "kubectl"
         gitlab.lab.kubectl(*arguments)
-        until_gone(gitlab)
+        gitlab.until_gone()
 
     assert identity(gitlab.lab, name) is not None
     assert gitlab.azure("GET", assignment["id"])[0] == 200
@@ -108,8 +100,8 @@ def test_the_line_in_the_message_lets_go_and_leaves_everything(gitlab: GitLab) -
 
 def test_a_right_in_the_cluster_that_is_missing_is_named_too(gitlab: GitLab) -> None:
     gitlab.apply().ready()
-    gitlab.lab.kubectl("delete", "rolebinding", "-n", gitlab.namespace, "gitlab-azure-identity")
-    ask_to_delete(gitlab)
+    remove(gitlab, "rolebinding", "gitlab-azure-identity")
+    gitlab.ask_to_delete()
 
     message = stalled(gitlab, "DeletionBlocked")
     assert (
@@ -119,8 +111,8 @@ def test_a_right_in_the_cluster_that_is_missing_is_named_too(gitlab: GitLab) -> 
     assert gitlab.assignments() == []  # what comes first on the way back is done
     assert len(gitlab.identities()) == 1
 
-    gitlab.lab.admit_namespace(gitlab.namespace)
-    until_gone(gitlab)
+    gitlab.lab.admit_namespaces(gitlab.namespace)
+    gitlab.until_gone()
     assert gitlab.identities() == []
     assert not any(gitlab.exists(kind, name) for kind, name in OBJECTS)
 
@@ -133,11 +125,11 @@ def test_a_storage_account_that_went_before(gitlab: GitLab) -> None:
     gitlab.apply(storage={"accountName": name}).ready()
     assert gitlab.azure("DELETE", f"{STORAGE}/{name}")[0] == 200
 
-    ask_to_delete(gitlab)
+    gitlab.ask_to_delete()
 
     assert f"may not read role assignments on storage account {name}." in stalled(gitlab, "DeletionBlocked")
     with granted(gitlab.lab, "Reader", f"{SUBSCRIPTION}/resourceGroups/{fixed.STORAGE_GROUP}"):
-        until_gone(gitlab)
+        gitlab.until_gone()
     assert gitlab.identities() == []
 
 
@@ -197,7 +189,7 @@ def test_a_namespace_that_is_deleted_while_rights_in_azure_are_missing_waits(git
         gitlab.lab.kubectl("delete", "namespace", gitlab.namespace, "--wait=false")
         assert "Role Based Access Control Administrator" in stalled(gitlab, "DeletionBlocked")
 
-    until_gone(gitlab)
+    gitlab.until_gone()
     gitlab.lab.kubectl("wait", "--for=delete", f"namespace/{gitlab.namespace}", "--timeout=60s")
     assert gitlab.identities() == []
 

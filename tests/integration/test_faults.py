@@ -17,7 +17,6 @@ from .watching import Object, Watch
 READ_IDENTITY = "GET */userassignedidentities/*"
 READ_CREDENTIALS = "GET */federatedidentitycredentials"
 READ_ROLES = "GET */roleassignments"
-UNLIMITED = {"rates": "Unlimited"}  # Azure's published rates make a test of many passes a slow one
 LOGIN = "POST login.microsoftonline.com/*"
 PASSING: list[tuple[str, dict[str, Any], str]] = [
     (READ_IDENTITY, {"status": 500, "code": "InternalServerError"}, "AzureUnavailable"),
@@ -62,7 +61,6 @@ def until_recovered(gitlab: GitLab) -> None:
 
 
 def test_a_failure_that_passes_changes_no_condition_and_is_told_once(gitlab: GitLab, operator: Operator) -> None:
-    operator.restart(throttle=UNLIMITED)
     before = gitlab.apply().ready()
     lab = gitlab.lab
     written = len(gitlab.watch.versions(gitlab.namespace))
@@ -235,7 +233,7 @@ def test_grants_that_are_not_known_everywhere_yet_are_waited_for(gitlab: GitLab)
 
 
 def test_grants_that_take_longer_than_the_limit_are_told_with_advice(gitlab: GitLab, operator: Operator) -> None:
-    operator.restart(propagationLimit=1, stalledInterval=1, throttle=UNLIMITED)
+    operator.restart(propagationLimit=1, stalledInterval=1)
     gitlab.lab.controls.set(credential_propagation=4, role_propagation=7)
 
     gitlab.apply().ready()
@@ -303,7 +301,7 @@ def test_the_operator_cannot_log_in(
 
 def test_no_token_and_no_secret_is_told_to_anybody(gitlab: GitLab, operator: Operator, watch: Watch) -> None:
     """At the most talkative log level, with every kind of refusal on the way: no log, event or status holds a token."""
-    operator.restart(logLevel="DEBUG", stalledInterval=1, throttle=UNLIMITED)
+    operator.restart(logLevel="DEBUG", stalledInterval=1)
     controls = gitlab.lab.controls
     token = controls.token("https://management.azure.com/.default")
     for match in (READ_ROLES, WRITES["identity"], WRITES["credential"], LOGIN, "GET *.blob.core.windows.net/*"):

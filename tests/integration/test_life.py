@@ -4,7 +4,7 @@ import json
 
 from lab.azure import fixed
 
-from .behind import CLIENT_ID, OBJECTS, SECRETS, VALUES, reasons, until_told
+from .behind import CLIENT_ID, OBJECTS, SECRETS, VALUES, reasons, remove, until_told
 from .operating import GROUP, STORAGE
 from .resources import CONTRIBUTOR, GitLab
 
@@ -288,7 +288,7 @@ def test_deleting_what_others_deleted_already_is_fine(gitlab: GitLab) -> None:
     gitlab.remove_assignments()
     assert gitlab.azure("DELETE", identity["id"])[0] == 200
     for kind, name in OBJECTS:
-        gitlab.lab.kubectl("delete", kind, "-n", gitlab.namespace, name)
+        remove(gitlab, kind, name)
 
     gitlab.delete()
 
@@ -300,7 +300,7 @@ def test_deleting_twice_is_deleting_once(gitlab: GitLab) -> None:
     gitlab.apply().ready()
     gitlab.lab.controls.set(arm_latency=0.1)
 
-    gitlab.lab.kubectl("delete", "gai", "-n", gitlab.namespace, "gitlab", "--wait=false")
+    gitlab.ask_to_delete()
     gitlab.delete()
 
     assert gitlab.identities() == []

@@ -1,12 +1,11 @@
 """Whose objects are whose in the cluster: what is there is not taken, unless somebody hands it over by annotation."""
 
-import json
 import shlex
 from collections.abc import Callable
 
 import pytest
 
-from .behind import CLIENT_ID, patch
+from .behind import CLIENT_ID, create, patch
 from .owner import condition, stalled, standing
 from .resources import GitLab
 from .watching import Object
@@ -33,17 +32,10 @@ FOREIGN: dict[str, tuple[str, str, Object, str]] = {
 }
 
 
-def create(gitlab: GitLab, kind: str, name: str, content: Object) -> Object:
+def create_theirs(gitlab: GitLab, kind: str, name: str, content: Object) -> Object:
     """An object of somebody else's, with a label and an annotation of their own."""
-    metadata = {
-        "name": name,
-        "namespace": gitlab.namespace,
-        "labels": {"app": "theirs"},
-        "annotations": {"note": "theirs"},
-    }
-    manifest = {"apiVersion": "v1", "kind": kind, "metadata": metadata, **content}
-    gitlab.lab.kubectl("create", "-f", "-", stdin=json.dumps(manifest))
-    return gitlab.fetch(kind.lower(), name)
+    metadata = {"labels": {"app": "theirs"}, "annotations": {"note": "theirs"}}
+    return create(gitlab, kind, name, {"metadata": metadata, **content})
 
 
 def run(gitlab: GitLab, message: str) -> None:
@@ -64,7 +56,7 @@ def test_what_is_there_is_handed_over_by_the_line_in_the_message_and_stays_in_th
     gitlab: GitLab, what: str
 ) -> None:
     kind, name, content, link = FOREIGN[what]
-    before = create(gitlab, kind, name, content)
+    before = create_theirs(gitlab, kind, name, content)
 
     gitlab.apply()
 
@@ -96,18 +88,7 @@ def test_what_is_there_is_handed_over_by_the_line_in_the_message_and_stays_in_th
 
 
 def test_an_adopted_object_is_found_again_by_a_resource_made_anew(gitlab: GitLab) -> None:
-    before = create(
-        gitlab,
-        "ServiceAccount",
-        "gitlab",
-        {
-            "metadata": {
-                "name": "gitlab",
-                "namespace": gitlab.namespace,
-                "annotations": {ADOPT: "gitlab"},
-            }
-        },
-    )
+    before = create(gitlab, "ServiceAccount", "gitlab", {"metadata": {"annotations": {ADOPT: "gitlab"}}})
     gitlab.apply().ready()
     gitlab.delete()
 
@@ -117,7 +98,7 @@ def test_an_adopted_object_is_found_again_by_a_resource_made_anew(gitlab: GitLab
 
 
 def test_an_object_handed_to_another_resource_is_not_taken(gitlab: GitLab) -> None:
-    create(gitlab, "ServiceAccount", "gitlab", {})
+    create_theirs(gitlab, "ServiceAccount", "gitlab", {})
     gitlab.annotate(f"{ADOPT}=somebody-else", kind="serviceaccount", name="gitlab")
 
     gitlab.apply()
@@ -130,7 +111,7 @@ def test_an_object_handed_to_another_resource_is_not_taken(gitlab: GitLab) -> No
 
 def test_a_label_alone_given_by_hand_to_a_neighbour_takes_nothing_from_it(gitlab: GitLab) -> None:
     """Only objects that the resource itself names are ever touched, whatever labels others carry."""
-    create(gitlab, "Secret", "unrelated", {"stringData": {"key": "value"}})
+    create_theirs(gitlab, "Secret", "unrelated", {"stringData": {"key": "value"}})
     patch(gitlab, "secret", "unrelated", {"metadata": {"labels": {OWNER: "gitlab"}}})
     before = gitlab.fetch("secret", "unrelated")
 

@@ -211,5 +211,5 @@ def test_a_service_account_that_is_added_a_second_time_is_refused(
 @pytest.fixture(scope="module")
 def apiserver(lab: Lab, watch: Watch) -> GitLab:
     """A resource that is never accepted, so one namespace serves all."""
-    lab.admit_namespace("t-refused")
+    lab.admit_namespaces("t-refused")
     return GitLab(lab, watch, "t-refused")

@@ -57,7 +57,7 @@ def one_of_each(gitlab: GitLab) -> None:
 
 
 def nothing_left(gitlab: GitLab, principal: str) -> None:
-    gitlab.watch.until_gone(gitlab.namespace, gitlab.name, gitlab.uid, seconds=40)
+    gitlab.until_gone(seconds=40)
     assert gitlab.identities() == []
     assert gitlab.assignments(principal=principal) == []
     assert [name for kind, name in OBJECTS if gitlab.exists(kind, name)] == []
@@ -96,7 +96,7 @@ def test_killed_in_the_middle_of_creation_and_deleted_while_down(
     gitlab.apply()
     killed_at(moment, gitlab, operator)
     principals = [identity["properties"]["principalId"] for identity in gitlab.identities()]
-    gitlab.lab.kubectl("delete", "gai", "-n", gitlab.namespace, "gitlab", "--wait=false")
+    gitlab.ask_to_delete()
 
     operator.start()
 
@@ -108,7 +108,7 @@ def test_killed_in_the_middle_of_deletion(gitlab: GitLab, operator: Operator, mo
     gitlab.apply().ready()
     principal = gitlab.principal
     gitlab.lab.controls.add_fault(moment.of(gitlab), hang=True, applied=moment.applied)
-    gitlab.lab.kubectl("delete", "gai", "-n", gitlab.namespace, "gitlab", "--wait=false")
+    gitlab.ask_to_delete()
     killed_at(moment, gitlab, operator)
     assert gitlab.live()["metadata"]["finalizers"] == ["gitlabazure.io/finalizer"]
 
@@ -178,7 +178,7 @@ def test_deleted_while_down(gitlab: GitLab, operator: Operator) -> None:
     gitlab.apply().ready()
     principal = gitlab.principal
     operator.stop()
-    gitlab.lab.kubectl("delete", "gai", "-n", gitlab.namespace, "gitlab", "--wait=false")
+    gitlab.ask_to_delete()
 
     operator.start()
 
@@ -251,7 +251,7 @@ def test_asked_to_end_in_the_middle_of_a_deletion(gitlab: GitLab, operator: Oper
     principal = gitlab.principal
     match = f"DELETE {ASSIGNMENT}"
     gitlab.lab.controls.add_fault(match, delay=0.4)
-    gitlab.lab.kubectl("delete", "gai", "-n", gitlab.namespace, "gitlab", "--wait=false")
+    gitlab.ask_to_delete()
     struck(gitlab.lab, match)
 
     assert operator.stop() < 2

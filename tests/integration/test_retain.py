@@ -1,15 +1,17 @@
 """What outlives the resource: Retain, abandon, and a status that was lost."""
 
-import json
-
 from .behind import (
     CLIENT_ID,
     MANAGED_IDENTITY_CONTRIBUTOR,
     OBJECTS,
     annotations,
+    create,
     grant_operator,
     patch,
+    patch_status,
     reasons,
+    remove,
+    until,
 )
 from .operating import GROUP, POLICY, SUBSCRIPTION, Operator
 from .resources import GitLab
@@ -29,19 +31,11 @@ def in_azure(gitlab: GitLab, principal: str, identity: str) -> object:
 
 def collect_garbage(gitlab: GitLab) -> None:
     """Wait until the garbage collector has taken an object whose owner is gone: whatever else it would take, it has seen."""
-    metadata = {"namespace": gitlab.namespace, "name": "canary-owner"}
-    owner = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
-    gitlab.lab.kubectl("create", "-f", "-", stdin=json.dumps(owner))
-    reference = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "name": "canary-owner",
-        "uid": gitlab.fetch("configmap", "canary-owner")["metadata"]["uid"],
-    }
-    owned = {**owner, "metadata": {**metadata, "name": "canary", "ownerReferences": [reference]}}
-    gitlab.lab.kubectl("create", "-f", "-", stdin=json.dumps(owned))
-    gitlab.lab.kubectl("delete", "configmap", "-n", gitlab.namespace, "canary-owner")
-    gitlab.lab.kubectl("wait", "configmap/canary", "-n", gitlab.namespace, "--for=delete", "--timeout=60s")
+    owner = create(gitlab, "ConfigMap", "canary-owner", {})["metadata"]
+    reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": owner["name"], "uid": owner["uid"]}
+    create(gitlab, "ConfigMap", "canary", {"metadata": {"ownerReferences": [reference]}})
+    remove(gitlab, "configmap", "canary-owner")
+    until(lambda: not gitlab.exists("configmap", "canary"), "the canary is collected", seconds=60)
 
 
 def test_retained_everything_stays_and_goes_on_working(gitlab: GitLab) -> None:
@@ -103,7 +97,7 @@ def test_status_lost_is_found_again_by_the_tags(gitlab: GitLab) -> None:
     before = gitlab.apply().ready()["status"]
     gitlab.lab.controls.clear_calls()
 
-    patch(gitlab, "gai", "gitlab", {"status": None}, "--subresource=status")
+    patch_status(gitlab, None)
     gitlab.until(lambda found: "status" not in found)
     gitlab.annotate("gitlabazure.io/requested-at=look")
     after = gitlab.ready()["status"]
@@ -120,7 +114,7 @@ def test_status_lost_while_the_settings_moved_on(gitlab: GitLab, operator: Opera
     assert gitlab.azure("PUT", new_group, {"location": "westeurope"})[0] in (200, 201)
     grant_operator(gitlab.lab, MANAGED_IDENTITY_CONTRIBUTOR, new_group)
     operator.stop()
-    patch(gitlab, "gai", "gitlab", {"status": None}, "--subresource=status")
+    patch_status(gitlab, None)
     defaults = {"resourceGroup": "rg-new", "storageResourceGroup": "rg-storage", "location": "westeurope"}
     rule = POLICY[0]
     both = {**rule, "identities": {"resourceGroups": [GROUP, new_group]}}
@@ -136,11 +130,11 @@ def test_status_lost_and_deleted_at_once_leaves_no_orphan(gitlab: GitLab, operat
     gitlab.apply(serviceAccounts=[{"name": "gitlab"}, {"name": "gitlab-registry"}]).ready()
     principal = gitlab.principal
     operator.stop()
-    patch(gitlab, "gai", "gitlab", {"status": None}, "--subresource=status")
-    gitlab.lab.kubectl("delete", "gai", "-n", gitlab.namespace, "gitlab", "--wait=false")
+    patch_status(gitlab, None)
+    gitlab.ask_to_delete()
     operator.start()
 
-    gitlab.watch.until_gone(gitlab.namespace, gitlab.name, gitlab.uid)
+    gitlab.until_gone()
 
     assert gitlab.identities() == []
     assert gitlab.assignments(principal=principal) == []
@@ -153,13 +147,13 @@ def test_a_status_that_somebody_forged_moves_nothing(gitlab: GitLab) -> None:
     before = gitlab.apply().ready()["status"]["identity"]
     forged = before["resourceId"].replace("rg-gitlab", "rg-platform").rpartition("/")[0]
     forged += "/gitlab-azure-identity-operator"
-    patch(gitlab, "gai", "gitlab", {"status": {"identity": {"resourceId": forged}}}, "--subresource=status")
+    patch_status(gitlab, {"identity": {"resourceId": forged}})
     gitlab.lab.controls.clear_calls()
 
     gitlab.annotate("gitlabazure.io/requested-at=look")
     gitlab.condition("Ready", "False", "NotPermitted")
 
     assert gitlab.writes() == []
-    patch(gitlab, "gai", "gitlab", {"status": {"identity": None}}, "--subresource=status")
+    patch_status(gitlab, {"identity": None})
     gitlab.annotate("gitlabazure.io/requested-at=again")
     assert gitlab.ready()["status"]["identity"] == before

@@ -8,6 +8,7 @@ import pytest
 from lab.azure import fixed
 from lab.running import Lab, ToolError
 
+from .behind import create_service_account, remove
 from .operating import GROUP, STORAGE
 from .owner import assert_nothing_was_written, condition, granted, stalled, standing, without_rights
 from .resources import GitLab
@@ -106,12 +107,12 @@ def test_a_right_that_is_lost_is_told_of_a_ready_resource(gitlab: GitLab) -> Non
 
 
 @pytest.fixture
-def outside(lab: Lab, watch: Watch, new_gitlab: MakeGitLab) -> GitLab:
+def outside(new_gitlab: MakeGitLab) -> GitLab:
     """A resource in a namespace that the chart's values do not list."""
     gitlab = new_gitlab(f"t-outside-{next(_numbers)}")
     for kind in ("rolebinding", "role"):
-        lab.kubectl("delete", kind, "-n", gitlab.namespace, "gitlab-azure-identity")
-    return GitLab(lab, watch, gitlab.namespace)
+        remove(gitlab, kind, "gitlab-azure-identity")
+    return gitlab
 
 
 def test_a_namespace_that_the_chart_does_not_list(outside: GitLab) -> None:
@@ -128,7 +129,7 @@ def test_a_namespace_that_the_chart_does_not_list(outside: GitLab) -> None:
     assert f"Add {outside.namespace} to `namespaces`" in secrets["message"]
     assert not outside.exists("serviceaccount", "gitlab")
 
-    outside.lab.admit_namespace(outside.namespace)
+    outside.lab.admit_namespaces(outside.namespace)
     outside.ready(seconds=15)  # by itself
 
 
@@ -181,9 +182,10 @@ def as_operator(gitlab: GitLab, *arguments: str, stdin: str | None = None) -> st
 @pytest.fixture(scope="module")
 def admitted(lab: Lab, watch: Watch) -> GitLab:
     """A namespace of the operator's, with a service account to make tokens for."""
-    lab.admit_namespace("t-admitted")
-    lab.kubectl("create", "serviceaccount", "-n", "t-admitted", "gitlab")
-    return GitLab(lab, watch, "t-admitted")
+    lab.admit_namespaces("t-admitted")
+    gitlab = GitLab(lab, watch, "t-admitted")
+    create_service_account(gitlab, "gitlab")
+    return gitlab
 
 
 def test_tokens_are_made_for_entra_alone(admitted: GitLab) -> None:

@@ -1,13 +1,11 @@
 """GitLab's own test: a pod that the real webhook has changed, and azcopy with its environment."""
 
-import json
-
 import pytest
 
 from lab.azure import fixed
 from lab.errors import LabError
 
-from .behind import drift
+from .behind import create, drift
 from .resources import GitLab
 
 LABEL = "azure.workload.identity/use"
@@ -16,16 +14,9 @@ LABEL = "azure.workload.identity/use"
 def create_pod(gitlab: GitLab, service_account: str = "gitlab", **labels: str) -> str:
     """A toolbox pod with these labels; its name."""
     name = f"toolbox-{service_account}"
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": gitlab.namespace, "labels": labels},
-        "spec": {
-            "serviceAccountName": service_account,
-            "containers": [{"name": "toolbox", "image": "registry.gitlab.com/gitlab-org/build/cng/gitlab-toolbox-ee"}],
-        },
-    }
-    gitlab.lab.kubectl("create", "-f", "-", stdin=json.dumps(pod))
+    toolbox = {"name": "toolbox", "image": "registry.gitlab.com/gitlab-org/build/cng/gitlab-toolbox-ee"}
+    spec = {"serviceAccountName": service_account, "containers": [toolbox]}
+    create(gitlab, "Pod", name, {"metadata": {"labels": labels}, "spec": spec})
     return name
 
 

@@ -55,20 +55,25 @@ class Watch:
             return [found for found in self._versions if found["metadata"]["namespace"] == namespace]
 
     def until(self, namespace: str, name: str, holds: Callable[[Object], bool], seconds: float = 30) -> Object:
-        """The first version, from the newest on, for which `holds`. Fails with the newest when none comes in time."""
+        """The first version for which `holds`, of that which is the newest now and all that come. Fails with the newest when
+        there is none in time."""
 
-        def newest() -> Object | None:
-            named = (f for f in reversed(self._versions) if f["metadata"]["namespace"] == namespace)
-            return next((found for found in named if found["metadata"]["name"] == name), None)
+        def named(found: Object) -> bool:
+            return bool(found["metadata"]["namespace"] == namespace and found["metadata"]["name"] == name)
 
         deadline = time.monotonic() + seconds
         with self._news:
-            while True:
-                seen = newest()
-                if seen is not None and holds(seen):
-                    return seen
-                if not self._news.wait(timeout=max(0.0, deadline - time.monotonic())):
-                    raise AssertionError(f"not within {seconds} s; the newest is {json.dumps(seen, indent=1)}")
+            count = len(self._versions)
+            seen = next((found for found in reversed(self._versions) if named(found)), None)
+            if seen and holds(seen):
+                return seen
+            while self._news.wait(timeout=max(0.0, deadline - time.monotonic())):
+                for found in filter(named, self._versions[count:]):
+                    seen = found
+                    if holds(seen):
+                        return seen
+                count = len(self._versions)
+        raise AssertionError(f"not within {seconds} s; the newest is {json.dumps(seen, indent=1)}")
 
     def until_gone(self, namespace: str, name: str, uid: str, seconds: float = 30) -> None:
         """Wait until that very object is deleted."""
