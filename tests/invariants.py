@@ -1,15 +1,18 @@
 """What must hold of every status ever written: the checks that Flux runs against its own controllers
 (fluxcd/pkg, runtime/conditions/check/fail.go), for a resource whose Ready is the summary."""
 
+from collections.abc import Iterable
 from typing import Any
 
 
 def broken(resource: dict[str, Any]) -> list[str]:
-    """The invariants that this object breaks, each as a sentence; none for one that nobody has judged yet."""
-    status = resource.get("status") or {}
-    conditions = {condition["type"]: condition for condition in status.get("conditions", ())}
-    if not conditions:
+    """The invariants that this object breaks, each as a sentence; none where there is no status yet.
+
+    0007 (Ready is not True for an older generation) is not among them: see `outdated`."""
+    if "status" not in resource:
         return []
+    status = resource["status"]
+    conditions = {condition["type"]: condition for condition in status.get("conditions", ())}
     generation, observed = resource["metadata"]["generation"], status.get("observedGeneration", 0)
     ready = conditions.get("Ready", {}).get("status")
     negative = {kind: conditions.get(kind, {}).get("status") for kind in ("Reconciling", "Stalled")}
@@ -37,3 +40,26 @@ def broken(resource: dict[str, Any]) -> list[str]:
         ),
     }
     return [text for text, is_broken in checks.items() if is_broken]
+
+
+def outdated(versions: Iterable[dict[str, Any]]) -> list[str]:
+    """Check 0007 over the versions of one object, as they followed each other: which of them break it, each as a sentence.
+
+    It cannot hold of every version. An edit leaves the status as it was: Ready stays True, of the generation before, until
+    the operator has looked. And a pass that an edit overtakes writes what it found of the spec that it had read, since it
+    cannot know. Both are harmless: kstatus, and whoever waits as it does, compares the generations before it reads Ready.
+    What must hold: after an edit, at most one status more says Ready for an older generation, by the pass that was under way.
+    The next one reads the object anew.
+    """
+    told: list[str] = []
+    late: dict[int, int] = {}
+    before: dict[str, Any] = {}
+    for version in versions:
+        generation, status = version["metadata"]["generation"], version.get("status", {})
+        ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", ()))
+        if status != before and ready and status.get("observedGeneration", 0) < generation:
+            late[generation] = late.get(generation, 0) + 1
+            if late[generation] > 1:
+                told.append(f"0007: Ready is True for an older generation than {generation}, written a second time")
+        before = status
+    return told

@@ -1,17 +1,18 @@
 """One lab and one operator for all of these tests; a namespace for each."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
 from lab import lifecycle
 from lab.running import Lab
-from tests.invariants import broken
+from tests.invariants import broken, outdated
 
 from .operating import Operator
 from .resources import GitLab
-from .watching import Watch
+from .watching import Object, Watch
 
 AT_A_TIME = 25
 FAST = {"credential_propagation": 0.0, "role_propagation": 0.0, "principal_replication": 0.0, "arm_latency": 0.0}
@@ -90,8 +91,18 @@ def new_gitlab(
             gitlab.annotate("gitlabazure.io/abandon-", "gitlabazure.io/test-ends=now")
             gitlab.delete()
     for gitlab in made:
-        for version in watch.versions(gitlab.namespace):
+        told = watch.versions(gitlab.namespace)
+        for version in told:
             assert not broken(version), (broken(version), version)
+        for versions in _by_object(told):
+            assert not outdated(versions), (outdated(versions), versions)
+
+
+def _by_object(versions: list[Object]) -> Iterable[list[Object]]:
+    found = defaultdict(list)
+    for version in versions:
+        found[version["metadata"]["uid"]].append(version)
+    return found.values()
 
 
 @pytest.fixture

@@ -424,6 +424,7 @@ def test_every_status_satisfies_the_invariants(verification: str, steps: list[tu
             "status": status.model_dump(by_alias=True, exclude_none=True),
         }
         assert not broken(written)
+        assert status.observed_generation == generation  # and so Ready is never True for an older one: check 0007
         assert (step != "judged") or _ready_is_earned(status, findings, verification)
 
 
