@@ -89,10 +89,10 @@ class Passes:
 class Desk:
     """A reconciler with fakes around it."""
 
-    def __init__(self, concurrency: int = 5) -> None:
+    def __init__(self, concurrency: int = 5, pace: Pace | None = None) -> None:
         self.cluster, self.passes = Cluster(), Passes()
         world = SimpleNamespace(kube=SimpleNamespace(resources=self.cluster))
-        self.reconciler = Reconciler(cast("World", world), Pace(), concurrency)
+        self.reconciler = Reconciler(cast("World", world), pace or Pace(), concurrency)
         self.reconciler._passes = cast("Any", self.passes)
         self.stop = Stop()
         self.kept: asyncio.Task[None] | None = None
@@ -226,6 +226,14 @@ async def test_a_pass_answers_the_event_of_what_it_has_read() -> None:
     await desk.leave()
 
     assert desk.passes.runs == 2
+
+
+async def test_a_ready_resource_is_looked_at_again_by_itself() -> None:
+    desk = Desk(pace=Pace(resync=0.001))
+    desk.keep()
+
+    await desk.passes.until(3)  # and nothing was noticed in between
+    await desk.leave()
 
 
 async def test_news_during_a_wait_for_access_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
