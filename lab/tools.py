@@ -42,6 +42,7 @@ class Tool:
 KUBECTL = Tool("kubectl", (1, 36), ("version", "--client"))  # one minor version behind the server at most
 HELM = Tool("helm", (3, 15), ("version", "--short"))
 AZCOPY = Tool("azcopy", (10, 28), ("--version",))
+NODE = Tool("node", (20,), ("--version",))
 
 
 def version_in(text: str) -> Version:
@@ -154,7 +155,9 @@ def _unpack(folder: Path) -> None:
 
 
 def node_modules() -> None:
-    """Have `node_modules` hold what package-lock.json locks: Azurite and azcopy. Raises LabError where npm fails."""
+    """Have `node_modules` hold what package-lock.json locks: Azurite and azcopy. Raises LabError where Node.js is missing or
+    too old, or npm fails."""
+    _require_node()
     locked = hashlib.sha256((ROOT / "package-lock.json").read_bytes()).hexdigest()
     stamp = ROOT / "node_modules" / ".locked"
     if _reads(stamp, locked):
@@ -168,6 +171,14 @@ def node_modules() -> None:
                 "Azurite could not be installed; the lab needs Node.js 20 or newer with npm",
             )
             stamp.write_text(locked)
+
+
+def _require_node() -> None:
+    found = shutil.which(NODE.name)
+    version = version_of(Path(found), NODE) if found else ()
+    if version < NODE.least:
+        told = f"found {_spelled(version)}" if version else "there is none"
+        raise LabError(f"Node.js {_spelled(NODE.least)} or newer, with npm, is needed for Azurite; {told} on PATH.")
 
 
 def _reads(file: Path, text: str) -> bool:

@@ -43,6 +43,22 @@ def test_a_tool_too_old_is_not_taken_from_path(tmp_path: Path, monkeypatch: pyte
         assert tools.on_path(tools.KUBECTL) == found, printed
 
 
+@pytest.mark.parametrize(
+    ("printed", "told"),
+    [("v18.19.1", "found 18.19 on PATH"), ("v9.9.9", "found 9.9 on PATH"), (None, "there is none on PATH")],
+)
+def test_node_too_old_or_missing_is_told_before_anything_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, printed: str | None, told: str
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if printed:
+        node = tmp_path / "node"
+        node.write_text(f"#!/bin/sh\necho {printed}\n")
+        node.chmod(0o755)
+    with pytest.raises(LabError, match=f"^Node.js 20 or newer, with npm, is needed for Azurite; {told}.$"):
+        tools.node_modules()
+
+
 def test_azcopy_without_its_library_says_what_to_install(tmp_path: Path) -> None:
     azcopy = tmp_path / "azcopy"
     azcopy.write_text("#!/bin/sh\necho 'libsecret-1.so.0: cannot open shared object file' >&2\nexit 127\n")
