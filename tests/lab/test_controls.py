@@ -139,7 +139,9 @@ async def test_a_hanging_request_has_no_answer_and_loses_its_connection_when_the
     register = f"{SUBSCRIPTION}/providers/Microsoft.ManagedIdentity/register"
 
     asking = asyncio.create_task(plain.arm("POST", register))
-    await asyncio.sleep(0.2)
+    async with asyncio.timeout(10):
+        while await asyncio.to_thread(controls.waiting_faults):  # until the fault has the request in its hands
+            assert not asking.done()
     assert not asking.done()
     controls.clear_faults()
 
