@@ -22,6 +22,14 @@ def parameters(**given: object) -> dict[str, Any]:
     return {"secrets": {"registry": {"parameters": given}}}
 
 
+def unknown(field: str) -> str:
+    """What kubectl's strict validation has the API server say of a field that there is not, whatever it may mean later."""
+    return (
+        'Error from server (BadRequest): error when creating "STDIN": GitLabAzureIdentity in version "v1alpha1" cannot be '
+        f'handled as a GitLabAzureIdentity: strict decoding error: unknown field "spec.{field}"'
+    )
+
+
 def told(output: str) -> str:
     """The line that says what is wrong. Where there are several faults the API server lists them, each after an asterisk."""
     lines = output.strip().splitlines()
@@ -48,17 +56,24 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a parameter that the registry secret does not take": (
         parameters(foo="bar"),
-        (
-            'Error from server (BadRequest): error when creating "STDIN": GitLabAzureIdentity in version "v1alpha1" cannot be '
-            'handled as a GitLabAzureIdentity: strict decoding error: unknown field "spec.secrets.registry.parameters.foo"'
-        ),
+        unknown("secrets.registry.parameters.foo"),
     ),
     "an access key smuggled in as a parameter": (
         parameters(accountkey="c2VjcmV0"),
-        (
-            'Error from server (BadRequest): error when creating "STDIN": GitLabAzureIdentity in version "v1alpha1" cannot be '
-            'handled as a GitLabAzureIdentity: strict decoding error: unknown field "spec.secrets.registry.parameters.accountkey"'
-        ),
+        unknown("secrets.registry.parameters.accountkey"),
+    ),
+    "an identity that is managed otherwise": (
+        {"identity": {"management": "Observe"}},
+        unknown("identity.management"),
+    ),
+    "role assignments that are managed otherwise": (
+        {"roleAssignments": {"management": "Observe"}},
+        unknown("roleAssignments"),
+    ),
+    "GitLab's own pods": ({"gitlab": {"release": "gitlab"}}, unknown("gitlab")),
+    "a container to be made": (
+        containers(lfs={"management": "Manage"}),
+        'spec.storage.containers.lfs.management: Unsupported value: "Manage": supported values: "Observe", "Disabled"',
     ),
     "one container for two purposes": (
         containers(lfs={"name": "objects"}, uploads={"name": "objects"}),
