@@ -309,6 +309,7 @@ def test_no_token_and_no_secret_is_told_to_anybody(gitlab: GitLab, operator: Ope
 
     gitlab.apply()
     gitlab.ready(60)
+    assert "credentials_type" in gitlab.secret("gitlab-registry-storage")["config"]
     gitlab.delete()
 
     assert not controls.waiting_faults()
@@ -319,3 +320,5 @@ def test_no_token_and_no_secret_is_told_to_anybody(gitlab: GitLab, operator: Ope
     }
     assert "Do not show Bearer" in everything["statuses"]
     assert [where for where, text in everything.items() if re.search(r"\beyJ[\w-]{10}", text)] == []
+    assert [where for where, text in everything.items() if "credentials_type" in text] == []
+    assert operator.entries()  # and every line of the log is an entry

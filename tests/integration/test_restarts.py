@@ -1,5 +1,6 @@
 """The operator dies, at the worst moments, and comes back: what was begun is finished, without orphan or duplicate."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -163,15 +164,20 @@ def test_created_while_down(gitlab: GitLab, operator: Operator) -> None:
     one_of_each(gitlab)
 
 
-def test_created_and_deleted_while_down(gitlab: GitLab, operator: Operator) -> None:
+def test_created_and_deleted_while_down(gitlab: GitLab, new_gitlab: Callable[..., GitLab], operator: Operator) -> None:
+    other = new_gitlab()
     operator.stop()
     gitlab.lab.controls.clear_calls()
     gitlab.apply()
     gitlab.delete()  # it goes at once: nobody had put a finalizer on it, since nothing was made
+    other.apply()
 
     operator.start()
+    other.ready()  # it came later, and all that was there at the start has been listed with it
 
-    assert gitlab.calls() == []
+    assert len(other.writes()) == 3
+    assert [call.path for call in gitlab.calls() if gitlab.namespace in call.path] == []
+    assert gitlab.identities() == []
 
 
 def test_deleted_while_down(gitlab: GitLab, operator: Operator) -> None:
