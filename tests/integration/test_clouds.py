@@ -1,0 +1,61 @@
+"""Another Azure cloud, end to end: one setting, and everything that follows from it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from lab import chart
+from lab.errors import LabError
+
+from .behind import until
+from .operating import Operator
+from .resources import GitLab
+from .test_rights import OPERATOR
+
+CLOUD = "AzureUSGovernment"
+AUDIENCES = {CLOUD: "api://AzureADTokenExchangeUSGov", "AzurePublic": "api://AzureADTokenExchange"}
+
+
+def admit_tokens(gitlab: GitLab, cloud: str) -> None:
+    """The chart's admission policies as they are with that cloud in its values, once they have their effect."""
+    lab = gitlab.lab
+    manifests = chart.render(lab.tool("helm"), [gitlab.namespace], ["--set", f"settings.cloud={cloud}"])
+    lab.apply([each for each in manifests if each["kind"] == "ValidatingAdmissionPolicy"])
+    until(lambda: may_have_token(gitlab, AUDIENCES[cloud]), f"tokens for {cloud}")
+
+
+def may_have_token(gitlab: GitLab, audience: str) -> bool:
+    command = ("create", "token", "default", "-n", gitlab.namespace, "--audience", audience, "--duration=10m")
+    try:
+        gitlab.lab.kubectl(*command, "--as", OPERATOR)
+    except LabError:
+        return False
+    return True
+
+
+@pytest.fixture
+def us_government(gitlab: GitLab, operator: Operator) -> Iterator[None]:
+    """An operator installed for that cloud, whose pod the webhook gave that cloud's authority."""
+    admit_tokens(gitlab, CLOUD)
+    operator.restart({"AZURE_AUTHORITY_HOST": "https://login.microsoftonline.us/"}, cloud=CLOUD)
+    yield
+    admit_tokens(gitlab, "AzurePublic")
+
+
+@pytest.mark.usefixtures("us_government")
+def test_in_azure_us_government_everything_is_that_clouds(gitlab: GitLab) -> None:
+    gitlab.lab.controls.clear_calls()
+
+    gitlab.apply().ready()
+
+    assert {call.host for call in gitlab.lab.controls.calls()} == {
+        "login.microsoftonline.us",
+        "management.usgovcloudapi.net",
+        "gitlabstore.blob.core.usgovcloudapi.net",
+    }
+    (credential,) = gitlab.credentials()
+    assert credential["properties"]["audiences"] == [AUDIENCES[CLOUD]]
+    assert "\n  realm: core.usgovcloudapi.net\n" in gitlab.secret("gitlab-registry-storage")["config"]
+    domain = "azure_storage_domain: blob.core.usgovcloudapi.net\n"
+    assert domain in gitlab.secret("gitlab-object-storage")["connection"]
+    assert domain in gitlab.secret("gitlab-azure-backup-conf")["config"]

@@ -1,0 +1,137 @@
+"""What the operator's settings, and the chart's values beside them, change for everybody."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from lab import chart
+from lab.azure import fixed
+from lab.running import Lab
+
+from .behind import until
+from .operating import GROUP, IDENTITIES, SUBSCRIPTION, Operator
+from .owner import condition, stalled
+from .resources import RBAC, GitLab
+
+DISCOVERY = f"{RBAC}/clusterrolebindings/system:service-account-issuer-discovery"
+CHARTS = f"{RBAC}/clusterroles/gitlab-azure-identity"
+
+
+@pytest.fixture
+def hidden_issuer(lab: Lab) -> Iterator[None]:
+    """A cluster that does not tell the operator who issues its tokens."""
+    binding, role = lab.api.get(DISCOVERY), lab.api.get(CHARTS)
+    lab.api.delete(DISCOVERY)
+    lab.api.patch(CHARTS, {"rules": [rule for rule in role["rules"] if "nonResourceURLs" not in rule]})
+    yield
+    lab.api.patch(CHARTS, {"rules": role["rules"]})
+    kept = {"name": binding["metadata"]["name"], "labels": binding["metadata"]["labels"]}
+    lab.api.post(DISCOVERY.rpartition("/")[0], {**binding, "metadata": kept})
+
+
+@pytest.mark.usefixtures("hidden_issuer")
+def test_an_issuer_that_the_cluster_does_not_tell_is_asked_for_and_taken_from_the_settings(
+    gitlab: GitLab, operator: Operator
+) -> None:
+    operator.restart()
+    gitlab.lab.controls.clear_calls()
+
+    gitlab.apply()
+
+    assert stalled(gitlab, "IssuerUnknown") == (
+        "The operator could not read the cluster's OIDC issuer (/.well-known/openid-configuration). Enable the OIDC issuer "
+        "(az aks update --enable-oidc-issuer), or name it in the operator's setting `issuer`."
+    )
+    assert gitlab.writes() == []
+
+    operator.restart(issuer=fixed.ISSUER)
+    assert gitlab.ready()["status"]["issuer"] == fixed.ISSUER
+    (credential,) = gitlab.credentials()
+    assert credential["properties"]["issuer"] == fixed.ISSUER
+    gitlab.delete()
+
+
+def test_an_issuer_that_is_set_wins_over_the_clusters_own(gitlab: GitLab, operator: Operator) -> None:
+    """To the letter: here without the slash, and so no token fits it."""
+    operator.restart(issuer=fixed.ISSUER.removesuffix("/"), propagationLimit=0)
+
+    gitlab.apply()
+
+    gitlab.condition("AccessVerified", "False", "TokenRejected")
+    (credential,) = gitlab.credentials()
+    assert credential["properties"]["issuer"] == fixed.ISSUER.removesuffix("/")
+    assert gitlab.live()["status"]["issuer"] == fixed.ISSUER.removesuffix("/")
+
+
+def test_an_identity_stays_where_it_was_made_and_that_is_told_once(gitlab: GitLab, operator: Operator) -> None:
+    before = gitlab.apply().ready()["status"]["identity"]
+
+    defaults = {"subscriptionId": fixed.SUBSCRIPTION, "resourceGroup": "rg-elsewhere"}
+    more = {"location": fixed.LOCATION, "storageResourceGroup": fixed.STORAGE_GROUP}
+    operator.restart(defaults=defaults | more)
+    gitlab.reconcile_now()
+
+    def told() -> list[str]:
+        return [event["message"] for event in gitlab.events() if event["reason"] == "IdentityPinned"]
+
+    until(told, "an event IdentityPinned")
+    gitlab.reconcile_now()
+    elsewhere = f"{SUBSCRIPTION}/resourceGroups/rg-elsewhere{IDENTITIES.removeprefix(GROUP)}"
+    name = f"lab_{gitlab.namespace}_gitlab"
+    assert told() == [
+        (
+            f"Managed identity {IDENTITIES}/{name} stays where it was made, although the operator's settings would now put it at "
+            f"{elsewhere}/{name}."
+        )
+    ]
+    assert gitlab.ready()["status"]["identity"] == before
+
+
+def test_a_chart_that_withholds_tokens_is_named_with_the_way_out(gitlab: GitLab) -> None:
+    """`verification.enabled: false` takes the right to create tokens away: that is neither propagation nor a defect."""
+    manifests = chart.render(gitlab.lab.tool("helm"), [gitlab.namespace], ["--set", "verification.enabled=false"])
+    gitlab.lab.apply(chart.of_namespace(manifests, gitlab.namespace))
+
+    gitlab.apply()
+
+    assert stalled(gitlab, "Forbidden") == (
+        "The operator may not create tokens for service account gitlab. In the values of its Helm chart, set "
+        f"verification.enabled to true and add {gitlab.namespace} to `namespaces`; or set spec.verification to Disabled."
+    )
+    assert condition(gitlab.live(), "AccessVerified")["reason"] == "Forbidden"
+    assert condition(gitlab.live(), "SecretsWritten")["status"] == "True"
+
+    gitlab.apply(verification="Disabled").ready()
+
+
+# settings with which it does not start
+
+
+def told_at_start(lab: Lab, without: str = "", **variables: str) -> str:
+    """What an operator says that gives up at once, with the exit status of those that only a person can mend."""
+    environment = lab.operator_env(**variables)
+    environment.pop(without, None)
+    ran = subprocess.run(
+        [sys.executable, "-m", "gitlab_azure_identity", "run"],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert ran.returncode == 2, ran.stderr
+    assert "Traceback" not in ran.stderr
+    return ran.stderr.strip().splitlines()[0]
+
+
+def test_with_settings_that_cannot_be_used_it_does_not_start(lab: Lab) -> None:
+    assert told_at_start(lab, GAI_CLOUD="AzureMoon").startswith(
+        "gitlab-azure-identity: the settings cannot be used (GAI_SETTINGS_FILE="
+    )
+
+
+def test_without_an_identity_of_its_own_it_does_not_start(lab: Lab) -> None:
+    assert told_at_start(lab, without="AZURE_CLIENT_ID").startswith("gitlab-azure-identity: cannot log in to Azure: ")
