@@ -37,7 +37,7 @@ def start(
         if healthy(places):
             return Lab.of(places.dir), False
         _end_all(places)
-        _build_and_fetch()
+        build_and_fetch()
         _empty(places)
         parts = Parts(places)
         try:
@@ -86,7 +86,7 @@ def _locked(places: Places) -> Iterator[None]:
         yield
 
 
-def _build_and_fetch() -> None:
+def build_and_fetch() -> None:
     """What takes minutes the first time and no time later."""
     for which in (builds.WEBHOOK, builds.CONTROL_PLANE):
         builds.binary(which)

@@ -1,12 +1,15 @@
 """One lab and one operator for all of these tests; a namespace for each."""
 
 import itertools
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
 from lab import lifecycle
+from lab.places import Places
+from lab.processes import Parts
 from lab.running import Lab
 from tests.invariants import broken, outdated
 
@@ -19,15 +22,25 @@ FAST = {"credential_propagation": 0.0, "role_propagation": 0.0, "principal_repli
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Azure and a cluster of our own, without delays unless a test sets them."""
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, float]]:
+    """Azure and a cluster of our own, and the seconds that their start took. Nothing of it outlives the tests."""
     folder = tmp_path_factory.mktemp("lab")
+    lifecycle.build_and_fetch()
+    began = time.monotonic()
     running, _ = lifecycle.start(folder)
     try:
-        running.controls.set(**FAST)
-        yield running
+        yield running, time.monotonic() - began
     finally:
         lifecycle.stop(folder)
+    assert Parts(Places.at(folder)).leftovers() == []
+
+
+@pytest.fixture(scope="session")
+def lab(started: tuple[Lab, float]) -> Lab:
+    """Azure and a cluster of our own, without delays unless a test sets them."""
+    running, _ = started
+    running.controls.set(**FAST)
+    return running
 
 
 @pytest.fixture(scope="session")
