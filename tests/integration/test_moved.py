@@ -72,7 +72,6 @@ def test_a_mistyped_account_is_told_at_its_link_and_nothing_is_written(gitlab: G
 
 def test_a_dropped_service_account_loses_its_trust_though_another_is_in_dispute(gitlab: GitLab) -> None:
     """Helm holds the annotation of one, for good: the other was dropped so that it can no longer reach the blobs."""
-    gitlab.lab.admit_namespace(gitlab.namespace)
     create_service_account(gitlab, "helms", **{"azure.workload.identity/client-id": "another"})
     accounts: list[dict[str, Any]] = [{"name": "helms", "management": "Annotate"}, {"name": "runner"}]
     gitlab.apply(serviceAccounts=accounts)

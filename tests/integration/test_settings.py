@@ -50,7 +50,10 @@ def test_an_issuer_that_the_cluster_does_not_tell_is_asked_for_and_taken_from_th
     assert gitlab.ready()["status"]["issuer"] == fixed.ISSUER
     (credential,) = gitlab.credentials()
     assert credential["properties"]["issuer"] == fixed.ISSUER
-    gitlab.delete()
+
+    operator.restart()
+    gitlab.delete()  # what was made is on record, the issuer with it
+    assert gitlab.identities() == []
 
 
 def test_an_issuer_that_is_set_wins_over_the_clusters_own(gitlab: GitLab, operator: Operator) -> None:

@@ -46,7 +46,7 @@ class Goals:
 
     async def upkeep(self, resource: Resource, pin: str | None = None) -> Goal:
         """That all that the resource wants stands. Raises LookFailed, also where policy does not admit it."""
-        desired, policy = await self._desired(resource, pin), self._world.policy
+        desired, policy = self._desired(resource, await self._known_issuer(), pin), self._world.policy
         if denied := refusal(policy, desired):
             raise LookFailed(IDENTITY_READY, Failure("NotPermitted", denied, Outlook.STALLED))
         return Goal(
@@ -57,8 +57,15 @@ class Goals:
         )
 
     async def deletion(self, resource: Resource, pin: str | None = None) -> Goal:
-        """That nothing of the resource's is left: what it wanted says where to look. Raises LookFailed."""
-        desired = await self._desired(resource, pin)
+        """That nothing of the resource's is left: what it wanted says where to look. An issuer that cannot be learnt any more
+        is on record. Raises LookFailed."""
+        try:
+            issuer = await self._known_issuer()
+        except LookFailed:
+            if resource.status.issuer is None:
+                raise
+            issuer = resource.status.issuer
+        desired = self._desired(resource, issuer, pin)
         return Goal(desired, keep=False, former_issuers=former_issuers(resource, desired.issuer))
 
     def admitted(self, goal: Goal) -> bool:
@@ -69,7 +76,7 @@ class Goals:
         groups = tuple(identity_groups(self._world.policy, resource.key.namespace))
         return Whereabouts(goal.desired, resource.status, groups, adopts=goal.may_adopt, granting=goal.keep)
 
-    async def _desired(self, resource: Resource, pin: str | None) -> Desired:
+    def _desired(self, resource: Resource, issuer: str, pin: str | None) -> Desired:
         world = self._world
         if resource.invalid:
             message = (
@@ -77,7 +84,6 @@ class Goals:
                 "upgrade the CRD where it is older than the operator."
             )
             raise LookFailed(IDENTITY_READY, Failure("InvalidSpec", message, Outlook.STALLED))
-        issuer = await self._known_issuer()
         try:
             return desire(
                 resource, cluster=world.cluster, cloud=world.cloud, issuer=issuer, defaults=world.defaults, pin=pin
