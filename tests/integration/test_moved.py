@@ -1,18 +1,16 @@
 """What moves under a resource: accounts that go, settings that change, a status that is lost."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from lab.azure import fixed
 
-from .behind import create_service_account, create_store, until, until_told
+from .behind import create_service_account, create_store, until
 from .operating import GROUP, STORAGE, SUBSCRIPTION, Operator
 from .owner import granted
 from .resources import GitLab
 from .watching import Object
 
-MakeGitLab = Callable[..., GitLab]
 LATER_GROUP = f"{SUBSCRIPTION}/resourceGroups/rg-later"
 
 
@@ -141,22 +139,3 @@ def test_a_deletion_is_not_let_go_while_the_operator_cannot_log_in(gitlab: GitLa
     gitlab.watch.until_gone(gitlab.namespace, gitlab.name, gitlab.uid)
     assert gitlab.identities() == []
     assert gitlab.assignments(principal=principal) == []
-
-
-def test_who_shares_an_identity_gets_the_shared_role_back_at_once(new_gitlab: MakeGitLab) -> None:
-    """Azure allows one assignment of a role at a scope: it goes with the resource that made it."""
-    first, second = new_gitlab(), new_gitlab()
-    identity = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/shared"
-    assert first.azure("PUT", identity, {"location": fixed.LOCATION})[0] in (200, 201)
-    first.apply(identity={"name": "shared"}).ready()
-    second.apply(identity={"name": "shared"}).ready()
-    principal = second.principal
-    (made,) = first.assignments(principal=principal)
-
-    first.delete()
-
-    until_told(second, "Applied", "Ready", "DriftRepaired")
-    (made_again,) = second.assignments(principal=principal)
-    assert made["properties"]["description"] != made_again["properties"]["description"]
-    second.delete()
-    assert first.azure("DELETE", identity)[0] == 200
