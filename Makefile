@@ -10,6 +10,9 @@ OUTSIDE := $(if $(LAB_DIR),env -u HTTPS_PROXY -u SSL_CERT_FILE -u REQUESTS_CA_BU
 COMPILE = $(OUTSIDE) $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
+# Bytecode is kept: the tests start the operator dozens of times.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test lint unit integration chart lab lab-down operator bench image-test crd lock clean
@@ -21,7 +24,7 @@ demo: $(READY) ## From kubectl apply to GitLab's blobs: the whole story, step by
 	@$(BIN)/python -m lab.demo
 
 test: lint ## Everything: lint, types, and all tests
-	$(BIN)/python -m pytest $(wildcard tests/unit tests/chart tests/docs tests/lab tests/integration)
+	$(BIN)/python -m pytest $(wildcard tests/unit tests/edges tests/chart tests/docs tests/lab tests/integration)
 
 lint: $(READY) ## Ruff, mypy, and which module may import which
 	$(BIN)/ruff check

@@ -18,10 +18,9 @@ from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.azure.identities import Identities
 from gitlab_azure_identity.azure.throttle import Throttle
 from gitlab_azure_identity.domain.clouds import CLOUDS
+from tests.unit.worlds import identity
 
-from .worlds import identity
-
-TIMEOUT = 0.3
+TIMEOUT = 0.1
 """Seconds of one request."""
 LONG = 20 * TIMEOUT
 """Seconds after which something surely hangs."""
