@@ -44,11 +44,7 @@ class ThrottleSettings(BaseModel):
         "Published",
         description="Published: at the rates of Azure's managed identity provider. Unlimited: as fast as it goes.",
     )
-    identity_burst: int = Field(
-        2,
-        ge=1,
-        description="Requests of a kind to one identity, and lists of one resource group, before the rate applies.",
-    )
+    identity_burst: int = Field(2, ge=1, description="Requests of a kind to one identity before its rate applies.")
     subscription_burst: int = Field(
         10, ge=1, description="Requests of a kind to one subscription before its rate applies."
     )

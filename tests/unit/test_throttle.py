@@ -88,10 +88,6 @@ def test_without_a_rate_nothing_waits_but_retry_after_is_obeyed() -> None:
         ("DELETE", f"{CREDENTIALS}/gai-1-gitlab", "delete"),
         ("GET", CREDENTIALS, "list"),
         ("GET", f"{CREDENTIALS}/", "list"),
-        # The page gives the rate of a resource for lists by resource group and by subscription too.
-        ("GET", GROUP, "list"),
-        ("GET", f"{SUBSCRIPTION}/providers/Microsoft.ManagedIdentity/userAssignedIdentities", "list"),
-        ("GET", GROUP.upper().replace("HTTPS://MANAGEMENT.AZURE.COM", "https://management.azure.com"), "list"),
     ],
 )
 def test_kinds_of_requests(method: str, url: str, kind: str) -> None:
@@ -135,18 +131,11 @@ def test_who_shares_a_bucket() -> None:
     (same_subscription, other) = throttle.buckets("PUT", f"{GROUP}/other")
     (_, credential) = throttle.buckets("PUT", f"{CREDENTIALS.upper()}/x".replace("HTTPS", "https"))
     (reading, _) = throttle.buckets("GET", IDENTITY)
-    (listing, group) = throttle.buckets("GET", GROUP)
-    (_, credentials) = throttle.buckets("GET", CREDENTIALS)
-    (same_listing, other_group) = throttle.buckets("GET", GROUP.replace("/rg/", "/rg-2/"))
-    (_, same_group) = throttle.buckets("GET", GROUP.replace("/resourceGroups/rg", "/resourcegroups/RG"))
 
     assert same_subscription is subscription
     assert other is not identity
     assert credential is identity
     assert reading is not subscription
-    assert same_listing is listing
-    assert same_group is group
-    assert len({id(bucket) for bucket in (group, other_group, credentials, listing)}) == 4
 
 
 def test_identities_of_one_name_in_two_groups_are_two() -> None:

@@ -23,6 +23,7 @@ from gitlab_azure_identity.azure.transport import USER_AGENT, MeasurePolicy, Tra
 from gitlab_azure_identity.domain.clouds import Cloud
 
 _NO_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"  # roles are asked for by scope, which names the subscription
+SUBSCRIPTIONS = 50  # whose clients are kept; anybody may name one in a resource
 
 
 class Arm:
@@ -64,6 +65,8 @@ class Arm:
     def msi(self, subscription: str) -> ManagedServiceIdentityClient:
         """Managed identities and federated credentials of a subscription."""
         if subscription not in self._msi:
+            if len(self._msi) >= SUBSCRIPTIONS:
+                del self._msi[next(iter(self._msi))]  # the oldest: it is made again when it is asked for
             self._msi[subscription] = ManagedServiceIdentityClient(
                 self._credential, subscription, base_url=self.cloud.arm_endpoint, **self._pipeline
             )

@@ -7,8 +7,7 @@ same; get 10 and 0.5; list 5 and 0.25). The page gives no burst: that is a setti
 writes and deletes 10 in bursts of 200).
 
 The resource of a request is the identity that it names, whose federated credentials count with it: the page's first edition
-had these very rates for requests on credentials, where it can be nothing else. Where a request names none, as a list of a
-resource group does, it is what is listed: today's edition gives the rate for "List by resource group" too."""
+had these very rates for requests on credentials, where it can be nothing else."""
 
 import asyncio
 import re
@@ -30,7 +29,7 @@ ARM_RATES = {"arm write": (10.0, 200.0), "arm delete": (10.0, 200.0), "arm read"
 PATIENCE = 10.0  # seconds
 _SUBSCRIPTION = re.compile(r"/subscriptions/(?P<subscription>[^/?]+)", re.IGNORECASE)
 _TARGET = re.compile(
-    r"(?P<resource>/subscriptions/(?P<subscription>[^/]+)/.*/userassignedidentities(/(?P<identity>[^/?]+))?)(?P<tail>/[^?]*)?",
+    r"(?P<resource>/subscriptions/(?P<subscription>[^/]+)/.*/userassignedidentities/[^/?]+)(?P<tail>/[^?]*)?",
     re.IGNORECASE,
 )
 
@@ -84,7 +83,7 @@ class Throttle:
     _buckets: dict[tuple[str, ...], Bucket] = field(default_factory=dict)
 
     def buckets(self, method: str, url: str) -> list[Bucket]:
-        """The buckets that a request draws from: its subscription's and, at the managed identity provider, its resource's."""
+        """The buckets that a request draws from: its subscription's and, where it names an identity, that one's."""
         target = _TARGET.search(url)
         if target is None:
             return self._of_subscription(method, url)
@@ -96,7 +95,7 @@ class Throttle:
         ]
 
     def _of_subscription(self, method: str, url: str) -> list[Bucket]:
-        """The bucket of a request to any other provider; none of one that names no subscription."""
+        """The bucket of any other request; none of one that names no subscription."""
         target = _SUBSCRIPTION.search(url)
         if target is None:
             return []
@@ -121,7 +120,7 @@ def _kind(method: str, target: re.Match[str]) -> str:
         return "delete"
     if method != "GET":
         return "write"
-    listing = target["identity"] is None or (target["tail"] or "").rstrip("/").lower().endswith("credentials")
+    listing = (target["tail"] or "").rstrip("/").lower().endswith("credentials")
     return "list" if listing else "get"
 
 
