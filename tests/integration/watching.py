@@ -73,7 +73,8 @@ class Watch:
                     if holds(seen):
                         return seen
                 count = len(self._versions)
-        raise AssertionError(f"not within {seconds} s; the newest is {json.dumps(seen, indent=1)}")
+        seen = {**seen, "metadata": {**seen["metadata"], "managedFields": "…"}} if seen else None
+        raise AssertionError(f"not within {seconds} s; the newest is {json.dumps(seen, indent=1, ensure_ascii=False)}")
 
     def until_gone(self, namespace: str, name: str, uid: str, seconds: float = 30) -> None:
         """Wait until that very object is deleted."""

@@ -13,7 +13,7 @@ import pytest
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.desired import Credential
-from gitlab_azure_identity.domain.observed import Assignment
+from gitlab_azure_identity.domain.observed import Assignment, Observed
 from gitlab_azure_identity.domain.plan import Goal, plan
 from gitlab_azure_identity.inflight import finished
 from gitlab_azure_identity.kube.client import ClusterError
@@ -60,7 +60,7 @@ class World:
         self.azure = cast(
             "Azure",
             SimpleNamespace(
-                identities=SimpleNamespace(delete=self._act("delete_identity")),
+                identities=SimpleNamespace(put=self._act("put_identity"), delete=self._act("delete_identity")),
                 credentials=SimpleNamespace(put=self._act("put_credential"), delete=self._act("delete_credential")),
                 roles=SimpleNamespace(
                     put=self._act("put_assignment", self._assignment), delete=self._act("delete_assignment")
@@ -118,6 +118,17 @@ async def test_the_old_is_kept_while_the_new_cannot_be_made() -> None:
 
     assert done == []
     assert failed == ["AuthorizationFailed"]
+
+
+async def test_nothing_is_made_for_an_identity_that_could_not_be_made() -> None:
+    """Secrets that name a client which will never be are of no use to anybody."""
+    world = World(put_identity=forbidden)
+
+    _, done, failed = await apply(world.azure, world.kube, goal(), plan(goal(), Observed()), Observed())
+
+    assert done == ()
+    assert [failure.reason for _, failure in failed] == ["AuthorizationFailed"]
+    assert world.done == []
 
 
 async def test_a_deletion_keeps_its_order_whatever_fails() -> None:

@@ -286,6 +286,17 @@ def test_a_failed_change_is_told_at_its_link(change: Change) -> None:
     assert of(judge(goal(), HAVE, Failures({}, ((change, DENIED),))), expected).reason == "AuthorizationFailed"
 
 
+def test_an_identity_that_stands_does_not_hide_its_links_though_a_tag_of_it_cannot_be_written() -> None:
+    desired = wanted({"azure": {"tags": {"team": "storage"}}})
+    have = standing()
+    (change,) = plan(goal(desired), have)
+
+    findings = judge(goal(desired), have, Failures({}, ((change, DENIED),)))
+
+    assert of(findings, IDENTITY_READY).reason == "AuthorizationFailed"
+    assert {finding.status for finding in findings[1:]} == {"True"}
+
+
 def test_of_several_failures_the_one_for_a_person_is_told() -> None:
     assert worst([SOON, BUSY, DENIED]) is DENIED
     assert worst([SOON, BUSY]) is BUSY

@@ -70,7 +70,7 @@ def link(change: Change) -> str:
 def judge(goal: Goal, have: Observed, failures: Failures) -> tuple[Finding, ...]:
     """A finding for each link of a resource that is kept but AccessVerified, which only an attempt can tell."""
     identity = _identity(goal, have, failures)
-    if identity.outlook is not Outlook.GOOD:
+    if not goal.may_use(have.identity):
         return (identity, *(blocked(later, IDENTITY_READY) for later in LINKS[1:-1]))
     findings = (
         identity,

@@ -37,7 +37,8 @@ async def apply(
     azure: Azure, kube: Kube, goal: Goal, changes: Sequence[Change], have: Observed
 ) -> tuple[Observed, tuple[Change, ...], Failed]:
     """Make the changes, stage by stage. What failed holds back the later changes of its own link: the old is taken away only
-    once the new stands. In a deletion it holds back all of them, whatever their link: their order is what leaves no orphans.
+    once the new stands. In a deletion, and where not even the identity could be made, it holds back all of them: their order is
+    what leaves no orphans.
 
     Returns the world with what was done in it, what was done, and what failed. It returns, and raises, only when every
     request that was begun has ended: whoever comes next finds it done."""
@@ -45,7 +46,7 @@ async def apply(
     failed: list[tuple[Change, Failure]] = []
     for _, stage in groupby(changes, key=lambda change: change.stage):
         broken = {link(change) for change, _ in failed}
-        if broken and not goal.keep:
+        if broken and (have.identity is None or not goal.keep):
             break
         together = [change for change in stage if link(change) not in broken]
         async with asyncio.TaskGroup() as group:

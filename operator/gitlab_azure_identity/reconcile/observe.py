@@ -186,7 +186,8 @@ async def _assignments(
             return await azure.roles.of(account, principal)
         except AzureError as error:
             failure = classify(error, errands.looking_for_assignments(account.rpartition("/")[2]))
-            if where.granting and not same_arm_id(account, wanted):
+            definite = failure.outlook is Outlook.STALLED
+            if where.granting and definite and not same_arm_id(account, wanted):
                 note(former, account.lower(), failure)
             else:
                 note(unseen, ROLES_ASSIGNED, failure)
