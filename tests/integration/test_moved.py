@@ -1,29 +1,37 @@
 """What moves under a resource: accounts that go, settings that change, a status that is lost."""
 
-import json
+from collections.abc import Iterator
 from typing import Any
+
+import pytest
 
 from lab.azure import fixed
 
-from .behind import create_service_account, create_store, until
-from .operating import GROUP, STORAGE, SUBSCRIPTION, Operator
-from .owner import granted
+from .behind import create_service_account, create_store, patch_status, until
+from .operating import ADOPTABLE, GROUP, POLICY, STORAGE, SUBSCRIPTION, Operator
+from .owner import create_identity, delete_identity, granted, stalled
 from .resources import GitLab
 from .watching import Object
 
 LATER_GROUP = f"{SUBSCRIPTION}/resourceGroups/rg-later"
+DEFAULTS = {
+    "subscriptionId": fixed.SUBSCRIPTION,
+    "location": fixed.LOCATION,
+    "storageResourceGroup": fixed.STORAGE_GROUP,
+}
+
+
+@pytest.fixture
+def lent(gitlab: GitLab) -> Iterator[str]:
+    """An identity of others that the policy lets be used."""
+    name = ADOPTABLE[-1]
+    create_identity(gitlab.lab, name, {})
+    yield name
+    delete_identity(gitlab.lab, name)
 
 
 def conditions(found: Object) -> dict[str, tuple[str, str]]:
     return {each["type"]: (each["status"], each["reason"]) for each in found["status"]["conditions"]}
-
-
-def lose_status(gitlab: GitLab) -> None:
-    """As a restore from a backup does, which leaves the status out."""
-    patch = json.dumps([{"op": "remove", "path": "/status"}])
-    gitlab.lab.kubectl(
-        "patch", "gai", "-n", gitlab.namespace, gitlab.name, "--subresource=status", "--type=json", "-p", patch
-    )
 
 
 def test_an_account_that_went_does_not_keep_gitlab_from_its_new_one(gitlab: GitLab) -> None:
@@ -84,26 +92,50 @@ def test_a_dropped_service_account_loses_its_trust_though_another_is_in_dispute(
     ]
 
 
-def test_credentials_of_the_issuer_that_the_cluster_had_before_go(gitlab: GitLab, operator: Operator) -> None:
-    gitlab.apply(verification="Disabled").ready()
-    issuers = [each["properties"]["issuer"] for each in gitlab.credentials()]
+def issuers(gitlab: GitLab) -> set[str]:
+    return {each["properties"]["issuer"] for each in gitlab.credentials()}
 
-    operator.restart(issuer="https://elsewhere.example/issuer/")
-    found = gitlab.until(lambda seen: seen["status"].get("issuer") == "https://elsewhere.example/issuer/")
-    found = gitlab.condition("Ready", "True")
 
-    assert [each["properties"]["issuer"] for each in gitlab.credentials()] == ["https://elsewhere.example/issuer/"]
-    assert issuers == [fixed.ISSUER]
-    assert "formerIssuers" not in found["status"]
+TYPO = fixed.ISSUER.removesuffix("/")
+
+
+def test_a_mistyped_issuer_takes_nobodys_access_and_is_forgotten_once_it_is_mended(
+    gitlab: GitLab, operator: Operator
+) -> None:
+    gitlab.apply().ready()
+
+    operator.restart(issuer=TYPO)
+    found = gitlab.condition("AccessVerified", "False", "IssuerMismatch")
+
+    assert issuers(gitlab) == {fixed.ISSUER, TYPO}
+    assert found["status"]["formerIssuers"] == [fixed.ISSUER]
+    gitlab.reconcile_now()
+    assert issuers(gitlab) == {fixed.ISSUER, TYPO}
+
+    operator.restart()
+    gitlab.ready()
+    assert issuers(gitlab) == {fixed.ISSUER, TYPO}
+    gitlab.reconcile_now()
+    assert issuers(gitlab) == {fixed.ISSUER}
+    assert "formerIssuers" not in gitlab.live()["status"]
+
+
+def test_with_the_resource_go_the_credentials_of_every_issuer_that_it_had(
+    gitlab: GitLab, operator: Operator, lent: str
+) -> None:
+    """On an identity of others they would be left."""
+    gitlab.apply(identity={"name": lent}, verification="Disabled").ready()
+    operator.restart(issuer=TYPO)
+    gitlab.until(lambda seen: seen["status"].get("issuer") == TYPO)
+    gitlab.ready()
+
+    gitlab.delete()
+
+    assert gitlab.credentials(lent) == []
 
 
 def test_an_identity_that_could_not_be_made_follows_the_settings(gitlab: GitLab, operator: Operator) -> None:
     """It was only about to be made: nothing binds it to the resource group that Azure Policy closed."""
-    defaults = {
-        "subscriptionId": fixed.SUBSCRIPTION,
-        "location": fixed.LOCATION,
-        "storageResourceGroup": fixed.STORAGE_GROUP,
-    }
     gitlab.lab.controls.add_fault(
         "PUT */userAssignedIdentities/*", status=403, code="RequestDisallowedByPolicy", times=1000
     )
@@ -112,7 +144,7 @@ def test_an_identity_that_could_not_be_made_follows_the_settings(gitlab: GitLab,
     assert gitlab.azure("PUT", LATER_GROUP, {"location": fixed.LOCATION})[0] in (200, 201)
     gitlab.lab.controls.clear_faults()
 
-    operator.restart(defaults={**defaults, "resourceGroup": "rg-later"})
+    operator.restart(defaults={**DEFAULTS, "resourceGroup": "rg-later"})
 
     found = gitlab.condition("Ready", "False", "NotPermitted")  # the tests' policy names another group
     assert found["status"]["identity"]["resourceId"].startswith(GROUP)
@@ -127,15 +159,55 @@ def test_a_deletion_is_not_let_go_while_the_operator_cannot_log_in(gitlab: GitLa
     gitlab.apply().ready()
     principal = gitlab.principal
     operator.stop()
-    lose_status(gitlab)
+    patch_status(gitlab, None)  # as a restore from a backup does
     gitlab.lab.controls.add_fault("POST */oauth2/v2.0/token", status=401, code="AADSTS700213", times=1000)
 
     operator.start()
-    gitlab.lab.kubectl("delete", "gai", "-n", gitlab.namespace, gitlab.name, "--wait=false")
+    gitlab.ask_to_delete()
     gitlab.condition("Ready", "False", "DeletionBlocked")
     assert gitlab.message("Ready").startswith("The operator could not log in to Azure")
 
     gitlab.lab.controls.clear_faults()
-    gitlab.watch.until_gone(gitlab.namespace, gitlab.name, gitlab.uid)
+    gitlab.until_gone()
     assert gitlab.identities() == []
     assert gitlab.assignments(principal=principal) == []
+
+
+def test_a_status_that_is_lost_and_a_policy_that_is_narrowed_leave_nothing_behind(
+    gitlab: GitLab, operator: Operator
+) -> None:
+    gitlab.apply().ready()
+    principal = gitlab.principal
+    operator.stop()
+    patch_status(gitlab, None)
+
+    operator.start(policy=[])
+    gitlab.delete()
+
+    assert gitlab.identities() == []
+    assert gitlab.assignments(principal=principal) == []
+    assert not gitlab.exists("secret", "gitlab-object-storage")
+
+
+def test_an_identity_whose_making_nobody_heard_of_is_found_though_settings_and_policy_moved_on(
+    gitlab: GitLab, operator: Operator
+) -> None:
+    """The answer to its PUT was lost, and the operator came back to make identities elsewhere. A second one would orphan it."""
+    lost = f"PUT */userAssignedIdentities/lab_{gitlab.namespace}_gitlab"
+    gitlab.lab.controls.add_fault(lost, hang=True, applied=True)
+    gitlab.apply()
+    until(gitlab.identities, "the identity is made")
+    operator.kill()
+    gitlab.lab.controls.clear_faults()
+    assert gitlab.azure("PUT", LATER_GROUP, {"location": fixed.LOCATION})[0] in (200, 201)
+
+    with granted(gitlab.lab, "Managed Identity Contributor", LATER_GROUP):
+        operator.start(
+            defaults={**DEFAULTS, "resourceGroup": "rg-later"},
+            policy=[{**POLICY[0], "identities": {"resourceGroups": [LATER_GROUP]}}],
+        )
+        assert "in resource group rg-gitlab" in stalled(gitlab, "NotPermitted")
+        gitlab.delete()
+
+    assert gitlab.identities() == []
+    assert gitlab.azure("DELETE", LATER_GROUP)[0] in (200, 202)

@@ -44,8 +44,10 @@ def test_an_issuer_that_the_cluster_does_not_tell_is_asked_for_and_taken_from_th
         "The operator could not read the cluster's OIDC issuer (/.well-known/openid-configuration). Enable the OIDC issuer "
         "(az aks update --enable-oidc-issuer), or name it in the operator's setting `issuer`."
     )
+    gitlab.delete()
     assert gitlab.writes() == []
 
+    gitlab.apply()
     operator.restart(issuer=fixed.ISSUER)
     assert gitlab.ready()["status"]["issuer"] == fixed.ISSUER
     (credential,) = gitlab.credentials()
@@ -58,11 +60,14 @@ def test_an_issuer_that_the_cluster_does_not_tell_is_asked_for_and_taken_from_th
 
 def test_an_issuer_that_is_set_wins_over_the_clusters_own(gitlab: GitLab, operator: Operator) -> None:
     """To the letter: here without the slash, and so no token fits it."""
-    operator.restart(issuer=fixed.ISSUER.removesuffix("/"), propagationLimit=0)
+    operator.restart(issuer=fixed.ISSUER.removesuffix("/"))
 
     gitlab.apply()
 
-    gitlab.condition("AccessVerified", "False", "TokenRejected")
+    assert stalled(gitlab, "IssuerMismatch") == (
+        f"The cluster's tokens are issued by {fixed.ISSUER}, but the federated credentials trust "
+        f"{fixed.ISSUER.removesuffix('/')}. Correct the operator's setting `issuer`, to the letter, or take it out."
+    )
     (credential,) = gitlab.credentials()
     assert credential["properties"]["issuer"] == fixed.ISSUER.removesuffix("/")
     assert gitlab.live()["status"]["issuer"] == fixed.ISSUER.removesuffix("/")

@@ -1,14 +1,16 @@
-"""Why a service account's way to the blobs is refused: Entra's and Blob Storage's codes, while grants are fresh and later."""
+"""Why a service account's way to the blobs is refused: its token's issuer, and Entra's and Blob Storage's codes."""
 
 from __future__ import annotations
 
+import jwt
 import pytest
 
-from gitlab_azure_identity.azure.access import Door, container_refused, token_refused
+from gitlab_azure_identity.azure.access import Door, another_issuer, container_refused, token_refused
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.domain.findings import Outlook
+from gitlab_azure_identity.kube.tokens import issuer_of
 
-from .worlds import wanted
+from .worlds import ISSUER, wanted
 
 FRESH, LATER = Door(wanted(), fresh=True), Door(wanted(), fresh=False)
 STALLED, WAITING, TRANSIENT = Outlook.STALLED, Outlook.WAITING, Outlook.TRANSIENT
@@ -55,6 +57,29 @@ def test_what_entra_does_not_know_yet(code: str) -> None:
 @pytest.mark.parametrize("code", ["AADSTS700024", "AADSTS90061"])
 def test_what_does_not_pass_by_waiting(code: str) -> None:
     assert token_refused(entra(code), FRESH, "gitlab").reason == "TokenRejected"
+
+
+def test_tokens_of_another_issuer() -> None:
+    """Whatever Entra says: a credential of before may still let them in."""
+    failure = another_issuer(ISSUER[:-1], FRESH)
+
+    assert (failure.reason, failure.outlook) == ("IssuerMismatch", STALLED)
+    assert failure.message == (
+        f"The cluster's tokens are issued by {ISSUER[:-1]}, but the federated credentials trust {ISSUER}. Correct the "
+        "operator's setting `issuer`, to the letter, or take it out."
+    )
+
+
+@pytest.mark.parametrize(
+    ("token", "issuer"),
+    [
+        (jwt.encode({"iss": ISSUER, "exp": 0}, "x" * 32), ISSUER),  # to the letter, and whether it is still good or not
+        (jwt.encode({"sub": "somebody"}, "x" * 32), None),
+        ("opaque", None),
+    ],
+)
+def test_who_issued_a_token(token: str, issuer: str | None) -> None:
+    assert issuer_of(token) == issuer
 
 
 def test_a_code_that_nobody_knows_is_told_in_entras_words() -> None:

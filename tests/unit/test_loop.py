@@ -162,7 +162,7 @@ def test_what_the_other_side_asks_for_comes_first() -> None:
 @pytest.mark.usefixtures("no_jitter")
 def test_success_and_news_begin_anew() -> None:
     reconciler = Desk().reconciler
-    watched = reconciler._of(KEY, UID)
+    watched = reconciler._memory.of(KEY, UID)
 
     first = [reconciler._delay(outcome(Outlook.TRANSIENT), watched) for _ in range(3)]
     reconciler._delay(GOOD, watched)
@@ -461,12 +461,12 @@ def test_what_is_gone_is_forgotten_but_not_what_was_made_since() -> None:
     desk = Desk()
     desk.reconciler.notice(KEY, UID, news(body()["metadata"]), held=True)
     READY.labels(KEY.namespace, KEY.name).set(1)
-    later = desk.reconciler._of(KEY, LATER)
+    later = desk.reconciler._memory.of(KEY, LATER)
     desk.reconciler.notice(KEY, UID, news(body(generation=2)["metadata"]), held=True)
 
     desk.reconciler.forget(KEY, UID)
 
-    assert list(desk.reconciler._watched) == [LATER]
+    assert list(desk.reconciler._memory._watched) == [LATER]
     assert not later.wake.is_set()
     assert next(iter(READY.collect())).samples != []
     desk.reconciler.forget(KEY, LATER)
@@ -475,7 +475,7 @@ def test_what_is_gone_is_forgotten_but_not_what_was_made_since() -> None:
 
 async def test_a_loop_does_not_work_for_another_object_of_the_name() -> None:
     desk = Desk()
-    desk.reconciler._of(KEY, LATER)
+    desk.reconciler._memory.of(KEY, LATER)
     kept = asyncio.ensure_future(desk.reconciler.keep(KEY, LATER, desk.stop))
     await asyncio.sleep(0.01)
 

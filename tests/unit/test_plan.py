@@ -212,8 +212,26 @@ def test_credentials_of_an_issuer_that_the_cluster_had_before_are_pruned() -> No
     assert lines(plan(changed, have)) == [
         "DeleteCredential: federated credential for system:serviceaccount:gitlab:gitlab"
     ]
+    assert plan(replace(changed, settled=False), have) == ()  # the present issuer is not proven yet
     gone = [c.credential for c in plan(replace(changed, keep=False), have) if isinstance(c, DeleteCredential)]
     assert gone == [*HAVE.credentials, old]
+
+
+@pytest.mark.parametrize(("accounts", "changes"), [(10, ["PutCredential"]), (11, ["DeleteCredential"])])
+def test_credentials_of_two_issuers_stand_side_by_side_while_an_identity_takes_both(
+    accounts: int, changes: list[str]
+) -> None:
+    """An identity takes 20: with more service accounts than half of that, the old ones make room."""
+    before = "https://before.example/"
+    desired = wanted({"serviceAccounts": [{"name": f"sa-{number}"} for number in range(accounts)]})
+    old = [
+        replace(c, name=naming.credential_name(before, "gitlab", "gitlab", c.subject.rpartition(":")[2]), issuer=before)
+        for c in desired.credentials
+    ]
+    have = replace(standing(desired), credentials=tuple(old))
+    to = replace(goal(desired), former_issuers=(before,), settled=False)
+
+    assert [type(change).__name__ for change in plan(to, have)] == changes * accounts
 
 
 def test_a_hand_made_credential_that_trusts_the_same_tokens_is_used() -> None:

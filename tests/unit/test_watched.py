@@ -10,11 +10,13 @@ import pytest
 
 from gitlab_azure_identity.api.conditions import ROLES_ASSIGNED
 from gitlab_azure_identity.api.resource import Key
+from gitlab_azure_identity.domain.changes import DeleteAssignment, PutCredential
 from gitlab_azure_identity.domain.findings import Finding, Outlook
+from gitlab_azure_identity.domain.naming import STORAGE_BLOB_DATA_CONTRIBUTOR
 from gitlab_azure_identity.reconcile import watched as watched_module
-from gitlab_azure_identity.reconcile.watched import Watched
+from gitlab_azure_identity.reconcile.watched import Memory, Watched
 
-from .worlds import BEFORE_TEXT, NOW, resource
+from .worlds import BEFORE_TEXT, NOW, PRINCIPAL, assignment, identity, resource, wanted
 
 KEY, UID = Key("gitlab", "gitlab"), "uid"
 
@@ -76,17 +78,19 @@ def waiting(reason: str, outlook: Outlook = Outlook.WAITING) -> Finding:
 def test_how_long_a_link_waits_is_counted_for_its_reason() -> None:
     """An hour in which an earlier link did not hold is no hour of waiting for the principal."""
     watched = Watched(KEY, UID)
-    later = [NOW + timedelta(seconds=seconds) for seconds in (0, 10, 3600, 3660, 3700, 3710)]
-    seen = [
-        waiting("Progressing"),
-        waiting("Progressing"),
-        waiting("PrincipalNotFound"),
-        waiting("PrincipalNotFound"),
-        waiting("Pending", Outlook.BLOCKED),
-        waiting("PrincipalNotFound"),
+    told = [
+        (0, waiting("Progressing"), 0),
+        (10, waiting("Progressing"), 10),
+        (3600, waiting("PrincipalNotFound"), 0),
+        (3660, waiting("PrincipalNotFound"), 60),
+        (3670, waiting("AzureUnavailable", Outlook.TRANSIENT), 0),  # says nothing of the principal
+        (3680, waiting("PrincipalNotFound"), 80),
+        (3700, waiting("Pending", Outlook.BLOCKED), 0),
+        (3710, waiting("PrincipalNotFound"), 0),
     ]
 
-    assert [watched.waited(one, now) for one, now in zip(seen, later, strict=True)] == [0, 10, 0, 60, 0, 0]
+    for seconds, finding, waited in told:
+        assert watched.waited(finding, NOW + timedelta(seconds=seconds)) == waited, seconds
 
 
 @pytest.mark.parametrize(
@@ -107,3 +111,19 @@ def test_what_an_earlier_process_waited_for_is_told_by_the_status(reason: str, s
     assert watched.waiting_since(one, ROLES_ASSIGNED, "Propagating") == moment
     watched.waited(waiting("Propagating"), NOW)
     assert watched.waiting_since(one, ROLES_ASSIGNED, "Propagating") == NOW
+
+
+def test_who_shares_an_identity_looks_when_a_role_of_it_was_taken_away() -> None:
+    """Azure allows one assignment of a role at a scope, so that who shares an identity shares it too."""
+    memory = Memory()
+    by, sharer, other = (memory.of(Key("gitlab", name), name) for name in ("by", "sharer", "other"))
+    by.principal = sharer.principal = PRINCIPAL
+    other.principal = "another"
+    role = assignment("/scope", STORAGE_BLOB_DATA_CONTRIBUTOR)
+    watched = (by, sharer, other)
+
+    memory.revoked(by, [PutCredential(identity(), wanted().credentials[0])])
+    assert not any(each.wake.is_set() for each in watched)
+
+    memory.revoked(by, [DeleteAssignment(role)])
+    assert [each.wake.is_set() for each in watched] == [False, True, False]

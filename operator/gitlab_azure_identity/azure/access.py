@@ -48,6 +48,15 @@ def token_refused(error: AzureError, door: Door, service_account: str) -> Failur
     return Failure("TokenRejected", f"Entra refused the token of {who} ({code}). {advice}", Outlook.STALLED)
 
 
+def another_issuer(issuer: str, door: Door) -> Failure:
+    """The cluster's tokens are not of the issuer that the federated credentials trust."""
+    message = (
+        f"The cluster's tokens are issued by {issuer}, but the federated credentials trust {door.desired.issuer}. Correct the "
+        "operator's setting `issuer`, to the letter, or take it out."
+    )
+    return Failure("IssuerMismatch", message, Outlook.STALLED)
+
+
 def container_refused(error: AzureError, door: Door, container: str) -> Failure:
     """Blob Storage did not list a container."""
     account = door.desired.storage.account

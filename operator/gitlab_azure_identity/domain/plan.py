@@ -34,7 +34,8 @@ class Goal:
     keep: bool = True
     may_create: bool = True  # policy: the identity may be created where it is wanted
     may_adopt: bool = False  # policy: the identity may be used although somebody else made it
-    former_issuers: tuple[str, ...] = ()  # of this cluster: credentials of theirs are ours too, and not wanted any more
+    former_issuers: tuple[str, ...] = ()  # of this cluster: credentials of theirs are ours too
+    settled: bool = True  # nobody needs those any more: access by the present issuer is proven, or none is to be left
 
     @property
     def owner(self) -> Owner:
@@ -121,10 +122,13 @@ def _credentials(goal: Goal, have: Observed) -> Iterator[Change]:
     if identity is None:
         return  # the next look, with the identity there, plans them
     names = {credential.name for credential in goal.credentials}
+    former_too = goal.settled or not _room(goal, have)
     removed = [
         credential
         for credential in have.credentials
-        if credential.name not in names and goal.owns_credential(credential)
+        if credential.name not in names
+        and goal.owns_credential(credential)
+        and (former_too or credential.issuer == goal.desired.issuer)
     ]
     for credential in removed:
         yield DeleteCredential(identity, credential)

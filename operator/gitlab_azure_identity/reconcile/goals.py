@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gitlab_azure_identity.api.conditions import IDENTITY_READY
+from gitlab_azure_identity.api.conditions import ACCESS_VERIFIED, IDENTITY_READY, READY
 from gitlab_azure_identity.api.resource import Resource
+from gitlab_azure_identity.api.spec import Verification
+from gitlab_azure_identity.domain.arm import ResourceGroupId, parse_identity_id
 from gitlab_azure_identity.domain.clouds import Cloud
 from gitlab_azure_identity.domain.desired import Defaults, Desired, Unresolved, desire
 from gitlab_azure_identity.domain.findings import Failure, Outlook
@@ -54,27 +56,28 @@ class Goals:
             may_create=creatable(policy, desired),
             may_adopt=adoptable(policy, desired),
             former_issuers=former_issuers(resource, desired.issuer),
+            settled=_settled(resource, desired.issuer),
         )
 
     async def deletion(self, resource: Resource, pin: str | None = None) -> Goal:
         """That nothing of the resource's is left: what it wanted says where to look. An issuer that cannot be learnt any more
-        is on record. Raises LookFailed."""
+        is on record, or nothing was ever made for it. Raises LookFailed."""
         try:
             issuer = await self._known_issuer()
-        except LookFailed:
-            if resource.status.issuer is None:
+        except LookFailed as failed:
+            if failed.failure.outlook is not Outlook.STALLED:
                 raise
-            issuer = resource.status.issuer
+            issuer = resource.status.issuer or ""
         desired = self._desired(resource, issuer, pin)
         return Goal(desired, keep=False, former_issuers=former_issuers(resource, desired.issuer))
 
-    def admitted(self, goal: Goal) -> bool:
-        """Whether policy admits what the resource wants."""
-        return refusal(self._world.policy, goal.desired) is None
-
     def whereabouts(self, resource: Resource, goal: Goal) -> Whereabouts:
-        groups = tuple(identity_groups(self._world.policy, resource.key.namespace))
-        return Whereabouts(goal.desired, resource.status, groups, adopts=goal.may_adopt, granting=goal.keep)
+        groups = [*identity_groups(self._world.policy, resource.key.namespace)]
+        known = resource.status.identity
+        if known and known.resource_id:  # its making may have ended before anybody heard of it
+            made = parse_identity_id(known.resource_id)
+            groups.append(str(ResourceGroupId(made.subscription, made.resource_group)))
+        return Whereabouts(goal.desired, resource.status, tuple(groups), adopts=goal.may_adopt, granting=goal.keep)
 
     def _desired(self, resource: Resource, issuer: str, pin: str | None) -> Desired:
         world = self._world
@@ -123,3 +126,11 @@ def former_issuers(resource: Resource, issuer: str) -> tuple[str, ...]:
     """Issuers that the cluster had, by the status, before the one that it has now: credentials of theirs are still ours."""
     known = dict.fromkeys([*resource.status.former_issuers, resource.status.issuer])
     return tuple(one for one in known if one and one != issuer)
+
+
+def _settled(resource: Resource, issuer: str) -> bool:
+    """Whether access by this issuer was proven before this pass. Until then the credentials of an earlier one are what GitLab
+    lives by: the new one may be a typing mistake, and pods keep tokens of the old one for up to an hour."""
+    counts = READY if resource.spec.verification is Verification.DISABLED else ACCESS_VERIFIED
+    told = resource.status.condition(counts)
+    return resource.status.issuer == issuer and told is not None and told.status == "True"

@@ -16,7 +16,7 @@ from gitlab_azure_identity.reconcile.goals import Goals, World
 from gitlab_azure_identity.reconcile.passes import Outcome, Passes
 from gitlab_azure_identity.reconcile.removal import Remaining, Removal
 from gitlab_azure_identity.reconcile.report import Reporter
-from gitlab_azure_identity.reconcile.watched import Watched
+from gitlab_azure_identity.reconcile.watched import Memory, Watched
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -58,14 +58,11 @@ class Reconciler:
     def __init__(self, world: World, pace: Pace, concurrency: int) -> None:
         self._world, self._pace = world, pace
         report, goals = Reporter(world.kube), Goals(world)
-        self._passes = Passes(world, goals, report)
-        self._removal = Removal(world, goals, report)
-        self._watched: dict[str, Watched] = {}
+        self._memory = Memory()
+        self._passes = Passes(world, goals, report, self._memory)
+        self._removal = Removal(world, goals, report, self._memory)
         self._locks: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
         self._room = asyncio.Semaphore(concurrency)
-
-    def _of(self, key: Key, uid: str) -> Watched:
-        return self._watched.setdefault(uid, Watched(key, uid))
 
     def _lock(self, key: Key) -> asyncio.Lock:
         """One pass or removal at a time for a name: what is made is named by it. It lives as long as somebody holds it."""
@@ -73,17 +70,17 @@ class Reconciler:
 
     def notice(self, key: Key, uid: str, news: tuple[object, ...], *, held: bool) -> None:
         """Something about the object may be new. `held` says whether it carries our finalizer."""
-        self._of(key, uid).notice(news, held=held)
+        self._memory.of(key, uid).notice(news, held=held)
 
     def forget(self, key: Key, uid: str) -> None:
         """The object is gone."""
-        self._watched.pop(uid, None)
-        if not any(watched.key == key for watched in self._watched.values()):
+        self._memory.forget(uid)
+        if not self._memory.knows(key):
             READY.remove_by_labels({"namespace": key.namespace, "name": key.name})
 
     async def keep(self, key: Key, uid: str, stopped: Stopped) -> None:
         """Keep one object true until `stopped`. A defect in a pass is raised: whoever calls logs it, and calls again."""
-        watched = self._of(key, uid)
+        watched = self._memory.of(key, uid)
         while not stopped:
             watched.wake.clear()
             delay = await _unless(stopped, self._pass(watched))
@@ -161,17 +158,7 @@ class Reconciler:
                 remaining = await self._removal.run(resource) if resource and ours else None
             except ClusterError as error:
                 return Remaining(f"the API server did not answer: {error}", None)
-        if ours and remaining is None:
-            self._wake_sharers(uid)
         return remaining
-
-    def _wake_sharers(self, uid: str) -> None:
-        """Have those look that use the same identity: Azure allows one assignment of a role at a scope, and the one that was
-        theirs too may have gone with the resource that made it."""
-        gone = self._watched.get(uid)
-        for watched in self._watched.values():
-            if gone and gone.identity and watched.identity == gone.identity:
-                watched.wake.set()
 
     def deletion_delay(self, remaining: Remaining, retry: int) -> float:
         """Seconds until a deletion is tried again."""

@@ -27,7 +27,7 @@ from gitlab_azure_identity.reconcile.report import Reporter
 from gitlab_azure_identity.reconcile.summarize import begun, judged, summarize, suspended
 from gitlab_azure_identity.reconcile.verdict import ready, was_ready, was_told
 from gitlab_azure_identity.reconcile.verify import Proof, unproven, verify
-from gitlab_azure_identity.reconcile.watched import Watched
+from gitlab_azure_identity.reconcile.watched import Memory, Watched
 
 ROUNDS = 5  # plans a pass: the identity, what hangs on it, what is pruned, and room for one surprise
 
@@ -61,8 +61,8 @@ class Outcome:
 class Passes:
     """Runs passes."""
 
-    def __init__(self, world: World, goals: Goals, reporter: Reporter) -> None:
-        self._world, self._goals, self._report = world, goals, reporter
+    def __init__(self, world: World, goals: Goals, reporter: Reporter, memory: Memory) -> None:
+        self._world, self._goals, self._report, self._memory = world, goals, reporter, memory
 
     async def run(self, resource: Resource, watched: Watched) -> Outcome:
         """Bring one resource to what it says."""
@@ -84,7 +84,7 @@ class Passes:
         world = self._world
         look = await observe(world.azure, world.kube, self._goals.whereabouts(resource, goal))
         found = look.have.identity
-        watched.identity = found.resource_id.lower() if found else None
+        watched.principal = found.principal_id if found else None
         if found and not same_arm_id(found.resource_id, goal.desired.identity.resource_id):
             # A status was lost, and settings moved on: all that defaults to where the identity is follows it.
             return await self._pursue(resource, await self._goals.upkeep(resource, pin=found.resource_id), watched)
@@ -93,12 +93,14 @@ class Passes:
                 raise no_account
             look = replace(look, unseen={**look.unseen, ROLES_ASSIGNED: no_account.failure})
         await self._pin_warning(resource, goal.desired, watched)
-        drift, have = was_ready(resource), look.have
+        # An issuer that changed is nobody's doing behind our back.
+        drift = was_ready(resource) and not goal.former_issuers
+        have = look.have
         done, failed = list[Change](), list[tuple[Change, Failure]]()
         for _ in range(0 if no_account else ROUNDS):
             out_of_reach = look.unseen.keys() | {link(change) for change, _ in failed}
             changes = [change for change in plan(goal, have) if link(change) not in out_of_reach and change not in done]
-            if not changes:
+            if not changes or (failed and have.identity is None):
                 break
             if not done:
                 await self._hold(resource, watched)
@@ -106,6 +108,7 @@ class Passes:
             have, made, failed_now = await apply(world.azure, world.kube, goal, changes, have)
             done += made
             failed += failed_now
+        self._memory.revoked(watched, done)
         pending = [change for change in plan(goal, have) if link(change) not in look.unseen]
         failed += [(change, _reverted(change)) for change in pending if change in done]
         findings = judge(goal, have, Failures(look.unseen, tuple(failed), tuple(pending), look.former))
@@ -177,7 +180,8 @@ class Passes:
         return any(moment is not None and now - moment < self._world.propagation_limit for moment in moments)
 
     async def _conclude(self, standing: Standing, proof: Proof, watched: Watched) -> Outcome:
-        watched.waited(proof.finding, self._world.now())
+        if proof.finding.outlook is not Outlook.BLOCKED:  # what was not tried says nothing of how long
+            watched.waited(proof.finding, self._world.now())
         findings = (*standing.findings, proof.finding)
         resource = await self._tell(standing.resource, findings, self._status(standing, findings, proof), watched)
         outlook = ready(findings, standing.goal.desired.verification).outlook
@@ -189,7 +193,7 @@ class Passes:
 
     def _status(self, standing: Standing, findings: Sequence[Finding], proof: Proof) -> Status:
         now, resource = self._world.now(), standing.resource
-        if standing.findings[0].outlook is not Outlook.GOOD:
+        if not standing.goal.may_use(standing.have.identity):
             return judged(resource, findings, now)  # nothing is known of an identity that is not ours to use
         return summarize(resource, standing.goal, standing.have, findings, proof.containers, standing.unseen, now)
 

@@ -22,6 +22,7 @@ from gitlab_azure_identity.reconcile.goals import Goals, World
 from gitlab_azure_identity.reconcile.observe import Look, LookFailed, observe
 from gitlab_azure_identity.reconcile.report import Reporter
 from gitlab_azure_identity.reconcile.summarize import deletion_waits
+from gitlab_azure_identity.reconcile.watched import Memory
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +48,8 @@ class Remaining:
 class Removal:
     """Carries out deletions."""
 
-    def __init__(self, world: World, goals: Goals, reporter: Reporter) -> None:
-        self._world, self._goals, self._report = world, goals, reporter
+    def __init__(self, world: World, goals: Goals, reporter: Reporter, memory: Memory) -> None:
+        self._world, self._goals, self._report, self._memory = world, goals, reporter, memory
 
     async def run(self, resource: Resource) -> Remaining | None:
         """Remove what was made for the resource. None when nothing of ours is left, or nothing is to be removed."""
@@ -88,6 +89,7 @@ class Removal:
             if not changes:
                 return list(unseen.values())
             _, done, failed = await apply(self._world.azure, self._world.kube, goal, changes, look.have)
+            self._memory.revoked(self._memory.of(resource.key, resource.uid), done)
             log.info("removed %s", "; ".join(map(str, done)) or "nothing", extra={"resource": str(resource.key)})
             problems: dict[str, Failure] = {}
             for change, failure in failed:
@@ -104,7 +106,7 @@ class Removal:
             if failed.failure.reason in ("NotConfigured", "InvalidSpec") and not resource.status.recorded:
                 return None  # it was never resolved
             raise
-        return goal if resource.status.recorded or self._goals.admitted(goal) else None
+        return goal
 
     async def _look(self, resource: Resource, goal: Goal) -> Look | None:
         """What still stands; None where we may not look, or nothing is, and a pass recorded nothing either. Raises LookFailed."""

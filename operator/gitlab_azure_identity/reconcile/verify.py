@@ -8,13 +8,14 @@ from azure.core.credentials import AccessTokenInfo
 from gitlab_azure_identity.api.conditions import ACCESS_VERIFIED
 from gitlab_azure_identity.api.spec import Verification
 from gitlab_azure_identity.api.status import ContainerStatus
-from gitlab_azure_identity.azure.access import Door, container_refused, token_refused
+from gitlab_azure_identity.azure.access import Door, another_issuer, container_refused, token_refused
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.findings import Failure, Finding, failed, good, worst
 from gitlab_azure_identity.domain.observed import Identity
 from gitlab_azure_identity.kube import errors as kube_errors
 from gitlab_azure_identity.kube.client import ClusterError
+from gitlab_azure_identity.kube.tokens import issuer_of
 from gitlab_azure_identity.reconcile.ports import Azure, Kube
 
 UNTRIED = "Unverified"
@@ -71,6 +72,9 @@ async def _exchange(
         assertion = await kube.tokens.token(namespace, service_account, door.desired.cloud.audience)
     except ClusterError as error:
         return kube_errors.token_refused(error, service_account, namespace)
+    issuer = issuer_of(assertion)
+    if issuer and issuer != door.desired.issuer:  # Entra may still let it in, by a credential of before
+        return another_issuer(issuer, door)
     try:
         return await azure.blobs.exchange(identity, assertion)
     except AzureError as error:

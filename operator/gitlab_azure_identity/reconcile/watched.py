@@ -1,11 +1,13 @@
-"""What is remembered of one object between passes; nothing that a restart may not lose."""
+"""What is remembered of objects between passes; nothing that a restart may not lose."""
 
 import asyncio
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from gitlab_azure_identity.api.resource import Key, Resource
+from gitlab_azure_identity.domain.changes import Change, DeleteAssignment
 from gitlab_azure_identity.domain.findings import Finding, Outlook
 
 HOLD_PATIENCE = (
@@ -25,7 +27,7 @@ class Watched:
     seen: tuple[object, ...] | None = None
     attempts: int = 0  # in a row that came to the same outlook
     outlook: Outlook = Outlook.GOOD
-    identity: str | None = None  # folded ARM id of the managed identity that the last look found
+    principal: str | None = None  # of the managed identity that the last look found
     pin_told: str | None = None  # what the Warning of a pinned identity has been said of
     _transient_since: float | None = None
     _transient_count: int = 0
@@ -74,9 +76,11 @@ class Watched:
 
     def waited(self, finding: Finding, now: datetime) -> float:
         """Take note of a finding: the seconds that its condition has been waiting for this very reason; 0 where it is not.
-        The condition's transition time cannot tell: it stays when an Unknown changes its reason."""
+        The condition's transition time cannot tell: it stays when an Unknown changes its reason. A failure that passes says
+        nothing of what is waited for."""
         if finding.outlook is not Outlook.WAITING:
-            self._waiting.pop(finding.condition, None)
+            if finding.outlook is not Outlook.TRANSIENT:
+                self._waiting.pop(finding.condition, None)
             return 0.0
         reason, since = self._waiting.get(finding.condition, ("", now))
         since = since if reason == finding.reason else now
@@ -92,6 +96,31 @@ class Watched:
         if before is None or (before.status, before.reason) != ("Unknown", reason):
             return None
         return datetime.fromisoformat(before.last_transition_time)
+
+
+class Memory:
+    """What is remembered of every object, by its uid: events of two that bore one name may come in any order."""
+
+    def __init__(self) -> None:
+        self._watched: dict[str, Watched] = {}
+
+    def of(self, key: Key, uid: str) -> Watched:
+        return self._watched.setdefault(uid, Watched(key, uid))
+
+    def forget(self, uid: str) -> None:
+        self._watched.pop(uid, None)
+
+    def knows(self, key: Key) -> bool:
+        """Whether there is an object of this name."""
+        return any(watched.key == key for watched in self._watched.values())
+
+    def revoked(self, by: Watched, done: Iterable[Change]) -> None:
+        """Have those look whose identity lost a role by what was done for another. Azure allows one assignment of a role at a
+        scope: resources that share an adopted identity share what the first of them made."""
+        principals = {change.assignment.principal_id for change in done if isinstance(change, DeleteAssignment)}
+        for watched in self._watched.values():
+            if watched is not by and watched.principal in principals:
+                watched.wake.set()
 
 
 async def _within(seconds: float, event: asyncio.Event) -> bool:
