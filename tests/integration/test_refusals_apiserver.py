@@ -117,6 +117,13 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
             "choose another key"
         ),
     ),
+    "a tag key that Azure does not take": (
+        {"azure": {"tags": {"app.kubernetes.io/name": "gitlab"}}},
+        (
+            f"{INVALID}spec.azure.tags: Invalid value: Azure takes tag keys of 1 to 512 characters, without control characters "
+            "and < > % & \\ ? /: choose another key, such as app.kubernetes.io-name for app.kubernetes.io/name"
+        ),
+    ),
     "too many retries": (
         parameters(maxRetries=1001),
         (

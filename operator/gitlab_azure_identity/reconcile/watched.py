@@ -10,9 +10,7 @@ from gitlab_azure_identity.api.resource import Key, Resource
 from gitlab_azure_identity.domain.changes import Change, DeleteAssignment
 from gitlab_azure_identity.domain.findings import Finding, Outlook
 
-HOLD_PATIENCE = (
-    1.0  # seconds that kopf has to put our finalizer on an object; it asks no second time when it is refused
-)
+HOLD_PATIENCE = 1.0  # seconds for kopf to put our finalizer on an object; it asks no second time when it is refused
 BEAR_COUNT = 3  # transient failures in a row that a Ready resource may meet before its conditions say so
 BEAR_SECONDS = 900.0
 
