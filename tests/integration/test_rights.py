@@ -133,6 +133,17 @@ def test_a_namespace_that_the_chart_does_not_list(outside: GitLab) -> None:
     outside.ready(seconds=15)  # by itself
 
 
+def test_a_resource_that_neither_policy_nor_the_chart_admits_can_be_deleted(new_gitlab: MakeGitLab) -> None:
+    """Nothing was ever made for it, so that no right is missed."""
+    gitlab = new_gitlab("nowhere")
+    for kind in ("rolebinding", "role"):
+        remove(gitlab, kind, "gitlab-azure-identity")
+    gitlab.apply()
+    stalled(gitlab, "NotPermitted")
+
+    gitlab.delete(seconds=10)
+
+
 def can_i(gitlab: GitLab, verb: str, what: str, *more: str) -> bool:
     """`kubectl auth can-i`, as the operator."""
     try:

@@ -16,6 +16,7 @@ from gitlab_azure_identity.domain.changes import Stage
 from gitlab_azure_identity.domain.findings import Failure, Outlook, note, worst
 from gitlab_azure_identity.domain.judge import link
 from gitlab_azure_identity.domain.naming import same_arm_id
+from gitlab_azure_identity.domain.observed import Observed
 from gitlab_azure_identity.domain.plan import Goal, plan
 from gitlab_azure_identity.reconcile.apply import apply
 from gitlab_azure_identity.reconcile.goals import Goals, World
@@ -80,7 +81,7 @@ class Removal:
             if found and not same_arm_id(found.resource_id, goal.desired.identity.resource_id):
                 goal = await self._goals.deletion(resource, pin=found.resource_id)
                 continue
-            unseen = await self._without_a_namespace(resource, look.unseen)
+            unseen = await self._that_count(resource, look.have, look.unseen)
             # What could not be seen may still stand: nothing that comes after it on the way back is removed before it.
             last = min((_STAGE[condition] for condition in unseen), default=Stage.REVOKE_IDENTITY)
             changes = [
@@ -94,7 +95,7 @@ class Removal:
             problems: dict[str, Failure] = {}
             for change, failure in failed:
                 note(problems, link(change), failure)
-            if problems := await self._without_a_namespace(resource, problems):
+            if problems := await self._that_count(resource, look.have, problems):
                 return list(problems.values())
         return [Failure("Progressing", "What was removed is still seen; it is looked at again.", Outlook.WAITING)]
 
@@ -121,12 +122,17 @@ class Removal:
                 raise
             return await observe(self._world.azure, self._world.kube, replace(where, gone=True))
 
-    async def _without_a_namespace(self, resource: Resource, problems: dict[str, Failure]) -> dict[str, Failure]:
-        """Problems in the cluster are none when the namespace itself is going: it takes our rights, and our objects too."""
-        local = [condition for condition in problems if condition in _IN_CLUSTER]
-        if not local or not await self._world.kube.namespaces.terminating(resource.key.namespace):
+    async def _that_count(self, resource: Resource, have: Observed, problems: dict[str, Failure]) -> dict[str, Failure]:
+        """Without those in the cluster, where nothing was ever made: by the record, nor by what stands in Azure, which goes
+        last. Nor do they count when the namespace itself is going: it takes our rights, and our objects too."""
+        elsewhere = {condition: failure for condition, failure in problems.items() if condition not in _IN_CLUSTER}
+        if elsewhere == problems:
             return problems
-        return {condition: failure for condition, failure in problems.items() if condition not in _IN_CLUSTER}
+        local = [failure for condition, failure in problems.items() if condition in _IN_CLUSTER]
+        never = not resource.status.recorded and have.identity is None
+        if never and all(failure.outlook is Outlook.STALLED for failure in local):
+            return elsewhere
+        return elsewhere if await self._world.kube.namespaces.terminating(resource.key.namespace) else problems
 
     async def _remaining(self, resource: Resource, failure: Failure) -> Remaining:
         """Tell what keeps the resource, and how to let go of it where a person must act."""
