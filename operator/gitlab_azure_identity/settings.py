@@ -91,6 +91,8 @@ class Settings(BaseSettings):
         for rule in policy:
             for group in rule.identities.resource_groups:
                 parse_resource_group_id(group)
+                if "*" in group:
+                    raise ValueError(f"identities.resourceGroups takes no globs: {group!r}")
             for identity in rule.identities.adopt:
                 parse_identity_id(identity)
         return policy

@@ -176,6 +176,11 @@ def test_an_identity_that_was_deleted_is_made_anew_with_all_that_hangs_on_it(git
     told = drift(gitlab)
     assert f"Restored managed identity lab_{gitlab.namespace}_gitlab; " in told
     assert "Removed role assignment" in told
+    (warned,) = [event["message"] for event in gitlab.events() if event["reason"] == "ClientIdChanged"]
+    assert warned == (
+        f"The client ID is no longer {before['clientId']} but {after['clientId']}. Pods learn it when they are created: restart "
+        f"GitLab's, with kubectl -n {gitlab.namespace} rollout restart deployment --selector release=gitlab"
+    )
 
 
 def test_a_second_assignment_of_the_same_role_is_left_to_whoever_made_it(gitlab: GitLab) -> None:

@@ -81,6 +81,22 @@ def test_a_failure_that_passes_changes_no_condition_and_is_told_once(gitlab: Git
     assert gitlab.writes() == []
 
 
+def test_what_is_seen_to_be_missing_and_cannot_be_put_back_is_told_at_once(gitlab: GitLab) -> None:
+    """GitLab is locked out: that the failure passes by itself does not make it Ready."""
+    gitlab.apply().ready()
+    gitlab.remove_assignments()
+    gitlab.lab.controls.add_fault(
+        "PUT */roleassignments/*", status=429, code="SubscriptionRequestsThrottled", retry_after=2
+    )
+
+    gitlab.reconcile_now()
+
+    told = conditions(gitlab.live())
+    assert told["RolesAssigned"][:2] == told["Ready"][:2] == ("Unknown", "Throttled")
+    assert told["AccessVerified"][:2] == ("Unknown", "Pending")
+    gitlab.ready(seconds=10)  # by itself
+
+
 def test_the_event_says_what_could_not_be_done(gitlab: GitLab) -> None:
     gitlab.apply().ready()
     gitlab.lab.controls.add_fault(

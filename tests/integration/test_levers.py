@@ -121,6 +121,9 @@ def test_verification_reported_shows_what_is_wrong_and_stays_ready(gitlab: GitLa
     )
     assert gitlab.message("AccessVerified").startswith("There is no container missing of storage account gitlabstore.")
     assert {"Reconciling", "Stalled"}.isdisjoint(conditions)
+    assert conditions["Ready"]["message"] == (
+        "Everything is in place, but access is not proven: see AccessVerified. spec.verification is Report."
+    )
     states = {each["name"]: each["state"] for each in found["status"]["containers"]}
     assert states["missing"] == "ContainerNotFound"
     assert states["git-lfs"] == "Verified"
@@ -143,6 +146,9 @@ def test_verification_disabled_asks_neither_entra_nor_the_blobs(gitlab: GitLab) 
 
     conditions = {each["type"]: each for each in found["status"]["conditions"]}
     assert (conditions["AccessVerified"]["status"], conditions["AccessVerified"]["reason"]) == ("Unknown", "Disabled")
+    assert conditions["Ready"]["message"] == (
+        "Everything is in place. Whether GitLab gets in was not tried: spec.verification is Disabled."
+    )
     assert {each["state"] for each in found["status"]["containers"]} == {"Unverified"}
     hosts = {call.host for call in gitlab.lab.controls.calls() if call.caller != "operator"}
     assert not any(host.endswith(".blob.core.windows.net") for host in hosts)

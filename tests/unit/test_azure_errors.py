@@ -68,7 +68,11 @@ def test_the_walk_knows_no_line_that_is_gone() -> None:
                 '"Role Based Access Control Administrator" there: docs/azure-permissions.md#storage.'
             ),
         ),
-        ("ResourceGroupNotFound", "Azure's own words. Create the resource group, or correct spec.storage."),
+        (
+            "ResourceGroupNotFound",
+            "Azure's own words. Create the resource group, or correct spec.storage.resourceGroup.",
+        ),
+        ("SubscriptionNotFound", "Azure's own words. Correct spec.storage.subscriptionId."),
         (
             "RequestDisallowedByPolicy",
             "An Azure Policy forbids to assign roles on storage account gitlabstore: Azure's own words. Ask who assigned it.",

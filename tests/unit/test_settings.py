@@ -122,6 +122,10 @@ def test_every_fault_is_named_at_once(file: File) -> None:
             "policy: Value error, not the ARM id of a resource group: 'rg-gitlab'",
         ),
         (
+            {"cluster": "lab", "policy": [{"namespaces": ["x"], "identities": {"resourceGroups": [f"{GROUP}*"]}}]},
+            f"policy: Value error, identities.resourceGroups takes no globs: '{GROUP}*'",
+        ),
+        (
             {"cluster": "lab", "policy": [{"namespaces": ["x"], "identities": {"adopt": [GROUP]}}]},
             f"policy: Value error, not the ARM id of a user-assigned managed identity: '{GROUP}'",
         ),

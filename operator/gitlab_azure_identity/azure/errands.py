@@ -35,7 +35,7 @@ def looking_for_identity(identity: WantedIdentity) -> Errand:
     return Errand(
         f"read managed identities in resource group {group}",
         _or_missing(_identity_right(group), "a resource group"),
-        "spec.azure.resourceGroup",
+        "spec.azure",
     )
 
 
@@ -52,7 +52,7 @@ def looking_for_assignments(account: str) -> Errand:
 
 def looking_for_account(storage: WantedStorage) -> Errand:
     where = f"storage account {storage.account}"
-    return Errand(f"read {where}", _or_missing(_storage_right(where), "an account"), "spec.storage.resourceGroup")
+    return Errand(f"read {where}", _or_missing(_storage_right(where), "an account"), "spec.storage")
 
 
 def changing(change: Change) -> Errand:
@@ -63,7 +63,7 @@ def changing(change: Change) -> Errand:
         case PutIdentity():
             group = change.identity.resource_group
             doing = f"write managed identity {change.identity.name} in resource group {group}"
-            return Errand(doing, _identity_right(group), "spec.azure.resourceGroup")
+            return Errand(doing, _identity_right(group), "spec.azure")
         case PutCredential():
             doing = f"write federated credentials of managed identity {change.identity.name}"
             return Errand(doing, _identity_right(_group(change.identity.resource_id)))

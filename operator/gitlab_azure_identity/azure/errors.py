@@ -31,7 +31,7 @@ class Errand:
 
     doing: str
     right: str
-    settled_by: str = ""  # where a person names what was not found: a field of the resource
+    settled_by: str = ""  # where a person says where it is: a part of the resource
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,16 @@ TABLE: dict[str, Entry] = {
         "An Azure Policy forbids to {doing}: {detail} Ask who assigned it.",
     ),
     "ResourceGroupNotFound": Entry(
-        "ResourceGroupNotFound", Outlook.STALLED, "{detail} Create the resource group, or correct {settled_by}."
+        "ResourceGroupNotFound",
+        Outlook.STALLED,
+        "{detail} Create the resource group, or correct {settled_by}.resourceGroup.",
     ),
-    "SubscriptionNotFound": Entry("SubscriptionNotFound", Outlook.STALLED, "{detail} Correct {settled_by}."),
-    "InvalidSubscriptionId": Entry("SubscriptionNotFound", Outlook.STALLED, "{detail} Correct {settled_by}."),
+    "SubscriptionNotFound": Entry(
+        "SubscriptionNotFound", Outlook.STALLED, "{detail} Correct {settled_by}.subscriptionId."
+    ),
+    "InvalidSubscriptionId": Entry(
+        "SubscriptionNotFound", Outlook.STALLED, "{detail} Correct {settled_by}.subscriptionId."
+    ),
     "RoleAssignmentLimitExceeded": Entry(
         "LimitExceeded", Outlook.STALLED, "The subscription holds no more role assignments (4000): remove unused ones."
     ),
@@ -141,7 +147,7 @@ def classify(error: AzureError, errand: Errand) -> Failure:
     message = line.text.format(
         doing=errand.doing,
         right=errand.right,
-        settled_by=errand.settled_by or "the name",
+        settled_by=errand.settled_by or "spec",
         detail=sanitize(error.detail),
     )
     return Failure(line.reason, message.strip(), line.outlook, error.retry_after, line.limit, line.overdue)

@@ -11,7 +11,7 @@ from gitlab_azure_identity.api.conditions import ACCESS_VERIFIED, IDENTITY_READY
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.spec import Verification
 from gitlab_azure_identity.api.status import Status
-from gitlab_azure_identity.domain.changes import Change, PutAssignment, PutCredential, PutIdentity
+from gitlab_azure_identity.domain.changes import Change, PutAssignment, PutCredential, PutIdentity, Removal
 from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, blocked
 from gitlab_azure_identity.domain.judge import Failures, first_broken, judge, link, stop
@@ -41,6 +41,7 @@ class Standing:
     have: Observed
     findings: tuple[Finding, ...]  # all but AccessVerified
     unseen: frozenset[str]  # links, and storage accounts of before, that could not be looked at
+    broken: bool  # something was seen to be missing that GitLab needs, and could not be put right
     granted_at: datetime | None  # when this pass wrote what Azure takes time to spread
 
 
@@ -115,9 +116,10 @@ class Passes:
         findings = tuple(self._overdue(resource, finding, watched) for finding in findings)
         wrote = any(isinstance(change, PutIdentity | PutCredential | PutAssignment) for change in done)
         unseen = frozenset(look.unseen.keys() | look.former.keys())
-        standing = Standing(resource, goal, have, findings, unseen, world.now() if wrote else None)
+        broken = have.identity is None or any(not isinstance(change, PutIdentity | Removal) for change in pending)
+        standing = Standing(resource, goal, have, findings, unseen, broken, world.now() if wrote else None)
         told = self._report.applied(resource, done, drift=drift)
-        proof, _ = await asyncio.gather(self._proof(standing, watched), told)
+        proof, *_ = await asyncio.gather(self._proof(standing, watched), told, self._new_client(resource, have))
         return await self._conclude(standing, proof, watched)
 
     async def _no_account(self, goal: Goal, look: Look) -> LookFailed | None:
@@ -183,7 +185,8 @@ class Passes:
         if proof.finding.outlook is not Outlook.BLOCKED:  # what was not tried says nothing of how long
             watched.waited(proof.finding, self._world.now())
         findings = (*standing.findings, proof.finding)
-        resource = await self._tell(standing.resource, findings, self._status(standing, findings, proof), watched)
+        status = self._status(standing, findings, proof)
+        resource = await self._tell(standing.resource, findings, status, watched, broken=standing.broken)
         outlook = ready(findings, standing.goal.desired.verification).outlook
         if outlook is Outlook.GOOD:
             # Under Report access does not hold Ready back, but is tried again until it is there.
@@ -198,18 +201,30 @@ class Passes:
         return summarize(resource, standing.goal, standing.have, findings, proof.containers, standing.unseen, now)
 
     async def _tell(
-        self, resource: Resource, findings: Sequence[Finding], status: Status, watched: Watched
+        self, resource: Resource, findings: Sequence[Finding], status: Status, watched: Watched, *, broken: bool = False
     ) -> Resource:
-        """Write the status; but keep the old one while a Ready resource only meets failures that pass."""
+        """Write the status; but keep the old one while a Ready resource only meets failures that pass, unless one of them
+        keeps what was seen to be broken from being put right."""
         counted = resource.spec.verification is Verification.REQUIRED
         outlooks = {found.outlook for found in findings if counted or found.condition != ACCESS_VERIFIED}
         bearable = Outlook.TRANSIENT in outlooks and Outlook.STALLED not in outlooks and was_ready(resource)
+        bearable = bearable and not broken
         borne = watched.bear() if bearable else 0
         await self._report.transient(resource, findings, borne=borne)
         if borne:
             handled = {"last_handled_reconcile_at": resource.requested_at}
             return await self._report.status(resource, resource.status.model_copy(update=handled))
         return await self._report.status(resource, status)
+
+    async def _new_client(self, resource: Resource, have: Observed) -> None:
+        """Say that the identity is another one than GitLab's pods know, as when somebody had deleted it."""
+        known, now = resource.status.identity, have.identity
+        if known and known.client_id and now and known.client_id != now.client_id:
+            message = (
+                f"The client ID is no longer {known.client_id} but {now.client_id}. Pods learn it when they are created: restart "
+                f"GitLab's, with kubectl -n {resource.key.namespace} rollout restart deployment --selector release=gitlab"
+            )
+            await self._report.event(resource, "Warning", "ClientIdChanged", message)
 
     async def _pin_warning(self, resource: Resource, desired: Desired, watched: Watched) -> None:
         """Say, once in the life of this process, that the identity stays where it is, though settings now say otherwise."""

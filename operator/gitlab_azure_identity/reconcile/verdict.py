@@ -42,9 +42,18 @@ def ready(findings: Sequence[Finding], verification: Verification) -> Verdict:
     bad = [finding for finding in counted if finding.outlook is not Outlook.GOOD]
     first = next((finding for finding in bad if finding.outlook is not Outlook.BLOCKED), bad[0] if bad else None)
     if first is None:
-        return Verdict("True", "Ready", "GitLab can reach its storage as the managed identity.", Outlook.GOOD)
+        return Verdict("True", "Ready", _all_is_well(findings, verification), Outlook.GOOD)
     status: Truth = "False" if first.outlook is Outlook.STALLED else "Unknown"
     return Verdict(status, first.reason, first.message, first.outlook)
+
+
+def _all_is_well(findings: Sequence[Finding], verification: Verification) -> str:
+    """What Ready may claim: access, where it is not proven, is told of but not counted."""
+    if verification is Verification.DISABLED:
+        return "Everything is in place. Whether GitLab gets in was not tried: spec.verification is Disabled."
+    if any(finding.condition == ACCESS_VERIFIED and finding.outlook is not Outlook.GOOD for finding in findings):
+        return "Everything is in place, but access is not proven: see AccessVerified. spec.verification is Report."
+    return "GitLab can reach its storage as the managed identity."
 
 
 def conditions(resource: Resource, findings: Sequence[Finding], now: datetime) -> list[Condition]:
