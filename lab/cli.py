@@ -30,6 +30,10 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (LabError, RefusedError) as error:
             raise click.ClickException(str(error)) from error
+        except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+            if error.filename is None:
+                raise
+            raise click.ClickException(f"{error.strerror}: {error.filename}") from error
 
 
 @click.group(cls=Commands)
@@ -127,7 +131,7 @@ def fault() -> None:
 
 @fault.command("add")
 @click.option("--match", required=True, metavar="'METHOD GLOB'", help="Which requests, as 'PUT */roleAssignments/*'.")
-@click.option("--status", type=int, help="Answer with this status.")
+@click.option("--status", type=click.IntRange(200, 599), help="Answer with this status.")
 @click.option("--code", help="Answer with this error code.")
 @click.option("--message", help="Answer with this text.")
 @click.option("--retry-after", type=float, metavar="SECONDS", help="Send this Retry-After.")
@@ -235,7 +239,11 @@ def operator(folder: str | None, arguments: tuple[str, ...]) -> None:
     """Run the operator in the foreground, as its own service account and managed identity."""
     lab = Lab.of(folder)
     env = lab.operator_env()
-    Parts(lab.places).enlist(OPERATOR)
+    parts = Parts(lab.places)
+    before = parts.known().get(OPERATOR)
+    if before and before.alive:
+        click.echo(f"Another operator runs already (process {before.pid}): both will do the same work.", err=True)
+    parts.enlist(OPERATOR)
     click.echo(f"Health and metrics: http://127.0.0.1:{env['GAI_HTTP_PORT']}/metrics", err=True)
     sys.stdout.flush()
     os.execve(  # noqa: S606 (this process becomes the operator, so that signals reach it)

@@ -4,9 +4,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from lab import arm, envfile, tools
 from lab.builds import CONTROL_PLANE, go_version
+from lab.cli import cli
 from lab.errors import LabError
 from lab.places import Places
 from lab.table import table
@@ -100,6 +102,21 @@ def test_a_folder_that_is_no_labs_is_not_emptied(tmp_path: Path) -> None:
         Places.at(tmp_path).make()
     Places.at(tmp_path / "new").make()
     Places.at(tmp_path / "new").make()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--dir", "/proc/lab", "up"], "Error: No such file or directory: /proc/lab"),
+        (["--dir", "/etc/hostname", "down"], "Error: Not a directory: /etc/hostname"),
+        (["fault", "add", "--match", "PUT */x", "--status", "999"], "999 is not in the range"),
+    ],
+)
+def test_what_cannot_be_is_told_without_a_traceback(arguments: list[str], told: str) -> None:
+    result = CliRunner().invoke(cli, arguments)
+
+    assert told in result.output
+    assert isinstance(result.exception, SystemExit)
 
 
 def test_the_lab_is_the_one_named_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
