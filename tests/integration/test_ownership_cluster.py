@@ -130,7 +130,8 @@ def test_objects_of_another_resource_in_the_namespace_are_not_taken(gitlab: GitL
 
     message = stalled(second, "NotOwned")
     assert message == (
-        "Service account gitlab exists and belongs to GitLabAzureIdentity gitlab. To hand it over: "
+        "Service account gitlab exists and belongs to GitLabAzureIdentity gitlab. Choose another name "
+        "here, or take it from that one. To hand it over: "
         f"kubectl annotate serviceaccount -n {gitlab.namespace} gitlab gitlabazure.io/adopt-by=second"
     )
     secrets = condition(second.live(), "SecretsWritten")

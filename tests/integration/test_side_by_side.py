@@ -101,7 +101,8 @@ def test_one_service_account_cannot_belong_to_two(new_gitlab: New) -> None:
     other.apply().condition("Ready", "False", "NotOwned")
 
     assert other.message("ServiceAccountsAnnotated") == (
-        "Service account gitlab exists and belongs to GitLabAzureIdentity gitlab. To hand it over: "
+        "Service account gitlab exists and belongs to GitLabAzureIdentity gitlab. Choose another name "
+        "here, or take it from that one. To hand it over: "
         f"kubectl annotate serviceaccount -n {one.namespace} gitlab gitlabazure.io/adopt-by=second"
     )
     assert annotations(one) == {CLIENT_ID: client_id}

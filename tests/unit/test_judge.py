@@ -187,7 +187,8 @@ ANNOTATE = wanted({"serviceAccounts": [{"name": "runner", "management": "Annotat
             SECRETS_WRITTEN,
             "NotOwned",
             (
-                "Secret gitlab-object-storage exists and belongs to GitLabAzureIdentity other. To hand it over: kubectl "
+                "Secret gitlab-object-storage exists and belongs to GitLabAzureIdentity other. Choose another name here, "
+                "or take it from that one. To hand it over: kubectl "
                 "annotate secret -n gitlab gitlab-object-storage gitlabazure.io/adopt-by=gitlab"
             ),
         ),

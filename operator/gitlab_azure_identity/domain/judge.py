@@ -195,9 +195,10 @@ def not_owned(goal: Goal, found: ClusterObject) -> Failure:
     """An object that stands in the way, with the line that hands it over."""
     owner = handed_to(found.annotations) or found.labels.get(OWNER_LABEL)
     kind = words(found.kind)
+    theirs = f"belongs to GitLabAzureIdentity {owner}. Choose another name here, or take it from that one"
     message = (
         f"{kind.capitalize()} {found.name} exists and "
-        + (f"belongs to GitLabAzureIdentity {owner}" if owner else "was not made by this operator")
+        + (theirs if owner else "was not made by this operator")
         + ". To hand it over: "
         f"kubectl annotate {found.kind.lower()} -n {goal.owner.namespace} {found.name} "
         f"{ADOPT_ANNOTATION}={goal.owner.name}" + (" --overwrite" if handed_to(found.annotations) else "")
