@@ -84,7 +84,10 @@ def azure_calls(stage: Stage) -> None:
         f"Written were: {', '.join(kinds) or 'none'}",
     )
     reads = azure.arm_calls(calls, writes=False)
-    stage.hold(len(reads) <= READS_AT_MOST, f"{len(reads)} reads of Azure Resource Manager, where 3 are the most.")
+    stage.hold(
+        len(reads) <= READS_AT_MOST,
+        f"{len(reads)} reads of Azure Resource Manager, and never more than {READS_AT_MOST}.",
+    )
 
 
 def secrets(stage: Stage) -> None:

@@ -215,7 +215,7 @@ def test_an_identity_whose_tags_were_taken_away_is_not_ours_any_more(gitlab: Git
     gitlab.reconcile_now()
 
     assert stalled(gitlab, "NotOwned").startswith(
-        f"Managed identity {name} exists and was not created by this operator."
+        f"Managed identity {name} exists and does not bear this operator's tags."
     )
     assert len(gitlab.credentials(name)) == 1
     gitlab.delete()

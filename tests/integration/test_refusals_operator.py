@@ -126,7 +126,7 @@ def test_an_identity_that_somebody_made_by_hand(gitlab: GitLab) -> None:
         gitlab.apply(identity={"name": name})
 
         assert stalled(gitlab, "NotOwned") == (
-            f"Managed identity {name} exists and was not created by this operator. Give a new resource another "
+            f"Managed identity {name} exists and does not bear this operator's tags. Give a new resource another "
             "spec.identity.name, since that of this one cannot change; or, to use the identity as it is, add to `policy` in "
             f"the operator's settings: {{namespaces: [{gitlab.namespace}], identities: {{adopt: [{IDENTITIES}/{name}]}}}}"
         )

@@ -105,7 +105,7 @@ def test_an_adopted_identity() -> None:
             goal(),
             replace(HAVE, identity=identity(tags={})),
             "NotOwned",
-            f"Managed identity lab-gitlab-gitlab exists and was not created by this operator. {OR_ADOPT}",
+            f"Managed identity lab-gitlab-gitlab exists and does not bear this operator's tags. {OR_ADOPT}",
         ),
         (
             goal(),

@@ -118,7 +118,7 @@ def _identity(goal: Goal, have: Observed, failures: Failures) -> Finding:
     owner = claimed(identity.tags)
     message = (
         f"Managed identity {identity.name} exists and "
-        + (f"belongs to {owner}" if owner else "was not created by this operator")
+        + (f"belongs to {owner}" if owner else "does not bear this operator's tags")
         + ". Give a new resource another spec.identity.name, since that of this one cannot change; or, to use the identity "
         f"as it is, add to `policy` in the operator's settings: {adoption(want)}"
     )
