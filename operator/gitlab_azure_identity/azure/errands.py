@@ -17,42 +17,40 @@ IDENTITY_ROLE = "Managed Identity Contributor"
 STORAGE_ROLE = "Role Based Access Control Administrator"
 
 
-def _identity_right(group: str) -> str:
-    return f'Grant its identity "{IDENTITY_ROLE}" on resource group {group}: docs/azure-permissions.md#identities.'
+def _on_identities(doing: str, group: str, hint: str = "") -> Errand:
+    right = f'Grant its identity "{IDENTITY_ROLE}" on resource group {group}: docs/azure-permissions.md#identities.'
+    return Errand(doing, right + hint, "spec.azure")
 
 
-def _storage_right(where: str) -> str:
-    return f'Grant its identity "{STORAGE_ROLE}" on {where}: docs/azure-permissions.md#storage.'
+def _on_storage(doing: str, where: str, hint: str = "") -> Errand:
+    right = f'Grant its identity "{STORAGE_ROLE}" on {where}: docs/azure-permissions.md#storage.'
+    return Errand(doing, right + hint, "spec.storage")
 
 
-def _or_missing(right: str, what: str) -> str:
-    """A right to read: whoever lacks it is told the same of a thing that is not there (403, "or the scope is invalid")."""
-    return f"{right} Azure says the same of {what} that does not exist: check its name."
+def _or_missing(what: str) -> str:
+    """Whoever lacks a right to read is told the same of a thing that is not there (403, "or the scope is invalid")."""
+    return f" Azure says the same of {what} that does not exist: check its name."
 
 
 def looking_for_identity(identity: WantedIdentity) -> Errand:
     group = identity.resource_group
-    return Errand(
-        f"read managed identities in resource group {group}",
-        _or_missing(_identity_right(group), "a resource group"),
-        "spec.azure",
-    )
+    return _on_identities(f"read managed identities in resource group {group}", group, _or_missing("a resource group"))
 
 
 def looking_for_credentials(identity: WantedIdentity) -> Errand:
-    return Errand(
-        f"read the federated credentials of managed identity {identity.name}", _identity_right(identity.resource_group)
+    return _on_identities(
+        f"read the federated credentials of managed identity {identity.name}", identity.resource_group
     )
 
 
 def looking_for_assignments(account: str) -> Errand:
     where = f"storage account {account}"
-    return Errand(f"read role assignments on {where}", _or_missing(_storage_right(where), "an account"), "spec.storage")
+    return _on_storage(f"read role assignments on {where}", where, _or_missing("an account"))
 
 
 def looking_for_account(storage: WantedStorage) -> Errand:
     where = f"storage account {storage.account}"
-    return Errand(f"read {where}", _or_missing(_storage_right(where), "an account"), "spec.storage")
+    return _on_storage(f"read {where}", where, _or_missing("an account"))
 
 
 def changing(change: Change) -> Errand:
@@ -62,24 +60,23 @@ def changing(change: Change) -> Errand:
     match change:
         case PutIdentity():
             group = change.identity.resource_group
-            doing = f"write managed identity {change.identity.name} in resource group {group}"
-            return Errand(doing, _identity_right(group), "spec.azure")
+            return _on_identities(f"write managed identity {change.identity.name} in resource group {group}", group)
         case PutCredential():
             doing = f"write federated credentials of managed identity {change.identity.name}"
-            return Errand(doing, _identity_right(_group(change.identity.resource_id)))
+            return _on_identities(doing, _group(change.identity.resource_id))
         case PutAssignment():
-            return Errand(f"assign roles on {place(change.grant.scope)}", _storage_right(place(change.grant.scope)))
+            where = place(change.grant.scope)
+            return _on_storage(f"assign roles on {where}", where)
         case DeleteAssignment():
             where = place(change.assignment.scope)
-            return Errand(f"remove role assignments on {where}", _storage_right(where))
+            return _on_storage(f"remove role assignments on {where}", where)
         case DeleteCredential() | DeleteIdentity():
             what = (
                 "federated credentials of managed identity"
                 if isinstance(change, DeleteCredential)
                 else "managed identity"
             )
-            doing = f"delete {what} {change.identity.name}"
-            return Errand(doing, _identity_right(_group(change.identity.resource_id)))
+            return _on_identities(f"delete {what} {change.identity.name}", _group(change.identity.resource_id))
     raise ValueError(f"not a change in Azure: {change!r}")
 
 

@@ -31,7 +31,7 @@ class Errand:
 
     doing: str
     right: str
-    settled_by: str = ""  # where a person says where it is: a part of the resource
+    settled_by: str = "spec"  # the part of the resource that says where it is
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def classify(error: AzureError, errand: Errand) -> Failure:
     message = line.text.format(
         doing=errand.doing,
         right=errand.right,
-        settled_by=errand.settled_by or "spec",
+        settled_by=errand.settled_by,
         detail=sanitize(error.detail),
     )
     return Failure(line.reason, message.strip(), line.outlook, error.retry_after, line.limit, line.overdue)
