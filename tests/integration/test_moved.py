@@ -9,7 +9,7 @@ from lab.azure import fixed
 
 from .behind import create_service_account, create_store, patch_status, until
 from .operating import ADOPTABLE, GROUP, POLICY, STORAGE, SUBSCRIPTION, Operator
-from .owner import create_identity, delete_identity, granted, stalled
+from .owner import foreign_identity, granted, stalled
 from .resources import GitLab
 from .watching import Object
 
@@ -24,10 +24,8 @@ DEFAULTS = {
 @pytest.fixture
 def lent(gitlab: GitLab) -> Iterator[str]:
     """An identity of others that the policy lets be used."""
-    name = ADOPTABLE[-1]
-    create_identity(gitlab.lab, name, {})
-    yield name
-    delete_identity(gitlab.lab, name)
+    with foreign_identity(gitlab.lab, ADOPTABLE[-1]):
+        yield ADOPTABLE[-1]
 
 
 def conditions(found: Object) -> dict[str, tuple[str, str]]:

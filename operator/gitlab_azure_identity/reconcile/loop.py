@@ -155,10 +155,9 @@ class Reconciler:
                 body = await self._world.kube.resources.get(key)
                 resource = Resource.parse(body) if body else None
                 ours = resource is not None and resource.uid == uid and resource.deleting
-                remaining = await self._removal.run(resource) if resource and ours else None
+                return await self._removal.run(resource) if resource and ours else None
             except ClusterError as error:
                 return Remaining(f"the API server did not answer: {error}", None)
-        return remaining
 
     def deletion_delay(self, remaining: Remaining, retry: int) -> float:
         """Seconds until a deletion is tried again."""

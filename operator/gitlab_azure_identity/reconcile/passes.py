@@ -207,9 +207,8 @@ class Passes:
         keeps what was seen to be broken from being put right."""
         counted = resource.spec.verification is Verification.REQUIRED
         outlooks = {found.outlook for found in findings if counted or found.condition != ACCESS_VERIFIED}
-        bearable = Outlook.TRANSIENT in outlooks and Outlook.STALLED not in outlooks and was_ready(resource)
-        bearable = bearable and not broken
-        borne = watched.bear() if bearable else 0
+        only_passing = Outlook.TRANSIENT in outlooks and Outlook.STALLED not in outlooks
+        borne = watched.bear() if only_passing and not broken and was_ready(resource) else 0
         await self._report.transient(resource, findings, borne=borne)
         if borne:
             handled = {"last_handled_reconcile_at": resource.requested_at}

@@ -102,12 +102,11 @@ class Removal:
     async def _goal(self, resource: Resource) -> Goal | None:
         """What is to be gone; None when nothing can ever have been made. Raises LookFailed."""
         try:
-            goal = await self._goals.deletion(resource)
+            return await self._goals.deletion(resource)
         except LookFailed as failed:
             if failed.failure.reason in ("NotConfigured", "InvalidSpec") and not resource.status.recorded:
                 return None  # it was never resolved
             raise
-        return goal
 
     async def _look(self, resource: Resource, goal: Goal) -> Look | None:
         """What still stands; None where we may not look, or nothing is, and a pass recorded nothing either. Raises LookFailed."""
