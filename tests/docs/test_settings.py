@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from gitlab_azure_identity.domain.clouds import CLOUDS
 from gitlab_azure_identity.domain.policy import IdentityRule, PolicyRule, StorageRule
@@ -64,8 +65,8 @@ def test_every_field_of_a_rule_is_described() -> None:
 
 
 def _spellings(model: type[PolicyRule | IdentityRule | StorageRule]) -> set[str]:
-    above = {PolicyRule: "", IdentityRule: "identities.", StorageRule: "storage[]."}[model]
-    return {f"{above}{field.alias or name}" for name, field in model.model_fields.items()}
+    prefixes: dict[type[BaseModel], str] = {PolicyRule: "", IdentityRule: "identities.", StorageRule: "storage[]."}
+    return {f"{prefixes[model]}{field.alias or name}" for name, field in model.model_fields.items()}
 
 
 def test_clouds_are_those_of_the_code() -> None:

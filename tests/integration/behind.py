@@ -17,6 +17,7 @@ IDENTITIES = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentitie
 RBAC_ADMINISTRATOR = "f58310d9-a9f6-439a-9e8d-f62e7b41a168"
 MANAGED_IDENTITY_CONTRIBUTOR = "e40ec5ca-96e0-45a2-b4ff-59039f2c2b59"
 CLIENT_ID = "azure.workload.identity/client-id"
+CREATED_BY = "gitlabazure.io/created-by"
 SECRETS = ("gitlab-registry-storage", "gitlab-object-storage", "gitlab-azure-backup-conf")
 VALUES = "gitlab-gitlab-values"
 OBJECTS = (("serviceaccount", "gitlab"), *(("secret", name) for name in SECRETS), ("configmap", VALUES))
@@ -139,8 +140,9 @@ def create_service_account(gitlab: GitLab, name: str, **annotations: str) -> Non
 
 
 def annotations(gitlab: GitLab, service_account: str = "gitlab") -> dict[str, str]:
+    """Annotations of a service account, without the one that goes with the owner label."""
     found: dict[str, str] = gitlab.fetch("serviceaccount", service_account)["metadata"].get("annotations", {})
-    return found
+    return {key: value for key, value in found.items() if key != CREATED_BY}
 
 
 def versions(gitlab: GitLab) -> dict[str, str]:

@@ -22,12 +22,17 @@ IDENTITIES = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentitie
 ADOPTABLE = ["shared", *(f"shared-{number}" for number in range(1, 20))]
 """Names of identities that may be used although others made them."""
 
-# Test namespaces begin with t-; their resources may use gitlabstore and its sisters store*, never otherstore. Namespaces
-# narrow-* reach two containers only; those that begin with later- have a resource group that is not there yet.
+# Test namespaces begin with t-; their resources may use gitlabstore and its sisters store*, never otherstore, and may share
+# adopted identities among themselves and with namespace theirs. Namespaces narrow-* reach two containers only; those that
+# begin with later- have a resource group that is not there yet.
 POLICY: list[dict[str, Any]] = [
     {
         "namespaces": ["t-*"],
-        "identities": {"resourceGroups": [GROUP], "adopt": [f"{IDENTITIES}/{name}" for name in ADOPTABLE]},
+        "identities": {
+            "resourceGroups": [GROUP],
+            "adopt": [f"{IDENTITIES}/{name}" for name in ADOPTABLE],
+            "sharedWith": ["t-*", "theirs"],
+        },
         "storage": [
             {"account": f"{STORAGE}/gitlabstore", "containers": ["*"], "roleScopes": ["Account", "Container"]},
             {"account": f"{STORAGE}/store*", "containers": ["*"], "roleScopes": ["Account", "Container"]},

@@ -4,7 +4,7 @@ import json
 
 from lab.azure import fixed
 
-from .behind import CLIENT_ID, OBJECTS, SECRETS, VALUES, reasons, remove, until_told
+from .behind import CLIENT_ID, CREATED_BY, OBJECTS, SECRETS, VALUES, reasons, remove, until_told
 from .operating import GROUP, STORAGE
 from .resources import CONTRIBUTOR, GitLab
 
@@ -202,7 +202,7 @@ def test_the_service_account_carries_the_client_id_our_label_and_no_token(gitlab
 
     account = gitlab.fetch("serviceaccount", "gitlab")
 
-    assert account["metadata"]["annotations"] == {CLIENT_ID: client_id}
+    assert account["metadata"]["annotations"] == {CLIENT_ID: client_id, CREATED_BY: "gitlab"}
     assert account["metadata"]["labels"] == {"gitlabazure.io/owner": "gitlab"}
     assert account["automountServiceAccountToken"] is False
 

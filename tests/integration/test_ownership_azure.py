@@ -215,18 +215,23 @@ def test_an_identity_whose_tags_were_taken_away_is_not_ours_any_more(gitlab: Git
     gitlab.reconcile_now()
 
     assert stalled(gitlab, "NotOwned").startswith(
-        f"Managed identity {name} exists and does not bear this operator's tags."
+        f"Managed identity {name} exists and does not carry this operator's tags."
     )
     assert len(gitlab.credentials(name)) == 1
     gitlab.delete()
     assert gitlab.credentials(name) == gitlab.assignments(principal=principal) == []
     assert identity(gitlab.lab, name) is not None
+    (told,) = (event["message"] for event in gitlab.events() if event["reason"] == "LeftBehind")
+    assert told == (
+        f"Managed identity {name} stays: the status says that this resource created it, but its tags do not say so. Find out "
+        "whose it is before you delete it."
+    )
     delete_identity(gitlab.lab, name)
 
 
 def test_what_one_resource_made_another_never_takes(gitlab: GitLab, new_gitlab: MakeGitLab) -> None:
     """Two namespaces, and the second asks for the first one's identity by name."""
-    gitlab.apply().ready()
+    gitlab.apply(identity={"name": f"main-{gitlab.namespace}"}).ready()
     second = new_gitlab()
 
     second.apply(identity={"name": gitlab.identity_name})
@@ -252,3 +257,105 @@ def test_a_credential_added_by_hand_to_our_own_identity_goes_with_it(gitlab: Git
     gitlab.delete()
 
     assert identity(gitlab.lab, name) is None
+
+
+# who else is let in
+
+
+def granted(gitlab: GitLab, principal: str) -> list[Object]:
+    return gitlab.assignments(principal=principal)
+
+
+def test_an_adopted_identity_that_trusts_a_stranger_is_granted_nothing(gitlab: GitLab, shared: Object) -> None:
+    """An administrator lent an identity that somebody else gave a federated credential: he would reach GitLab's storage."""
+    principal = shared["properties"]["principalId"]
+    theirs = federate(gitlab.lab, shared, "theirs", "system:serviceaccount:evil:gitlab")
+    gitlab.lab.controls.clear_calls()
+
+    gitlab.apply(identity={"name": shared["name"]})
+
+    message = stalled(gitlab, "SharedIdentity")
+    assert "also trusts system:serviceaccount:evil:gitlab, by its federated credential theirs" in message
+    assert "adopt:" not in message  # no rule to copy
+    assert standing(gitlab)["IdentityReady"] == "False SharedIdentity"
+    assert gitlab.writes() == []
+    assert granted(gitlab, principal) == []
+
+    assert gitlab.azure("DELETE", theirs["id"])[0] == 200
+    gitlab.reconcile_now()
+    gitlab.ready()
+    assert len(granted(gitlab, principal)) == 1
+
+
+def test_a_stranger_that_comes_later_is_told_and_takes_nothing_away(gitlab: GitLab, shared: Object) -> None:
+    gitlab.apply(identity={"name": shared["name"]}).ready()
+    before = gitlab.assignments(), gitlab.credentials(shared["name"])
+    theirs = federate(gitlab.lab, shared, "theirs", "system:serviceaccount:evil:gitlab")
+
+    gitlab.reconcile_now()
+
+    assert "also trusts system:serviceaccount:evil:gitlab" in stalled(gitlab, "SharedIdentity")
+    assert gitlab.azure("DELETE", theirs["id"])[0] == 200
+    gitlab.reconcile_now()
+    gitlab.ready()
+    assert (gitlab.assignments(), gitlab.credentials(shared["name"])) == before
+
+
+def test_credentials_that_cannot_be_read_keep_an_adopted_identity_from_being_granted_anything(
+    gitlab: GitLab, shared: Object
+) -> None:
+    """Nobody knows then whom it trusts."""
+    federate(gitlab.lab, shared, "theirs", "system:serviceaccount:evil:gitlab")
+    match = f"GET */{shared['name']}/federatedIdentityCredentials"
+    gitlab.lab.controls.add_fault(match, status=404, code="ResourceNotFound", times=3)
+
+    gitlab.apply(identity={"name": shared["name"]})
+
+    stalled(gitlab, "SharedIdentity")
+    assert granted(gitlab, shared["properties"]["principalId"]) == []
+
+
+def test_nobody_takes_the_name_that_a_resource_of_another_namespace_is_going_to_have(
+    gitlab: GitLab, new_gitlab: MakeGitLab
+) -> None:
+    """Whoever may write one resource in one namespace would wait under that name for the other's storage."""
+    squatter, name = new_gitlab(), f"lab_{gitlab.namespace}_gitlab"
+
+    squatter.apply(identity={"name": name})
+
+    assert stalled(squatter, "NotPermitted") == (
+        f"Managed identity name {name} is reserved: it is the default name for resource gitlab in namespace "
+        f"{gitlab.namespace}. Delete this resource, and create it anew with another spec.identity.name."
+    )
+    assert identity(gitlab.lab, name) is None
+    gitlab.apply().ready()
+    squatter.delete()
+    assert len(gitlab.credentials()) == len(gitlab.assignments()) == 1
+
+
+# two clusters of one name
+
+
+def test_the_identity_of_two_clusters_with_one_name_stays_for_the_other(gitlab: GitLab) -> None:
+    gitlab.apply().ready()
+    name, principal = gitlab.identity_name, gitlab.principal
+    (made,) = gitlab.identities()
+    theirs = federate(gitlab.lab, made, "theirs", subject(gitlab), issuer="https://elsewhere.example.com/")
+    gitlab.reconcile_now()
+
+    assert gitlab.message("CredentialsFederated").endswith(
+        f"Its federated credential theirs trusts {subject(gitlab)} through issuer https://elsewhere.example.com/: another "
+        "cluster calls itself lab too, and both use this managed identity. The operator's setting `cluster` must be unique."
+    )
+    assert "ClusterNotUnique" in [event["reason"] for event in gitlab.events()]
+
+    gitlab.delete()
+
+    assert identity(gitlab.lab, name) is not None
+    assert gitlab.credentials(name) == [theirs]
+    assert len(gitlab.assignments(principal=principal)) == 1
+    (told,) = (event["message"] for event in gitlab.events() if event["reason"] == "LeftBehind")
+    assert told.startswith(f"Managed identity {name} and its roles stay. Its federated credential theirs trusts")
+    for left in gitlab.assignments(principal=principal):
+        unassign(gitlab.lab, left["id"])
+    delete_identity(gitlab.lab, name)

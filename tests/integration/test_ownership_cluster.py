@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from .behind import CLIENT_ID, create, patch
+from .behind import CLIENT_ID, CREATED_BY, OBJECTS, create, patch
 from .owner import condition, stalled, standing
 from .resources import GitLab
 from .watching import Object
@@ -164,4 +164,29 @@ def test_one_service_account_goes_from_one_resource_to_another(gitlab: GitLab, n
     account = gitlab.fetch("serviceaccount", "gitlab")
     assert account["metadata"]["annotations"][CLIENT_ID] == second.live()["status"]["identity"]["clientId"]
     gitlab.delete()
-    assert gitlab.fetch("serviceaccount", "gitlab")["metadata"]["annotations"] == account["metadata"]["annotations"]
+    left = gitlab.fetch("serviceaccount", "gitlab")["metadata"]
+    assert left["annotations"] == {k: v for k, v in account["metadata"]["annotations"].items() if k != CREATED_BY}
+    assert OWNER not in left.get("labels", {})
+
+
+@pytest.mark.parametrize(("kind", "name"), OBJECTS)
+def test_an_owner_label_that_was_taken_off_is_put_back(gitlab: GitLab, kind: str, name: str) -> None:
+    gitlab.apply().ready()
+    uid = gitlab.fetch(kind, name)["metadata"]["uid"]
+    gitlab.lab.kubectl("label", kind, "-n", gitlab.namespace, name, f"{OWNER}-")
+
+    gitlab.reconcile_now()
+
+    gitlab.ready()
+    metadata = gitlab.fetch(kind, name)["metadata"]
+    assert (metadata["uid"], metadata["labels"][OWNER]) == (uid, "gitlab")
+
+
+@pytest.mark.parametrize(("kind", "name"), OBJECTS)
+def test_an_object_without_its_owner_label_goes_with_the_resource(gitlab: GitLab, kind: str, name: str) -> None:
+    gitlab.apply().ready()
+    gitlab.lab.kubectl("label", kind, "-n", gitlab.namespace, name, f"{OWNER}-")
+
+    gitlab.delete()
+
+    assert not gitlab.exists(kind, name)

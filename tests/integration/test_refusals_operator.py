@@ -44,7 +44,8 @@ def test_a_namespace_that_no_rule_names(new_gitlab: MakeGitLab) -> None:
     gitlab.apply()
 
     assert stalled(gitlab, "NotPermitted") == (
-        "No rule of the operator's policy names namespace elsewhere. To allow it, add to `policy` in the operator's "
+        "No rule of the operator's policy names namespace elsewhere. To let namespace elsewhere read, write and delete in "
+        "every container of storage account gitlabstore, add to `policy` in the operator's "
         f"settings: {{namespaces: [elsewhere], identities: {{resourceGroups: [{GROUP}]}}, "
         f'storage: [{{account: {STORAGE}/gitlabstore, containers: ["*"], roleScopes: [Account]}}]}}'
     )
@@ -60,7 +61,8 @@ def test_a_storage_account_outside_the_policy_and_back_inside(gitlab: GitLab) ->
 
     assert stalled(gitlab, "NotPermitted") == (
         f"No rule of the operator's policy lets namespace {gitlab.namespace} use storage account otherstore at Account "
-        "scope. To allow it, add to `policy` in the operator's settings: "
+        f"scope. To let namespace {gitlab.namespace} read, write and delete in every container of storage account "
+        "otherstore, add to `policy` in the operator's settings: "
         f'{{namespaces: [{gitlab.namespace}], storage: [{{account: {STORAGE}/otherstore, containers: ["*"], '
         "roleScopes: [Account]}]}"
     )
@@ -78,7 +80,8 @@ def test_account_scope_where_the_policy_admits_containers_only(new_gitlab: MakeG
 
     assert stalled(gitlab, "NotPermitted") == (
         "No rule of the operator's policy lets namespace narrow-account use storage account gitlabstore at Account scope. "
-        "To allow it, add to `policy` in the operator's settings: {namespaces: [narrow-account], "
+        "To let namespace narrow-account read, write and delete in every container of storage account gitlabstore, add to "
+        "`policy` in the operator's settings: {namespaces: [narrow-account], "
         f'storage: [{{account: {STORAGE}/gitlabstore, containers: ["*"], roleScopes: [Account]}}]}}'
     )
     assert_nothing_was_written(gitlab)
@@ -94,7 +97,8 @@ def test_a_container_outside_the_policy_and_then_only_those_inside(new_gitlab: M
 
     assert stalled(gitlab, "NotPermitted") == (
         "No rule of the operator's policy lets namespace narrow-container use storage account gitlabstore at Container "
-        "scope with containers registry, git-lfs, gitlab-uploads. To allow it, add to `policy` in the operator's settings: "
+        "scope with containers registry, git-lfs, gitlab-uploads. To let namespace narrow-container read, write and "
+        "delete in these containers of storage account gitlabstore, add to `policy` in the operator's settings: "
         f"{{namespaces: [narrow-container], storage: [{{account: {STORAGE}/gitlabstore, "
         "containers: [registry, git-lfs, gitlab-uploads], roleScopes: [Container]}]}"
     )
@@ -110,7 +114,8 @@ def test_a_resource_group_outside_the_policy(gitlab: GitLab) -> None:
 
     assert stalled(gitlab, "NotPermitted") == (
         f"No rule of the operator's policy lets namespace {gitlab.namespace} use managed identity "
-        "gitlab-azure-identity-operator in resource group rg-platform. To allow it, add to `policy` in the operator's "
+        "gitlab-azure-identity-operator in resource group rg-platform. To let namespace "
+        f"{gitlab.namespace} have managed identities created there, add to `policy` in the operator's "
         f"settings: {{namespaces: [{gitlab.namespace}], "
         f"identities: {{resourceGroups: [{SUBSCRIPTION}/resourceGroups/rg-platform]}}}}"
     )
@@ -126,9 +131,10 @@ def test_an_identity_that_somebody_made_by_hand(gitlab: GitLab) -> None:
         gitlab.apply(identity={"name": name})
 
         assert stalled(gitlab, "NotOwned") == (
-            f"Managed identity {name} exists and does not bear this operator's tags. Give a new resource another "
-            "spec.identity.name, since that of this one cannot change; or, to use the identity as it is, add to `policy` in "
-            f"the operator's settings: {{namespaces: [{gitlab.namespace}], identities: {{adopt: [{IDENTITIES}/{name}]}}}}"
+            f"Managed identity {name} exists and does not carry this operator's tags. Delete this resource, and create it anew "
+            "with another spec.identity.name, which cannot change. Or, if service accounts of namespace "
+            f"{gitlab.namespace} may have every right that the identity has, add to `policy` in the operator's settings: "
+            f"{{namespaces: [{gitlab.namespace}], identities: {{adopt: [{IDENTITIES}/{name}]}}}}"
         )
         assert standing(gitlab) == only_identity("NotOwned")
         assert_nothing_was_written(gitlab)
@@ -147,8 +153,9 @@ def test_an_identity_of_another_cluster(gitlab: GitLab) -> None:
         gitlab.apply()
 
         message = stalled(gitlab, "NotOwned")
-        assert message.startswith(
-            f"Managed identity {name} exists and belongs to prod/gitlab/main. Give a new resource another"
+        assert message == (
+            f"Managed identity {name} exists and belongs to prod/gitlab/main. Delete this resource, and create it anew with "
+            "another spec.identity.name, which cannot change."
         )
         assert_nothing_was_written(gitlab)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gitlab_azure_identity.api import CLIENT_ID_ANNOTATION
+from gitlab_azure_identity.api import CLIENT_ID_ANNOTATION, CREATED_BY_ANNOTATION
 from gitlab_azure_identity.domain.changes import (
     ApplyObject,
     ApplyServiceAccount,
@@ -55,6 +55,7 @@ def after(  # noqa: C901, PLR0911 - one flat case a change
                 replace(
                     before,
                     labels={**before.labels, **change.labels},
+                    annotations={**before.annotations, **(owner.annotations if change.labels else {})},
                     data={k: v for k, v in before.data.items() if k not in before.applied_keys} | dict(change.data),
                     managers=before.managers | {MANAGER},
                     applied_keys=frozenset(change.data),
@@ -115,7 +116,11 @@ def _applied_account(change: ApplyServiceAccount, found: ClusterObject | None, o
     return replace(
         before,
         labels={**labels, **change.labels},
-        annotations={**before.annotations, CLIENT_ID_ANNOTATION: change.client_id},
+        annotations={
+            **{key: value for key, value in before.annotations.items() if key != CREATED_BY_ANNOTATION},
+            **(owner.annotations if change.labels else {}),
+            CLIENT_ID_ANNOTATION: change.client_id,
+        },
         automount=False if change.owned else None,
         managers=before.managers | {MANAGER},
     )
@@ -126,6 +131,10 @@ def _released(found: ClusterObject, owner: Owner) -> ClusterObject:
     return replace(
         found,
         labels={key: value for key, value in found.labels.items() if (key, value) not in owner.labels.items()},
-        annotations={key: value for key, value in found.annotations.items() if key != CLIENT_ID_ANNOTATION},
+        annotations={
+            key: value
+            for key, value in found.annotations.items()
+            if key not in (CLIENT_ID_ANNOTATION, CREATED_BY_ANNOTATION)
+        },
         managers=found.managers - {MANAGER},
     )

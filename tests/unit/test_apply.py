@@ -13,8 +13,9 @@ import pytest
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.desired import Credential
+from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.observed import Assignment, Observed
-from gitlab_azure_identity.domain.plan import Goal, plan
+from gitlab_azure_identity.domain.plan import plan
 from gitlab_azure_identity.inflight import finished
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.reconcile.apply import apply

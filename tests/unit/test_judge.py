@@ -21,22 +21,21 @@ from gitlab_azure_identity.api.conditions import (
 from gitlab_azure_identity.domain.changes import Change
 from gitlab_azure_identity.domain.desired import Credential
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, blocked, worst
+from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.judge import Failures, first_broken, judge, link, stop
 from gitlab_azure_identity.domain.observed import Observed
-from gitlab_azure_identity.domain.plan import Goal, plan
+from gitlab_azure_identity.domain.plan import plan
 
 from .worlds import GROUP, ISSUER, deletion, goal, identity, standing, wanted, with_object
 
 WANT = wanted()
 HAVE = standing()
 NOTHING = Failures()
+STRANGER = Credential("theirs", ISSUER, "system:serviceaccount:evil:gitlab", "api://AzureADTokenExchange")
 FOREIGN = {"gitlabazure-cluster": "lab", "gitlabazure-namespace": "other", "gitlabazure-resource": "gitlab"}
 IDENTITY_ID = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/lab-gitlab-gitlab"
-OR_ADOPT = (
-    "Give a new resource another spec.identity.name, since that of this one cannot change; or, to use the identity as it "
-    "is, add to `policy` in the operator's settings: "
-    f"{{namespaces: [gitlab], identities: {{adopt: [{IDENTITY_ID}]}}}}"
-)
+RENAME = "Delete this resource, and create it anew with another spec.identity.name, which cannot change"
+ADOPT = f"{{namespaces: [gitlab], identities: {{adopt: [{WANT.identity.resource_id}]}}}}"
 DENIED = Failure("AuthorizationFailed", "The operator may not do that.", Outlook.STALLED)
 BUSY = Failure("AzureUnavailable", "Azure was busy.", Outlook.TRANSIENT, 7.0)
 SOON = Failure("PrincipalNotFound", "Not known everywhere yet.", Outlook.WAITING)
@@ -82,6 +81,28 @@ def test_many_are_counted_and_not_all_listed() -> None:
     )
 
 
+def test_whom_an_adopted_identity_trusts_must_be_known() -> None:
+    have = replace(HAVE, identity=identity(tags={}), credentials=(), credentials_seen=False)
+    failure = Failure("AzureUnavailable", "Azure could not read just now.", Outlook.TRANSIENT)
+
+    first, *_ = judge(goal(may_adopt=True), have, Failures({CREDENTIALS_FEDERATED: failure}))
+
+    assert (first.condition, first.status, first.reason) == (IDENTITY_READY, "Unknown", "AzureUnavailable")
+
+
+def test_another_cluster_of_the_same_name_is_told() -> None:
+    twin = replace(WANT.credentials[0], name="theirs", issuer="https://other.example.com/")
+
+    found = of(judge(goal(), replace(HAVE, credentials=(*WANT.credentials, twin)), NOTHING), CREDENTIALS_FEDERATED)
+
+    assert found.status == "True"
+    assert found.message.endswith(
+        "Its federated credential theirs trusts system:serviceaccount:gitlab:gitlab through issuer https://other.example.com/: "
+        "another cluster calls itself lab too, and both use this managed identity. The operator's setting `cluster` must be "
+        "unique."
+    )
+
+
 def test_an_adopted_identity() -> None:
     found = of(judge(goal(may_adopt=True), replace(HAVE, identity=identity(tags={})), NOTHING), IDENTITY_READY)
 
@@ -105,17 +126,35 @@ def test_an_adopted_identity() -> None:
             goal(),
             replace(HAVE, identity=identity(tags={})),
             "NotOwned",
-            f"Managed identity lab-gitlab-gitlab exists and does not bear this operator's tags. {OR_ADOPT}",
+            (
+                f"Managed identity lab-gitlab-gitlab exists and does not carry this operator's tags. {RENAME}. Or, if service "
+                "accounts of namespace gitlab may have every right that the identity has, add to `policy` in the operator's "
+                f"settings: {ADOPT}"
+            ),
         ),
         (
             goal(),
             replace(HAVE, identity=identity(tags=FOREIGN)),
             "NotOwned",
-            f"Managed identity lab-gitlab-gitlab exists and belongs to lab/other/gitlab. {OR_ADOPT}",
+            # no rule is offered: whom that resource has the identity trust would reach this one's storage
+            f"Managed identity lab-gitlab-gitlab exists and belongs to lab/other/gitlab. {RENAME}.",
+        ),
+        (
+            goal(may_adopt=True),
+            replace(HAVE, identity=identity(tags={}), credentials=(*WANT.credentials, STRANGER)),
+            "SharedIdentity",
+            (
+                "Managed identity lab-gitlab-gitlab also trusts system:serviceaccount:evil:gitlab, by its federated credential "
+                "theirs, and whoever that is would reach this resource's storage. Nothing is granted to the identity. Delete "
+                "that credential. Or, if evil may reach the storage, add it to identities.sharedWith in the rule of the "
+                "operator's policy that adopts the identity: docs/settings.md#policy."
+            ),
         ),
     ],
 )
-def test_without_an_identity_everything_else_waits(to: Goal, have: Observed, reason: str, message: str) -> None:
+def test_without_an_identity_that_may_be_used_everything_else_waits(
+    to: Goal, have: Observed, reason: str, message: str
+) -> None:
     first, *others = judge(to, have, NOTHING)
 
     assert (first.status, first.reason, first.message, first.outlook) == ("False", reason, message, Outlook.STALLED)

@@ -12,9 +12,10 @@ from gitlab_azure_identity.api import ADOPT_ANNOTATION, CLIENT_ID_ANNOTATION, OW
 from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.changes import Change, DeleteCredential, PutAssignment, PutIdentity, Stage
 from gitlab_azure_identity.domain.desired import Credential, Desired
+from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.naming import STORAGE_BLOB_DATA_CONTRIBUTOR
 from gitlab_azure_identity.domain.observed import ClusterObject, Observed
-from gitlab_azure_identity.domain.plan import Goal, plan
+from gitlab_azure_identity.domain.plan import plan
 
 from .worlds import (
     CLIENT,

@@ -9,9 +9,18 @@ import yaml
 
 from gitlab_azure_identity.api.spec import RoleScope
 from gitlab_azure_identity.domain.desired import Desired
-from gitlab_azure_identity.domain.policy import PolicyRule, adoptable, adoption, creatable, identity_groups, refusal
+from gitlab_azure_identity.domain.policy import (
+    PolicyRule,
+    adoptable,
+    adoption,
+    creatable,
+    identity_groups,
+    refusal,
+    reserved,
+    sharers,
+)
 
-from .worlds import GROUP, STORAGE, wanted
+from .worlds import GROUP, STORAGE, desired_of, resource, wanted
 
 STORE = f"{STORAGE}/gitlabstore"
 IDENTITY = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/lab-gitlab-gitlab"
@@ -136,7 +145,30 @@ def test_refused(policy: list[PolicyRule], desired: Desired, why: str) -> None:
     told = refusal(policy, desired)
 
     assert told is not None
-    assert told.partition(" To allow it, add to `policy` in the operator's settings: ")[0] == why
+    assert told.partition(" To let namespace ")[0] == why
+
+
+@pytest.mark.parametrize(
+    ("policy", "desired", "opens"),
+    [
+        ([], gitlab(), "read, write and delete in every container of storage account gitlabstore"),
+        (
+            [rule(account=f"{STORAGE}/other")],
+            gitlab(**CONTAINER),
+            "read, write and delete in these containers of storage account gitlabstore",
+        ),
+        ([rule(groups=[])], gitlab(), "have managed identities created there"),
+    ],
+)
+def test_a_refusal_says_what_the_rule_that_it_shows_would_open(
+    policy: list[PolicyRule], desired: Desired, opens: str
+) -> None:
+    told = refusal(policy, desired)
+
+    assert told is not None
+    assert (
+        f". To let namespace gitlab {opens}, add to `policy` in the operator's settings: {{namespaces: [gitlab]" in told
+    )
 
 
 FULL = rule()
@@ -202,3 +234,77 @@ def test_the_rule_that_lends_an_identity_does_no_more(namespace: str) -> None:
     assert adoptable([lent], desired)
     assert not creatable([lent], desired)
     assert not adoptable([lent], gitlab("other"))
+
+
+def named(identity: str, namespace: str = "evil", cluster: str = "lab") -> Desired:
+    """What a resource called `mine` wants that names its identity itself."""
+    one = resource({"identity": {"name": identity}}, namespace=namespace, name="mine")
+    return desired_of(one, cluster=cluster)
+
+
+NEWONE = (
+    "Managed identity name {} is reserved: it is the default name for resource {} in namespace {}. Delete this resource, and "
+    "create it anew with another spec.identity.name."
+)
+
+
+@pytest.mark.parametrize(
+    ("desired", "why"),
+    [
+        # the default name of a resource that another namespace may have one day, in every form that default names have
+        (named("lab-gitlab-newone"), NEWONE.format("lab-gitlab-newone", "newone", "gitlab")),
+        (named("LAB-Gitlab-newone"), NEWONE.format("LAB-Gitlab-newone", "newone", "gitlab")),
+        (named("lab_git-lab_new-one"), NEWONE.format("lab_git-lab_new-one", "new-one", "git-lab")),
+        (
+            named("aks-prod_gitlab_newone", cluster="aks-prod"),
+            NEWONE.format("aks-prod_gitlab_newone", "newone", "gitlab"),
+        ),
+        (
+            named("lab-gitlab-git-lab__5c518fb5dd53a2ba"),
+            (
+                "Managed identity name lab-gitlab-git-lab__5c518fb5dd53a2ba is reserved: names that end with __ and 16 "
+                "hexadecimal "
+                "digits are default names. Delete this resource, and create it anew with another spec.identity.name."
+            ),
+        ),
+        # its own, and one of its own namespace
+        (named("lab-evil-mine"), None),
+        (named("lab-evil-other"), None),
+        # names that only look alike: no resource has them by default
+        (named("lab-gitlab"), None),
+        (named("lab-git-lab-newone"), None),
+        (named("lab_gitlab_newone"), None),
+        (named("other-gitlab-newone"), None),
+        (named("gitlab-prod"), None),
+    ],
+)
+def test_the_default_name_of_another_namespaces_resource_is_reserved(desired: Desired, why: str | None) -> None:
+    policy = [rule(namespaces=["*"])]
+
+    assert reserved(desired.owner, desired.identity.name) == why
+    assert refusal(policy, desired) == why
+    assert creatable(policy, desired) is (why is None)
+
+
+def test_a_reserved_name_may_be_adopted_in_words() -> None:
+    """The administrator then named this identity; whom it trusts is looked at all the same."""
+    desired = named("lab-gitlab-newone")
+    policy = [rule(namespaces=["evil"], adopt=[desired.identity.resource_id])]
+
+    assert refusal(policy, desired) is None
+    assert not creatable(policy, desired)
+
+
+def test_whom_an_adopted_identity_may_trust_stands_in_the_rule_that_adopts_it() -> None:
+    policy = [
+        rule(adopt=[IDENTITY]),
+        PolicyRule.model_validate(
+            {"namespaces": ["gitlab"], "identities": {"adopt": [IDENTITY.upper()], "sharedWith": ["runners", "ci-*"]}}
+        ),
+        PolicyRule.model_validate(
+            {"namespaces": ["gitlab"], "identities": {"adopt": [f"{IDENTITY}-2"], "sharedWith": ["else"]}}
+        ),
+        PolicyRule.model_validate({"namespaces": ["x"], "identities": {"adopt": [IDENTITY], "sharedWith": ["y"]}}),
+    ]
+
+    assert sharers(policy, gitlab()) == ("runners", "ci-*")

@@ -41,6 +41,7 @@ from .worlds import (
     NOW_TEXT,
     PRINCIPAL,
     STORAGE,
+    SUBSCRIPTION,
     assignment,
     desired_of,
     goal,
@@ -55,6 +56,7 @@ HAVE = standing()
 STORE = f"{STORAGE}/gitlabstore"
 CONTRIBUTOR = "Storage Blob Data Contributor"
 OWNER = WANT.owner.description
+BY_HAND = "bbbbbbbb-0000-4000-8000-000000000001"
 Truth = Literal["True", "False", "Unknown"]
 
 
@@ -266,11 +268,11 @@ def test_an_assignment_stays_recorded_until_it_is_seen_to_be_gone() -> None:
 
 def test_somebody_elses_assignment_is_recorded_only_while_it_is_used() -> None:
     theirs = assignment(f"{STORAGE}/x", STORAGE_BLOB_DATA_CONTRIBUTOR)
-    by_hand = replace(HAVE.assignments[0], name="by-hand", description="")
+    by_hand = replace(HAVE.assignments[0], name=BY_HAND, description="")
 
     status = summary(resource(), replace(HAVE, assignments=(theirs, by_hand)))
 
-    assert [entry.name for entry in status.role_assignments] == ["by-hand"]
+    assert [entry.name for entry in status.role_assignments] == [BY_HAND]
 
 
 def test_a_grant_that_nothing_answers_stays_recorded_without_a_name() -> None:
@@ -330,7 +332,7 @@ def test_a_service_account_that_is_wanted_no_longer_is_retiring_until_it_is_gone
 
 
 def test_the_pin_survives_a_beginning() -> None:
-    pinned = "/subscriptions/s/resourceGroups/old/providers/Microsoft.ManagedIdentity/userAssignedIdentities/x"
+    pinned = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/old/providers/Microsoft.ManagedIdentity/userAssignedIdentities/own"
     one = resource(status={"identity": {"resourceId": pinned, "clientId": CLIENT, "principalId": PRINCIPAL}})
 
     status = begun(one, goal(desired_of(one)), NOW)

@@ -12,8 +12,8 @@ from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.clouds import CLOUDS
 from gitlab_azure_identity.domain.desired import Defaults, Desired, desire
+from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity, Observed
-from gitlab_azure_identity.domain.plan import Goal
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 NOW_TEXT = "2026-03-01T12:00:00Z"

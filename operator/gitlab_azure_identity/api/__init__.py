@@ -9,6 +9,7 @@ API_VERSION = f"{GROUP}/{VERSION}"
 # Everything the operator writes on a Kubernetes object, or reads from one, under its own prefix.
 FINALIZER = f"{GROUP}/finalizer"
 OWNER_LABEL = f"{GROUP}/owner"
+CREATED_BY_ANNOTATION = f"{GROUP}/created-by"
 ADOPT_ANNOTATION = f"{GROUP}/adopt-by"
 ABANDON_ANNOTATION = f"{GROUP}/abandon"
 REQUESTED_AT_ANNOTATION = f"{GROUP}/requested-at"

@@ -1,7 +1,7 @@
 """The resource as the operator handles it: what identifies it, its spec, and the status last written."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -70,6 +70,10 @@ class Resource:
             status=status,
             invalid=invalid,
         )
+
+    def without_identity(self) -> "Resource":
+        """The resource as if its status did not say which managed identity it has."""
+        return replace(self, status=self.status.model_copy(update={"identity": None}))
 
     @property
     def held(self) -> bool:

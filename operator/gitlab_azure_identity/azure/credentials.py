@@ -26,15 +26,22 @@ class FederatedCredentials:
         return self._writing.setdefault(identity.resource_id.lower(), asyncio.Lock())
 
     async def of(self, identity: Identity) -> tuple[Credential, ...]:
-        """All credentials of an identity, whoever made them; none when the identity is gone."""
+        """All credentials of an identity, whoever made them."""
+        where = parse_identity_id(identity.resource_id)
+        operations = self._arm.msi(where.subscription).federated_identity_credentials
+        async with azure_errors():
+            return tuple([_credential(found) async for found in operations.list(where.resource_group, where.name)])
+
+    async def get(self, identity: Identity, name: str) -> Credential | None:
+        """One credential, or None when it is not there."""
         where = parse_identity_id(identity.resource_id)
         operations = self._arm.msi(where.subscription).federated_identity_credentials
         try:
             async with azure_errors():
-                return tuple([_credential(found) async for found in operations.list(where.resource_group, where.name)])
+                return _credential(await operations.get(where.resource_group, where.name, name))
         except AzureError as error:
             if error.gone:
-                return ()
+                return None
             raise
 
     async def put(self, identity: Identity, credential: Credential) -> None:

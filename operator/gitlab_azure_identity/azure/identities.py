@@ -8,10 +8,10 @@ from typing import Any
 from gitlab_azure_identity.azure.arm import Arm
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.azure.transport import azure_errors
-from gitlab_azure_identity.domain.arm import parse_identity_id
+from gitlab_azure_identity.domain.arm import ResourceGroupId, parse_identity_id
 from gitlab_azure_identity.domain.desired import WantedIdentity
 from gitlab_azure_identity.domain.observed import Identity
-from gitlab_azure_identity.domain.ownership import OWNER_TAGS
+from gitlab_azure_identity.domain.ownership import OWNER_TAGS, Owner
 
 
 @dataclass
@@ -54,6 +54,12 @@ class Identities:
                 return None
             raise
 
+    async def in_group(self, group: ResourceGroupId) -> tuple[Identity, ...]:
+        """All identities of a resource group, whoever made them: a second answer to whether one of them is there."""
+        operations = self._arm.msi(group.subscription).user_assigned_identities
+        async with azure_errors():
+            return tuple([_identity(found) async for found in operations.list_by_resource_group(group.name)])
+
     async def put(self, wanted: WantedIdentity, tags: Mapping[str, str], location: str) -> Identity:
         """Create the identity with these tags, or give an existing one these tags and no others.
 
@@ -66,8 +72,12 @@ class Identities:
         async with azure_errors():
             return _identity(await operations.create_or_update(wanted.resource_group, wanted.name, body))
 
-    async def delete(self, identity: Identity) -> None:
-        """Delete an identity. One that is gone, with or without its resource group, counts as deleted."""
+    async def delete(self, identity: Identity, owner: Owner) -> None:
+        """Delete an identity of this owner. One that is not there, with or without its resource group, counts as deleted.
+
+        What another owner wrote lately is left alone: a look that did not show it told nothing."""
+        if not self._claims.hold(identity.resource_id, tuple(owner.tags.values())):
+            raise AzureError("Conflict", 409, "Another resource has just written an identity of this name.")
         where = parse_identity_id(identity.resource_id)
         operations = self._arm.msi(where.subscription).user_assigned_identities
         try:

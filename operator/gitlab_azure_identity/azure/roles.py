@@ -21,17 +21,23 @@ class RoleAssignments:
         self._arm = arm
 
     async def of(self, scope: str, principal_id: str) -> tuple[Assignment, ...]:
-        """Assignments of a principal at, above and below a scope; none when the scope itself is gone.
+        """Assignments of a principal at, above and below a scope.
 
         The filter `principalId eq` reaches below the scope too (Microsoft Learn, "List Azure role assignments using the
         REST API"), so that one request tells an account's and its containers'."""
-        listing = self._arm.roles.role_assignments.list_for_scope(scope, filter=f"principalId eq '{principal_id}'")
+        quoted = principal_id.replace("'", "''")  # OData doubles a quote inside a string
+        listing = self._arm.roles.role_assignments.list_for_scope(scope, filter=f"principalId eq '{quoted}'")
+        async with azure_errors():
+            return tuple([_assignment(found) async for found in listing])
+
+    async def get(self, scope: str, name: str) -> Assignment | None:
+        """One assignment, or None when it is not there."""
         try:
             async with azure_errors():
-                return tuple([_assignment(found) async for found in listing])
+                return _assignment(await self._arm.roles.role_assignments.get(scope, name))
         except AzureError as error:
             if error.gone:
-                return ()
+                return None
             raise
 
     async def put(self, change: PutAssignment) -> Assignment:

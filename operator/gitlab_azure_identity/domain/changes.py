@@ -79,7 +79,8 @@ class ApplyServiceAccount:
 
 @dataclass(frozen=True)
 class ApplyObject:
-    """Apply a secret or config map. `differing` names the keys that are missing, differ or are to go; never their values."""
+    """Apply a secret or config map. `differing` names the keys that are missing, differ or are to be removed; never their values.
+    It is empty where the owner label alone is missing."""
 
     kind: str
     name: str
@@ -90,8 +91,8 @@ class ApplyObject:
     stage = Stage.GRANT
 
     def __str__(self) -> str:
-        keys = f" (key {', '.join(self.differing)})" if self.uid and self.differing else ""
-        return f"{words(self.kind)} {self.name}{keys}"
+        what = f"key {', '.join(self.differing)}" if self.differing else "owner label"
+        return f"{words(self.kind)} {self.name}" + (f" ({what})" if self.uid else "")
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,11 @@ class Credential:
     subject: str
     audience: str
 
+    @property
+    def trusts(self) -> str:
+        """Whom it trusts, as policy names it: a namespace, else the whole subject."""
+        return naming.namespace_of(self.subject) or self.subject
+
 
 @dataclass(frozen=True)
 class Grant:

@@ -28,10 +28,12 @@ from gitlab_azure_identity.domain.changes import (
     place,
     words,
 )
+from gitlab_azure_identity.domain.desired import Credential
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, blocked, failed, good, worst
-from gitlab_azure_identity.domain.observed import ClusterObject, Observed
+from gitlab_azure_identity.domain.goal import Goal
+from gitlab_azure_identity.domain.observed import ClusterObject, Identity, Observed
 from gitlab_azure_identity.domain.ownership import claimed, handed_to
-from gitlab_azure_identity.domain.plan import Goal, missing_credentials, missing_grants, twin
+from gitlab_azure_identity.domain.plan import missing_credentials, missing_grants, twin
 from gitlab_azure_identity.domain.policy import adoption
 
 
@@ -70,7 +72,7 @@ def link(change: Change) -> str:
 def judge(goal: Goal, have: Observed, failures: Failures) -> tuple[Finding, ...]:
     """A finding for each link of a resource that is kept but AccessVerified, which only an attempt can tell."""
     identity = _identity(goal, have, failures)
-    if not goal.may_use(have.identity):
+    if not goal.may_use(have):
         return (identity, *(blocked(later, IDENTITY_READY) for later in LINKS[1:-1]))
     findings = (
         identity,
@@ -112,17 +114,40 @@ def _identity(goal: Goal, have: Observed, failures: Failures) -> Finding:
     if goal.owns(identity):
         return good(condition, "Created", f"Managed identity {identity.name} exists and is ours.")
     if goal.may_adopt:
+        if not have.credentials_seen:
+            return failed(condition, failures.looking[CREDENTIALS_FEDERATED])
+        if strangers := goal.strangers(have):
+            return failed(condition, _shared(identity, strangers[0]))
         return good(
             condition, "Adopted", f"Managed identity {identity.name} is used by permission of the operator's policy."
         )
-    owner = claimed(identity.tags)
+    return failed(condition, _anothers(goal, identity))
+
+
+def _anothers(goal: Goal, identity: Identity) -> Failure:
+    """An identity that is not ours to use. The rule that would lend it is shown only where no resource claims the identity:
+    whom that resource has the identity trust would reach this resource's storage too."""
+    rename = "Delete this resource, and create it anew with another spec.identity.name, which cannot change"
+    if owner := claimed(identity.tags):
+        message = f"Managed identity {identity.name} exists and belongs to {owner}. {rename}."
+    else:
+        message = (
+            f"Managed identity {identity.name} exists and does not carry this operator's tags. {rename}. Or, if service accounts "
+            f"of namespace {goal.owner.namespace} may have every right that the identity has, add to `policy` in the operator's "
+            f"settings: {adoption(goal.desired)}"
+        )
+    return Failure("NotOwned", message, Outlook.STALLED)
+
+
+def _shared(identity: Identity, credential: Credential) -> Failure:
+    """An adopted identity that lets somebody else in."""
     message = (
-        f"Managed identity {identity.name} exists and "
-        + (f"belongs to {owner}" if owner else "does not bear this operator's tags")
-        + ". Give a new resource another spec.identity.name, since that of this one cannot change; or, to use the identity "
-        f"as it is, add to `policy` in the operator's settings: {adoption(want)}"
+        f"Managed identity {identity.name} also trusts {credential.subject}, by its federated credential {credential.name}, and "
+        "whoever that is would reach this resource's storage. Nothing is granted to the identity. Delete that credential. Or, if "
+        f"{credential.trusts} may reach the storage, add it to identities.sharedWith in the rule of the operator's policy that "
+        "adopts the identity: docs/settings.md#policy."
     )
-    return failed(condition, Failure("NotOwned", message, Outlook.STALLED))
+    return Failure("SharedIdentity", message, Outlook.STALLED)
 
 
 def _credentials(goal: Goal, have: Observed, failures: Failures) -> Finding:
@@ -145,7 +170,21 @@ def _credentials(goal: Goal, have: Observed, failures: Failures) -> Finding:
     if problems := failures.of(condition):
         return failed(condition, worst(problems))
     count = len(want.credentials)
-    return good(condition, "Federated", f"{_count(count, 'service account')} trusted through issuer {want.issuer}.")
+    told = f"{_count(count, 'service account')} trusted through issuer {want.issuer}."
+    return good(condition, "Federated", " ".join([told, *another_cluster(goal, have)]))
+
+
+def another_cluster(goal: Goal, have: Observed) -> tuple[str, ...]:
+    """What is said of an identity of ours that another cluster's operator uses as its own; nothing where there is none."""
+    twin = goal.of_another_cluster(have)
+    if twin is None:
+        return ()
+    told = (
+        f"Its federated credential {twin.name} trusts {twin.subject} through issuer {twin.issuer}: another cluster calls itself "
+        f"{goal.owner.cluster} too, and both use this managed identity. The operator's setting `cluster` must be "
+        "unique."
+    )
+    return (told,)
 
 
 def _roles(goal: Goal, have: Observed, failures: Failures) -> Finding:

@@ -29,6 +29,7 @@ class Role:
 
 STORAGE_BLOB_DATA_CONTRIBUTOR = Role(name="Storage Blob Data Contributor", guid="ba92f5b4-2d11-453d-a403-e96b0029c9fe")
 STORAGE_BLOB_DELEGATOR = Role(name="Storage Blob Delegator", guid="db58b8e5-c6ad-4a2a-8342-4190687cbf4a")
+STORAGE_ROLES = (STORAGE_BLOB_DATA_CONTRIBUTOR, STORAGE_BLOB_DELEGATOR)
 
 
 def identity_name(cluster: str, namespace: str, resource: str) -> str:
@@ -43,6 +44,23 @@ def identity_name(cluster: str, namespace: str, resource: str) -> str:
     separator = "-" if not any("-" in part or "_" in part for part in parts) else "_"
     tellable = all(parts) and "_" not in namespace + resource
     return _azure_name(separator.join(parts), limit=IDENTITY_NAME_LIMIT, plain=tellable, exact=parts)
+
+
+def default_owner(cluster: str, name: str) -> tuple[str, str] | None:
+    """Namespace and name of the resource whose default this identity name is, in this cluster; None when it is nobody's.
+
+    A name that ends in a hash tells no owner: see `is_hashed`. Azure compares names without regard to case, and so does this."""
+    folded = name.lower()
+    for separator in "-_":
+        namespace, seam, resource = folded.removeprefix(f"{cluster}{separator}").partition(separator)
+        if seam and identity_name(cluster, namespace, resource) == folded:
+            return namespace, resource
+    return None
+
+
+def is_hashed(name: str) -> bool:
+    """Whether a name has the form that default names with a hash have, whoever's they are."""
+    return re.fullmatch(r".+__[0-9a-f]{16}", name.lower()) is not None
 
 
 def credential_prefix(issuer: str, namespace: str, resource: str) -> str:
@@ -64,9 +82,19 @@ def credential_name(issuer: str, namespace: str, resource: str, service_account:
     return prefix + _azure_name(service_account, limit=limit, plain=plain, exact=(service_account,))
 
 
+_SERVICE_ACCOUNT = "system:serviceaccount:"
+
+
 def subject(namespace: str, service_account: str) -> str:
     """The subject of a service account's tokens, as the API server writes it and Entra compares it."""
-    return f"system:serviceaccount:{namespace}:{service_account}"
+    return f"{_SERVICE_ACCOUNT}{namespace}:{service_account}"
+
+
+def namespace_of(subject: str) -> str | None:
+    """The namespace of a service account's subject; None for any other subject, such as a pipeline's."""
+    if not subject.startswith(_SERVICE_ACCOUNT):
+        return None
+    return subject.removeprefix(_SERVICE_ACCOUNT).partition(":")[0]
 
 
 def role_assignment_name(scope: str, principal_id: str, role_definition_guid: str) -> str:

@@ -64,6 +64,13 @@ class Observed:
     credentials: tuple[Credential, ...] = ()
     assignments: tuple[Assignment, ...] = ()
     objects: Mapping[tuple[str, str], ClusterObject] = field(default_factory=dict)
+    credentials_seen: bool = True  # else nobody knows whom the identity trusts
+
+    def has_credential(self, name: str) -> bool:
+        return any(present.name == name for present in self.credentials)
+
+    def has_assignment(self, assignment: Assignment) -> bool:
+        return any(same_arm_id(present.resource_id, assignment.resource_id) for present in self.assignments)
 
     def with_credential(self, credential: Credential) -> "Observed":
         others = tuple(present for present in self.credentials if present.name != credential.name)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gitlab_azure_identity.api import ADOPT_ANNOTATION, OWNER_LABEL
+from gitlab_azure_identity.api import ADOPT_ANNOTATION, CREATED_BY_ANNOTATION, OWNER_LABEL
 
 CLUSTER_TAG = "gitlabazure-cluster"
 NAMESPACE_TAG = "gitlabazure-namespace"
@@ -34,11 +34,21 @@ class Owner:
 
     @property
     def labels(self) -> dict[str, str]:
-        """Labels of an object in the cluster that this owner applies."""
+        """Labels of an object in the cluster that this owner creates."""
         return {OWNER_LABEL: self.name}
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """Annotations of an object in the cluster that this owner creates: the second witness, should the label be taken off."""
+        return {CREATED_BY_ANNOTATION: self.name}
 
     def labelled(self, labels: Mapping[str, str]) -> bool:
         return labels.get(OWNER_LABEL) == self.name
+
+    def created(self, labels: Mapping[str, str], annotations: Mapping[str, str]) -> bool:
+        """Whether this owner created an object in the cluster: by its label, else by its annotation."""
+        witness = labels.get(OWNER_LABEL) or annotations.get(CREATED_BY_ANNOTATION)
+        return witness == self.name
 
 
 def handed_to(annotations: Mapping[str, str]) -> str | None:

@@ -1,7 +1,6 @@
 """From what is wanted and what stands to the changes between them. Pure, and the only place that decides on a write."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from gitlab_azure_identity.api import CLIENT_ID_ANNOTATION
 from gitlab_azure_identity.api.spec import MAX_SERVICE_ACCOUNTS
@@ -19,83 +18,17 @@ from gitlab_azure_identity.domain.changes import (
     PutIdentity,
     ReleaseObject,
 )
-from gitlab_azure_identity.domain.desired import Credential, Desired, Grant, WantedObject, WantedServiceAccount
+from gitlab_azure_identity.domain.desired import Credential, Grant, WantedObject, WantedServiceAccount
+from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.naming import same_arm_id
 from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity, Observed
-from gitlab_azure_identity.domain.ownership import Owner, handed_to
-
-
-@dataclass(frozen=True)
-class Goal:
-    """What a plan is made for: that all of `desired` stands. With `keep` off it is a deletion: nothing of the owner's is to
-    be left, and `desired` only says whose."""
-
-    desired: Desired
-    keep: bool = True
-    may_create: bool = True  # policy: the identity may be created where it is wanted
-    may_adopt: bool = False  # policy: the identity may be used although somebody else made it
-    former_issuers: tuple[str, ...] = ()  # of this cluster: credentials of theirs are ours too
-    settled: bool = True  # nobody needs those any more: access by the present issuer is proven, or none is to be left
-
-    @property
-    def owner(self) -> Owner:
-        return self.desired.owner
-
-    @property
-    def credentials(self) -> tuple[Credential, ...]:
-        return self.desired.credentials if self.keep else ()
-
-    @property
-    def grants(self) -> tuple[Grant, ...]:
-        return self.desired.grants if self.keep else ()
-
-    @property
-    def service_accounts(self) -> tuple[WantedServiceAccount, ...]:
-        return self.desired.service_accounts if self.keep else ()
-
-    @property
-    def objects(self) -> tuple[WantedObject, ...]:
-        return self.desired.objects if self.keep else ()
-
-    def owns(self, identity: Identity) -> bool:
-        return self.owner.owns_identity(identity.tags)
-
-    def may_use(self, identity: Identity | None) -> bool:
-        return identity is not None and (self.owns(identity) or self.may_adopt)
-
-    def owns_credential(self, credential: Credential) -> bool:
-        """Ours by name, by issuer and by a subject in our own namespace: all three, since a name alone can be forged."""
-        owner, issuer = self.owner, credential.issuer
-        return (
-            credential.name.startswith(naming.credential_prefix(issuer, owner.namespace, owner.name))
-            and issuer in (self.desired.issuer, *self.former_issuers)
-            and credential.subject.startswith(naming.subject(owner.namespace, ""))
-        )
-
-    def owns_assignment(self, assignment: Assignment) -> bool:
-        return assignment.description == self.owner.description
-
-    def owns_object(self, found: ClusterObject) -> bool:
-        """Made by us, so deleted by us. One that was handed over, to us or to another, stays when the resource goes."""
-        return self.owner.labelled(found.labels) and handed_to(found.annotations) is None
-
-    def holds(self, found: ClusterObject) -> bool:
-        """Whether an object is marked as ours, or is a service account that still carries our annotation."""
-        annotated = found.kind == "ServiceAccount" and naming.field_manager(self.owner.name) in found.managers
-        return annotated or self.owner.labelled(found.labels)
-
-    def labels_for(self, found: ClusterObject | None) -> Mapping[str, str]:
-        """Our label says that we made an object, and may delete it: one that was handed over to us never gets it."""
-        return self.owner.labels if found is None or self.owner.labelled(found.labels) else {}
-
-    def may_write(self, found: ClusterObject) -> bool:
-        """Ours to write: whom it was handed to says more than who made it."""
-        heir = handed_to(found.annotations)
-        return self.owner.labelled(found.labels) if heir is None else heir == self.owner.name
 
 
 def plan(goal: Goal, have: Observed) -> tuple[Change, ...]:
-    """The changes that turn `have` into what `goal` says, in an order that is safe to stop after any of them."""
+    """The changes that turn `have` into what `goal` says, in an order that is safe to stop after any of them.
+
+    While something is to be kept and the identity is not seen, nothing is taken away. Azure's reads lag behind its writes, so
+    the identity may well exist; and only its principal tells whose the role assignments are. The plan after the PUT knows it."""
     changes = [change for rule in RULES for change in rule(goal, have)]
     return tuple(sorted(changes, key=lambda change: change.stage))
 
@@ -103,7 +36,7 @@ def plan(goal: Goal, have: Observed) -> tuple[Change, ...]:
 def _identity(goal: Goal, have: Observed) -> Iterator[Change]:
     want, identity = goal.desired.identity, have.identity
     if not goal.keep:
-        if identity and goal.owns(identity):
+        if identity and goal.owns(identity) and not goal.of_another_cluster(have):
             yield DeleteIdentity(identity)
     elif identity is None:
         if goal.may_create:
@@ -132,7 +65,7 @@ def _credentials(goal: Goal, have: Observed) -> Iterator[Change]:
     ]
     for credential in removed:
         yield DeleteCredential(identity, credential)
-    if not goal.may_use(identity):
+    if not goal.may_use(have):
         return
     for credential in goal.credentials:
         if not _federated(credential, have) and twin(credential, have) is None and _room(goal, have):
@@ -174,14 +107,18 @@ def _room(goal: Goal, have: Observed) -> bool:
 
 def _assignments(goal: Goal, have: Observed) -> Iterator[Change]:
     identity = have.identity
+    if identity is None and goal.keep:
+        return
     principal = identity.principal_id if identity else None
+    # Both clusters of one name describe their assignments alike: an identity that stays for the other keeps its roles.
+    shared = not goal.keep and goal.of_another_cluster(have) is not None
     for assignment in have.assignments:
-        still_wanted = assignment.principal_id == principal and any(
-            _answers(grant, assignment) for grant in goal.grants
+        still_wanted = assignment.principal_id == principal and (
+            shared or any(_answers(grant, assignment) for grant in goal.grants)
         )
         if goal.owns_assignment(assignment) and not still_wanted:
             yield DeleteAssignment(assignment)
-    if identity is None or not goal.may_use(identity):
+    if identity is None or not goal.may_use(have):
         return
     for grant in missing_grants(goal, have):
         name = naming.role_assignment_name(grant.scope, identity.principal_id, grant.role.guid)
@@ -201,7 +138,7 @@ def _answers(grant: Grant, assignment: Assignment) -> bool:
 
 def _service_accounts(goal: Goal, have: Observed) -> Iterator[Change]:
     identity = have.identity
-    if identity is None or not goal.may_use(identity):
+    if identity is None or not goal.may_use(have):
         return
     for account in goal.service_accounts:
         found = have.objects.get(("ServiceAccount", account.name))
@@ -209,13 +146,14 @@ def _service_accounts(goal: Goal, have: Observed) -> Iterator[Change]:
             if found is None or (goal.may_write(found) and not _in_order(goal, found, identity)):
                 yield _apply_account(goal, account, identity, found)
         elif found and (
-            found.annotations.get(CLIENT_ID_ANNOTATION) != identity.client_id or goal.owner.labelled(found.labels)
+            found.annotations.get(CLIENT_ID_ANNOTATION) != identity.client_id or goal.created(found)
         ):  # an owner label left from the days when it was ours goes too: who applies less, gives up the rest
             yield _apply_account(goal, account, identity, found)
 
 
 def _in_order(goal: Goal, found: ClusterObject, identity: Identity) -> bool:
-    return found.annotations.get(CLIENT_ID_ANNOTATION) == identity.client_id and found.automount is False
+    annotated = found.annotations.get(CLIENT_ID_ANNOTATION) == identity.client_id
+    return annotated and found.automount is False and not goal.unlabelled(found)
 
 
 def _apply_account(
@@ -226,13 +164,13 @@ def _apply_account(
 
 
 def _objects(goal: Goal, have: Observed) -> Iterator[Change]:
-    if not goal.may_use(have.identity):
+    if not goal.may_use(have):
         return
     for wanted in goal.objects:
         found = have.objects.get((wanted.kind, wanted.name))
         if found is None or goal.may_write(found):
             differing = _differing(wanted, found)
-            if differing or found is None:
+            if differing or found is None or goal.unlabelled(found):
                 uid = found.uid if found else None
                 yield ApplyObject(wanted.kind, wanted.name, wanted.data, goal.labels_for(found), uid, differing)
 
@@ -247,6 +185,8 @@ def _differing(wanted: WantedObject, found: ClusterObject | None) -> tuple[str, 
 
 def _retired(goal: Goal, have: Observed) -> Iterator[Change]:
     """Objects that were ours and are wanted no longer. What we made goes, of the rest our marks alone."""
+    if have.identity is None and goal.keep:
+        return
     wanted = {(wanted.kind, wanted.name) for wanted in goal.objects}
     wanted |= {("ServiceAccount", account.name) for account in goal.service_accounts}
     for key, found in have.objects.items():

@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from gitlab_azure_identity.api.spec import RoleScope
+from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.naming import same_arm_id
+from gitlab_azure_identity.domain.ownership import Owner
 
 _NO_STRINGS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})  # in one YAML or another
 
@@ -26,6 +28,11 @@ class IdentityRule(_Rule):
         (), description="ARM ids of resource groups where identities may be created."
     )
     adopt: tuple[str, ...] = Field((), description="ARM ids of existing identities that may be used.")
+    shared_with: tuple[str, ...] = Field(
+        (),
+        description="Globs of namespaces, and of subjects that are no service accounts, that the identities under adopt may "
+        "trust besides. They reach the storage too.",
+    )
 
 
 class StorageRule(_Rule):
@@ -51,7 +58,8 @@ def _pattern(glob: str, *, case: bool) -> re.Pattern[str]:
     return re.compile(translate(glob), 0 if case else re.IGNORECASE)
 
 
-def _matches(globs: Sequence[str], text: str, *, case: bool = True) -> bool:
+def matches(globs: Sequence[str], text: str, *, case: bool = True) -> bool:
+    """Whether one of the globs matches the whole text."""
     return any(_pattern(glob, case=case).match(text) for glob in globs)
 
 
@@ -61,31 +69,71 @@ def refusal(policy: Sequence[PolicyRule], desired: Desired) -> str | None:
     Each of the three questions (namespace, identity, storage) may be answered by another rule, but only rules that name
     the namespace count."""
     namespace = desired.owner.namespace
-    rules = [rule for rule in policy if _matches(rule.namespaces, namespace)]
+    if (theirs := reserved(desired.owner, desired.identity.name)) and not adoptable(policy, desired):
+        return theirs
+    rules = [rule for rule in policy if matches(rule.namespaces, namespace)]
     if not rules:
-        return _add(f"no rule of the operator's policy names namespace {namespace}", _whole_rule(desired))
+        return _add(
+            f"no rule of the operator's policy names namespace {namespace}",
+            _opens_storage(desired),
+            _whole_rule(desired),
+        )
     if not any(_admits_identity(rule.identities, desired) for rule in rules):
         return _add(
             f"no rule of the operator's policy lets namespace {namespace} use managed identity {desired.identity.name} in "
             f"resource group {desired.identity.resource_group}",
+            f"let namespace {namespace} have managed identities created there",
             f"{{namespaces: [{_quoted(namespace)}], identities: {_identity_rule(desired)}}}",
         )
     if not any(_admits_storage(storage, desired) for rule in rules for storage in rule.storage):
         return _add(
             f"no rule of the operator's policy lets namespace {namespace} use {_storage_words(desired)}",
+            _opens_storage(desired),
             f"{{namespaces: [{_quoted(namespace)}], storage: [{_storage_rule(desired)}]}}",
+        )
+    return None
+
+
+def reserved(owner: Owner, name: str) -> str | None:
+    """Why this owner may not take an identity's name; None when it is free to take.
+
+    Default names are reserved by their form. Otherwise whoever may write one resource in one namespace could take the name that
+    a resource of another namespace is going to have, and wait for that resource's storage."""
+    if name.lower() == naming.identity_name(owner.cluster, owner.namespace, owner.name):
+        return None
+    advice = "Delete this resource, and create it anew with another spec.identity.name."
+    if theirs := naming.default_owner(owner.cluster, name):
+        namespace, resource = theirs
+        if namespace == owner.namespace:
+            return None
+        return (
+            f"Managed identity name {name} is reserved: it is the default name for resource {resource} in namespace "
+            f"{namespace}. {advice}"
+        )
+    if naming.is_hashed(name):
+        return (
+            f"Managed identity name {name} is reserved: names that end with __ and 16 hexadecimal digits are default "
+            f"names. {advice}"
         )
     return None
 
 
 def adoptable(policy: Sequence[PolicyRule], desired: Desired) -> bool:
     """Whether the identity is one that may be used although the operator did not create it."""
-    return any(
-        same_arm_id(identity, desired.identity.resource_id)
-        for rule in policy
-        if _matches(rule.namespaces, desired.owner.namespace)
-        for identity in rule.identities.adopt
-    )
+    return any(True for _ in _adopting(policy, desired))
+
+
+def sharers(policy: Sequence[PolicyRule], desired: Desired) -> tuple[str, ...]:
+    """Globs of namespaces that the adopted identity may trust besides the resource's own."""
+    return tuple(glob for rule in _adopting(policy, desired) for glob in rule.shared_with)
+
+
+def _adopting(policy: Sequence[PolicyRule], desired: Desired) -> Iterator[IdentityRule]:
+    """The rules that list the identity under adopt, for this namespace."""
+    for rule in policy:
+        listed = any(same_arm_id(identity, desired.identity.resource_id) for identity in rule.identities.adopt)
+        if listed and matches(rule.namespaces, desired.owner.namespace):
+            yield rule.identities
 
 
 def adoption(desired: Desired) -> str:
@@ -96,11 +144,11 @@ def adoption(desired: Desired) -> str:
 
 
 def creatable(policy: Sequence[PolicyRule], desired: Desired) -> bool:
-    """Whether the identity may be created where it is wanted."""
-    return any(
+    """Whether the identity may be created where it is wanted, under the name that is wanted."""
+    return reserved(desired.owner, desired.identity.name) is None and any(
         same_arm_id(group, desired.identity.resource_group_id)
         for rule in policy
-        if _matches(rule.namespaces, desired.owner.namespace)
+        if matches(rule.namespaces, desired.owner.namespace)
         for group in rule.identities.resource_groups
     )
 
@@ -108,7 +156,7 @@ def creatable(policy: Sequence[PolicyRule], desired: Desired) -> bool:
 def identity_groups(policy: Sequence[PolicyRule], namespace: str) -> Iterator[str]:
     """ARM ids of the resource groups in which identities of this namespace may live."""
     for rule in policy:
-        if _matches(rule.namespaces, namespace):
+        if matches(rule.namespaces, namespace):
             yield from rule.identities.resource_groups
 
 
@@ -120,11 +168,11 @@ def _admits_identity(rule: IdentityRule, desired: Desired) -> bool:
 
 def _admits_storage(rule: StorageRule, desired: Desired) -> bool:
     storage = desired.storage
-    if not _matches([rule.account], storage.account_id, case=False) or storage.role_scope not in rule.role_scopes:
+    if not matches([rule.account], storage.account_id, case=False) or storage.role_scope not in rule.role_scopes:
         return False
     if storage.role_scope is RoleScope.ACCOUNT and "*" not in rule.containers:
         return False
-    return all(_matches(rule.containers, container) for container in storage.containers.values())
+    return all(matches(rule.containers, container) for container in storage.containers.values())
 
 
 def _storage_words(desired: Desired) -> str:
@@ -133,6 +181,13 @@ def _storage_words(desired: Desired) -> str:
     if storage.role_scope is RoleScope.CONTAINER:
         words += f" with containers {', '.join(storage.containers.values())}"
     return words
+
+
+def _opens_storage(desired: Desired) -> str:
+    """What the rule that a refusal shows gives to whom."""
+    storage, namespace = desired.storage, desired.owner.namespace
+    which = "every container" if storage.role_scope is RoleScope.ACCOUNT else "these containers"
+    return f"let namespace {namespace} read, write and delete in {which} of storage account {storage.account}"
 
 
 def _storage_rule(desired: Desired) -> str:
@@ -159,5 +214,6 @@ def _quoted(name: str) -> str:
     return name if name[:1].isalpha() and name not in _NO_STRINGS else f"'{name}'"
 
 
-def _add(why: str, rule: str) -> str:
-    return f"{why[0].upper()}{why[1:]}. To allow it, add to `policy` in the operator's settings: {rule}"
+def _add(why: str, opens: str, rule: str) -> str:
+    """A refusal with the rule that would admit the resource, and with what that rule opens: it is there to be copied."""
+    return f"{why[0].upper()}{why[1:]}. To {opens}, add to `policy` in the operator's settings: {rule}"

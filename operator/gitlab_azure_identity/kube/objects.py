@@ -27,7 +27,7 @@ class Objects:
 
     async def apply_service_account(self, owner: Owner, change: ApplyServiceAccount) -> ClusterObject:
         """Apply a service account. Of somebody else's, only the annotation, and without force."""
-        metadata: Json = {"annotations": {CLIENT_ID_ANNOTATION: change.client_id}}
+        metadata: Json = {"annotations": {CLIENT_ID_ANNOTATION: change.client_id, **_witness(owner, change)}}
         body: Json = {}
         if change.owned:
             metadata["labels"] = dict(change.labels)
@@ -41,19 +41,20 @@ class Objects:
         data = dict(change.data)
         if change.kind == "Secret":
             data = {key: base64.b64encode(text.encode()).decode() for key, text in data.items()}
-        metadata: Json = {"labels": dict(change.labels)}
+        metadata: Json = {"labels": dict(change.labels), "annotations": _witness(owner, change)}
         return await self._apply(owner, change.kind, change.name, {"data": data}, metadata, uid=change.uid, force=True)
 
     async def release(self, owner: Owner, found: ClusterObject) -> ClusterObject:
         """Take our marks off an object. Of a service account that is all that our field manager holds, the annotation too;
-        of a secret or config map the label alone: pods may still mount what it says."""
+        of a secret or config map the marks of its owner alone: pods may still mount what it says."""
         if found.kind == "ServiceAccount":
             return await self._apply(owner, found.kind, found.name, {}, {}, uid=found.uid, force=False)
-        marks: dict[str, None] = dict.fromkeys(owner.labels)
+        labels: dict[str, None] = dict.fromkeys(owner.labels)
+        annotations: dict[str, None] = dict.fromkeys(owner.annotations)
         released = await self._cluster.request(
             "PATCH",
             _path(owner.namespace, found.kind, found.name),
-            {"metadata": {"uid": found.uid, "labels": marks}},
+            {"metadata": {"uid": found.uid, "labels": labels, "annotations": annotations}},
             query={"fieldManager": field_manager(owner.name)},
             content_type=MERGE,
         )
@@ -88,6 +89,11 @@ class Objects:
             await self.release(owner, found)
             raise ClusterError(409, "AlreadyExists", f"{kind} {name} was made by somebody else meanwhile")
         return found
+
+
+def _witness(owner: Owner, change: ApplyServiceAccount | ApplyObject) -> dict[str, str]:
+    """The annotation that goes with the owner label, on what this owner creates."""
+    return owner.annotations if change.labels else {}
 
 
 def _path(namespace: str, kind: str, name: str) -> str:

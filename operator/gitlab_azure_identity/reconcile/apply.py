@@ -21,10 +21,10 @@ from gitlab_azure_identity.domain.changes import (
     ReleaseObject,
 )
 from gitlab_azure_identity.domain.findings import Failure
+from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.judge import link
 from gitlab_azure_identity.domain.observed import Observed
 from gitlab_azure_identity.domain.ownership import Owner
-from gitlab_azure_identity.domain.plan import Goal
 from gitlab_azure_identity.kube import errors as kube_errors
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.reconcile.ports import Azure, Kube
@@ -101,7 +101,7 @@ async def _make(  # noqa: C901, PLR0911 - one flat case a change
             await azure.credentials.delete(change.identity, change.credential.name)
             return lambda world: world.without_credential(change.credential.name)
         case DeleteIdentity():
-            await azure.identities.delete(change.identity)
+            await azure.identities.delete(change.identity, owner)
             return lambda world: replace(world, identity=None, credentials=())
         case ReleaseObject():
             released = await kube.objects.release(owner, change.found)

@@ -13,8 +13,9 @@ from gitlab_azure_identity.domain.arm import ResourceGroupId, parse_identity_id
 from gitlab_azure_identity.domain.clouds import Cloud
 from gitlab_azure_identity.domain.desired import Defaults, Desired, Unresolved, desire
 from gitlab_azure_identity.domain.findings import Failure, Outlook
-from gitlab_azure_identity.domain.plan import Goal
-from gitlab_azure_identity.domain.policy import PolicyRule, adoptable, creatable, identity_groups, refusal
+from gitlab_azure_identity.domain.goal import Goal
+from gitlab_azure_identity.domain.ownership import Owner
+from gitlab_azure_identity.domain.policy import PolicyRule, adoptable, creatable, identity_groups, refusal, sharers
 from gitlab_azure_identity.kube import errors as kube_errors
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.reconcile.observe import LookFailed, Whereabouts
@@ -46,6 +47,9 @@ class Goals:
         self._world = world
         self._issuer = "", -math.inf
 
+    def owner(self, resource: Resource) -> Owner:
+        return Owner(self._world.cluster, resource.key.namespace, resource.key.name)
+
     async def upkeep(self, resource: Resource, pin: str | None = None) -> Goal:
         """That all that the resource wants stands. Raises LookFailed, also where policy does not admit it."""
         desired, policy = self._desired(resource, await self._known_issuer(), pin), self._world.policy
@@ -55,6 +59,7 @@ class Goals:
             desired,
             may_create=creatable(policy, desired),
             may_adopt=adoptable(policy, desired),
+            shared_with=sharers(policy, desired),
             former_issuers=former_issuers(resource, desired.issuer),
             settled=_settled(resource, desired.issuer),
         )
@@ -72,12 +77,23 @@ class Goals:
         return Goal(desired, keep=False, former_issuers=former_issuers(resource, desired.issuer))
 
     def whereabouts(self, resource: Resource, goal: Goal) -> Whereabouts:
-        groups = [*identity_groups(self._world.policy, resource.key.namespace)]
+        groups = self.groups(resource)
         known = resource.status.identity
         if known and known.resource_id:  # its making may have ended before anybody heard of it
             made = parse_identity_id(known.resource_id)
             groups.append(str(ResourceGroupId(made.subscription, made.resource_group)))
-        return Whereabouts(goal.desired, resource.status, tuple(groups), adopts=goal.may_adopt, granting=goal.keep)
+        return Whereabouts(
+            goal.desired,
+            resource.status,
+            tuple(groups),
+            adopts=goal.may_adopt,
+            granting=goal.keep,
+            creating=goal.keep and goal.may_create,
+        )
+
+    def groups(self, resource: Resource) -> list[str]:
+        """ARM ids of the resource groups that policy admits for the resource's identity."""
+        return [*identity_groups(self._world.policy, resource.key.namespace)]
 
     def _desired(self, resource: Resource, issuer: str, pin: str | None) -> Desired:
         world = self._world

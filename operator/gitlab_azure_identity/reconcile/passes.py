@@ -14,10 +14,12 @@ from gitlab_azure_identity.api.status import Status
 from gitlab_azure_identity.domain.changes import Change, PutAssignment, PutCredential, PutIdentity, Removal
 from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, blocked
-from gitlab_azure_identity.domain.judge import Failures, first_broken, judge, link, stop
+from gitlab_azure_identity.domain.goal import Goal
+from gitlab_azure_identity.domain.judge import Failures, another_cluster, first_broken, judge, link, stop
 from gitlab_azure_identity.domain.naming import same_arm_id
 from gitlab_azure_identity.domain.observed import Observed
-from gitlab_azure_identity.domain.plan import Goal, missing_grants, plan
+from gitlab_azure_identity.domain.plan import missing_grants, plan
+from gitlab_azure_identity.domain.record import credible
 from gitlab_azure_identity.kube import errors as kube_errors
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.reconcile.apply import apply
@@ -70,6 +72,7 @@ class Passes:
         if resource.spec.suspend:
             await self._report.status(resource, suspended(resource, self._world.now()))
             return Outcome((), Outlook.GOOD)
+        resource = credible(resource, self._goals.owner(resource))
         try:
             return await self._pursue(resource, await self._goals.upkeep(resource), watched)
         except LookFailed as failed:
@@ -89,11 +92,16 @@ class Passes:
         if found and not same_arm_id(found.resource_id, goal.desired.identity.resource_id):
             # A status was lost, and settings moved on: all that defaults to where the identity is follows it.
             return await self._pursue(resource, await self._goals.upkeep(resource, pin=found.resource_id), watched)
+        if resource.status.identity and goal.is_anothers(found):
+            # Nobody but a person can have recorded another resource's identity: that record counts as lost.
+            forgotten = resource.without_identity()
+            return await self._pursue(forgotten, await self._goals.upkeep(forgotten), watched)
         if no_account := await self._no_account(goal, look):
             if found is None:
                 raise no_account
             look = replace(look, unseen={**look.unseen, ROLES_ASSIGNED: no_account.failure})
         await self._pin_warning(resource, goal.desired, watched)
+        await self._cluster_warning(resource, goal, look.have, watched)
         # An issuer that changed is nobody's doing behind our back.
         drift = was_ready(resource) and not goal.former_issuers
         have = look.have
@@ -196,7 +204,7 @@ class Passes:
 
     def _status(self, standing: Standing, findings: Sequence[Finding], proof: Proof) -> Status:
         now, resource = self._world.now(), standing.resource
-        if not standing.goal.may_use(standing.have.identity):
+        if not standing.goal.may_use(standing.have):
             return judged(resource, findings, now)  # nothing is known of an identity that is not ours to use
         return summarize(resource, standing.goal, standing.have, findings, proof.containers, standing.unseen, now)
 
@@ -234,6 +242,13 @@ class Passes:
                 f"would now put it at {desired.pin_differs}."
             )
             await self._report.event(resource, "Warning", "IdentityPinned", message)
+
+    async def _cluster_warning(self, resource: Resource, goal: Goal, have: Observed, watched: Watched) -> None:
+        """Say, once in the life of this process, that another cluster bears this one's name."""
+        told = another_cluster(goal, have)
+        if told and not watched.twin_told:
+            await self._report.event(resource, "Warning", "ClusterNotUnique", *told)
+        watched.twin_told = bool(told)
 
 
 def _reverted(change: Change) -> Failure:

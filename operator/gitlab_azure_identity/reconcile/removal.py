@@ -12,12 +12,14 @@ from gitlab_azure_identity.api.conditions import (
 )
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.spec import DeletionPolicy
-from gitlab_azure_identity.domain.changes import Stage
+from gitlab_azure_identity.domain.changes import Change, DeleteAssignment, Stage
 from gitlab_azure_identity.domain.findings import Failure, Outlook, note, worst
+from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.judge import link
-from gitlab_azure_identity.domain.naming import same_arm_id
+from gitlab_azure_identity.domain.naming import account_of, same_arm_id
 from gitlab_azure_identity.domain.observed import Observed
-from gitlab_azure_identity.domain.plan import Goal, plan
+from gitlab_azure_identity.domain.plan import plan
+from gitlab_azure_identity.domain.record import deleted_ids, left_behind, remembered
 from gitlab_azure_identity.reconcile.apply import apply
 from gitlab_azure_identity.reconcile.goals import Goals, World
 from gitlab_azure_identity.reconcile.observe import Look, LookFailed, observe
@@ -46,6 +48,15 @@ class Remaining:
     retry_after: float | None
 
 
+@dataclass(frozen=True)
+class Cleaned:
+    """What came of removing: what failed, whether the identity that we created was among it, and what stays, in sentences."""
+
+    failures: list[Failure]
+    found_ours: bool
+    left: tuple[str, ...] = ()
+
+
 class Removal:
     """Carries out deletions."""
 
@@ -71,33 +82,58 @@ class Removal:
         return await self._remaining(resource, worst(failures)) if failures else None
 
     async def _remove(self, resource: Resource) -> list[Failure]:
-        """Look and remove until a look finds nothing. What failed, else nothing. Raises LookFailed."""
+        """Remove what the record leads to, and what our tags lead to unless that was the same. What failed, else nothing. Raises
+        LookFailed."""
+        cleaned = await self._clean(resource)
+        if not cleaned.failures and not cleaned.found_ours and resource.status.identity is not None:
+            # The status names an identity that is not ours, or is not there: our own is looked for as if it named none.
+            elsewhere = await self._clean(resource.without_identity())
+            cleaned = replace(elsewhere, left=(*cleaned.left, *elsewhere.left))
+        if not cleaned.failures:
+            for told in dict.fromkeys(cleaned.left):
+                await self._report.event(resource, "Warning", "LeftBehind", told)
+        return cleaned.failures
+
+    async def _clean(self, resource: Resource) -> "Cleaned":
+        """Look and remove until a look finds nothing of ours, and Azure has confirmed that what is on record was deleted. Raises
+        LookFailed."""
         goal = await self._goal(resource)
+        groups = self._goals.groups(resource)
+        deleted, found_ours = set[str](), False
         for _ in range(LOOKS):
             look = await self._look(resource, goal) if goal else None
             if goal is None or look is None:
-                return []
-            found = look.have.identity
+                return Cleaned([], found_ours)
+            have = remembered(resource, goal, look.have, groups=groups, deleted=deleted)
+            found = have.identity
             if found and not same_arm_id(found.resource_id, goal.desired.identity.resource_id):
                 goal = await self._goals.deletion(resource, pin=found.resource_id)
                 continue
-            unseen = await self._that_count(resource, look.have, look.unseen)
+            found_ours = found_ours or (found is not None and goal.owns(found))
+            unseen = await self._that_count(resource, have, look.unseen)
             # What could not be seen may still stand: nothing that comes after it on the way back is removed before it.
             last = min((_STAGE[condition] for condition in unseen), default=Stage.REVOKE_IDENTITY)
             changes = [
-                change for change in plan(goal, look.have) if link(change) not in look.unseen and change.stage <= last
+                change for change in plan(goal, have) if link(change) not in look.unseen and change.stage <= last
             ]
             if not changes:
-                return list(unseen.values())
-            _, done, failed = await apply(self._world.azure, self._world.kube, goal, changes, look.have)
+                return Cleaned(
+                    list(unseen.values()), found_ours, tuple(left_behind(resource, goal, look.have, deleted))
+                )
+            _, done, failed = await apply(self._world.azure, self._world.kube, goal, changes, have)
+            deleted.update(deleted_ids(done))
             self._memory.revoked(self._memory.of(resource.key, resource.uid), done)
             log.info("removed %s", "; ".join(map(str, done)) or "nothing", extra={"resource": str(resource.key)})
             problems: dict[str, Failure] = {}
             for change, failure in failed:
-                note(problems, link(change), failure)
-            if problems := await self._that_count(resource, look.have, problems):
-                return list(problems.values())
-        return [Failure("Progressing", "What was removed is still seen; it is looked at again.", Outlook.WAITING)]
+                if _scope_is_absent(change, look, failure):
+                    deleted.update(deleted_ids([change]))
+                else:
+                    note(problems, link(change), failure)
+            if problems := await self._that_count(resource, have, problems):
+                return Cleaned(list(problems.values()), found_ours)
+        message = "What was removed is still seen; it is looked at again."
+        return Cleaned([Failure("Progressing", message, Outlook.WAITING)], found_ours)
 
     async def _goal(self, resource: Resource) -> Goal | None:
         """What is to be gone; None when nothing can ever have been made. Raises LookFailed."""
@@ -145,3 +181,11 @@ class Removal:
             resource, deletion_waits(resource, replace(failure, message=message), self._world.now())
         )
         return Remaining(f"{failure.reason}: {failure.message}", failure.retry_after)
+
+
+def _scope_is_absent(change: Change, look: Look, failure: Failure) -> bool:
+    """Whether a role assignment cannot exist, since its storage account does not. Azure answered 404 to the list; to the deletion
+    it answers that the right is missing "or the scope is invalid"."""
+    if not isinstance(change, DeleteAssignment) or failure.reason != "AuthorizationFailed":
+        return False
+    return account_of(change.assignment.scope).lower() in look.absent

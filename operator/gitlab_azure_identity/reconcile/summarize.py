@@ -26,17 +26,12 @@ from gitlab_azure_identity.api.status import (
 )
 from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook
-from gitlab_azure_identity.domain.naming import (
-    STORAGE_BLOB_DATA_CONTRIBUTOR,
-    STORAGE_BLOB_DELEGATOR,
-    account_of,
-    same_arm_id,
-)
+from gitlab_azure_identity.domain.goal import Goal
+from gitlab_azure_identity.domain.naming import STORAGE_ROLES, account_of, same_arm_id
 from gitlab_azure_identity.domain.observed import Assignment, Observed
-from gitlab_azure_identity.domain.plan import Goal
 from gitlab_azure_identity.reconcile.verdict import Truth, as_condition, conditions
 
-_ROLES = {role.guid: role.name for role in (STORAGE_BLOB_DATA_CONTRIBUTOR, STORAGE_BLOB_DELEGATOR)}
+_ROLES = {role.guid: role.name for role in STORAGE_ROLES}
 
 
 def judged(resource: Resource, findings: Sequence[Finding], now: datetime) -> Status:
@@ -201,10 +196,7 @@ def _secrets(desired: Desired) -> SecretsStatus:
 
 def _retired(before: Status, desired: Desired) -> list[str]:
     """Secrets recorded earlier that are wanted no longer, each once, in a stable order."""
-    earlier = before.secrets or SecretsStatus()
-    names = (earlier.registry, earlier.object_storage, earlier.backups, *before.retired_secrets)
-    wanted = set(desired.secret_names.values())
-    return sorted({name for name in names if name and name not in wanted})
+    return sorted(set(before.secret_names) - set(desired.secret_names.values()))
 
 
 def _still_ours(goal: Goal, have: Observed, kind: str, name: str) -> bool:

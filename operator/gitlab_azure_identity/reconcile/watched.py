@@ -27,6 +27,7 @@ class Watched:
     outlook: Outlook = Outlook.GOOD
     principal: str | None = None  # of the managed identity that the last look found
     pin_told: str | None = None  # what the Warning of a pinned identity has been said of
+    twin_told: bool = False  # whether the Warning of another cluster of our name has been said
     _transient_since: float | None = None
     _transient_count: int = 0
     _held: asyncio.Event = field(default_factory=asyncio.Event)

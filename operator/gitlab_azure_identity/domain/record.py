@@ -1,0 +1,142 @@
+"""What the record in a status says to exist in Azure, as far as it may be believed.
+
+Azure's reads lag behind its writes: what a resource created minutes ago may be missing from a look. A deletion therefore counts
+what is on record as standing until Azure confirms that it was deleted. Anybody who may write a status may have written the
+record, so only what this resource itself would have created is believed to be its own."""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+
+from gitlab_azure_identity.api.resource import Resource
+from gitlab_azure_identity.api.status import IdentityStatus, Origin
+from gitlab_azure_identity.domain import naming
+from gitlab_azure_identity.domain.arm import ResourceGroupId, parse_identity_id
+from gitlab_azure_identity.domain.changes import Change, DeleteAssignment, DeleteCredential, DeleteIdentity, words
+from gitlab_azure_identity.domain.desired import Credential
+from gitlab_azure_identity.domain.goal import Goal
+from gitlab_azure_identity.domain.judge import another_cluster
+from gitlab_azure_identity.domain.naming import STORAGE_ROLES, same_arm_id
+from gitlab_azure_identity.domain.observed import Assignment, Identity, Observed
+from gitlab_azure_identity.domain.ownership import OWNER_TAGS, Owner, handed_to
+from gitlab_azure_identity.domain.policy import reserved
+
+
+def credible(resource: Resource, owner: Owner) -> Resource:
+    """The resource; without the identity that its status names where the operator cannot have recorded that one, since its name
+    is reserved for a resource of another namespace."""
+    known = resource.status.identity
+    if known is None or known.resource_id is None or reserved(owner, parse_identity_id(known.resource_id).name) is None:
+        return resource
+    return resource.without_identity()
+
+
+def remembered(
+    resource: Resource, goal: Goal, have: Observed, *, groups: Collection[str], deleted: Collection[str]
+) -> Observed:
+    """What was seen, and what is on record besides. `groups` are the ARM ids of the resource groups that policy admits, `deleted`
+    the ids (see `deleted_ids`) of what Azure confirmed to be deleted."""
+    known = resource.status.identity
+    if have.identity is None and known and _undeleted(known, deleted):
+        have = replace(have, identity=_identity(resource, goal, known, groups))
+    if have.identity is not None:
+        for credential in _credentials(resource, goal):
+            if _credential_id(have.identity, credential) not in deleted and not have.has_credential(credential.name):
+                have = have.with_credential(credential)
+    for assignment in _assignments(resource, goal):
+        if assignment.resource_id.lower() not in deleted and not have.has_assignment(assignment):
+            have = have.with_assignment(assignment)
+    return have
+
+
+def _undeleted(known: IdentityStatus, deleted: Collection[str]) -> bool:
+    """Whether the record names an identity that once stood, and that Azure has not confirmed to be deleted."""
+    return bool(known.resource_id and known.principal_id) and (known.resource_id or "").lower() not in deleted
+
+
+def _identity(resource: Resource, goal: Goal, known: IdentityStatus, groups: Collection[str]) -> Identity:
+    """The identity on record. It carries our tags where this resource would have created just that one."""
+    resource_id = known.resource_id or ""
+    place = parse_identity_id(resource_id)
+    owner = goal.owner
+    own_name = resource.spec.identity.name or naming.identity_name(owner.cluster, owner.namespace, owner.name)
+    group = str(ResourceGroupId(place.subscription, place.resource_group))
+    created = (
+        known.origin is Origin.CREATED
+        and place.name.lower() == own_name.lower()
+        and any(same_arm_id(group, admitted) for admitted in groups)
+    )
+    return Identity(
+        resource_id=resource_id,
+        name=place.name,
+        location="",
+        tags=owner.tags if created else {},
+        client_id=known.client_id or "",
+        principal_id=known.principal_id or "",
+        tenant_id=known.tenant_id or "",
+    )
+
+
+def _credentials(resource: Resource, goal: Goal) -> Iterator[Credential]:
+    """The credentials on record that are ours by name, issuer and subject."""
+    for entry in resource.status.federated_credentials:
+        credential = Credential(entry.name, goal.desired.issuer, entry.subject, goal.desired.cloud.audience)
+        if goal.owns_credential(credential):
+            yield credential
+
+
+def _assignments(resource: Resource, goal: Goal) -> Iterator[Assignment]:
+    """The role assignments on record that bear the name which this operator gives: one that a person made has another."""
+    for entry in resource.status.role_assignments:
+        role = next((role for role in STORAGE_ROLES if role.name == entry.role), None)
+        if role is None or not entry.principal_id:
+            continue
+        if entry.name == naming.role_assignment_name(entry.scope, entry.principal_id, role.guid):
+            yield Assignment(entry.name, role.guid, entry.scope, entry.principal_id, goal.owner.description)
+
+
+def deleted_ids(done: Iterable[Change]) -> Iterator[str]:
+    """The ids, in lower case, of what these changes deleted in Azure. Azure confirms each, also where nothing was there."""
+    for change in done:
+        match change:
+            case DeleteIdentity():
+                yield change.identity.resource_id.lower()
+            case DeleteCredential():
+                yield _credential_id(change.identity, change.credential)
+            case DeleteAssignment():
+                yield change.assignment.resource_id.lower()
+            case _:
+                pass
+
+
+def _credential_id(identity: Identity, credential: Credential) -> str:
+    return f"{identity.resource_id}/federatedIdentityCredentials/{credential.name}".lower()
+
+
+def left_behind(resource: Resource, goal: Goal, have: Observed, deleted: Collection[str]) -> Iterator[str]:
+    """What is on record and stays when the resource is let go of, and why: a sentence for each. `have` is the last look."""
+    known, identity = resource.status.identity, have.identity
+    recorded_ours = known is not None and known.origin is Origin.CREATED
+    if identity is not None and goal.owns(identity):
+        for told in another_cluster(goal, have):
+            yield f"Managed identity {identity.name} and its roles stay. {told}"
+    elif identity is not None and recorded_ours:
+        tags = ", ".join(f"{tag}={identity.tags[tag]}" for tag in OWNER_TAGS if tag in identity.tags)
+        yield (
+            f"Managed identity {identity.name} stays: the status says that this resource created it, but its tags "
+            f"{f'are {tags}' if tags else 'do not say so'}. Find out whose it is before you delete it."
+        )
+    elif identity is None and known is not None and recorded_ours and _undeleted(known, deleted):
+        yield (
+            f"The status says that this resource created managed identity {known.resource_id}. It was not found there, and "
+            "nothing of that name was deleted."
+        )
+    recorded = {("Secret", name) for name in resource.status.secret_names}
+    recorded.add(("ConfigMap", resource.status.values_config_map or ""))
+    for key in sorted(recorded & have.objects.keys()):
+        found = have.objects[key]
+        applied = naming.field_manager(goal.owner.name) in found.managers
+        if applied and handed_to(found.annotations) is None and not goal.created(found):
+            yield (
+                f"{words(found.kind).capitalize()} {found.name} stays: it carries neither label nor annotation of the "
+                "resource that created it."
+            )

@@ -1,0 +1,159 @@
+"""Azure's reads lag behind its writes: an answer that something is not there is asked again before anything comes of it."""
+
+from collections.abc import Callable
+
+import pytest
+
+from .behind import OBJECTS, put_tags, reasons
+from .owner import delete_identity, identity
+from .resources import GitLab
+
+READ = "GET */userAssignedIdentities/{}"
+ALWAYS = 1000
+
+
+def of(gitlab: GitLab) -> str:
+    """A fault that hits reads of the resource's identity alone, not of what is below it, nor the list of its group."""
+    return READ.format(gitlab.identity_name)
+
+
+def tagged(gitlab: GitLab) -> dict[str, str]:
+    """Somebody gives the identity a tag of their own; all that it carries then."""
+    (made,) = gitlab.identities()
+    tags = {**made["tags"], "cost-centre": "7"}
+    put_tags(gitlab, tags)
+    return tags
+
+
+@pytest.mark.parametrize("code", ["ResourceNotFound", "NotFound"])
+def test_one_false_404_of_the_identity_takes_nothing_away(gitlab: GitLab, code: str) -> None:
+    gitlab.apply().ready()
+    tags, assignments = tagged(gitlab), gitlab.assignments()
+    gitlab.lab.controls.add_fault(of(gitlab), status=404, code=code)
+    gitlab.lab.controls.clear_calls()
+
+    gitlab.reconcile_now()
+
+    assert gitlab.writes() == []
+    assert gitlab.assignments() == assignments
+    assert gitlab.identities()[0]["tags"] == tags
+    gitlab.ready()
+
+
+def test_reads_that_never_show_the_identity_take_nothing_away(gitlab: GitLab) -> None:
+    """The list of the group shows it, look after look."""
+    gitlab.apply().ready()
+    tags, assignments = tagged(gitlab), gitlab.assignments()
+    gitlab.lab.controls.add_fault(of(gitlab), status=404, code="ResourceNotFound", times=ALWAYS)
+    gitlab.lab.controls.clear_calls()
+
+    for _ in range(3):
+        gitlab.reconcile_now()
+
+    assert gitlab.writes() == []
+    assert (gitlab.assignments(), gitlab.identities()[0]["tags"]) == (assignments, tags)
+
+
+def test_an_identity_that_neither_read_nor_list_shows_keeps_its_role(gitlab: GitLab) -> None:
+    """A list that is not there is no answer: the group is. Nothing is written until Azure makes sense again."""
+    gitlab.apply().ready()
+    tags, assignments = tagged(gitlab), gitlab.assignments()
+    gitlab.lab.controls.add_fault("GET */userAssignedIdentities*", status=404, code="ResourceNotFound", times=2)
+    gitlab.lab.controls.clear_calls()
+
+    gitlab.reconcile_now()
+
+    assert gitlab.writes() == []
+    gitlab.reconcile_now()
+    gitlab.ready()
+    assert (gitlab.assignments(), gitlab.identities()[0]["tags"]) == (assignments, tags)
+
+
+@pytest.mark.parametrize(
+    "match",
+    ["GET */federatedIdentityCredentials", "GET */providers/Microsoft.Authorization/roleAssignments"],
+    ids=["credentials", "assignments"],
+)
+def test_a_list_that_is_not_there_for_once_repairs_nothing(gitlab: GitLab, match: str) -> None:
+    gitlab.apply().ready()
+    gitlab.lab.controls.add_fault(match, status=404, code="ResourceNotFound")
+    gitlab.lab.controls.clear_calls()
+
+    gitlab.reconcile_now()
+
+    assert gitlab.writes() == []
+    assert "DriftRepaired" not in reasons(gitlab)
+    gitlab.ready()
+
+
+def test_what_is_found_by_no_way_is_made_anew(gitlab: GitLab) -> None:
+    """Somebody really deleted the identity: only now does what its old principal had go."""
+    gitlab.apply().ready()
+    principal = gitlab.principal
+    delete_identity(gitlab.lab, gitlab.identity_name)
+
+    gitlab.reconcile_now()
+
+    gitlab.ready()
+    assert gitlab.principal != principal
+    assert len(gitlab.assignments()) == 1
+    assert gitlab.assignments(principal=principal) == []
+
+
+def test_a_status_that_was_lost_and_a_false_404_drop_no_tag(gitlab: GitLab) -> None:
+    """As after a restore from a backup: nothing is on record, and a PUT would replace the tags of others."""
+    gitlab.apply(suspend=True)
+    gitlab.apply(suspend=False).ready()
+    tags, name = tagged(gitlab), gitlab.identity_name
+    gitlab.apply(deletionPolicy="Retain").ready()
+    gitlab.delete()
+    gitlab.lab.controls.add_fault(READ.format(name), status=404, code="ResourceNotFound")
+
+    gitlab.apply().ready()
+
+    assert gitlab.identities()[0]["tags"] == tags
+
+
+# a deletion that sees nothing
+
+
+def everything_is_gone(gitlab: GitLab, name: str, principal: str) -> bool:
+    in_azure = identity(gitlab.lab, name) or gitlab.assignments(principal=principal)
+    return not in_azure and not any(gitlab.exists(kind, name) for kind, name in OBJECTS)
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        lambda name: f"GET */userAssignedIdentities/{name}",
+        lambda name: f"GET */userAssignedIdentities/{name}*",
+        lambda _: "GET */userAssignedIdentities/*",
+        lambda _: "GET */roleAssignments*",
+        lambda _: "GET */federatedIdentityCredentials*",
+    ],
+    ids=["the identity", "all about it", "any identity", "assignments", "credentials"],
+)
+def test_a_deletion_that_azure_shows_nothing_leaves_nothing(gitlab: GitLab, match: Callable[[str], str]) -> None:
+    gitlab.apply().ready()
+    name, principal = gitlab.identity_name, gitlab.principal
+    gitlab.lab.controls.add_fault(match(name), status=404, code="ResourceNotFound", times=ALWAYS)
+
+    gitlab.ask_to_delete()
+    gitlab.until_gone()
+
+    gitlab.lab.controls.clear_faults()
+    assert everything_is_gone(gitlab, name, principal)
+
+
+def test_a_deletion_waits_while_azure_contradicts_itself(gitlab: GitLab) -> None:
+    gitlab.apply().ready()
+    name, principal = gitlab.identity_name, gitlab.principal
+    gitlab.lab.controls.add_fault("GET */userAssignedIdentities*", status=404, code="ResourceNotFound", times=ALWAYS)
+
+    gitlab.ask_to_delete()
+    gitlab.condition("Ready", "Unknown")
+
+    assert gitlab.live()["metadata"]["finalizers"]
+    gitlab.lab.controls.clear_faults()
+    gitlab.until_gone()
+    assert everything_is_gone(gitlab, name, principal)

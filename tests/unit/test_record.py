@@ -1,0 +1,268 @@
+"""What a deletion believes of the record in a status, and what it says of what stays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gitlab_azure_identity.api import ADOPT_ANNOTATION, CREATED_BY_ANNOTATION
+from gitlab_azure_identity.api.resource import Resource
+from gitlab_azure_identity.domain import naming
+from gitlab_azure_identity.domain.changes import Change
+from gitlab_azure_identity.domain.goal import Goal
+from gitlab_azure_identity.domain.naming import STORAGE_BLOB_DATA_CONTRIBUTOR
+from gitlab_azure_identity.domain.observed import ClusterObject, Observed
+from gitlab_azure_identity.domain.plan import plan
+from gitlab_azure_identity.domain.record import credible, deleted_ids, left_behind, remembered
+from gitlab_azure_identity.reconcile.summarize import summarize
+
+from .worlds import (
+    CLIENT,
+    GROUP,
+    MANAGER,
+    NOW,
+    PRINCIPAL,
+    STORAGE,
+    SUBSCRIPTION,
+    deletion,
+    goal,
+    identity,
+    resource,
+    standing,
+    wanted,
+)
+
+WANT = wanted()
+HAVE = standing()
+GROUPS = (GROUP,)
+IN_AZURE = ["DeleteAssignment", "DeleteCredential", "DeleteIdentity"]
+
+
+def recorded(**status: Any) -> Resource:
+    """The resource after everything stood, with some of its status written by somebody else."""
+    one = resource()
+    written = summarize(one, goal(), HAVE, [], [], frozenset(), NOW)
+    return replace(one, status=written.model_copy(update=status))
+
+
+def kinds(changes: tuple[Change, ...]) -> list[str]:
+    return [type(change).__name__ for change in changes]
+
+
+def planned(one: Resource, have: Observed, *, to: Goal | None = None, deleted: tuple[str, ...] = ()) -> list[str]:
+    to = to or deletion()
+    return kinds(plan(to, remembered(one, to, have, groups=GROUPS, deleted=deleted)))
+
+
+@pytest.mark.parametrize(
+    ("name", "credited"),
+    [("lab-gitlab-gitlab", True), ("by-hand", True), ("lab-other-gitlab", False), ("x__5c518fb5dd53a2ba", False)],
+)
+def test_an_identity_that_is_reserved_for_another_cannot_be_on_record(name: str, credited: bool) -> None:
+    one = recorded(**known(resource_id=WANT.identity.resource_id.replace("lab-gitlab-gitlab", name)))
+
+    assert (credible(one, WANT.owner).status.identity is not None) is credited
+
+
+def test_what_is_on_record_and_not_seen_is_deleted_all_the_same() -> None:
+    assert planned(recorded(), Observed()) == IN_AZURE
+
+
+def test_what_azure_confirmed_to_be_deleted_is_not_deleted_again() -> None:
+    to, one = deletion(), recorded()
+    done = plan(to, remembered(one, to, Observed(), groups=GROUPS, deleted=()))
+
+    assert planned(one, Observed(), deleted=tuple(deleted_ids(done))) == []
+
+
+def test_what_is_seen_is_not_doubled_by_the_record() -> None:
+    assert remembered(recorded(), deletion(), HAVE, groups=GROUPS, deleted=()) == HAVE
+
+
+def test_nothing_is_on_record_of_a_resource_that_was_never_looked_at() -> None:
+    assert planned(resource(), Observed()) == []
+
+
+def known(**changed: Any) -> dict[str, Any]:
+    identity_status = recorded().status.identity
+    assert identity_status is not None
+    return {"identity": identity_status.model_copy(update=changed)}
+
+
+ELSEWHERE = (
+    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-other/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        known(resource_id=WANT.identity.resource_id.replace("lab-gitlab-gitlab", "lab-other-gitlab")),
+        known(resource_id=f"{ELSEWHERE}/lab-gitlab-gitlab"),
+        known(origin="Adopted"),
+        known(origin=None),
+    ],
+    ids=["another name", "a group that policy does not admit", "adopted", "no origin"],
+)
+def test_an_identity_on_record_that_this_resource_would_not_have_created_is_not_deleted_unseen(
+    forged: dict[str, Any],
+) -> None:
+    assert "DeleteIdentity" not in planned(recorded(**forged), Observed())
+
+
+def test_an_identity_that_was_only_about_to_be_created_is_not_deleted_unseen() -> None:
+    assert "DeleteIdentity" not in planned(recorded(**known(principal_id=None)), Observed())
+
+
+def test_an_assignment_with_a_name_of_somebody_elses_is_not_deleted_unseen() -> None:
+    by_hand = recorded().status.role_assignments[0].model_copy(update={"name": "bbbbbbbb-0000-4000-8000-000000000001"})
+
+    assert "DeleteAssignment" not in planned(recorded(role_assignments=[by_hand]), Observed())
+
+
+def test_an_assignment_of_another_scope_and_principal_is_found_by_its_own_name() -> None:
+    former = (
+        recorded()
+        .status.role_assignments[0]
+        .model_copy(
+            update={
+                "scope": f"{STORAGE}/oldstore",
+                "principal_id": PRINCIPAL,
+                "name": naming.role_assignment_name(
+                    f"{STORAGE}/oldstore", PRINCIPAL, STORAGE_BLOB_DATA_CONTRIBUTOR.guid
+                ),
+            }
+        )
+    )
+
+    assert planned(recorded(role_assignments=[former]), HAVE).count("DeleteAssignment") == 2
+
+
+def test_a_credential_of_an_adopted_identity_is_deleted_unseen() -> None:
+    adopted = replace(HAVE, identity=identity(tags={}), credentials=(), assignments=(), objects={})
+
+    assert planned(recorded(**known(origin="Adopted")), adopted) == ["DeleteAssignment", "DeleteCredential"]
+
+
+def told(one: Resource, have: Observed, deleted: tuple[str, ...] = ()) -> list[str]:
+    return list(left_behind(one, deletion(), have, deleted))
+
+
+def test_nothing_is_said_where_all_is_deleted() -> None:
+    assert told(recorded(), Observed(), (WANT.identity.resource_id.lower(),)) == []
+    assert told(resource(), Observed()) == []
+
+
+def test_an_identity_whose_tags_were_taken_away_stays_and_is_named() -> None:
+    assert told(recorded(), Observed(identity=identity(tags={"team": "x"}))) == [
+        (
+            "Managed identity lab-gitlab-gitlab stays: the status says that this resource created it, but its tags do not "
+            "say so. Find out whose it is before you delete it."
+        )
+    ]
+
+
+def test_an_identity_whose_tags_name_another_stays_and_is_named() -> None:
+    tags = {"gitlabazure-cluster": "lab", "gitlabazure-namespace": "other", "gitlabazure-resource": "gitlab"}
+
+    (sentence,) = told(recorded(), Observed(identity=identity(tags=tags)))
+
+    assert "its tags are gitlabazure-cluster=lab, gitlabazure-namespace=other, gitlabazure-resource=gitlab." in sentence
+
+
+def test_an_adopted_identity_stays_as_it_should() -> None:
+    assert told(recorded(**known(origin="Adopted")), Observed(identity=identity(tags={}))) == []
+
+
+def test_an_identity_that_was_not_found_is_named() -> None:
+    (sentence,) = told(recorded(**known(resource_id=f"{ELSEWHERE}/lab-gitlab-gitlab")), Observed())
+
+    assert sentence == (
+        f"The status says that this resource created managed identity {ELSEWHERE}/lab-gitlab-gitlab. It was not found there, "
+        "and nothing of that name was deleted."
+    )
+
+
+def test_an_identity_that_another_cluster_uses_too_stays_and_is_named() -> None:
+    twin = replace(WANT.credentials[0], name="theirs", issuer="https://other.example.com/")
+
+    (sentence,) = told(recorded(), Observed(identity=identity(), credentials=(twin,)))
+
+    assert sentence.startswith(
+        "Managed identity lab-gitlab-gitlab and its roles stay. Its federated credential theirs trusts "
+    )
+
+
+def left_secret(annotations: dict[str, str], *managers: str) -> Observed:
+    found = ClusterObject("Secret", "gitlab-object-storage", "uid", "2", {}, annotations, managers=frozenset(managers))
+    return Observed(objects={found.key: found})
+
+
+@pytest.mark.parametrize(
+    ("have", "count"),
+    [
+        (left_secret({}, MANAGER, "kubectl-edit"), 1),
+        (left_secret({ADOPT_ANNOTATION: "gitlab"}, MANAGER, "kubectl-create"), 0),
+        (left_secret({CREATED_BY_ANNOTATION: "gitlab"}, MANAGER), 0),
+        (left_secret({}, "kubectl-create"), 0),
+    ],
+    ids=["no mark is left", "adopted", "still ours", "never ours"],
+)
+def test_a_secret_that_lost_every_mark_stays_and_is_named(have: Observed, count: int) -> None:
+    assert len(told(recorded(identity=None), have)) == count
+
+
+@pytest.mark.parametrize(
+    ("status", "lost"),
+    [
+        ({"identity": {"resourceId": "no id", "principalId": PRINCIPAL}}, "identity"),
+        ({"identity": {"resourceId": WANT.identity.resource_id + "/../x", "principalId": PRINCIPAL}}, "identity"),
+        ({"identity": {"resourceId": WANT.identity.resource_id, "principalId": "x' or 'a' eq 'a"}}, "identity"),
+        ({"identity": {"resourceId": WANT.identity.resource_id, "clientId": "x"}}, "identity"),
+        ({"identity": {"resourceId": f"{STORAGE}/gitlabstore"}}, "identity"),
+        ({"roleAssignments": [{"name": "", "role": "r", "scope": "/"}]}, "role_assignments"),
+        ({"roleAssignments": [{"name": "../x", "role": "r", "scope": f"{STORAGE}/gitlabstore"}]}, "role_assignments"),
+        (
+            {
+                "roleAssignments": [
+                    {"name": "", "role": "r", "scope": f"{STORAGE}/gitlabstore", "principalId": "' or 1"}
+                ]
+            },
+            "role_assignments",
+        ),
+        ({"federatedCredentials": [{"name": "../x", "subject": "s"}]}, "federated_credentials"),
+        ({"serviceAccounts": [{"name": "../secrets/x", "management": "Manage"}]}, "service_accounts"),
+        ({"retiredSecrets": ["a/b"]}, "retired_secrets"),
+        ({"valuesConfigMap": "a b"}, "values_config_map"),
+        (
+            {
+                "conditions": [
+                    {
+                        "type": "Ready",
+                        "status": "True",
+                        "observedGeneration": 1,
+                        "lastTransitionTime": "yesterday",
+                        "reason": "Ready",
+                        "message": "m",
+                    }
+                ]
+            },
+            "conditions",
+        ),
+    ],
+)
+def test_an_entry_of_a_status_that_cannot_be_one_counts_as_lost_and_the_rest_stays(
+    status: dict[str, Any], lost: str
+) -> None:
+    read = resource(status={"issuer": "https://issuer.example.com/", "clientId": CLIENT, **status}).status
+
+    assert not getattr(read, lost)
+    assert read.issuer == "https://issuer.example.com/"
+
+
+def test_of_a_list_the_entries_that_fit_are_kept() -> None:
+    names = [{"name": name, "management": "Manage"} for name in ("gitlab", "../x", "runner")]
+
+    assert [e.name for e in resource(status={"serviceAccounts": names}).status.service_accounts] == ["gitlab", "runner"]
