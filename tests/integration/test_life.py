@@ -61,13 +61,14 @@ gitlab:
 """
 
 
-def test_from_apply_to_ready_takes_three_writes_and_two_reads(gitlab: GitLab) -> None:
+def test_from_apply_to_ready_takes_three_writes_and_three_reads(gitlab: GitLab) -> None:
+    """The storage account, and the identity two ways: that it is not there yet takes two answers."""
     gitlab.lab.controls.clear_calls()
 
     found = gitlab.apply().ready()
 
     assert [(call.method, call.status) for call in gitlab.writes()] == [("PUT", 201)] * 3
-    assert len(gitlab.calls()) - len(gitlab.writes()) == 2
+    assert len(gitlab.calls()) - len(gitlab.writes()) == 3
     (identity,) = gitlab.identities()
     assert found["status"]["identity"]["clientId"] == identity["properties"]["clientId"]
     (credential,) = gitlab.credentials()
@@ -86,7 +87,7 @@ def test_once_ready_nothing_is_looked_at_again_until_somebody_asks(gitlab: GitLa
     gitlab.reconcile_now()
 
     reads = [call for call in gitlab.calls() if call.method == "GET"]
-    assert len(reads) == 2 + 3  # two of the creation, three of the answer, and none of a look in between
+    assert len(reads) == 3 + 3  # three of the creation, three of the answer, and none of a look in between
 
 
 def test_every_condition_of_a_ready_resource_holds_and_says_why(gitlab: GitLab) -> None:
