@@ -115,6 +115,13 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
             "since its content differs: give it another name or another key"
         ),
     ),
+    "a key that no secret can have": (
+        {"secrets": {"backups": {"key": "..config"}}},
+        (
+            f'{INVALID}spec.secrets.backups.key: Invalid value: "..config": spec.secrets.backups.key in body should match '
+            r"'^\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$'"
+        ),
+    ),
     "a tag of the operator's": (
         {"azure": {"tags": {"GitLabAzure-Cluster": "other"}}},
         (
