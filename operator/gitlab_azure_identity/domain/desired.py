@@ -38,7 +38,7 @@ class WantedIdentity:
     resource_group: str
     name: str
     location: str
-    tags: Mapping[str, str]  # the person's; ours are added when it is created
+    tags: Mapping[str, str]  # the person's, each key once to Azure; ours are added when it is created
 
     @property
     def resource_id(self) -> str:
@@ -191,14 +191,14 @@ def _identity(
     resource: Resource, owner: Owner, defaults: Defaults, pinned: str | None
 ) -> tuple[WantedIdentity, str | None]:
     """The identity, where it is pinned; and what settings would say instead, if other."""
-    azure, key = resource.spec.azure, resource.key
+    azure, key, tags = resource.spec.azure, resource.key, _told_apart(resource.spec.azure.tags)
     name = resource.spec.identity.name or naming.identity_name(owner.cluster, key.namespace, key.name)
     subscription = azure.subscription_id or defaults.subscription_id
     group = azure.resource_group or defaults.resource_group
     location = azure.location or defaults.location or ""
     if pinned:
         pin = parse_identity_id(pinned)
-        kept = WantedIdentity(pin.subscription, pin.resource_group, pin.name, location, azure.tags)
+        kept = WantedIdentity(pin.subscription, pin.resource_group, pin.name, location, tags)
         resolved = naming.identity_id(subscription or pin.subscription, group or pin.resource_group, name)
         return kept, None if naming.same_arm_id(pinned, resolved) else resolved
     return (
@@ -207,10 +207,19 @@ def _identity(
             resource_group=_given(group, "azure.resourceGroup"),
             name=name,
             location=_given(location, "azure.location"),
-            tags=azure.tags,
+            tags=tags,
         ),
         None,
     )
+
+
+def _told_apart(tags: Mapping[str, str]) -> dict[str, str]:
+    """The tags, without those that Azure cannot tell from another. Of two such keys the one that sorts first counts: the API
+    server refuses them, but knows the case of ASCII letters alone."""
+    first: dict[str, str] = {}
+    for key in sorted(tags):
+        first.setdefault(naming.tag_key(key), key)
+    return {key: tags[key] for key in first.values()}
 
 
 def _given(value: str | None, path: str) -> str:
