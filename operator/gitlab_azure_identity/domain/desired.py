@@ -12,10 +12,11 @@ from gitlab_azure_identity.api.spec import (
     Spec,
     Verification,
 )
-from gitlab_azure_identity.domain import gitlab_secrets, naming
+from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.arm import ResourceGroupId, parse_identity_id
 from gitlab_azure_identity.domain.clouds import Cloud
-from gitlab_azure_identity.domain.gitlab_values import gitlab_values
+from gitlab_azure_identity.domain.gitlab.secrets import backup_secret, object_storage_secret, registry_secret
+from gitlab_azure_identity.domain.gitlab.values import gitlab_values
 from gitlab_azure_identity.domain.naming import STORAGE_BLOB_DATA_CONTRIBUTOR, STORAGE_BLOB_DELEGATOR, Role
 from gitlab_azure_identity.domain.ownership import Owner
 
@@ -256,15 +257,15 @@ def _secrets(spec: Spec, names: Mapping[str, str], storage: WantedStorage, cloud
     and the provider, which the backup tool ignores."""
     secrets, data = spec.secrets, dict[str, dict[str, str]]()
     if "backups" in names:
-        text = gitlab_secrets.backup_secret(storage.account, cloud.blob_domain)
+        text = backup_secret(storage.account, cloud.blob_domain)
         data.setdefault(names["backups"], {})[secrets.backups.key] = text
     if "objectStorage" in names:
-        text = gitlab_secrets.object_storage_secret(storage.account, cloud.blob_domain)
+        text = object_storage_secret(storage.account, cloud.blob_domain)
         data.setdefault(names["objectStorage"], {})[secrets.object_storage.key] = text
     if "registry" in names:
         parameters = secrets.registry.parameters.model_dump(by_alias=True, exclude_none=True)
         container = storage.containers["registry"]
-        text = gitlab_secrets.registry_secret(storage.account, container, cloud.registry_realm, parameters)
+        text = registry_secret(storage.account, container, cloud.registry_realm, parameters)
         data.setdefault(names["registry"], {})[secrets.registry.key] = text
     return tuple(WantedObject("Secret", name, keys) for name, keys in data.items())
 
