@@ -14,6 +14,11 @@ from .watching import Watch
 STORE = {"accountName": "gitlabstore"}
 
 
+# The most and the longest that the schema takes, one short of 40, and alike to the last character.
+LONGEST_TAGS = {f"{number:0>512}".replace("0", "k"): "v" * 256 for number in range(39)}
+KEY = next(iter(LONGEST_TAGS))
+
+
 def containers(**purposes: dict[str, str]) -> dict[str, Any]:
     return {"storage": {**STORE, "containers": purposes}}
 
@@ -110,6 +115,13 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
             "since its content differs: give it another name or another key"
         ),
     ),
+    "a key that no secret can have": (
+        {"secrets": {"backups": {"key": "..config"}}},
+        (
+            f'{INVALID}spec.secrets.backups.key: Invalid value: "..config": spec.secrets.backups.key in body should match '
+            r"'^\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$'"
+        ),
+    ),
     "a tag of the operator's": (
         {"azure": {"tags": {"GitLabAzure-Cluster": "other"}}},
         (
@@ -122,6 +134,20 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         (
             f"{INVALID}spec.azure.tags: Invalid value: Azure takes tag keys of 1 to 512 characters, without control characters "
             "and < > % & \\ ? /: choose another key, such as app.kubernetes.io-name for app.kubernetes.io/name"
+        ),
+    ),
+    "a tag whose key is spelled twice": (
+        {"azure": {"tags": {"team": "platform", "cost": "7", "Team": "registry"}}},
+        (
+            f"{INVALID}spec.azure.tags: Invalid value: tags Team and team are one tag to Azure, which ignores the case of keys: "
+            "keep one of them"
+        ),
+    ),
+    "a tag whose key is spelled twice among the most and longest tags that there may be": (
+        {"azure": {"tags": {**LONGEST_TAGS, KEY.upper(): ""}}},
+        (
+            f"{INVALID}spec.azure.tags: Invalid value: tags {KEY.upper()} and {KEY} are one tag to Azure, which ignores the case "
+            "of keys: keep one of them"
         ),
     ),
     "too many retries": (
@@ -176,6 +202,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize(("spec", "message"), REFUSED.values(), ids=REFUSED.keys())
 def test_the_api_server_refuses(apiserver: GitLab, spec: dict[str, Any], message: str) -> None:
     assert told(apiserver.refused(**spec)) == message
+
+
+def test_the_most_and_longest_tags_are_taken(apiserver: GitLab, new_gitlab: Callable[..., GitLab]) -> None:
+    """The rules on keys stay within what the API server lets a rule cost."""
+    gitlab: GitLab = new_gitlab(apiserver.namespace)
+
+    gitlab.apply(suspend=True, azure={"tags": {**LONGEST_TAGS, "x" * 512: "v" * 256}})
+
+    assert len(gitlab.live()["spec"]["azure"]["tags"]) == 40
 
 
 def test_an_empty_spec_is_refused(apiserver: GitLab) -> None:

@@ -1,8 +1,12 @@
-"""What Azure and the API server make of a change: the world after it. Written from their documentation, without any decision."""
+"""What Azure and the API server make of a change: the world after it, as they tell it. Written from their documentation and
+from recorded traffic, without any decision."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
 
 from gitlab_azure_identity.api import CLIENT_ID_ANNOTATION, CREATED_BY_ANNOTATION
 from gitlab_azure_identity.domain.changes import (
@@ -27,20 +31,72 @@ LIMIT = 20
 NEW_PRINCIPAL = "aaaaaaaa-0000-4000-8000-00000000ffff"
 
 
+def ordinal(text: str) -> str:
+    """Letter by letter in capitals, as .NET's OrdinalIgnoreCase compares. It leaves alone what has no capital of one letter,
+    and the two letters whose capital is ASCII."""
+    return "".join(letter if len(letter.upper()) > 1 or letter in "\u0131\u017f" else letter.upper() for letter in text)
+
+
+def invariant(text: str) -> str:
+    """As .NET's InvariantCultureIgnoreCase compares: `é` is one letter, whether it is written as one or as two, and `ß` is
+    `ss`. Azure's own code has dictionaries of this kind (azure-powershell, Collections/InsensitiveDictionary.cs)."""
+    return unicodedata.normalize("NFC", ordinal(text).replace("ß", "SS").replace("ẞ", "SS"))
+
+
+class Kept(Enum):
+    """Which key stands when tags are put whose keys are one to Azure."""
+
+    FIRST = "first"
+    LAST = "last"
+    FORMER = "former"  # the value is the new one, the key is spelled as it was before
+
+
+@dataclass(frozen=True)
+class Azure:
+    """What Azure does to what it is given.
+
+    The keys of tags: "Tag names are case-insensitive for operations. A tag with a tag name, regardless of the casing, is
+    updated or retrieved. However, the resource provider might keep the casing you provide for the tag name. Tag values are
+    case-sensitive." (Microsoft Learn, "Use tags to organize your Azure resources".) Of {"key": …, "KEY": …} it stores one
+    pair (MicrosoftDocs/azure-docs#57888); which one, and how it folds beyond ASCII, is told nowhere. Blanks around keys and
+    values stay (kubernetes-sigs/cloud-provider-azure#8119)."""
+
+    fold: Callable[[str], str] = invariant
+    kept: Kept = Kept.LAST
+    spell_group: Callable[[str], str] = str  # a resource group's name comes back as whoever made the group spelled it
+
+    def tags(self, sent: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
+        spelled = {self.fold(key): key for key in before} if self.kept is Kept.FORMER else {}
+        found: dict[str, tuple[str, str]] = {}
+        for key, value in sent.items():
+            folded = self.fold(key)
+            if folded not in found or self.kept is not Kept.FIRST:
+                found[folded] = (spelled.get(folded, key), value)
+        return dict(reversed(found.values()))
+
+    def arm_id(self, sent: str) -> str:
+        """`resourcegroups` in lower case, whatever was sent (recorded traffic of real Azure)."""
+        _, subscriptions, subscription, _, group, *rest = sent.split("/")
+        return "/".join(["", subscriptions, subscription, "resourcegroups", self.spell_group(group), *rest])
+
+
+USUAL = Azure()
+
+
 class RefusedError(Exception):
     """Azure or the API server would not do that."""
 
 
 def after(  # noqa: C901, PLR0911 - one flat case a change
-    change: Change, have: Observed, owner: Owner
+    change: Change, have: Observed, owner: Owner, azure: Azure = USUAL
 ) -> Observed:
-    """The world after one change.
+    """The world after one change. What is put comes first in its list: Azure's lists have no order to rely on.
 
     Raises RefusedError for what Azure refuses: a 21st credential, a second one for the same issuer and subject, a
     second assignment of one role at one scope."""
     match change:
         case PutIdentity():
-            return replace(have, identity=_identity(change, have.identity))
+            return replace(have, identity=_identity(change, have.identity, azure))
         case PutCredential():
             return _with_credential(change, have)
         case PutAssignment():
@@ -73,14 +129,14 @@ def after(  # noqa: C901, PLR0911 - one flat case a change
             return have.without_object(*change.found.key)
 
 
-def _identity(change: PutIdentity, before: Identity | None) -> Identity:
+def _identity(change: PutIdentity, before: Identity | None, azure: Azure) -> Identity:
     if before is not None:
-        return replace(before, tags=change.tags)
+        return replace(before, tags=azure.tags(change.tags, before.tags))
     return Identity(
-        change.identity.resource_id,
+        azure.arm_id(change.identity.resource_id),
         change.identity.name,
         change.identity.location,
-        change.tags,
+        azure.tags(change.tags, {}),
         "cccccccc-0000-4000-8000-00000000ffff",
         NEW_PRINCIPAL,
         "tenant",
@@ -94,19 +150,20 @@ def _with_credential(change: PutCredential, have: Observed) -> Observed:
         raise RefusedError("a 21st credential")
     if any((other.issuer, other.subject) == (put.issuer, put.subject) for other in others):
         raise RefusedError("issuer and subject are taken")
-    return have.with_credential(put)
+    return replace(have, credentials=(put, *others))
 
 
 def _with_assignment(change: PutAssignment, have: Observed) -> Observed:
     grant = change.grant
-    same = (grant.role.guid, grant.scope.lower(), change.principal_id)
+    same = (grant.role.guid, ordinal(grant.scope), change.principal_id)
     for present in have.assignments:
-        if (present.role_guid, present.scope.lower(), present.principal_id) == same and present.name != change.name:
+        if (present.role_guid, ordinal(present.scope), present.principal_id) == same and present.name != change.name:
             raise RefusedError("RoleAssignmentExists")
         if present.name == change.name and present.principal_id != change.principal_id:
             raise RefusedError("RoleAssignmentUpdateNotPermitted")
     made = Assignment(change.name, grant.role.guid, grant.scope, change.principal_id, change.description)
-    return have.with_assignment(made)
+    others = have.without_assignment(made).assignments
+    return replace(have, assignments=(made, *others))
 
 
 def _applied_account(change: ApplyServiceAccount, found: ClusterObject | None, owner: Owner) -> ClusterObject:

@@ -203,6 +203,7 @@ def test_what_would_move_the_identity_is_immutable(path: str) -> None:
         ("", "self.spec.secrets.registry.management == 'Disabled'"),
         ("spec.azure", "startsWith('gitlabazure')"),
         ("spec.azure", "self.tags.all(key, key.matches("),
+        ("spec.azure", "keys.indexOf(key) == keys.lastIndexOf(key)"),
         ("spec.storage.containers", "names.indexOf(name) == names.lastIndexOf(name)"),
         ("spec.secrets.registry.parameters", "self.legacyRootPrefix != self.trimLegacyRootPrefix"),
     ],

@@ -75,6 +75,24 @@ def test_a_value_given_nowhere(defaults: Defaults, field: str, setting: str) -> 
     )
 
 
+@pytest.mark.parametrize(
+    ("tags", "wanted_tags"),
+    [
+        ({"team": "platform", "Stage": "prod"}, {"team": "platform", "Stage": "prod"}),
+        # the definition refuses these; an older one let them in
+        ({"team": "b", "TEAM": "c", "Team": "a"}, {"TEAM": "c"}),
+        # beyond ASCII the definition cannot tell
+        ({"équipe": "b", "Équipe": "a"}, {"Équipe": "a"}),
+        ({"équipe": "b", "e\u0301quipe": "a"}, {"e\u0301quipe": "a"}),
+    ],
+)
+def test_of_tags_that_are_one_to_azure_the_one_that_sorts_first_counts(
+    tags: dict[str, str], wanted_tags: dict[str, str]
+) -> None:
+    assert wanted({"azure": {"tags": tags}}).identity.tags == wanted_tags
+    assert wanted({"azure": {"tags": dict(reversed(tags.items()))}}).identity.tags == wanted_tags
+
+
 MADE = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/lab-gitlab-gitlab"
 
 

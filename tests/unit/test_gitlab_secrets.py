@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from gitlab_azure_identity.domain.gitlab_secrets import (
+from gitlab_azure_identity.domain.gitlab.secrets import (
     DRIVER_KEYS,
     Parameter,
     backup_secret,
     object_storage_secret,
     registry_secret,
 )
-from gitlab_azure_identity.domain.yaml_text import Word, block
+from gitlab_azure_identity.domain.gitlab.yaml import Word, block
 
 REALM, DOMAIN = "core.windows.net", "blob.core.windows.net"
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from ruamel.yaml import YAML
 
-from gitlab_azure_identity.domain.gitlab_values import PURPOSES, gitlab_values
+from gitlab_azure_identity.domain.gitlab.values import PURPOSES, gitlab_values
 
 DEFAULTS = {
     "registry": "registry",

@@ -184,10 +184,36 @@ def test_roles_are_known_by_guid() -> None:
         ("/subscriptions/s/resourceGroups/rg", "subscriptions/s/resourceGroups/rg/", True),
         ("/subscriptions/s/resourceGroups/rg", "/subscriptions/s/resourceGroups/rg2", False),
         ("/subscriptions/s/resourceGroups/straße", "/subscriptions/s/resourceGroups/strasse", False),
+        # three sigmas, and both mu, have one capital
+        ("/subscriptions/s/resourceGroups/\u03c3", "/subscriptions/s/resourceGroups/\u03a3", True),
+        ("/subscriptions/s/resourceGroups/\u03c2", "/subscriptions/s/resourceGroups/\u03a3", True),
+        ("/subscriptions/s/resourceGroups/\u00b5", "/subscriptions/s/resourceGroups/\u03bc", True),
+        # the sign of Kelvin is no k, the long s no s, and a Turkish i none of ours
+        ("/subscriptions/s/resourceGroups/\u212a", "/subscriptions/s/resourceGroups/k", False),
+        ("/subscriptions/s/resourceGroups/\u017f", "/subscriptions/s/resourceGroups/s", False),
+        ("/subscriptions/s/resourceGroups/\u0131", "/subscriptions/s/resourceGroups/i", False),
+        ("/subscriptions/s/resourceGroups/\u0130", "/subscriptions/s/resourceGroups/i\u0307", False),
     ],
 )
 def test_same_arm_id(a: str, b: str, same: bool) -> None:
     assert naming.same_arm_id(a, b) is same
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "one"),
+    [
+        ("team", "Team", True),
+        ("équipe", "ÉQUIPE", True),
+        ("équipe", "e\u0301quipe", True),
+        ("\u03c2", "\u03a3", True),
+        ("Straße", "STRASSE", True),
+        ("team", "teams", False),
+        ("team", " team", False),
+        ("equipe", "équipe", False),
+    ],
+)
+def test_keys_of_tags_that_azure_may_take_for_one(a: str, b: str, one: bool) -> None:
+    assert (naming.tag_key(a) == naming.tag_key(b)) is one
 
 
 def test_default_names_in_the_cluster() -> None:

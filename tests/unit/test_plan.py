@@ -120,6 +120,14 @@ def test_tag_names_ignore_case_as_azure_does() -> None:
     assert change.tags == {**WANT.owner.tags, "Team": "platform", "stage": "prod"}
 
 
+def test_a_tag_that_azure_spells_otherwise_stands_beside_one_that_it_may_tell_apart() -> None:
+    """Two tags in Azure that are one to us: ours is there, and nobody's is touched."""
+    desired = wanted({"azure": {"tags": {"straße": "a"}}})
+    have = replace(standing(desired), identity=identity(tags={**WANT.owner.tags, "Straße": "a", "STRASSE": "b"}))
+
+    assert plan(goal(desired), have) == ()
+
+
 def test_tags_are_merged_into_an_identity_of_ours() -> None:
     desired = wanted({"azure": {"tags": {"team": "platform"}}})
     have = replace(standing(desired), identity=identity(tags={**WANT.owner.tags, "cost-centre": "7", "team": "old"}))

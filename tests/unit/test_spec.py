@@ -72,6 +72,10 @@ def parameters(**fields: Any) -> dict[str, Any]:
     return storage() | {"secrets": {"registry": {"parameters": fields}}}
 
 
+def key(text: str) -> dict[str, Any]:
+    return storage() | {"secrets": {"backups": {"key": text}}}
+
+
 def accounts(*names: str) -> dict[str, Any]:
     return storage() | {"serviceAccounts": [{"name": name} for name in names]}
 
@@ -92,6 +96,7 @@ def accounts(*names: str) -> dict[str, Any]:
         parameters(maxRetries=0),
         parameters(maxRetries=1000, retryDelay="4s", maxRetryDelay="1m30s", retryTryTimeout="1.5h"),
         parameters(rootDirectory="/a/b_c.d-e", debugLog=True, debugLogEvents=["request", "retry"]),
+        *map(key, ("a", "-", "_", "a.b", "a..b", ".so-is-this", ".a.", "THIS_IS_17", "k" * 253)),
         storage() | {"verification": "Report", "deletionPolicy": "Retain", "suspend": True},
     ],
 )
@@ -128,7 +133,7 @@ def test_definition_and_model_both_accept(spec: dict[str, Any]) -> None:
         accounts("Upper"),
         accounts("a..b"),
         storage() | {"serviceAccounts": [{"name": "gitlab", "management": "Ignore"}]},
-        storage() | {"secrets": {"backups": {"key": "a/b"}}},
+        *map(key, ("", ".", "..", "..bad", "...", "a/b", "b*d", "k" * 254)),
         storage() | {"secrets": {"backups": {"management": "Observe"}}},
         parameters(maxRetries=-1),
         parameters(maxRetries=1001),

@@ -73,7 +73,9 @@ ObjectName = Annotated[
         max_length=253,
     ),
 ]
-SecretKey = Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+$", min_length=1, max_length=253)]
+# What Kubernetes takes for a key of a secret (k8s.io/apimachinery v0.37, IsConfigMapKey): neither `.` nor `..`, and nothing
+# that begins with `..`.
+SecretKey = Annotated[str, Field(pattern=r"^\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$", min_length=1, max_length=253)]
 # Go's time.ParseDuration with a unit: the registry refuses a bare number ("missing unit in duration").
 GoDuration = Annotated[
     str,

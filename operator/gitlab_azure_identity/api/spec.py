@@ -61,6 +61,21 @@ TagKey = Annotated[str, Field(pattern=TAG_KEY), WithJsonSchema({"type": "string"
 TagValue = Annotated[str, Field(max_length=256)]
 
 
+def _tags_differ() -> str:
+    """No two keys may differ in case alone. The list of a list is there for its name: see `containers`."""
+    return "[self.tags.map(key, key.lowerAscii())].all(keys, keys.all(key, keys.indexOf(key) == keys.lastIndexOf(key)))"
+
+
+def _tag_spelled_twice() -> str:
+    """The message of that rule, as CEL: it names both keys, the one that sorts first before the other.
+
+    It walks over the tags themselves and not over a list of their keys, whose items count as texts without bound: more than
+    a hundred times what the API server lets an expression cost (measured, Kubernetes 1.37)."""
+    other = "other, key < other && key.lowerAscii() == other.lowerAscii()"
+    twice = f"self.tags.map(key, self.tags.exists({other}), key + ' and ' + self.tags.filter({other})[0])[0]"
+    return f"'tags ' + {twice} + ' are one tag to Azure, which ignores the case of keys: keep one of them'"
+
+
 class AzureSpec(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -74,6 +89,12 @@ class AzureSpec(Model):
                 "Azure takes tag keys of 1 to 512 characters, without control characters and < > % & \\ ? /: choose another key, "
                 "such as app.kubernetes.io-name for app.kubernetes.io/name",
                 ".tags",
+            ),
+            rule(
+                f"!has(self.tags) || {_tags_differ()}",
+                "tags whose keys differ in case alone are one tag to Azure: keep one of them",
+                ".tags",
+                message_expression=_tag_spelled_twice(),
             ),
         )
     )
@@ -93,7 +114,7 @@ class AzureSpec(Model):
         default_factory=dict,
         max_length=40,
         description="Tags merged into those of the managed identity. Tags set by others are kept. Keys have at most 512 "
-        "characters, and none of < > % & \\ ? /.",
+        "characters, and none of < > % & \\ ? /. Keys that differ in case alone are one key to Azure.",
     )
 
 

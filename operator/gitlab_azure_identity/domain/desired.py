@@ -12,10 +12,11 @@ from gitlab_azure_identity.api.spec import (
     Spec,
     Verification,
 )
-from gitlab_azure_identity.domain import gitlab_secrets, naming
+from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.arm import ResourceGroupId, parse_identity_id
 from gitlab_azure_identity.domain.clouds import Cloud
-from gitlab_azure_identity.domain.gitlab_values import gitlab_values
+from gitlab_azure_identity.domain.gitlab.secrets import backup_secret, object_storage_secret, registry_secret
+from gitlab_azure_identity.domain.gitlab.values import gitlab_values
 from gitlab_azure_identity.domain.naming import STORAGE_BLOB_DATA_CONTRIBUTOR, STORAGE_BLOB_DELEGATOR, Role
 from gitlab_azure_identity.domain.ownership import Owner
 
@@ -38,7 +39,7 @@ class WantedIdentity:
     resource_group: str
     name: str
     location: str
-    tags: Mapping[str, str]  # the person's; ours are added when it is created
+    tags: Mapping[str, str]  # the person's, each key once to Azure; ours are added when it is created
 
     @property
     def resource_id(self) -> str:
@@ -196,14 +197,14 @@ def _identity(
     resource: Resource, owner: Owner, defaults: Defaults, pinned: str | None
 ) -> tuple[WantedIdentity, str | None]:
     """The identity, where it is pinned; and what settings would say instead, if other."""
-    azure, key = resource.spec.azure, resource.key
+    azure, key, tags = resource.spec.azure, resource.key, _told_apart(resource.spec.azure.tags)
     name = resource.spec.identity.name or naming.identity_name(owner.cluster, key.namespace, key.name)
     subscription = azure.subscription_id or defaults.subscription_id
     group = azure.resource_group or defaults.resource_group
     location = azure.location or defaults.location or ""
     if pinned:
         pin = parse_identity_id(pinned)
-        kept = WantedIdentity(pin.subscription, pin.resource_group, pin.name, location, azure.tags)
+        kept = WantedIdentity(pin.subscription, pin.resource_group, pin.name, location, tags)
         resolved = naming.identity_id(subscription or pin.subscription, group or pin.resource_group, name)
         return kept, None if naming.same_arm_id(pinned, resolved) else resolved
     return (
@@ -212,10 +213,19 @@ def _identity(
             resource_group=_given(group, "azure.resourceGroup"),
             name=name,
             location=_given(location, "azure.location"),
-            tags=azure.tags,
+            tags=tags,
         ),
         None,
     )
+
+
+def _told_apart(tags: Mapping[str, str]) -> dict[str, str]:
+    """The tags, without those that Azure cannot tell from another. Of two such keys the one that sorts first counts: the API
+    server refuses them, but knows the case of ASCII letters alone."""
+    first: dict[str, str] = {}
+    for key in sorted(tags):
+        first.setdefault(naming.tag_key(key), key)
+    return {key: tags[key] for key in first.values()}
 
 
 def _given(value: str | None, path: str) -> str:
@@ -252,15 +262,15 @@ def _secrets(spec: Spec, names: Mapping[str, str], storage: WantedStorage, cloud
     and the provider, which the backup tool ignores."""
     secrets, data = spec.secrets, dict[str, dict[str, str]]()
     if "backups" in names:
-        text = gitlab_secrets.backup_secret(storage.account, cloud.blob_domain)
+        text = backup_secret(storage.account, cloud.blob_domain)
         data.setdefault(names["backups"], {})[secrets.backups.key] = text
     if "objectStorage" in names:
-        text = gitlab_secrets.object_storage_secret(storage.account, cloud.blob_domain)
+        text = object_storage_secret(storage.account, cloud.blob_domain)
         data.setdefault(names["objectStorage"], {})[secrets.object_storage.key] = text
     if "registry" in names:
         parameters = secrets.registry.parameters.model_dump(by_alias=True, exclude_none=True)
         container = storage.containers["registry"]
-        text = gitlab_secrets.registry_secret(storage.account, container, cloud.registry_realm, parameters)
+        text = registry_secret(storage.account, container, cloud.registry_realm, parameters)
         data.setdefault(names["registry"], {})[secrets.registry.key] = text
     return tuple(WantedObject("Secret", name, keys) for name, keys in data.items())
 

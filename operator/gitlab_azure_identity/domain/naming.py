@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 import uuid
 from dataclasses import dataclass
 from hashlib import sha256
@@ -151,9 +152,32 @@ def same_arm_id(a: str, b: str) -> bool:
     return _folded(a) == _folded(b)
 
 
+def tag_key(key: str) -> str:
+    """A tag's key as it is compared: two keys that Azure may take for one give the same.
+
+    "Tag names are case-insensitive for operations" (Microsoft Learn, "Use tags to organize your Azure resources"): of
+    `{"key": …, "KEY": …}` Azure stores one pair (MicrosoftDocs/azure-docs#57888). How it folds beyond ASCII is told nowhere.
+    This is Unicode's canonical caseless match (3.13, D145), for which `é` may be one character or two, and `ß` is `ss`: where
+    Azure folds more than we do, a tag is written for ever. Values are compared to the letter. Azure trims neither keys nor
+    values (kubernetes-sigs/cloud-provider-azure#8119).
+    """
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", key).casefold())
+
+
 def _folded(arm_id: str) -> str:
-    # Not casefold(): it makes `straße` and `strasse` one, and both may be resource groups.
-    return arm_id.strip("/").lower()
+    text = arm_id.strip("/")
+    return text.lower() if text.isascii() else "".join(map(_small, text))
+
+
+def _small(letter: str) -> str:
+    """A letter in lower case, by way of its capital, as Azure compares (.NET, OrdinalIgnoreCase): three sigmas are one.
+
+    Not casefold(): it makes `straße` and `strasse` one, and both may be resource groups. Nor does a letter become one of
+    ASCII, such as the sign of Kelvin `k`, or two.
+    """
+    capital = letter.upper()
+    small = (capital if len(capital) == 1 else letter).lower()
+    return small if len(small) == 1 and small.isascii() == letter.isascii() else letter
 
 
 @dataclass(frozen=True, kw_only=True)

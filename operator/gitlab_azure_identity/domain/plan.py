@@ -42,11 +42,11 @@ def _identity(goal: Goal, have: Observed) -> Iterator[Change]:
         if goal.may_create:
             yield PutIdentity(want, {**want.tags, **goal.owner.tags})
     elif goal.owns(identity):
-        present = {key.lower(): value for key, value in identity.tags.items()}  # tag names ignore case, values do not
-        missing = tuple(key for key, value in want.tags.items() if present.get(key.lower()) != value)
+        present = {(naming.tag_key(key), value) for key, value in identity.tags.items()}
+        missing = tuple(key for key, value in want.tags.items() if (naming.tag_key(key), value) not in present)
         if missing:
-            wanted = {key.lower() for key in missing}
-            kept = {key: value for key, value in identity.tags.items() if key.lower() not in wanted}
+            wanted = {naming.tag_key(key) for key in missing}
+            kept = {key: value for key, value in identity.tags.items() if naming.tag_key(key) not in wanted}
             yield PutIdentity(want, kept | {key: want.tags[key] for key in missing}, missing)
 
 

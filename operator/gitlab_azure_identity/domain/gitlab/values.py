@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from gitlab_azure_identity.domain.yaml_text import Node, Word, block
+from gitlab_azure_identity.domain.gitlab.yaml import Node, Word, block
 
 SecretKey = tuple[str, str]
 """Name and key of a secret."""

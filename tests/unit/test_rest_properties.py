@@ -1,0 +1,139 @@
+"""After a pass that wrote, a second look plans nothing: whatever spec the schema admits, and whatever Azure and the API server
+fold, reorder or spell otherwise of what they are given."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gitlab_azure_identity.api.containers import CHART_NAMES
+from gitlab_azure_identity.api.spec import TAG_KEY
+from gitlab_azure_identity.domain.desired import Defaults, Desired
+from gitlab_azure_identity.domain.observed import Observed
+from gitlab_azure_identity.domain.plan import plan
+
+from .interpreter import Azure, Kept, after, invariant, ordinal
+from .worlds import DEFAULTS, desired_of, goal, resource, standing
+
+ROUNDS = 5  # what a pass allows itself
+often = settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+Spec = dict[str, Any]
+Strategy = st.SearchStrategy[Any]
+
+# Letters that differ in case alone, or in how they are written.
+LETTERS = (
+    "aAkKsSi-_.1"
+    "\u03c3\u03a3\u03c2"  # the three sigmas
+    "\u00b5\u03bc\u039c"  # mu, and the sign of micro
+    "\u00df\u1e9e"  # the sharp s
+    "\u00e9\u00c9eE\u0301"  # an e with its accent, as one character and as two
+    "\u00e5\u00c5\u212b\u212a"  # the signs of Angstrom and of Kelvin
+    "\u0130\u0131"  # the Turkish i
+)
+BLANKS = " \t\u00a0\u2003"
+
+
+def ascii_lower(text: str) -> str:
+    """As CEL's lowerAscii()."""
+    return "".join(letter.lower() if letter.isascii() else letter for letter in text)
+
+
+def fields(always: Mapping[str, Strategy] | None = None, /, **perhaps: Strategy) -> st.SearchStrategy[Spec]:
+    """An object with these fields."""
+    return st.fixed_dictionaries(dict(always or {}), optional=perhaps)
+
+
+guids = st.sampled_from(["11111111-2222-3333-4444-5555aAbBcCdD", "abcdefab-2222-3333-4444-555555555555"])
+guids = guids.flatmap(lambda guid: st.sampled_from([guid, guid.lower(), guid.upper()]))
+groups = st.text(f"{LETTERS}()", min_size=1, max_size=8).filter(re.compile(r"[-\w._()]*[-\w_()]").fullmatch)
+object_names = st.from_regex(r"[a-z0-9](-?[a-z0-9]){0,3}(\.[a-z0-9](-?[a-z0-9]){0,3}){0,2}", fullmatch=True)
+managements = st.sampled_from(["Manage", "Disabled"])
+tags = st.dictionaries(
+    st.text(LETTERS + BLANKS, min_size=1, max_size=3).filter(re.compile(TAG_KEY).fullmatch),
+    st.text("xX \u00e9\u0301", max_size=2),
+    max_size=12,
+).filter(lambda found: len(set(map(ascii_lower, found))) == len(found))
+shared = st.sampled_from(["s", "s.t", "gitlab-object-storage"])
+secret = fields(name=shared, key=st.sampled_from(["config", "connection", ".a..b", "a"]), management=managements)
+parameters = fields(
+    rootDirectory=st.sampled_from(["/", "a/b_c.d-e", "1e5"]),
+    maxRetries=st.integers(0, 1000),
+    retryDelay=st.sampled_from(["4s", "1m30s"]),
+    debugLog=st.booleans(),
+    debugLogEvents=st.sampled_from([["request"], ["retry", "response"]]),
+)
+# All three may share a name; the registry's then has a key of its own.
+secrets = fields(
+    registry=fields(management=managements, parameters=parameters) | fields({"name": shared, "key": st.just("A")}),
+    objectStorage=secret,
+    backups=secret,
+)
+containers = fields(
+    **{
+        purpose: st.sampled_from([{}, {"name": f"my-{purpose.lower()}"}, {"management": "Disabled"}])
+        for purpose in CHART_NAMES
+    }
+)
+accounts = fields({"name": object_names}, management=st.sampled_from(["Manage", "Annotate"]))
+storage = fields(
+    {"accountName": st.sampled_from(["gitlabstore", "1e5"])},
+    resourceGroup=groups,
+    subscriptionId=guids,
+    roleScope=st.sampled_from(["Account", "Container"]),
+    containers=containers,
+)
+specs = fields(
+    {"storage": storage},
+    azure=fields(subscriptionId=guids, resourceGroup=groups, location=st.just("northeurope"), tags=tags),
+    identity=fields(name=st.from_regex(r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,6}", fullmatch=True)),
+    serviceAccounts=st.lists(accounts, min_size=1, max_size=20, unique_by=lambda account: account["name"]),
+    secrets=secrets,
+    verification=st.sampled_from(["Required", "Report", "Disabled"]),
+    deletionPolicy=st.sampled_from(["Delete", "Retain"]),
+)
+defaults = st.builds(replace, st.just(DEFAULTS), resource_group=groups, storage_resource_group=st.none() | groups)
+azures = st.builds(
+    Azure,
+    fold=st.sampled_from([ordinal, invariant]),
+    kept=st.sampled_from(Kept),
+    spell_group=st.sampled_from([str, ordinal, ascii_lower]),
+)
+
+
+@st.composite
+def starts(draw: st.DrawFn, desired: Desired, azure: Azure) -> Observed:
+    """Nothing; an identity of ours, with any tags; or all that is wanted, as Azure spells it."""
+    whole = standing(desired)
+    assert whole.identity is not None
+    found = replace(
+        whole.identity,
+        resource_id=azure.arm_id(whole.identity.resource_id),
+        tags=azure.tags({**draw(tags), **desired.owner.tags}, {}),
+    )
+    assignments = tuple(replace(one, scope=azure.arm_id(one.scope)) for one in whole.assignments)
+    return draw(
+        st.sampled_from([Observed(), Observed(identity=found), replace(whole, identity=found, assignments=assignments)])
+    )
+
+
+@often
+@given(specs, defaults, azures, st.data())
+def test_a_second_look_plans_nothing(spec: Spec, defaults: Defaults, azure: Azure, data: st.DataObject) -> None:
+    one = resource(spec)
+    assert one.invalid is None
+    desired = desired_of(one, defaults=defaults)
+    have = data.draw(starts(desired, azure))
+
+    for _ in range(ROUNDS):
+        for change in plan(goal(desired), have):
+            have = after(change, have, desired.owner, azure)
+
+    assert have.identity is not None
+    known = {"resourceId": have.identity.resource_id, "principalId": have.identity.principal_id}
+    again = desired_of(resource(spec, status={"identity": known}), defaults=defaults)
+    assert [str(change) for change in plan(goal(again), have)] == []
