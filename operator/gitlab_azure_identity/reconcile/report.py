@@ -9,6 +9,7 @@ from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.status import Status
 from gitlab_azure_identity.domain.changes import Change, Removal
 from gitlab_azure_identity.domain.findings import Finding, Outlook
+from gitlab_azure_identity.domain.texts import presentable
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.metrics import READY, TRANSIENT_FAILURES
 from gitlab_azure_identity.reconcile.ports import Kube
@@ -23,11 +24,12 @@ class Reporter:
         self._kube = kube
 
     async def status(self, resource: Resource, status: Status) -> Resource:
-        """Write the status unless it is there already; the resource as it then is.
+        """Write the status, as it may be told, unless it is there already; the resource as it then is.
 
         A status that cannot be written is logged: the next pass compares again and writes it then."""
-        told = status.condition(conditions.READY)
-        READY.labels(resource.key.namespace, resource.key.name).set(told is not None and told.status == "True")
+        status = presentable(status)
+        ready = status.condition(conditions.READY)
+        READY.labels(resource.key.namespace, resource.key.name).set(ready is not None and ready.status == "True")
         if status == resource.status:
             return resource
         try:
