@@ -7,6 +7,10 @@ from pydantic import Field
 
 from gitlab_azure_identity.api.schema import Model
 
+# In characters. Longer texts are cut where a status is written.
+MESSAGE_LIMIT = 32768
+HANDLED_LIMIT = 256
+
 
 class Origin(StrEnum):
     """How the managed identity came to be used. Only a created one is ever deleted."""
@@ -30,7 +34,9 @@ class Condition(Model):
         pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
         description="Why, in CamelCase.",
     )
-    message: str = Field(max_length=32768, description="What happened, on what, and what to do.")
+    message: str = Field(
+        json_schema_extra={"maxLength": MESSAGE_LIMIT}, description="What happened, on what, and what to do."
+    )
 
 
 class IdentityStatus(Model):
@@ -78,7 +84,7 @@ class Status(Model):
     last_handled_reconcile_at: str | None = Field(
         None,
         description="Value of the requested-at annotation that was answered last; with gitlabazure.io/requested-at and "
-        "reconcile.fluxcd.io/requestedAt both there, the two with a blank between.",
+        f"reconcile.fluxcd.io/requestedAt both there, the two with a blank between. Its first {HANDLED_LIMIT} characters.",
     )
     conditions: list[Condition] = Field(
         default_factory=list,

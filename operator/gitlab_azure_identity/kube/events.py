@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from gitlab_azure_identity.api import API_VERSION, KIND
 from gitlab_azure_identity.api.resource import Key
 from gitlab_azure_identity.domain.redaction import redact
+from gitlab_azure_identity.domain.texts import unicode
 from gitlab_azure_identity.kube.client import Cluster, ClusterError
 
 COMPONENT = "gitlab-azure-identity"
@@ -38,7 +39,7 @@ class Events:
             },
             "type": kind,
             "reason": reason,
-            "message": _cut(redact(message)),
+            "message": _cut(unicode(redact(message))),
             "source": {"component": COMPONENT},
             "reportingComponent": COMPONENT,
             "reportingInstance": os.environ.get("HOSTNAME", COMPONENT),
