@@ -16,6 +16,7 @@ from gitlab_azure_identity.azure import arm
 from gitlab_azure_identity.azure.throttle import Throttle
 from gitlab_azure_identity.domain.clouds import CLOUDS
 from gitlab_azure_identity.domain.desired import Defaults
+from gitlab_azure_identity.domain.redaction import redact
 from gitlab_azure_identity.kube import client
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.logs import configure_logging
@@ -138,7 +139,7 @@ def main() -> None:
         configure_logging(settings.log_level)
         asyncio.run(run(settings))
     except Unusable as error:
-        sys.stderr.write(f"gitlab-azure-identity: {error}\n")
+        sys.stderr.write(f"gitlab-azure-identity: {redact(str(error))}\n")
         sys.exit(UNUSABLE)
 
 

@@ -2,16 +2,16 @@
 
 import json
 import logging
-import re
 import sys
 from datetime import UTC, datetime
 
-_TOKEN = re.compile(r"\beyJ[\w-]+(\.[\w-]*)*")
+from gitlab_azure_identity.domain.redaction import redact
+
+log = logging.getLogger(__name__)
 
 
 class JsonLines(logging.Formatter):
-    """message, timestamp, severity, logger, and resource as namespace/name where the entry has one. Tokens are taken out
-    of whatever is logged: libraries repeat what they were answered, word for word."""
+    """message, timestamp, severity, logger, and resource as namespace/name where the entry has one; all of it redacted."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry = {
@@ -24,8 +24,7 @@ class JsonLines(logging.Formatter):
             entry["resource"] = resource
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        untold = {name: _TOKEN.sub("[token]", text) for name, text in entry.items()}
-        return json.dumps(untold, ensure_ascii=False)
+        return json.dumps({name: redact(text) for name, text in entry.items()}, ensure_ascii=False)
 
 
 def _reference(record: logging.LogRecord) -> str | None:
@@ -35,7 +34,8 @@ def _reference(record: logging.LogRecord) -> str | None:
 
 
 def configure_logging(level: str) -> None:
-    """Send everything to standard error. Libraries that log requests, and with them headers, never go below WARNING."""
+    """Send everything to standard error, what ends the process too. Libraries that log requests, and with them headers, never
+    go below WARNING."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
@@ -43,3 +43,4 @@ def configure_logging(level: str) -> None:
     for name in ("azure", "aiohttp.access"):
         logging.getLogger(name).setLevel(quiet)  # what they say of a failure is told in the resource's status
     logging.getLogger("kopf").setLevel(logging.WARNING if level == "INFO" else level)
+    sys.excepthook = lambda kind, error, trace: log.critical("ended by a defect", exc_info=(kind, error, trace))

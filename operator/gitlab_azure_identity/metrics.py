@@ -13,5 +13,8 @@ READY = Gauge("gitlab_azure_identity_ready", "1 when the resource is Ready.", ["
 TRANSIENT_FAILURES = Counter(
     "gitlab_azure_identity_transient_failures_total", "Failures that pass by themselves, by reason.", ["reason"]
 )
+STATUSES_NOT_WRITTEN = Counter(
+    "gitlab_azure_identity_statuses_not_written_total", "Statuses that the API server did not take as they were."
+)
 
 CONTROLLER = "gitlabazureidentity"

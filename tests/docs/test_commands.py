@@ -153,7 +153,8 @@ def test_metrics_are_those_of_the_code() -> None:
     for metric in found:
         for family in metric.describe():
             name = f"{family.name}_total" if family.type == "counter" else family.name
-            spelled.add(f"{name}{{{','.join(metric._labelnames)}}}")
+            labels = ",".join(metric._labelnames)
+            spelled.add(f"{name}{{{labels}}}" if labels else name)
     assert spelled
     assert {name for name in spelled if f"`{name}`" not in settings} == set()
 

@@ -30,10 +30,12 @@ class ApiServer:
         self.port = 0
         self.paths: list[str] = []
         self.authorizations: list[str] = []
+        self.bodies: list[tuple[str | None, bytes]] = []
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         self.paths.append(request.path_qs)
         self.authorizations.append(request.headers.get("Authorization", ""))
+        self.bodies.append((request.headers.get("Content-Type"), await request.read()))
         return web.json_response({})
 
 
@@ -122,6 +124,18 @@ async def test_in_a_pod_it_logs_in_as_the_pods_service_account(pod: Pod, server:
 
     assert server.paths == ["/version?limit=1"]
     assert server.authorizations == ["bearer first"]
+
+
+@pytest.mark.parametrize("content_type", [client.APPLY, client.MERGE, "application/json"])
+async def test_a_body_is_sent_as_the_api_server_reads_it(pod: Pod, server: ApiServer, content_type: str) -> None:
+    """In any dress: the escape of a fox, two halves of a character, is refused where a body is read as YAML."""
+    async with client.connect(TIMEOUT) as cluster:
+        await cluster.request("PATCH", "/x", {"a": "🦊"}, content_type=content_type)
+        await cluster.request("DELETE", "/x", {"a": "🦊"})
+        await cluster.request("GET", "/x")
+
+    sent = '{"a": "🦊"}'.encode()
+    assert server.bodies == [(content_type, sent), ("application/json", sent), ("application/json", b"")]
 
 
 async def test_a_token_that_was_rotated_is_read_again(pod: Pod, server: ApiServer) -> None:

@@ -151,9 +151,6 @@ SANITIZED = [
         "Cannot connect to https://x.blob.core.windows.net/c?restype=container&sig=abc%2Fdef: refused",
         "Cannot connect to https://x.blob.core.windows.net/c refused.",
     ),
-    ("The token eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl was refused", "The token was refused."),
-    ("Bearer eyJhbGciOi.eyJzdWIiOi and no signature", "Bearer and no signature."),
-    ("half of one: eyJhbGciOiJSUzI1NiIsImtpZCI6IjEyMyJ9", "half of one:."),
 ]
 
 

@@ -1,9 +1,12 @@
-"""The log: one JSON object a line, with the resource it speaks of, and never a token."""
+"""The log: one JSON object a line, with the resource it speaks of, and never a secret."""
 
 from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
+import textwrap
 from typing import Any
 
 import pytest
@@ -44,18 +47,40 @@ def test_an_entry_of_kopfs_names_its_resource_too() -> None:
 @pytest.mark.parametrize(
     ("said", "written"),
     [
-        (f"refused: Bearer {TOKEN} is bad", "refused: Bearer [token] is bad"),
-        (f"two lines and a piece\n{TOKEN[:20]}", "two lines and a piece\n[token]"),
-        (f'quoted "{TOKEN}"', 'quoted "[token]"'),
+        (f"refused: Bearer {TOKEN} is bad", "refused: Bearer [redacted] is bad"),
+        (f"two lines and a piece\n{TOKEN[:20]}", "two lines and a piece\n[redacted]"),
+        (
+            "AccountKey=c2VjcmV0;EndpointSuffix=core.windows.net",
+            "AccountKey=[redacted];EndpointSuffix=core.windows.net",
+        ),
     ],
 )
-def test_no_token_is_logged(said: str, written: str) -> None:
+def test_no_secret_is_logged(said: str, written: str) -> None:
     assert entry("%s", said)["message"] == written
 
 
-def test_no_token_is_logged_with_an_exception() -> None:
+def test_no_secret_is_logged_with_an_exception() -> None:
     error = ValueError(f"Bearer {TOKEN}")
 
     found = entry("failed", exc_info=(ValueError, error, None))
 
-    assert "ValueError: Bearer [token]" in found["exception"]
+    assert "ValueError: Bearer [redacted]" in found["exception"]
+
+
+def test_what_ends_the_process_is_logged_too() -> None:
+    """Else Python prints it as it is: lines that are no entries, with whatever they repeat."""
+    program = f"""
+        from gitlab_azure_identity.logs import configure_logging
+        configure_logging("INFO")
+        raise ValueError("Bearer {TOKEN}")
+    """
+
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False
+    )
+
+    (line,) = ended.stderr.splitlines()
+    found = json.loads(line)
+    assert (ended.returncode, found["severity"], found["message"]) == (1, "critical", "ended by a defect")
+    assert "ValueError: Bearer [redacted]" in found["exception"]
+    assert TOKEN not in line

@@ -14,6 +14,10 @@ from pydantic import AfterValidator, Field, ValidationError, WrapValidator
 
 from gitlab_azure_identity.api.schema import Model
 
+# In characters. Longer texts are cut where a status is written.
+MESSAGE_LIMIT = 32768
+HANDLED_LIMIT = 256
+
 
 def _shaped(what: str, pattern: str) -> AfterValidator:
     """A check of the whole text, ignoring case as Azure does."""
@@ -103,7 +107,9 @@ class Condition(Model):
         pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
         description="Why, in CamelCase.",
     )
-    message: str = Field(max_length=32768, description="What happened, on what, and what to do.")
+    message: str = Field(
+        json_schema_extra={"maxLength": MESSAGE_LIMIT}, description="What happened, on what, and what to do."
+    )
 
 
 class IdentityStatus(Model):
@@ -153,7 +159,7 @@ class Status(Model):
     last_handled_reconcile_at: str | None = Field(
         None,
         description="Value of the requested-at annotation that was answered last; with gitlabazure.io/requested-at and "
-        "reconcile.fluxcd.io/requestedAt both there, the two with a blank between.",
+        f"reconcile.fluxcd.io/requestedAt both there, the two with a blank between. Its first {HANDLED_LIMIT} characters.",
     )
     conditions: Annotated[list[Condition], Fitting] = Field(
         default_factory=list,

@@ -157,14 +157,13 @@ _NOISE = re.compile(
     r"(\s*(Trace ID|Correlation ID|Timestamp|Request ?Id|Time):\s*\S+(\s+\d\d:\d\d:\d\d\S*)?)"  # Entra's time has a space
     r"|(\s*For more details please go to \S+)"
     r"|(\s*See https?://\S+)"
-    r"|(\?[A-Za-z0-9_%.-]+=[^\s'\"]+)"  # query strings
-    r"|(\beyJ[\w-]+(\.[\w-]*)*)",  # tokens, and what is left of them
+    r"|(\?[A-Za-z0-9_%.-]+=[^\s'\"]+)",  # query strings
     re.IGNORECASE,
 )
 
 
 def sanitize(text: str) -> str:
-    """Azure's text on one line, without tokens, query strings and correlation noise, ended with a full stop."""
+    """Azure's text on one line, without query strings and correlation noise, ended with a full stop."""
     plain = " ".join(_NOISE.sub("", text).split())
     plain = plain[:500]
     return plain if not plain or plain.endswith((".", "!", "?")) else f"{plain}."

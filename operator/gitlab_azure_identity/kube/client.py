@@ -15,9 +15,11 @@ import aiohttp
 import yaml
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.client.rest import RESTClientObject, RESTResponse
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
 from gitlab_azure_identity.inflight import finished
+from gitlab_azure_identity.kube.bodies import encoded
 
 Json = dict[str, Any]
 
@@ -54,6 +56,34 @@ class Access:
     certificate_path: str | None
     private_key_path: str | None
     proxy_url: str | None
+
+
+class _Rest(RESTClientObject):
+    """Sends a body as it is given. The Kubernetes client's own encodes it, in a JSON that is not YAML (kubernetes 37.0.2)."""
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        post_params: object = None,
+        _request_timeout: object = None,
+    ) -> RESTResponse:
+        del post_params, _request_timeout  # never given: a body is all we send, and its time is bounded by who sends it
+        if self.pool_manager is None:
+            self.pool_manager = self._create_pool_manager()
+        return RESTResponse(
+            await self.pool_manager.request(
+                method,
+                url,
+                headers=headers,
+                data=body,
+                proxy=self.proxy,
+                proxy_headers=self.proxy_headers,
+                server_hostname=self.configuration.tls_server_name,
+            )
+        )
 
 
 class Cluster:
@@ -105,7 +135,7 @@ class Cluster:
             path,
             query_params=list((query or {}).items()),
             header_params={"Accept": "application/json", "Content-Type": content_type},
-            body=body,
+            body=encoded(body) if body is not None else None,
             auth_settings=["BearerToken"],
         )
 
@@ -155,6 +185,7 @@ async def connect(timeout: float) -> AsyncIterator[Cluster]:
     await _log_in(configuration)
     try:
         api = ApiClient(configuration)
+        api.rest_client = _Rest(configuration)
     except OSError as error:  # that of OpenSSL: what should hold certificates holds none
         raise ValueError(f"{_source()} cannot be used: {configuration.ssl_ca_cert}: {error}") from error
     async with api:

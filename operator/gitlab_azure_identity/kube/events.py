@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 from gitlab_azure_identity.api import API_VERSION, KIND
 from gitlab_azure_identity.api.resource import Key
+from gitlab_azure_identity.domain.redaction import redact
+from gitlab_azure_identity.domain.texts import unicode
 from gitlab_azure_identity.kube.client import Cluster, ClusterError
 
 COMPONENT = "gitlab-azure-identity"
@@ -22,7 +24,7 @@ class Events:
         self._cluster = cluster
 
     async def post(self, key: Key, uid: str, kind: str, reason: str, message: str) -> None:
-        """Post an event of kind Normal or Warning."""
+        """Post an event of kind Normal or Warning, its message redacted."""
         now = datetime.now(UTC)
         body = {
             "apiVersion": "v1",
@@ -37,7 +39,7 @@ class Events:
             },
             "type": kind,
             "reason": reason,
-            "message": _cut(message),
+            "message": _cut(unicode(redact(message))),
             "source": {"component": COMPONENT},
             "reportingComponent": COMPONENT,
             "reportingInstance": os.environ.get("HOSTNAME", COMPONENT),

@@ -20,6 +20,7 @@ from gitlab_azure_identity.domain.naming import same_arm_id
 from gitlab_azure_identity.domain.observed import Observed
 from gitlab_azure_identity.domain.plan import missing_grants, plan
 from gitlab_azure_identity.domain.record import credible
+from gitlab_azure_identity.domain.texts import presentable
 from gitlab_azure_identity.kube import errors as kube_errors
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.reconcile.apply import apply
@@ -153,7 +154,7 @@ class Passes:
         """Record what is about to be made, before the first write, where the record does not hold it yet.
 
         Raises LookFailed when it cannot be recorded: what nobody remembers is not made."""
-        status, known = begun(resource, goal, self._world.now()), resource.status
+        status, known = presentable(begun(resource, goal, self._world.now())), resource.status
         if status.model_copy(update={"conditions": known.conditions, "containers": known.containers}) == known:
             return resource
         written = await self._report.status(resource, status)

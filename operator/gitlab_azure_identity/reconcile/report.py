@@ -9,11 +9,18 @@ from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.status import Status
 from gitlab_azure_identity.domain.changes import Change, Removal
 from gitlab_azure_identity.domain.findings import Finding, Outlook
+from gitlab_azure_identity.domain.texts import presentable, untold
 from gitlab_azure_identity.kube.client import ClusterError
-from gitlab_azure_identity.metrics import READY, TRANSIENT_FAILURES
+from gitlab_azure_identity.metrics import READY, STATUSES_NOT_WRITTEN, TRANSIENT_FAILURES
 from gitlab_azure_identity.reconcile.ports import Kube
 
 log = logging.getLogger(__name__)
+
+NOT_TAKEN = {
+    400,
+    413,
+    422,
+}  # what the API server says of a status that it cannot read, that is too long, or is not valid
 
 
 class Reporter:
@@ -23,20 +30,45 @@ class Reporter:
         self._kube = kube
 
     async def status(self, resource: Resource, status: Status) -> Resource:
-        """Write the status unless it is there already; the resource as it then is.
+        """Write the status, as it may be told, unless it is there already; the resource as it then is.
 
-        A status that cannot be written is logged: the next pass compares again and writes it then."""
-        told = status.condition(conditions.READY)
-        READY.labels(resource.key.namespace, resource.key.name).set(told is not None and told.status == "True")
+        A status that cannot be written is logged: the next pass compares again and writes it then. One that the API server
+        does not take is written without its texts, and told by an event."""
+        status = presentable(status)
+        ready = status.condition(conditions.READY)
+        READY.labels(resource.key.namespace, resource.key.name).set(ready is not None and ready.status == "True")
         if status == resource.status:
             return resource
+        written, refusal = status, await self._written(resource, status)
+        if refusal and refusal.status in NOT_TAKEN:
+            written = untold(status)
+            if written == resource.status:
+                return resource
+            await self._not_taken(resource, status, refusal)
+            refusal = await self._written(resource, written)
+        if refusal:
+            return resource
+        await self._transition(resource, status)
+        return replace(resource, status=written)
+
+    async def _written(self, resource: Resource, status: Status) -> ClusterError | None:
+        """Write a status; None where it was written, else why not."""
         try:
             await self._kube.resources.write_status(resource.key, resource.uid, status)
         except ClusterError as error:
             log.warning("status not written: %s", error, extra={"resource": str(resource.key)})
-            return resource
-        await self._transition(resource, status)
-        return replace(resource, status=status)
+            return error
+        return None
+
+    async def _not_taken(self, resource: Resource, status: Status, refusal: ClusterError) -> None:
+        """Tell, where people look, of a status that they cannot see; and its texts, where there is room for them."""
+        STATUSES_NOT_WRITTEN.inc()
+        texts = "; ".join(f"{one.type}: {one.message}" for one in status.conditions)
+        log.warning("the status says: %s", texts, extra={"resource": str(resource.key)})
+        message = (
+            f"The API server does not take the status as it is: {refusal.message}. It is written without its messages."
+        )
+        await self.event(resource, "Warning", "StatusNotWritten", message)
 
     async def _transition(self, resource: Resource, status: Status) -> None:
         before, now = resource.status.condition(conditions.READY), status.condition(conditions.READY)

@@ -1,0 +1,220 @@
+"""Texts from outside, as nobody would write them: a status that holds them is one that the API server takes, and is true."""
+
+import asyncio
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gitlab_azure_identity.api.conditions import IDENTITY_READY
+from gitlab_azure_identity.api.resource import Key, Resource
+from gitlab_azure_identity.api.status import IdentityStatus, Status
+from gitlab_azure_identity.domain.findings import Failure, Outlook
+from gitlab_azure_identity.domain.judge import stop
+from gitlab_azure_identity.domain.texts import UNTOLD, presentable, unicode
+from gitlab_azure_identity.kube import client
+from gitlab_azure_identity.reconcile.ports import Kube
+from gitlab_azure_identity.reconcile.report import Reporter
+from gitlab_azure_identity.reconcile.summarize import judged
+from lab.apiserver import ApiError
+from tests.unit.texts import FOX, texts
+from tests.unit.worlds import NOW, NOW_TEXT
+
+from .behind import OBJECTS, until
+from .owner import stalled
+from .resources import GitLab
+
+FORBIDDEN = f"Resource 'x' was disallowed by policy '{FOX} No identities \ud83e in \x85 here \x07'."
+
+
+def test_an_emoji_in_a_text_of_azures_is_told(gitlab: GitLab) -> None:
+    gitlab.lab.controls.add_fault(
+        "PUT */userAssignedIdentities/*", status=403, code="RequestDisallowedByPolicy", message=FORBIDDEN, times=99
+    )
+
+    gitlab.apply()
+
+    message = stalled(gitlab, "RequestDisallowedByPolicy")
+    assert f"by policy '{FOX} No identities \ufffd in" in message
+    until(lambda: any(FOX in event["message"] for event in gitlab.events()), "an event that says it too")
+
+    gitlab.lab.controls.clear_faults()
+    gitlab.reconcile_now()
+    gitlab.ready()
+
+
+def test_an_emoji_in_what_keeps_a_deletion_is_told(gitlab: GitLab) -> None:
+    gitlab.apply().ready()
+    gitlab.lab.controls.add_fault(
+        "DELETE */roleAssignments/*", status=409, code="ScopeLocked", message=f"The scope has a lock '{FOX}'.", times=99
+    )
+
+    gitlab.ask_to_delete()
+
+    assert f"The scope has a lock '{FOX}'." in stalled(gitlab, "DeletionBlocked")
+    gitlab.lab.controls.clear_faults()
+    gitlab.until_gone()
+    assert [name for kind, name in OBJECTS if gitlab.exists(kind, name)] == []
+
+
+def test_an_emoji_in_a_request_is_answered(gitlab: GitLab) -> None:
+    gitlab.apply().ready()
+
+    gitlab.annotate(f"gitlabazure.io/requested-at={FOX}")
+
+    gitlab.until(lambda found: found["status"].get("lastHandledReconcileAt") == FOX)
+
+
+def test_of_a_long_request_its_beginning_is_answered(gitlab: GitLab) -> None:
+    gitlab.apply().ready()
+
+    gitlab.annotate(f"gitlabazure.io/requested-at={'long' * 60_000}")
+
+    gitlab.until(lambda found: found["status"].get("lastHandledReconcileAt") == "long" * 64)
+
+
+@pytest.fixture
+def censored(gitlab: GitLab) -> Iterator[str]:
+    """A word that this cluster lets nobody write into a status in the resource's namespace."""
+    word, name = "unspeakable", f"censored-{gitlab.namespace}"
+    policy = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": {"name": name},
+        "spec": {
+            "matchConstraints": {
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": gitlab.namespace}},
+                "resourceRules": [
+                    {
+                        "apiGroups": ["gitlabazure.io"],
+                        "apiVersions": ["*"],
+                        "operations": ["UPDATE"],
+                        "resources": ["gitlabazureidentities/status"],
+                    }
+                ],
+            },
+            "validations": [
+                {
+                    "expression": f"!has(object.status) || !object.status.conditions.exists(c, c.message.contains('{word}'))",
+                    "message": "watch your language",
+                }
+            ],
+        },
+    }
+    binding = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": name},
+        "spec": {"policyName": name, "validationActions": ["Deny"]},
+    }
+    probe = GitLab(gitlab.lab, gitlab.watch, gitlab.namespace, "probe")
+    probe.apply(suspend=True).condition("Ready", "False", "Suspended")
+    condition = {"type": "Ready", "status": "False", "observedGeneration": 1, "lastTransitionTime": NOW_TEXT}
+    spoken = {"status": {"conditions": [{**condition, "reason": "Suspended", "message": word}]}}
+
+    def refused() -> bool:
+        """Whether the policy has its effect, which takes the API server a moment."""
+        try:
+            gitlab.lab.api.patch(f"{probe.path('gai', 'probe')}/status?dryRun=All", spoken)
+        except ApiError as error:
+            return "watch your language" in str(error)
+        return False
+
+    gitlab.lab.apply([policy, binding])
+    until(refused, "the policy has its effect")
+    yield word
+    gitlab.lab.kubectl("delete", "validatingadmissionpolicybinding,validatingadmissionpolicy", name)
+    probe.delete()
+
+
+def test_a_status_that_is_refused_is_told_by_an_event_and_written_without_its_texts(
+    gitlab: GitLab, censored: str
+) -> None:
+    gitlab.lab.controls.add_fault(
+        "PUT */userAssignedIdentities/*", status=403, code="RequestDisallowedByPolicy", message=censored, times=99
+    )
+
+    gitlab.apply()
+
+    assert stalled(gitlab, "RequestDisallowedByPolicy") == UNTOLD
+    told = [event for event in gitlab.events() if event["reason"] == "StatusNotWritten"]
+    assert "watch your language" in told[0]["message"]
+
+    gitlab.lab.controls.clear_faults()
+    gitlab.reconcile_now()
+    gitlab.ready()
+
+
+class Desk:
+    """The operator's own way to a resource that it leaves alone."""
+
+    def __init__(self, gitlab: GitLab) -> None:
+        self._gitlab = gitlab
+
+    def written(self, status: Status) -> Status:
+        """Write a status; it as it then reads. Nothing but that may be told: an event would be one too many."""
+        asyncio.run(self._write(status))
+        return Status.model_validate(self._gitlab.live()["status"])
+
+    async def _write(self, status: Status) -> None:
+        async with client.connect(10.0) as cluster:
+            resources = Kube.of(cluster).resources
+            body = await resources.get(Key(self._gitlab.namespace, self._gitlab.name))
+            assert body is not None
+            told = await Reporter(cast("Kube", SimpleNamespace(resources=resources, events=Told()))).status(
+                Resource.parse(body), status
+            )
+            assert told.status == presentable(status)
+
+
+class Told:
+    """Events that are not posted: thousands would say the same."""
+
+    async def post(self, _key: Key, _uid: str, kind: str, reason: str, message: str) -> None:
+        assert reason != "StatusNotWritten", (kind, message)
+
+
+@pytest.fixture
+def desk(gitlab: GitLab, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    gitlab.apply(suspend=True).condition("Ready", "False", "Suspended")
+    monkeypatch.setenv("KUBECONFIG", str(gitlab.lab.places.operator / "kubeconfig"))
+    return Desk(gitlab)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(message=texts, handled=texts, facts=st.tuples(texts, texts))
+def test_any_text_anywhere_is_taken_and_reads_back(
+    desk: Desk, message: str, handled: str, facts: tuple[str, str]
+) -> None:
+    issuer, name = facts
+    before = Resource.parse(desk._gitlab.live())
+    findings = stop(IDENTITY_READY, Failure("InvalidAzureRequest", message or "empty", Outlook.STALLED))
+    status = judged(before, findings, NOW).model_copy(
+        update={"last_handled_reconcile_at": handled, "issuer": issuer, "identity": IdentityStatus(name=name)}
+    )
+
+    assert desk.written(status) == valid(presentable(status))
+
+
+def valid(status: Status) -> Status:
+    """The same without halves of characters, which nothing can carry, and without texts that say nothing."""
+
+    def walk(value: Any) -> Any:
+        match value:
+            case str():
+                return unicode(value)
+            case list():
+                return [walk(one) for one in value]
+            case dict():
+                return {key: walk(one) for key, one in value.items()}
+        return value
+
+    return Status.model_validate(walk(status.model_dump(exclude_none=True)))

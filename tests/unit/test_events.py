@@ -1,0 +1,58 @@
+"""Events as they are posted: whatever their message holds, it is one that the API server takes and a person may read."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, cast
+
+import pytest
+
+from gitlab_azure_identity.api.resource import Key
+from gitlab_azure_identity.kube.client import Cluster, ClusterError
+from gitlab_azure_identity.kube.events import MESSAGE_LIMIT, Events
+
+KEY = Key("gitlab", "gitlab")
+
+
+class Posted:
+    """An API server that keeps what is posted, or refuses it."""
+
+    def __init__(self, refusal: ClusterError | None = None) -> None:
+        self.refusal = refusal
+        self.bodies: list[dict[str, Any]] = []
+
+    async def request(self, _method: str, _path: str, body: dict[str, Any]) -> dict[str, Any]:
+        if self.refusal:
+            raise self.refusal
+        self.bodies.append(body)
+        return {}
+
+
+async def message(text: str) -> str:
+    """The message of an event with this text."""
+    server = Posted()
+    await Events(cast("Cluster", server)).post(KEY, "uid", "Warning", "Reason", text)
+    return str(server.bodies[0]["message"])
+
+
+async def test_an_event_holds_no_secret() -> None:
+    assert await message("AccountKey=c2VjcmV0; was sent") == "AccountKey=[redacted]; was sent"
+
+
+async def test_a_long_message_is_cut_where_the_api_server_cuts_it_by_refusing() -> None:
+    cut = await message("🦊" * 1000)
+
+    assert len(cut.encode()) <= MESSAGE_LIMIT
+    assert cut.strip("🦊") == "…"
+
+
+async def test_an_event_that_is_refused_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    server = Posted(ClusterError(503, "ServiceUnavailable", "starting"))
+
+    await Events(cast("Cluster", server)).post(KEY, "uid", "Warning", "Reason", "text")
+
+    (record,) = caplog.records
+    assert (record.levelno, record.getMessage()) == (
+        logging.WARNING,
+        "event Reason not posted: ServiceUnavailable (503): starting",
+    )

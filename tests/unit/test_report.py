@@ -1,0 +1,125 @@
+"""What is written and told of a resource; and what of a status that the API server does not take."""
+
+from __future__ import annotations
+
+import logging
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from gitlab_azure_identity.api.conditions import IDENTITY_READY, READY
+from gitlab_azure_identity.api.status import Status
+from gitlab_azure_identity.domain.findings import Failure, Outlook
+from gitlab_azure_identity.domain.judge import stop
+from gitlab_azure_identity.domain.texts import UNTOLD
+from gitlab_azure_identity.kube.client import ClusterError
+from gitlab_azure_identity.metrics import STATUSES_NOT_WRITTEN
+from gitlab_azure_identity.reconcile.report import Reporter
+from gitlab_azure_identity.reconcile.summarize import judged
+
+from .worlds import NOW, resource
+
+if TYPE_CHECKING:
+    from gitlab_azure_identity.api.resource import Key, Resource
+    from gitlab_azure_identity.reconcile.ports import Kube
+
+NOT_YAML = ClusterError(400, "BadRequest", "error decoding YAML: invalid Unicode character")
+TOO_LARGE = ClusterError(413, "RequestEntityTooLarge", "Request entity too large: limit is 3145728")
+INVALID = ClusterError(422, "Invalid", "status.conditions[0].message: Too long")
+BUSY = ClusterError(503, "ServiceUnavailable", "starting")
+
+
+class Desk:
+    """An API server that does not take texts, or no status at all, and keeps what it took."""
+
+    def __init__(self, refusal: ClusterError | None = None, *, of_all: bool = False) -> None:
+        self.refusal, self.of_all = refusal, of_all
+        self.statuses: list[Status] = []
+        self.events: list[tuple[str, str, str]] = []
+        self.reporter = Reporter(cast("Kube", SimpleNamespace(resources=self, events=self)))
+
+    async def write_status(self, _key: Key, _uid: str, status: Status) -> None:
+        if self.refusal and (self.of_all or ready(status)[2] != UNTOLD):
+            raise self.refusal
+        self.statuses.append(status)
+
+    async def post(self, _key: Key, _uid: str, kind: str, reason: str, message: str) -> None:
+        self.events.append((kind, reason, message))
+
+
+def refused(before: Resource, text: str = "An Azure Policy forbids it.") -> Status:
+    """The status of a resource that something keeps back."""
+    findings = stop(IDENTITY_READY, Failure("RequestDisallowedByPolicy", text, Outlook.STALLED))
+    return judged(before, findings, NOW)
+
+
+def ready(status: Status) -> tuple[str, str, str]:
+    found = status.condition(READY)
+    assert found is not None
+    return found.status, found.reason, found.message
+
+
+def counted() -> float:
+    return float(STATUSES_NOT_WRITTEN._value.get())
+
+
+async def test_a_status_is_written_once_and_its_change_told() -> None:
+    desk = Desk()
+    status = refused(resource())
+
+    written = await desk.reporter.status(resource(), status)
+    again = await desk.reporter.status(written, status)
+
+    assert desk.statuses == [status]
+    assert (written.status, again) == (status, written)
+    assert desk.events == [("Warning", "RequestDisallowedByPolicy", "An Azure Policy forbids it.")]
+
+
+@pytest.mark.parametrize("refusal", [NOT_YAML, TOO_LARGE, INVALID], ids=lambda refusal: str(refusal.status))
+async def test_a_status_that_is_not_taken_is_written_without_its_texts(
+    refusal: ClusterError, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk, before = Desk(refusal), counted()
+
+    await desk.reporter.status(resource(), refused(resource(), "odd"))
+
+    (status,) = desk.statuses
+    assert ready(status) == ("False", "RequestDisallowedByPolicy", UNTOLD)
+    assert {one.message for one in status.conditions} == {UNTOLD}
+    kind, reason, message = desk.events[0]
+    assert (kind, reason) == ("Warning", "StatusNotWritten")
+    assert refusal.message in message
+    assert desk.events[1:] == [("Warning", "RequestDisallowedByPolicy", "odd")]
+    assert "the status says: Ready: odd" in caplog.text
+    assert counted() == before + 1
+
+
+async def test_it_is_told_once_as_long_as_nothing_changes() -> None:
+    desk = Desk(INVALID)
+    status = refused(resource(), "odd")
+
+    before = await desk.reporter.status(resource(), status)
+    after = await desk.reporter.status(before, status)
+
+    assert len(desk.statuses) == 1
+    assert [reason for _, reason, _ in desk.events] == ["StatusNotWritten", "RequestDisallowedByPolicy"]
+    assert after == before
+
+
+async def test_a_status_that_is_not_taken_without_its_texts_either_counts_as_not_written() -> None:
+    desk = Desk(INVALID, of_all=True)
+
+    left = await desk.reporter.status(resource(), refused(resource()))
+
+    assert left == resource()
+    assert [reason for _, reason, _ in desk.events] == ["StatusNotWritten"]
+
+
+async def test_an_api_server_that_does_not_answer_says_nothing_of_the_status(caplog: pytest.LogCaptureFixture) -> None:
+    desk = Desk(BUSY)
+
+    left = await desk.reporter.status(resource(), refused(resource()))
+
+    assert (left, desk.statuses, desk.events) == (resource(), [], [])
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]

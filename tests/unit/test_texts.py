@@ -1,0 +1,70 @@
+"""Texts from outside, on their way into a status."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+
+from gitlab_azure_identity.api.status import Condition, IdentityStatus, Status
+from gitlab_azure_identity.domain.texts import UNTOLD, presentable, unicode, untold
+
+from .texts import FOX, texts
+from .worlds import NOW_TEXT
+
+
+def status(message: str = "", handled: str | None = None) -> Status:
+    """A status with one text of Azure's, and one of whoever asked for a look."""
+    ready = Condition(
+        type="Ready", status="False", observed_generation=1, last_transition_time=NOW_TEXT, reason="X", message=message
+    )
+    return Status(conditions=[ready], last_handled_reconcile_at=handled, issuer="https://issuer/")
+
+
+def test_a_status_holds_no_secret() -> None:
+    told = presentable(status("AccountKey=c2VjcmV0 was refused", "sig=c2VjcmV0"))
+
+    assert told.conditions[0].message == "AccountKey=[redacted] was refused"
+    assert told.last_handled_reconcile_at == "sig=[redacted]"
+
+
+def test_names_are_no_texts() -> None:
+    """What a later pass compares, or deletes by, stays as it is."""
+    odd = Status(identity=IdentityStatus(name="eyJhbGciOiJSUzI1NiJ9"), issuer="https://issuer/?sig=abc")
+
+    assert presentable(odd) == odd
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("short", "short"),
+        (FOX * 32768, FOX * 32768),
+        (FOX * 32769, FOX * 32767 + "…"),
+        ("\ud83e\udd8a and \ud83e", f"{FOX} and \ufffd"),
+    ],
+    ids=["short", "as long as it may be", "longer", "halves of characters"],
+)
+def test_a_message_fits_its_field(text: str, message: str) -> None:
+    assert presentable(status(text)).conditions[0].message == message
+
+
+def test_of_a_request_its_beginning_is_repeated() -> None:
+    assert presentable(status(handled=FOX * 300)).last_handled_reconcile_at == FOX * 256
+    assert presentable(status()).last_handled_reconcile_at is None
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(message=texts, handled=texts)
+def test_what_is_presentable_stays_as_it_is(message: str, handled: str) -> None:
+    """Else a look that finds nothing new would write a status."""
+    told = presentable(status(str(message), str(handled)))
+
+    assert presentable(told) == told
+    assert len(told.conditions[0].message) <= 32768
+    assert all(unicode(text) == text for text in (told.conditions[0].message, told.last_handled_reconcile_at or ""))
+
+
+def test_without_its_texts_a_status_still_says_what_holds_and_what_is_on_record() -> None:
+    plain = untold(status("odd", "odd"))
+
+    assert plain == status(UNTOLD)
