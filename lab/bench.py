@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 
 from lab import lifecycle
-from lab.azure.arm.service import CREDENTIAL_WRITE
+from lab.azure.resource_manager.service import CREDENTIAL_WRITE
 from lab.controls import Call
 from lab.operators import Operator
 from lab.running import Lab

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.errors import LabError
 from lab.places import ROOT
 
@@ -24,7 +24,7 @@ def render(helm: Path, namespaces: Sequence[str], extra: Sequence[str] = ()) -> 
         "--namespace", RELEASE,
         "--values", str(ROOT / "lab" / "values.yaml"),
         "--set", f"namespaces={{{','.join(namespaces)}}}",
-        "--set", f"azure.clientId={fixed.OPERATOR_CLIENT}",
+        "--set", f"azure.clientId={seeded.OPERATOR_CLIENT}",
         *extra,
     ]  # fmt: skip
     ran = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
@@ -45,5 +45,5 @@ def namespace(name: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
-def of_namespace(manifests: Iterable[Manifest], name: str) -> list[Manifest]:
+def in_namespace(manifests: Iterable[Manifest], name: str) -> list[Manifest]:
     return [manifest for manifest in manifests if manifest["metadata"].get("namespace") == name]

@@ -12,7 +12,7 @@ from types import FrameType
 import click
 
 from lab import envfile, lifecycle
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.controls import RefusedError
 from lab.errors import LabError
 from lab.places import Places
@@ -207,7 +207,7 @@ def _assignment(text: str, known: dict[str, float]) -> tuple[str, float]:
 @cli.command()
 @click.argument("namespace")
 @click.argument("service_account", metavar="SERVICEACCOUNT")
-@click.option("--audience", default=fixed.AUDIENCE, show_default=True)
+@click.option("--audience", default=seeded.AUDIENCE, show_default=True)
 @click.pass_obj
 def token(folder: str | None, namespace: str, service_account: str, audience: str) -> None:
     """Print a service account's token, as the kubelet would project it."""
@@ -243,7 +243,7 @@ def operator(folder: str | None, arguments: tuple[str, ...]) -> None:
     before = parts.known().get(OPERATOR)
     if before and before.alive:
         click.echo(f"Another operator runs already (process {before.pid}): both will do the same work.", err=True)
-    parts.enlist(OPERATOR)
+    parts.register(OPERATOR)
     click.echo(f"Health and metrics: http://127.0.0.1:{env['GAI_HTTP_PORT']}/metrics", err=True)
     sys.stdout.flush()
     os.execve(  # noqa: S606 (this process becomes the operator, so that signals reach it)

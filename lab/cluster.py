@@ -16,13 +16,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from lab import builds, envfile
 from lab.apiserver import ApiServer
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.azure.certificates import Certificates
 from lab.places import Places
 from lab.processes import Parts
 
 HOST = "127.0.0.1"
-JWKS_URI = f"{fixed.ISSUER}openid/v1/jwks"
+JWKS_URI = f"{seeded.ISSUER}openid/v1/jwks"
 CONTROLLERS = (
     "clusterrole-aggregation-controller",
     "deployment-controller",
@@ -33,7 +33,7 @@ CONTROLLERS = (
     "root-ca-certificate-publisher-controller",
     "serviceaccount-controller",
 )
-START = 90
+START_TIMEOUT = 90
 """Seconds that a part may take to start: a loaded machine is slow, and a failing part ends by itself."""
 
 
@@ -92,9 +92,9 @@ class Cluster:
         (self._folder / "tokens.csv").write_text(f"{self.api.token},admin,admin,system:masters\n")
         self._places.kubeconfig.write_text(self.api.kubeconfig("admin", self.api.token))
         etcd = self._parts.spawn("etcd", [binary, "etcd", *self._etcd_flags()], self._env)
-        self._parts.until("etcd", etcd, lambda: listens(self._ports.etcd), START)
+        self._parts.until("etcd", etcd, lambda: listens(self._ports.etcd), START_TIMEOUT)
         server = self._parts.spawn("apiserver", [binary, "kube-apiserver", *self._api_server_flags()], self._env)
-        self._parts.until("apiserver", server, lambda: self.api.answers("/readyz"), START)
+        self._parts.until("apiserver", server, lambda: self.api.answers("/readyz"), START_TIMEOUT)
 
     def start_controllers(self) -> None:
         """Start the controllers, returning when they work. Raises PartError."""
@@ -102,7 +102,7 @@ class Cluster:
         command = [binary, "kube-controller-manager", *self._controller_flags()]
         controllers = self._parts.spawn("controllers", command, self._env)
         account = "/api/v1/namespaces/default/serviceaccounts/default"
-        self._parts.until("controllers", controllers, lambda: self.api.answers(account), START)
+        self._parts.until("controllers", controllers, lambda: self.api.answers(account), START_TIMEOUT)
 
     def start_webhook(self) -> None:
         """Start azure-workload-identity's webhook, returning when it listens. Raises PartError."""
@@ -111,9 +111,9 @@ class Cluster:
         shutil.copy(self._certificate, folder / "tls.crt")
         shutil.copy(self._certificates.key_file, folder / "tls.key")
         flags = _flags({"kubeconfig": self._places.kubeconfig, "webhook-cert-dir": folder, "port": self._ports.webhook})
-        env = {**self._env, "AZURE_TENANT_ID": fixed.TENANT}
+        env = {**self._env, "AZURE_TENANT_ID": seeded.TENANT}
         webhook = self._parts.spawn("webhook", [builds.binary(builds.WEBHOOK), *flags], env)
-        self._parts.until("webhook", webhook, lambda: listens(self._ports.webhook), START)
+        self._parts.until("webhook", webhook, lambda: listens(self._ports.webhook), START_TIMEOUT)
 
     def publish_keys(self) -> tuple[dict[str, object], dict[str, object]]:
         """The OpenID document and the key set, as the API server serves them and AKS would publish them."""
@@ -146,7 +146,7 @@ class Cluster:
                 "tls-private-key-file": self._certificates.key_file,
                 "token-auth-file": self._folder / "tokens.csv",
                 "authorization-mode": "RBAC",
-                "service-account-issuer": fixed.ISSUER,
+                "service-account-issuer": seeded.ISSUER,
                 "service-account-jwks-uri": JWKS_URI,
                 "service-account-key-file": self._folder / "sa.key",
                 "service-account-signing-key-file": self._folder / "sa.key",

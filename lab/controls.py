@@ -61,10 +61,10 @@ class Controls:
 
     def calls(self) -> list[Call]:
         """Every request that Azure saw since the start or the last clear_calls, in the order they were answered."""
-        return [Call(**call) for call in self._ask("GET", "/calls")]
+        return [Call(**call) for call in self._request("GET", "/calls")]
 
     def clear_calls(self) -> None:
-        self._ask("DELETE", "/calls")
+        self._request("DELETE", "/calls")
 
     def add_fault(
         self,
@@ -87,7 +87,7 @@ class Controls:
         drops the connection; `hang` never answers, until clear_faults; `delay` (seconds) alone is only slow. With
         `applied` the request is carried out before its answer is lost or replaced.
         """
-        self._ask(
+        self._request(
             "POST",
             "/faults",
             {
@@ -109,38 +109,40 @@ class Controls:
 
         A fault that is not among them any more has a request in its hands, or has had it.
         """
-        return {fault["match"]: int(fault["times"]) for fault in self._ask("GET", "/faults")}
+        return {fault["match"]: int(fault["times"]) for fault in self._request("GET", "/faults")}
 
     def clear_faults(self) -> None:
         """Forget all faults; requests that hang lose their connection."""
-        self._ask("DELETE", "/faults")
+        self._request("DELETE", "/faults")
 
     def set(self, **values: float) -> None:
         """Change settings: principal_replication, credential_propagation, role_propagation, arm_latency and clock (how
         far Azure's is ahead) in seconds; throttle, 0 or 1.
         """
-        self._ask("PATCH", "/settings", values)
+        self._request("PATCH", "/settings", values)
 
     def settings(self) -> dict[str, float]:
-        return {key: float(value) for key, value in self._ask("GET", "/settings").items()}
+        return {key: float(value) for key, value in self._request("GET", "/settings").items()}
 
     def publish_issuer(self, issuer: str, openid_configuration: dict[str, Any], jwks: dict[str, Any]) -> None:
         """Publish a cluster's token issuer, as AKS does: both documents are then found under the issuer's host name."""
-        self._ask("POST", "/issuers", {"issuer": issuer, "openid_configuration": openid_configuration, "jwks": jwks})
+        self._request(
+            "POST", "/issuers", {"issuer": issuer, "openid_configuration": openid_configuration, "jwks": jwks}
+        )
 
     def token(self, resource_or_scope: str, principal: str = "owner") -> str:
         """An Entra access token.
 
         `principal` is a name ("owner", "operator", or one given by name_principal) or a principal id.
         """
-        answer = self._ask("POST", "/tokens", {"resource": resource_or_scope, "principal": principal})
+        answer = self._request("POST", "/tokens", {"resource": resource_or_scope, "principal": principal})
         return str(answer["token"])
 
     def name_principal(self, name: str, principal_id: str) -> None:
         """Give a principal the name that the call log shows and `token` takes."""
-        self._ask("POST", "/principals", {"name": name, "principal_id": principal_id})
+        self._request("POST", "/principals", {"name": name, "principal_id": principal_id})
 
-    def _ask(self, method: str, path: str, body: object = None) -> Any:
+    def _request(self, method: str, path: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(  # noqa: S310 - the lab's own address
             self._url + path, data=data, method=method, headers={"Content-Type": "application/json"}

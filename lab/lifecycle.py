@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lab import admission, builds, chart, envfile, tools
-from lab.azure import fixed
-from lab.cluster import START, Cluster
+from lab.azure import seeded
+from lab.cluster import START_TIMEOUT, Cluster
 from lab.controls import RefusedError
 from lab.errors import LabError
 from lab.places import ROOT, Places, cache
@@ -145,7 +145,7 @@ def _start(places: Places, parts: Parts, namespaces: Sequence[str], say: Say) ->
 def _start_azure(places: Places, parts: Parts) -> None:
     env = {**envfile.without_foreign(os.environ), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "lab.azure", "--dir", places.dir]
-    parts.until("azure", parts.spawn("azure", command, env), places.azure_json.exists, START)
+    parts.until("azure", parts.spawn("azure", command, env), places.azure_json.exists, START_TIMEOUT)
 
 
 def _remember(places: Places, cluster: Cluster) -> None:
@@ -166,18 +166,18 @@ def _install(lab: Lab, parts: Parts, cluster: Cluster, namespaces: Sequence[str]
     )
     wanted = [RESOURCES, *(f"/api/v1/namespaces/{name}/serviceaccounts/default" for name in namespaces)]
     server = parts.known()["apiserver"]
-    parts.until("apiserver", server, lambda: all(cluster.api.answers(path) for path in wanted), START)
+    parts.until("apiserver", server, lambda: all(cluster.api.answers(path) for path in wanted), START_TIMEOUT)
     folder = lab.places.operator
     (folder / "settings.yaml").write_text(chart.settings_file(manifests))
     access = cluster.api.request_token(chart.RELEASE, chart.RELEASE, "", DAY)
     (folder / "kubeconfig").write_text(cluster.api.kubeconfig(chart.RELEASE, access))
-    (folder / "token").write_text(cluster.api.request_token(chart.RELEASE, chart.RELEASE, fixed.AUDIENCE, DAY))
+    (folder / "token").write_text(cluster.api.request_token(chart.RELEASE, chart.RELEASE, seeded.AUDIENCE, DAY))
 
 
 def _publish(lab: Lab, cluster: Cluster) -> None:
     """Have the issuer's documents found where AKS publishes a cluster's."""
     configuration, keys = cluster.publish_keys()
-    lab.controls.publish_issuer(fixed.ISSUER, configuration, keys)
+    lab.controls.publish_issuer(seeded.ISSUER, configuration, keys)
 
 
 def _write_environments(lab: Lab) -> None:

@@ -10,7 +10,7 @@ from typing import Self
 from lab.processes import OPERATOR, Parts, Process, end
 from lab.running import Lab
 
-START = 60
+START_TIMEOUT = 60
 GRACE = 30
 """Seconds: what the chart gives the pod to end."""
 
@@ -35,7 +35,7 @@ class Operator:
         parts = Parts(lab.places)
         process = parts.spawn(name, [sys.executable, "-m", "gitlab_azure_identity", "run"], variables)
         operator = cls(process, f"http://127.0.0.1:{variables['GAI_HTTP_PORT']}", lab.places.logs / f"{name}.log")
-        parts.until(name, process, operator.ready, START)
+        parts.until(name, process, operator.ready, START_TIMEOUT)
         return operator
 
     def ready(self) -> bool:

@@ -116,11 +116,11 @@ class Parts:
             raise PartError(f"{name} cannot be started: {words[0]}: {error.strerror}.") from error
         process = Process.of(pid)
         if process is None:
-            raise PartError(self._told(name, "ended as soon as it was started"))
+            raise PartError(self._with_end_of_log(name, "ended as soon as it was started"))
         (self._places.pids / name).write_text(f"{process.pid} {process.started}\n")
         return process
 
-    def enlist(self, name: str) -> None:
+    def register(self, name: str) -> None:
         """Count this very process, and what it becomes by exec, as a part: `down` will end it."""
         process = Process.of(os.getpid())
         if process:
@@ -146,11 +146,11 @@ class Parts:
                 if self._abandoned.is_set():
                     raise AbandonedError(f"{name} was given up.")
                 if exited is None or exited.within(0.05):
-                    raise PartError(self._told(name, "ended before it was ready"))
+                    raise PartError(self._with_end_of_log(name, "ended before it was ready"))
                 if time.monotonic() > deadline:
-                    raise PartError(self._told(name, f"was not ready after {seconds:.0f} s"))
+                    raise PartError(self._with_end_of_log(name, f"was not ready after {seconds:.0f} s"))
 
-    def _told(self, name: str, what: str) -> str:
+    def _with_end_of_log(self, name: str, what: str) -> str:
         log = self._places.logs / f"{name}.log"
         lines = log.read_text(errors="replace").splitlines()[-LOG_LINES:] if log.exists() else []
         return "\n".join([f"{name} {what}. The end of {log}:", *(f"  {line}" for line in lines or ["(empty)"])])

@@ -10,9 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lab import arm, chart, envfile, pods, tools
+from lab import arm_client, chart, envfile, pods, tools
 from lab.apiserver import ApiServer
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.cluster import free_ports
 from lab.controls import Controls
 from lab.errors import LabError
@@ -88,8 +88,8 @@ class Lab:
             "KUBECACHEDIR": str(self.dir / "kubecache"),
             **self.through_proxy,
             "REQUESTS_CA_BUNDLE": str(self.places.azure_ca),  # the Azure CLI reads this one
-            "AZURE_TENANT_ID": fixed.TENANT,
-            "AZURE_SUBSCRIPTION_ID": fixed.SUBSCRIPTION,
+            "AZURE_TENANT_ID": seeded.TENANT,
+            "AZURE_SUBSCRIPTION_ID": seeded.SUBSCRIPTION,
             "PATH": os.pathsep.join([*folders, *rest]),
         }
 
@@ -103,8 +103,8 @@ class Lab:
         return {
             "KUBECONFIG": str(self.places.operator / "kubeconfig"),
             **self.through_proxy,
-            "AZURE_CLIENT_ID": fixed.OPERATOR_CLIENT,
-            "AZURE_TENANT_ID": fixed.TENANT,
+            "AZURE_CLIENT_ID": seeded.OPERATOR_CLIENT,
+            "AZURE_TENANT_ID": seeded.TENANT,
             "AZURE_FEDERATED_TOKEN_FILE": str(self.places.operator / "token"),
             "AZURE_AUTHORITY_HOST": AUTHORITY,
             "GAI_SETTINGS_FILE": str(self.places.operator / "settings.yaml"),
@@ -162,10 +162,10 @@ class Lab:
     def admit_namespaces(self, *names: str) -> None:
         """Make namespaces, where there are none, and give the operator the chart's rights in them. Raises ToolError."""
         manifests = chart.render(self.tool("helm"), names)
-        rights = [each for name in names for each in chart.of_namespace(manifests, name)]
+        rights = [each for name in names for each in chart.in_namespace(manifests, name)]
         self.apply([*(chart.namespace(name) for name in names), *rights])
 
-    def token(self, namespace: str, account: str, audience: str = fixed.AUDIENCE, seconds: int = 3600) -> str:
+    def token(self, namespace: str, account: str, audience: str = seeded.AUDIENCE, seconds: int = 3600) -> str:
         """A service account's token, as the kubelet would project it. Raises ApiError."""
         return self.api.request_token(namespace, account, audience, seconds)
 
@@ -183,8 +183,8 @@ class Lab:
 
     def arm_token(self, as_: str = "owner") -> str:
         """An access token for ARM of the owner of the subscription, the operator, or a principal id."""
-        return self.controls.token(f"{arm.ARM}/.default", as_)
+        return self.controls.token(f"{arm_client.ARM}/.default", as_)
 
     def arm(self, method: str, path: str, body: object = None, as_: str = "owner") -> tuple[int, dict[str, Any]]:
         """Status and JSON of a call to ARM; the api-version is added where the path has none."""
-        return arm.call(self.azure["proxy"], self.places.azure_ca, self.arm_token(as_), method, path, body)
+        return arm_client.call(self.azure["proxy"], self.places.azure_ca, self.arm_token(as_), method, path, body)

@@ -10,22 +10,22 @@ from pathlib import Path
 
 from aiohttp import web
 
-from lab.azure import fixed
-from lab.azure.arm.service import ResourceManager
+from lab.azure import seeded
 from lab.azure.azurite import Azurite, CannotStartError, blob_service
 from lab.azure.blob.service import BlobService
 from lab.azure.calls import CallLog
 from lab.azure.certificates import Certificates
-from lab.azure.control import Control
+from lab.azure.control_api import ControlApi
+from lab.azure.dispatcher import Dispatcher
 from lab.azure.entra.issuers import Issuers
 from lab.azure.entra.service import Entra
 from lab.azure.faults import Faults
-from lab.azure.gate import Gate
 from lab.azure.proxy import Proxy
+from lab.azure.resource_manager.service import ResourceManager
 from lab.azure.seed import seed, seed_blobs
 from lab.azure.settings import Settings
+from lab.azure.state import AzureState
 from lab.azure.tokens import SigningKey
-from lab.azure.world import World
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 AZURITE = Path(os.environ.get("LAB_AZURITE") or REPOSITORY / "node_modules" / ".bin" / "azurite")
@@ -42,17 +42,19 @@ async def run(folder: Path, azurite_program: Path) -> None:
     # Azurite takes the longest by far; the key is made, and the rest set up, while it starts.
     starting = asyncio.create_task(Azurite.start(azurite_program, folder, certificates))
     key = await asyncio.to_thread(SigningKey)
-    world = World(Settings())
-    seed(world)
+    state = AzureState(Settings())
+    seed(state)
     calls, faults, issuers = CallLog(), Faults(), Issuers()
     azurite = await starting
     try:
         await seed_blobs(azurite)
-        arm = ResourceManager(world, key, azurite)
-        gate = Gate(world, arm, Entra(world, key, issuers), BlobService(world, key, azurite), issuers, calls, faults)
-        server = web.Server(gate.handle, keepalive_timeout=KEEP_ALIVE, access_log=None)
-        listener = await Proxy(certificates, server, gate.judge).start()
-        control = Control(world, key, issuers, calls, faults, arm.throttle)
+        arm = ResourceManager(state, key, azurite)
+        dispatcher = Dispatcher(
+            state, arm, Entra(state, key, issuers), BlobService(state, key, azurite), issuers, calls, faults
+        )
+        server = web.Server(dispatcher.handle, keepalive_timeout=KEEP_ALIVE, access_log=None)
+        listener = await Proxy(certificates, server, dispatcher.refusal_for).start()
+        control = ControlApi(state, key, issuers, calls, faults, arm.throttle)
         runner = web.AppRunner(control.application(), access_log=None, keepalive_timeout=KEEP_ALIVE)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -73,10 +75,10 @@ def _announce(folder: Path, ca_file: Path, proxy: int, control: int) -> None:
         "proxy": f"http://127.0.0.1:{proxy}",
         "control": f"http://127.0.0.1:{control}",
         "ca": str(ca_file),
-        "tenant": fixed.TENANT,
-        "subscription": fixed.SUBSCRIPTION,
-        "issuer": fixed.ISSUER,
-        "operator_client_id": fixed.OPERATOR_CLIENT,
+        "tenant": seeded.TENANT,
+        "subscription": seeded.SUBSCRIPTION,
+        "issuer": seeded.ISSUER,
+        "operator_client_id": seeded.OPERATOR_CLIENT,
     }
     partial = folder / "azure.json.partial"
     partial.write_text(json.dumps(about, indent=2) + "\n")

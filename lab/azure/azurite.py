@@ -16,10 +16,10 @@ from xml.etree import ElementTree as ET
 import aiohttp
 from yarl import URL
 
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.azure.certificates import Certificates
+from lab.azure.formats import timestamp
 from lab.azure.hosts import PUBLIC, STORAGE_AUDIENCE
-from lab.azure.notation import timestamp
 
 STARTER = Path(__file__).with_name("azurite.cjs")
 VERSION = "2021-12-02"
@@ -124,12 +124,12 @@ class Azurite:
         if principal_id not in self._tokens:
             claims = {
                 "aud": STORAGE_AUDIENCE,
-                "iss": f"{PUBLIC.issuer_prefix}{fixed.TENANT}/",
+                "iss": f"{PUBLIC.issuer_prefix}{seeded.TENANT}/",
                 "iat": 0,
                 "nbf": 0,
                 "exp": 1 << 33,
                 "oid": principal_id,
-                "tid": fixed.TENANT,
+                "tid": seeded.TENANT,
             }
             self._tokens[principal_id] = ".".join(map(_segment, ({"alg": "none", "typ": "JWT"}, claims))) + ".lab"
         return f"Bearer {self._tokens[principal_id]}"
@@ -179,7 +179,7 @@ class Azurite:
     ) -> "aiohttp.client._RequestContextManager":
         own = {
             "Host": f"{account}{PUBLIC.blob_suffix}",
-            "Authorization": self.authorization(fixed.OWNER_PRINCIPAL),
+            "Authorization": self.authorization(seeded.OWNER_PRINCIPAL),
             "x-ms-version": VERSION,
         }
         return self.forward(method, target, {**own, **(headers or {})}, data)

@@ -34,7 +34,7 @@ class Fault:
             raise ValueError("a fault needs one of status, reset, hang and delay")
         self._method, self._glob = method.upper(), glob.casefold()
 
-    def meets(self, method: str, host: str, path: str) -> bool:
+    def matches(self, method: str, host: str, path: str) -> bool:
         if self._method not in ("*", method):
             return False
         path = path.casefold()
@@ -62,7 +62,7 @@ class Faults:
     def take(self, method: str, host: str, path: str) -> Fault | None:
         """The fault that hits a request, oldest first; it is used up by that."""
         for fault in self._faults:
-            if fault.meets(method, host, path):
+            if fault.matches(method, host, path):
                 fault.times -= 1
                 if fault.times == 0:
                     self._faults.remove(fault)

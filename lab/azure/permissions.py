@@ -1,20 +1,20 @@
 """Whether a principal may do something, by the role assignments that have their effect now."""
 
 from lab.azure.roles import BY_ID
-from lab.azure.world import World, at_or_below
+from lab.azure.state import AzureState, at_or_below
 
 
-def may(world: World, principal_id: str, action: str, scope: str) -> bool:
+def has_permission(state: AzureState, principal_id: str, action: str, scope: str) -> bool:
     """Whether a management action (`actions` of a role) is granted at a scope or above it."""
     return any(
         at_or_below(scope, assignment.scope) and BY_ID[assignment.role_id].allows(action)
-        for assignment in world.effective_assignments(principal_id)
+        for assignment in state.effective_assignments(principal_id)
     )
 
 
-def may_data(world: World, principal_id: str, action: str, scope: str) -> bool:
+def has_data_permission(state: AzureState, principal_id: str, action: str, scope: str) -> bool:
     """Whether an action on data (`dataActions` of a role) is granted at a scope or above it."""
     return any(
         at_or_below(scope, assignment.scope) and BY_ID[assignment.role_id].allows_data(action)
-        for assignment in world.effective_assignments(principal_id)
+        for assignment in state.effective_assignments(principal_id)
     )

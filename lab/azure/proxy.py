@@ -23,15 +23,19 @@ class Refusal:
 class Proxy:
     """Ends the TLS of each tunnel itself and hands what comes through to the HTTP server: one hop, no second socket."""
 
-    def __init__(self, certificates: Certificates, server: web.Server, judge: Callable[[str], Refusal | None]) -> None:
+    def __init__(
+        self, certificates: Certificates, server: web.Server, refusal_for: Callable[[str], Refusal | None]
+    ) -> None:
         self._certificates = certificates
         self._server = server
-        self.judge = judge
+        self.refusal_for = refusal_for
         self._tunnels: set[asyncio.Task[None]] = set()
 
     async def start(self) -> asyncio.Server:
         """Listen on a free port of the loopback interface."""
-        return await asyncio.get_running_loop().create_server(lambda: _Head(self), "127.0.0.1", 0, backlog=1024)
+        return await asyncio.get_running_loop().create_server(
+            lambda: _ConnectRequest(self), "127.0.0.1", 0, backlog=1024
+        )
 
     def open(self, transport: asyncio.Transport, host: str) -> None:
         task = asyncio.get_running_loop().create_task(self._tunnel(transport, host))
@@ -39,7 +43,7 @@ class Proxy:
         task.add_done_callback(self._tunnels.discard)
 
     async def _tunnel(self, transport: asyncio.Transport, host: str) -> None:
-        early = _Early()
+        early = _EarlyData()
         try:
             secure = await asyncio.get_running_loop().start_tls(
                 transport, early, self._certificates.server_context(host), server_side=True
@@ -52,7 +56,7 @@ class Proxy:
         early.hand_over(secure, self._server())
 
 
-class _Early(asyncio.Protocol):
+class _EarlyData(asyncio.Protocol):
     """Keeps what the client sent along with the end of its handshake until the HTTP protocol is there to take it."""
 
     def __init__(self) -> None:
@@ -74,7 +78,7 @@ class _Early(asyncio.Protocol):
             protocol.data_received(bytes(self._data))
 
 
-class _Head(asyncio.Protocol):
+class _ConnectRequest(asyncio.Protocol):
     """Reads the request that opens a tunnel."""
 
     def __init__(self, proxy: Proxy) -> None:
@@ -98,7 +102,7 @@ class _Head(asyncio.Protocol):
             return
         host, _, port = target.rpartition(":")
         host = host.lower().rstrip(".")
-        refusal = self._proxy.judge(host)
+        refusal = self._proxy.refusal_for(host)
         if port != "443":
             refusal = Refusal(403, f"the lab's proxy reaches port 443 only, not {target}")
         if refusal is not None:

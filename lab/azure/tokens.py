@@ -12,17 +12,17 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.azure.hosts import Cloud
 from lab.azure.settings import Clock
-from lab.azure.world import Principal
+from lab.azure.state import Principal
 
 LIFETIME = 86_399
 """Seconds: a managed identity's token lives 24 hours; Entra says so with one second less."""
 REMEMBERED = 10_000
 
 
-class NotGenuineError(Exception):
+class InvalidTokenError(Exception):
     """A token that this directory did not issue, or that is no token at all."""
 
 
@@ -53,7 +53,7 @@ class SigningKey:
     def issue(self, principal: Principal, audience: str, cloud: Cloud, clock: Clock) -> str:
         """A version 1 access token for an application, with the claims that Entra puts into one."""
         now = int(clock.now())
-        issuer = f"{cloud.issuer_prefix}{fixed.TENANT}/"
+        issuer = f"{cloud.issuer_prefix}{seeded.TENANT}/"
         claims = {
             "aud": audience,
             "iss": issuer,
@@ -68,7 +68,7 @@ class SigningKey:
             "oid": principal.id,
             "rh": "1.AAAA.",
             "sub": principal.id,
-            "tid": fixed.TENANT,
+            "tid": seeded.TENANT,
             "uti": secrets.token_urlsafe(16),
             "ver": "1.0",
         }
@@ -78,7 +78,7 @@ class SigningKey:
         """The claims of a token, its signature checked; whether it is valid now, and meant for us, is not.
 
         Raises:
-            NotGenuineError: it is no token, or its signature is not ours.
+            InvalidTokenError: it is no token, or its signature is not ours.
         """
         known = self._genuine.get(token)
         if known is not None:
@@ -91,7 +91,7 @@ class SigningKey:
                 options={"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False},
             )
         except jwt.InvalidTokenError as error:
-            raise NotGenuineError(str(error)) from error
+            raise InvalidTokenError(str(error)) from error
         read = Claims(claims["oid"], claims["appid"], claims["aud"], claims["exp"])
         if len(self._genuine) >= REMEMBERED:
             self._genuine.clear()

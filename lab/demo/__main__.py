@@ -11,7 +11,7 @@ from types import FrameType
 from lab import lifecycle, tools
 from lab.controls import RefusedError
 from lab.demo import steps
-from lab.demo.stage import Stage
+from lab.demo.demonstration import Demonstration
 from lab.demo.terminal import Terminal
 from lab.errors import LabError
 from lab.operators import Operator
@@ -26,46 +26,46 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="gitlab-azure-identity-demo-"))
     held = False
     try:
-        _tell(terminal, folder)
+        _run(terminal, folder)
         held = True
     except (LabError, RefusedError) as error:
-        terminal.fails(str(error))
+        terminal.failed(str(error))
         _show_log(terminal, folder / "logs" / "operator.log")
     except KeyboardInterrupt:
-        terminal.fails("Interrupted.")
+        terminal.failed("Interrupted.")
     finally:
         lifecycle.stop(folder)
         if held:
             shutil.rmtree(folder)
-            terminal.tell("\nEverything is taken down. To stay in such a lab: make lab")
+            terminal.explain("\nEverything is taken down. To stay in such a lab: make lab")
         else:
-            terminal.tell(f"\nEverything is taken down. The logs are kept: {folder / 'logs'}")
+            terminal.explain(f"\nEverything is taken down. The logs are kept: {folder / 'logs'}")
     return 0 if held else 1
 
 
-def _tell(terminal: Terminal, folder: Path) -> None:
+def _run(terminal: Terminal, folder: Path) -> None:
     began = time.monotonic()
-    terminal.tell(
+    terminal.explain(
         "GitLab on AKS, its blobs in Azure Storage, and no storage key anywhere.\n"
         "The API server, the workload identity webhook, azcopy and the operator are real; Azure is played on this machine."
     )
     tools.node_modules()
     if problem := tools.azcopy_problem():
         raise LabError(problem)
-    terminal.tell("\nStarting Azure, a cluster and the operator …")
+    terminal.explain("\nStarting Azure, a cluster and the operator …")
     lab, _ = lifecycle.start(folder, say=lambda _: None)
     Operator.start(lab)
-    terminal.holds(f"They run after {time.monotonic() - began:.1f} s.")
-    stage = Stage(lab, terminal)
-    before = steps.World.seen(stage)
+    terminal.passed(f"They run after {time.monotonic() - began:.1f} s.")
+    demo = Demonstration(lab, terminal)
+    before = steps.AzureBefore.seen(demo)
     lab.controls.clear_calls()
-    steps.apply_until_ready(stage)
-    steps.azure_calls(stage)
-    steps.secrets(stage)
-    environment = steps.pod(stage)
-    steps.azcopy(stage, environment)
-    steps.delete(stage, before)
-    terminal.tell(f"\nThat is the whole of it: {time.monotonic() - began:.0f} s from nothing to nothing.")
+    steps.apply_until_ready(demo)
+    steps.azure_calls(demo)
+    steps.secrets(demo)
+    environment = steps.pod(demo)
+    steps.azcopy(demo, environment)
+    steps.delete(demo, before)
+    terminal.explain(f"\nThat is the whole of it: {time.monotonic() - began:.0f} s from nothing to nothing.")
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -75,7 +75,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _show_log(terminal: Terminal, log: Path) -> None:
     if log.exists():
-        terminal.tell(f"\nThe end of {log}:")
+        terminal.explain(f"\nThe end of {log}:")
         terminal.output("\n".join(log.read_text().splitlines()[-LOG_LINES:]), indent=5)
 
 

@@ -9,14 +9,14 @@ import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Iterable
 
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.controls import Call
-from lab.demo.stage import StepError, until
+from lab.demo.demonstration import StepError, poll_until
 from lab.running import Lab
 
-GROUPS = f"/subscriptions/{fixed.SUBSCRIPTION}/resourceGroups"
-IDENTITIES = f"{GROUPS}/{fixed.IDENTITY_GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
-ACCOUNT = f"{GROUPS}/{fixed.STORAGE_GROUP}/providers/Microsoft.Storage/storageAccounts/{fixed.BLOB_ACCOUNT}"
+GROUPS = f"/subscriptions/{seeded.SUBSCRIPTION}/resourceGroups"
+IDENTITIES = f"{GROUPS}/{seeded.IDENTITY_GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+ACCOUNT = f"{GROUPS}/{seeded.STORAGE_GROUP}/providers/Microsoft.Storage/storageAccounts/{seeded.BLOB_ACCOUNT}"
 ASSIGNMENTS = "providers/Microsoft.Authorization/roleAssignments"
 BLOB_DATA_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
 OK, MULTIPLE_CHOICES = 200, 300
@@ -25,16 +25,16 @@ WRITES = frozenset({"PUT", "PATCH", "POST", "DELETE"})
 
 def let_owner_read_blobs(lab: Lab) -> None:
     """Owner of a subscription is no right to its blobs: a data role is needed to look at them."""
-    definition = f"/subscriptions/{fixed.SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions"
+    definition = f"/subscriptions/{seeded.SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions"
     body = {
         "roleDefinitionId": f"{definition}/{BLOB_DATA_READER}",
-        "principalId": fixed.OWNER_PRINCIPAL,
+        "principalId": seeded.OWNER_PRINCIPAL,
         "principalType": "ServicePrincipal",
     }
-    ask(lab, "PUT", f"{ACCOUNT}/{ASSIGNMENTS}/{uuid.uuid4()}", {"properties": body})
+    call_as_owner(lab, "PUT", f"{ACCOUNT}/{ASSIGNMENTS}/{uuid.uuid4()}", {"properties": body})
 
 
-def ask(lab: Lab, method: str, path: str, body: object = None) -> dict[str, object]:
+def call_as_owner(lab: Lab, method: str, path: str, body: object = None) -> dict[str, object]:
     """A call to ARM as the subscription's owner, which must succeed."""
     status, answer = lab.arm(method, path, body)
     if not OK <= status < MULTIPLE_CHOICES:
@@ -44,12 +44,12 @@ def ask(lab: Lab, method: str, path: str, body: object = None) -> dict[str, obje
 
 def identities(lab: Lab) -> set[str]:
     """Names of the managed identities in GitLab's resource group."""
-    return {str(item["name"]) for item in _items(ask(lab, "GET", IDENTITIES))}
+    return {str(item["name"]) for item in _items(call_as_owner(lab, "GET", IDENTITIES))}
 
 
 def assignments(lab: Lab) -> dict[str, str]:
     """Role assignments at the storage account itself: id to principal id."""
-    found = _items(ask(lab, "GET", f"{ACCOUNT}/{ASSIGNMENTS}?$filter=atScope()"))
+    found = _items(call_as_owner(lab, "GET", f"{ACCOUNT}/{ASSIGNMENTS}?$filter=atScope()"))
     return {str(item["id"]): str(_properties(item)["principalId"]) for item in found}
 
 
@@ -59,7 +59,7 @@ def account_stands(lab: Lab) -> bool:
 
 def blobs(lab: Lab) -> list[str]:
     """Names of the blobs in the first container, read with an administrator's data role as soon as that is known."""
-    status, body = until(lambda: _list_blobs(lab), lambda answer: answer[0] == OK)
+    status, body = poll_until(lambda: _list_blobs(lab), lambda answer: answer[0] == OK)
     if status != OK:
         raise StepError(f"The blobs cannot be listed: {status} {body!r}")
     listing = ET.fromstring(body)  # noqa: S314 (the lab's own answer)
@@ -68,7 +68,7 @@ def blobs(lab: Lab) -> list[str]:
 
 def _list_blobs(lab: Lab) -> tuple[int, bytes]:
     request = urllib.request.Request(
-        f"https://{fixed.BLOB_ACCOUNT}.blob.core.windows.net/{fixed.BLOB_CONTAINER}?restype=container&comp=list",
+        f"https://{seeded.BLOB_ACCOUNT}.blob.core.windows.net/{seeded.BLOB_CONTAINER}?restype=container&comp=list",
         headers={
             "Authorization": f"Bearer {lab.controls.token('https://storage.azure.com/.default')}",
             "x-ms-version": "2024-11-04",
@@ -95,7 +95,7 @@ def arm_calls(calls: Iterable[Call], *, writes: bool) -> list[Call]:
     ]
 
 
-def told(calls: Iterable[Call]) -> list[tuple[str, str, str, str]]:
+def call_rows(calls: Iterable[Call]) -> list[tuple[str, str, str, str]]:
     """Rows of caller, request, status and error code; one after the other that are the same, once with their number."""
     rows = Counter(
         (call.caller or "-", f"{call.method} {_short(call)}", str(call.status), call.code or "") for call in calls
@@ -109,7 +109,7 @@ def told(calls: Iterable[Call]) -> list[tuple[str, str, str, str]]:
 def _short(call: Call) -> str:
     """Host and path; of an ARM path its end, and of a GUID in it the beginning."""
     if not call.host.startswith("management."):
-        return f"{call.host}{call.path}".replace(f"/{fixed.TENANT}/", "/<tenant>/")
+        return f"{call.host}{call.path}".replace(f"/{seeded.TENANT}/", "/<tenant>/")
     parts = call.path.rpartition("/providers/")[2].split("/")[1:]
     return re.sub(r"([0-9a-f]{8})(-[0-9a-f]{4}){3}-[0-9a-f]{12}", r"\1…", "/".join(parts[-2:]))
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.demo import azure
-from lab.demo.stage import NAME, NAMESPACE, WITHIN, Stage, until
+from lab.demo.demonstration import NAME, NAMESPACE, WITHIN, Demonstration, poll_until
 from lab.envfile import exports
 from lab.table import table
 
@@ -31,12 +31,12 @@ TOOLBOX = {
         "containers": [{"name": "toolbox", "image": "registry.gitlab.com/gitlab-org/build/cng/gitlab-toolbox-ee"}],
     },
 }
-CONTAINER_URL = f"https://{fixed.BLOB_ACCOUNT}.blob.core.windows.net/{fixed.BLOB_CONTAINER}"
+CONTAINER_URL = f"https://{seeded.BLOB_ACCOUNT}.blob.core.windows.net/{seeded.BLOB_CONTAINER}"
 AZCOPY = ("azcopy", "--log-level", "debug", "list", CONTAINER_URL)
 
 
 @dataclass(frozen=True)
-class World:
+class AzureBefore:
     """Azure before the first step: the last one must find it again."""
 
     identities: set[str]
@@ -44,152 +44,156 @@ class World:
     blobs: list[str]
 
     @classmethod
-    def seen(cls, stage: Stage) -> "World":
-        azure.let_owner_read_blobs(stage.lab)
-        return cls(azure.identities(stage.lab), azure.assignments(stage.lab), azure.blobs(stage.lab))
+    def seen(cls, demo: Demonstration) -> "AzureBefore":
+        azure.let_owner_read_blobs(demo.lab)
+        return cls(azure.identities(demo.lab), azure.assignments(demo.lab), azure.blobs(demo.lab))
 
 
-def apply_until_ready(stage: Stage) -> None:
-    stage.terminal.heading(1, "One small resource")
-    stage.terminal.tell("It names the storage account that GitLab shall use, and nothing else.")
-    stage.kubectl("apply", "-f", EXAMPLE)
+def apply_until_ready(demo: Demonstration) -> None:
+    demo.terminal.heading(1, "One small resource")
+    demo.terminal.explain("It names the storage account that GitLab shall use, and nothing else.")
+    demo.kubectl("apply", "-f", EXAMPLE)
     began = time.monotonic()
     ready = False
-    with stage.watching("-n", NAMESPACE, "get", "gai", "-w") as lines:
+    with demo.watching("-n", NAMESPACE, "get", "gai", "-w") as lines:
         for line in lines:
             ready = line.split()[1:2] == ["True"]
             if ready:
                 break
     took = time.monotonic() - began
-    stage.hold(
+    demo.check(
         ready,
         f"Ready after {took:.1f} s, most of it Azure's own: a new credential and a new role take a moment to be known.",
-        f"It was not Ready within {WITHIN} s:\n{stage.quietly('-n', NAMESPACE, 'describe', 'gai', NAME)}",
+        f"It was not Ready within {WITHIN} s:\n{demo.run_kubectl('-n', NAMESPACE, 'describe', 'gai', NAME)}",
     )
 
 
-def azure_calls(stage: Stage) -> None:
-    stage.terminal.heading(2, "What that took in Azure")
-    stage.terminal.tell(
+def azure_calls(demo: Demonstration) -> None:
+    demo.terminal.heading(2, "What that took in Azure")
+    demo.terminal.explain(
         "Every request Azure saw since then, and its answer. The last ones are made as GitLab will make them."
     )
-    stage.terminal.command("python -m lab calls")
-    calls = stage.lab.controls.calls()
-    stage.terminal.output(table(("CALLER", "REQUEST", "STATUS", "CODE"), azure.told(calls)))
+    demo.terminal.command("python -m lab calls")
+    calls = demo.lab.controls.calls()
+    demo.terminal.output(table(("CALLER", "REQUEST", "STATUS", "CODE"), azure.call_rows(calls)))
     writes = azure.arm_calls(calls, writes=True)
     kinds = sorted(call.path.split("/")[-2] for call in writes)
-    stage.hold(
+    demo.check(
         kinds == ["federatedIdentityCredentials", "roleAssignments", "userAssignedIdentities"],
         "Exactly 3 writes: a managed identity, a federated identity credential, a role assignment.",
         f"Written were: {', '.join(kinds) or 'none'}",
     )
     reads = azure.arm_calls(calls, writes=False)
-    stage.hold(
+    demo.check(
         len(reads) <= READS_AT_MOST,
         f"{len(reads)} reads of Azure Resource Manager, and never more than {READS_AT_MOST}.",
     )
 
 
-def secrets(stage: Stage) -> None:
-    stage.terminal.heading(3, "What GitLab's chart takes from it")
-    stage.terminal.tell("Three secrets without a key in them, and the service account that says whose token is whose.")
+def secrets(demo: Demonstration) -> None:
+    demo.terminal.heading(3, "What GitLab's chart takes from it")
+    demo.terminal.explain(
+        "Three secrets without a key in them, and the service account that says whose token is whose."
+    )
     for name in SECRETS:
-        data = json.loads(stage.quietly("-n", NAMESPACE, "get", "secret", name, "-o", "json"))["data"]
+        data = json.loads(demo.run_kubectl("-n", NAMESPACE, "get", "secret", name, "-o", "json"))["data"]
         for key, encoded in data.items():
             text = base64.b64decode(encoded).decode()
             command = f"get secret {name} -o jsonpath='{{.data.{key}}}' | base64 -d"
-            stage.terminal.command(f"kubectl -n {NAMESPACE} {command}")
-            stage.terminal.output(text)
-            stage.hold(fixed.BLOB_ACCOUNT in text, f"{name} names storage account {fixed.BLOB_ACCOUNT}.")
+            demo.terminal.command(f"kubectl -n {NAMESPACE} {command}")
+            demo.terminal.output(text)
+            demo.check(seeded.BLOB_ACCOUNT in text, f"{name} names storage account {seeded.BLOB_ACCOUNT}.")
             found = [word for word in KEY_WORDS if word in text.lower()]
-            stage.hold(not found, "It holds no storage key.", f"It holds: {', '.join(found)}")
+            demo.check(not found, "It holds no storage key.", f"It holds: {', '.join(found)}")
     account = "jsonpath={.metadata.annotations}"
-    annotations = json.loads(stage.kubectl("-n", NAMESPACE, "get", "serviceaccount", "gitlab", "-o", account))
-    client = stage.resource()["status"]["identity"]["clientId"]
-    stage.hold(annotations.get(ANNOTATION) == client, "It carries the managed identity's client ID.", str(annotations))
+    annotations = json.loads(demo.kubectl("-n", NAMESPACE, "get", "serviceaccount", "gitlab", "-o", account))
+    client = demo.resource()["status"]["identity"]["clientId"]
+    demo.check(annotations.get(ANNOTATION) == client, "It carries the managed identity's client ID.", str(annotations))
 
 
-def pod(stage: Stage) -> dict[str, str]:
+def pod(demo: Demonstration) -> dict[str, str]:
     """Make the toolbox pod; its AZURE_* variables, with a real token file."""
-    stage.terminal.heading(4, f'A toolbox pod with the label {LABEL}: "true"')
-    stage.terminal.tell("The webhook of azure-workload-identity, the real one, changes it on its way into the cluster.")
+    demo.terminal.heading(4, f'A toolbox pod with the label {LABEL}: "true"')
+    demo.terminal.explain(
+        "The webhook of azure-workload-identity, the real one, changes it on its way into the cluster."
+    )
     manifest = yaml.safe_dump(TOOLBOX, sort_keys=False)
-    stage.terminal.command(f"kubectl apply -f - <<EOF\n{manifest}EOF")
-    stage.terminal.output(stage.quietly("apply", "-f", "-", stdin=manifest))
+    demo.terminal.command(f"kubectl apply -f - <<EOF\n{manifest}EOF")
+    demo.terminal.output(demo.run_kubectl("apply", "-f", "-", stdin=manifest))
     lines = 'jsonpath={range .spec.containers[0].env[*]}{.name}={.value}{"\\n"}{end}'
-    printed = stage.kubectl("-n", NAMESPACE, "get", "pod", POD, "-o", lines)
+    printed = demo.kubectl("-n", NAMESPACE, "get", "pod", POD, "-o", lines)
     variables = dict(line.split("=", 1) for line in printed.splitlines())
     missing = [name for name in INJECTED if name not in variables]
-    stage.hold(not missing, "All four variables were injected.", f"Missing: {', '.join(missing)}")
-    client = stage.resource()["status"]["identity"]["clientId"]
-    stage.hold(variables["AZURE_CLIENT_ID"] == client, "The client ID is that of the managed identity.", client)
-    return stage.lab.pod_env(NAMESPACE, POD)
+    demo.check(not missing, "All four variables were injected.", f"Missing: {', '.join(missing)}")
+    client = demo.resource()["status"]["identity"]["clientId"]
+    demo.check(variables["AZURE_CLIENT_ID"] == client, "The client ID is that of the managed identity.", client)
+    return demo.lab.pod_env(NAMESPACE, POD)
 
 
-def azcopy(stage: Stage, environment: dict[str, str]) -> None:
-    stage.terminal.heading(5, "GitLab's own test, word for word")
-    stage.terminal.tell("With the pod's environment and the token that its volume would hold:")
-    stage.terminal.command(f"python -m lab pod-env {NAMESPACE} {POD}")
-    stage.terminal.output(exports(environment))
-    _azcopy_lists(stage, environment)
-    _role_removed(stage, environment)
-    _repaired(stage)
-    _azcopy_lists(stage, environment)
+def azcopy(demo: Demonstration, environment: dict[str, str]) -> None:
+    demo.terminal.heading(5, "GitLab's own test, word for word")
+    demo.terminal.explain("With the pod's environment and the token that its volume would hold:")
+    demo.terminal.command(f"python -m lab pod-env {NAMESPACE} {POD}")
+    demo.terminal.output(exports(environment))
+    _azcopy_lists(demo, environment)
+    _role_removed(demo, environment)
+    _repaired(demo)
+    _azcopy_lists(demo, environment)
 
 
-def _azcopy(stage: Stage, environment: dict[str, str]) -> tuple[bool, str]:
+def _azcopy(demo: Demonstration, environment: dict[str, str]) -> tuple[bool, str]:
     """Whether azcopy lists the container, and what it prints."""
-    folder = str(stage.lab.dir / "azcopy")
+    folder = str(demo.lab.dir / "azcopy")
     own = {
         "AZCOPY_AUTO_LOGIN_TYPE": "workload",
         "AZCOPY_LOG_LOCATION": folder,
         "AZCOPY_JOB_PLAN_LOCATION": folder,
         "AZCOPY_CONCURRENCY_VALUE": "2",
     }
-    ran = stage.run([str(stage.lab.tool("azcopy")), *AZCOPY[1:]], {**environment, **own})
+    ran = demo.run_program([str(demo.lab.tool("azcopy")), *AZCOPY[1:]], {**environment, **own})
     return ran.returncode == 0, ran.stdout
 
 
-def _show_azcopy(stage: Stage, printed: str) -> None:
-    stage.terminal.command(f"AZCOPY_AUTO_LOGIN_TYPE=workload {' '.join(AZCOPY)}")
-    stage.terminal.output(printed)
+def _show_azcopy(demo: Demonstration, printed: str) -> None:
+    demo.terminal.command(f"AZCOPY_AUTO_LOGIN_TYPE=workload {' '.join(AZCOPY)}")
+    demo.terminal.output(printed)
 
 
-def _azcopy_lists(stage: Stage, environment: dict[str, str]) -> None:
-    _, printed = until(lambda: _azcopy(stage, environment), lambda answer: answer[0])
-    _show_azcopy(stage, printed)
-    stage.hold(fixed.BLOB_NAME in printed, "azcopy lists the blobs.")
+def _azcopy_lists(demo: Demonstration, environment: dict[str, str]) -> None:
+    _, printed = poll_until(lambda: _azcopy(demo, environment), lambda answer: answer[0])
+    _show_azcopy(demo, printed)
+    demo.check(seeded.BLOB_NAME in printed, "azcopy lists the blobs.")
 
 
-def _role_removed(stage: Stage, environment: dict[str, str]) -> None:
-    stage.terminal.tell("\nNow someone removes the role assignment behind the operator's back.")
-    principal = stage.resource()["status"]["identity"]["principalId"]
-    ours = [id_ for id_, holder in azure.assignments(stage.lab).items() if holder == principal]
+def _role_removed(demo: Demonstration, environment: dict[str, str]) -> None:
+    demo.terminal.explain("\nNow someone removes the role assignment behind the operator's back.")
+    principal = demo.resource()["status"]["identity"]["principalId"]
+    ours = [id_ for id_, holder in azure.assignments(demo.lab).items() if holder == principal]
     for id_ in ours:
-        stage.terminal.command(
+        demo.terminal.command(
             'curl -X DELETE -H "Authorization: Bearer $(python -m lab arm-token)" \\\n'
             f"  'https://management.azure.com{id_}?api-version=2022-04-01'"
         )
-        azure.ask(stage.lab, "DELETE", id_)
-    stage.hold(len(ours) == 1, "It was the only one of this identity.", f"There were {len(ours)}.")
-    listed, printed = until(lambda: _azcopy(stage, environment), lambda answer: not answer[0])
-    _show_azcopy(stage, "\n".join(line for line in printed.splitlines() if _tells_refusal(line)))
-    stage.hold(not listed and "403" in printed, "azcopy is refused: 403.", printed)
+        azure.call_as_owner(demo.lab, "DELETE", id_)
+    demo.check(len(ours) == 1, "It was the only one of this identity.", f"There were {len(ours)}.")
+    listed, printed = poll_until(lambda: _azcopy(demo, environment), lambda answer: not answer[0])
+    _show_azcopy(demo, "\n".join(line for line in printed.splitlines() if _is_refusal(line)))
+    demo.check(not listed and "403" in printed, "azcopy is refused: 403.", printed)
 
 
-def _tells_refusal(line: str) -> bool:
+def _is_refusal(line: str) -> bool:
     return line.startswith(("RESPONSE 403", "ERROR CODE"))
 
 
-def _repaired(stage: Stage) -> None:
-    stage.terminal.tell("\nThe operator looks every hour. It can be asked to look now.")
+def _repaired(demo: Demonstration) -> None:
+    demo.terminal.explain("\nThe operator looks every hour. It can be asked to look now.")
     asked = str(time.time_ns())
-    stage.kubectl("-n", NAMESPACE, "annotate", "gai", NAME, f"gitlabazure.io/requested-at={asked}", "--overwrite")
-    resource = until(stage.resource, lambda found: _handled(found, asked))
-    stage.hold(_handled(resource, asked), "The operator answered, and the resource is Ready.", _conditions(resource))
+    demo.kubectl("-n", NAMESPACE, "annotate", "gai", NAME, f"gitlabazure.io/requested-at={asked}", "--overwrite")
+    resource = poll_until(demo.resource, lambda found: _handled(found, asked))
+    demo.check(_handled(resource, asked), "The operator answered, and the resource is Ready.", _conditions(resource))
     selector, columns = "reason=DriftRepaired", "custom-columns=REASON:.reason,MESSAGE:.message"
-    events = stage.kubectl("-n", NAMESPACE, "get", "events", "--field-selector", selector, "-o", columns)
-    stage.hold("Storage Blob Data Contributor" in events, "An event says what was missing and was restored.", events)
+    events = demo.kubectl("-n", NAMESPACE, "get", "events", "--field-selector", selector, "-o", columns)
+    demo.check("Storage Blob Data Contributor" in events, "An event says what was missing and was restored.", events)
 
 
 def _handled(resource: dict[str, Any], asked: str) -> bool:
@@ -205,20 +209,20 @@ def _conditions(resource: dict[str, Any]) -> str:
     return table(("CONDITION", "STATUS", "REASON", "MESSAGE"), rows)
 
 
-def delete(stage: Stage, before: World) -> None:
-    stage.terminal.heading(6, "And away")
-    stage.terminal.tell("What the operator made goes; what it did not make stays.")
-    stage.kubectl("delete", "-f", EXAMPLE, f"--timeout={WITHIN}s")
-    left = azure.identities(stage.lab)
-    stage.hold(left == before.identities, "Azure holds no managed identity of ours any more.", f"Left: {left}")
-    assignments = azure.assignments(stage.lab)
-    stage.hold(assignments == before.assignments, "The role assignments are those of before.", f"Now: {assignments}")
-    found = stage.quietly(
+def delete(demo: Demonstration, before: AzureBefore) -> None:
+    demo.terminal.heading(6, "And away")
+    demo.terminal.explain("What the operator made goes; what it did not make stays.")
+    demo.kubectl("delete", "-f", EXAMPLE, f"--timeout={WITHIN}s")
+    left = azure.identities(demo.lab)
+    demo.check(left == before.identities, "Azure holds no managed identity of ours any more.", f"Left: {left}")
+    assignments = azure.assignments(demo.lab)
+    demo.check(assignments == before.assignments, "The role assignments are those of before.", f"Now: {assignments}")
+    found = demo.run_kubectl(
         "-n", NAMESPACE, "get", "secret,configmap,serviceaccount", "-o", "name", "-l", "gitlabazure.io/owner"
     )
-    stage.hold(not found.strip(), "No secret, config map or service account of ours is left in the cluster.", found)
-    stage.hold(azure.account_stands(stage.lab), f"Storage account {fixed.BLOB_ACCOUNT} stands,")
-    now = azure.blobs(stage.lab)
-    stage.hold(
+    demo.check(not found.strip(), "No secret, config map or service account of ours is left in the cluster.", found)
+    demo.check(azure.account_stands(demo.lab), f"Storage account {seeded.BLOB_ACCOUNT} stands,")
+    now = azure.blobs(demo.lab)
+    demo.check(
         now == before.blobs and now, f"and its blobs are untouched: {', '.join(now)}.", f"There were: {before.blobs}"
     )

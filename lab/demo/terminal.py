@@ -23,7 +23,7 @@ class Terminal:
     def heading(self, number: int, text: str) -> None:
         self._line(f"\n{self._in(CYAN, f'{number}')}  {self._in(BOLD, text)}")
 
-    def tell(self, text: str) -> None:
+    def explain(self, text: str) -> None:
         """A sentence or two about what comes."""
         for line in text.splitlines():
             self._line(f"   {line}".rstrip())
@@ -40,11 +40,11 @@ class Terminal:
         for line in text.rstrip().splitlines():
             self._line(f"{' ' * indent}{line}".rstrip())
 
-    def holds(self, text: str) -> None:
+    def passed(self, text: str) -> None:
         """Something that was checked, and is so."""
         self._line(f"   {self._in(GREEN, '✓')} {text}")
 
-    def fails(self, text: str) -> None:
+    def failed(self, text: str) -> None:
         """What does not hold."""
         first, *rest = text.splitlines() or [""]
         self._line(f"\n   {self._in(RED, '✗')} {first}")

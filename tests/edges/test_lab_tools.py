@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from lab import arm, envfile, tools
+from lab import arm_client, envfile, tools
 from lab.builds import CONTROL_PLANE, go_version
 from lab.cli import cli
 from lab.errors import LabError
@@ -147,7 +147,7 @@ def test_a_binary_is_keyed_by_its_sources_and_flags() -> None:
     ],
 )
 def test_a_call_to_arm_carries_the_version_of_the_last_provider(path: str, expected: str) -> None:
-    assert arm.with_version(path) == path + expected
+    assert arm_client.with_version(path) == path + expected
 
 
 def test_columns_are_as_wide_as_their_widest_cell() -> None:

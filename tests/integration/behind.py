@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.running import Lab
 
 from .operating import GROUP, STORAGE, SUBSCRIPTION, Operator
@@ -84,7 +84,7 @@ def put_tags(gitlab: GitLab, tags: dict[str, str]) -> None:
     assert status in (200, 201), answer
 
 
-def create_store(lab: Lab, name: str, containers: Iterable[str] = fixed.CONTAINERS) -> None:
+def create_store(lab: Lab, name: str, containers: Iterable[str] = seeded.CONTAINERS) -> None:
     """A storage account with these containers, on which the operator may assign roles."""
     scope = f"{STORAGE}/{name}"
     status, answer = lab.arm("PUT", scope, {"location": "westeurope", "sku": {"name": "Standard_LRS"}})
@@ -98,7 +98,7 @@ def grant_operator(lab: Lab, role: str, scope: str) -> None:
     """Give the operator's own identity a role, as the owner of the subscription."""
     properties = {
         "roleDefinitionId": f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{role}",
-        "principalId": fixed.OPERATOR_PRINCIPAL,
+        "principalId": seeded.OPERATOR_PRINCIPAL,
         "principalType": "ServicePrincipal",
     }
     assignment = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"

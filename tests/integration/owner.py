@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.azure.roles import BY_NAME
 from lab.running import Lab
 
@@ -47,7 +47,7 @@ def assert_nothing_was_written(gitlab: GitLab) -> None:
 # identities
 
 
-def create_identity(lab: Lab, name: str, tags: dict[str, str] | None = None, location: str = fixed.LOCATION) -> Object:
+def create_identity(lab: Lab, name: str, tags: dict[str, str] | None = None, location: str = seeded.LOCATION) -> Object:
     """A managed identity that is not the operator's."""
     status, made = lab.arm("PUT", f"{IDENTITIES}/{name}", {"location": location, "tags": tags or {}})
     assert status == 201, made
@@ -76,7 +76,7 @@ def foreign_identity(lab: Lab, name: str, tags: dict[str, str] | None = None, **
 
 
 def assign(
-    lab: Lab, role: str, scope: str, principal: str = fixed.OPERATOR_PRINCIPAL, name: str = "", **more: str
+    lab: Lab, role: str, scope: str, principal: str = seeded.OPERATOR_PRINCIPAL, name: str = "", **more: str
 ) -> str:
     """Assign a built-in role, to the operator unless another principal is named; the assignment's id."""
     assignment = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name or uuid.uuid4()}"
@@ -94,7 +94,7 @@ def unassign(lab: Lab, assignment: str) -> None:
 
 def assignments_of_operator(lab: Lab, scope: str) -> list[Object]:
     """The operator's own role assignments at a scope."""
-    query = f"?$filter=principalId%20eq%20'{fixed.OPERATOR_PRINCIPAL}'"
+    query = f"?$filter=principalId%20eq%20'{seeded.OPERATOR_PRINCIPAL}'"
     found = lab.arm("GET", f"{scope}/providers/Microsoft.Authorization/roleAssignments{query}")[1]["value"]
     return [a for a in found if a["properties"]["scope"].casefold() == scope.casefold()]
 

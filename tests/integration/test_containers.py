@@ -1,6 +1,6 @@
 """The Container scope: the role at each container and nowhere else, and the right to sign URLs at the account."""
 
-from lab.azure import fixed
+from lab.azure import seeded
 
 from .behind import CLIENT_ID, annotations, create_container, create_service_account, patch, reasons
 from .operating import STORAGE
@@ -143,7 +143,7 @@ def test_three_service_accounts_one_of_them_somebody_elses(gitlab: GitLab) -> No
     assert {each["properties"]["subject"] for each in gitlab.credentials()} == {
         f"system:serviceaccount:{gitlab.namespace}:{name}" for name in ("gitlab", "gitlab-registry", "gitlab-toolbox")
     }
-    assert {each["properties"]["issuer"] for each in gitlab.credentials()} == {fixed.ISSUER}
+    assert {each["properties"]["issuer"] for each in gitlab.credentials()} == {seeded.ISSUER}
     assert found["status"]["serviceAccounts"] == [
         {"name": "gitlab", "management": "Manage"},
         {"name": "gitlab-registry", "management": "Manage"},

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.running import ToolError
 
 from .behind import OBJECTS, create_store, remove, until
@@ -120,7 +120,7 @@ def test_a_right_in_the_cluster_that_is_missing_is_named_too(gitlab: GitLab) -> 
 def test_a_storage_account_that_went_before(gitlab: GitLab) -> None:
     """The operator's role on the account went with it, so that Azure answers 403 and not 404. It cannot tell whether the
     account is gone until it may read the resource group."""
-    name = f"store{fixed.named_guid(gitlab.namespace)[:8]}"
+    name = f"store{seeded.named_guid(gitlab.namespace)[:8]}"
     create_store(gitlab.lab, name)
     gitlab.apply(storage={"accountName": name}).ready()
     assert gitlab.azure("DELETE", f"{STORAGE}/{name}")[0] == 200
@@ -128,7 +128,7 @@ def test_a_storage_account_that_went_before(gitlab: GitLab) -> None:
     gitlab.ask_to_delete()
 
     assert f"may not read role assignments on storage account {name}." in stalled(gitlab, "DeletionBlocked")
-    with granted(gitlab.lab, "Reader", f"{SUBSCRIPTION}/resourceGroups/{fixed.STORAGE_GROUP}"):
+    with granted(gitlab.lab, "Reader", f"{SUBSCRIPTION}/resourceGroups/{seeded.STORAGE_GROUP}"):
         gitlab.until_gone()
     assert gitlab.identities() == []
 
@@ -137,7 +137,7 @@ def test_a_resource_group_that_went_before(new_gitlab: MakeGitLab) -> None:
     """The identity goes with its group; its role assignment stays behind in Azure, and is removed all the same."""
     gitlab = new_gitlab("later-deleted")
     group = f"{SUBSCRIPTION}/resourceGroups/rg-later"
-    assert gitlab.azure("PUT", group, {"location": fixed.LOCATION})[0] == 201
+    assert gitlab.azure("PUT", group, {"location": seeded.LOCATION})[0] == 201
     with granted(gitlab.lab, "Managed Identity Contributor", SUBSCRIPTION):
         gitlab.apply(azure={"resourceGroup": "rg-later"}).ready()
         principal = gitlab.principal

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.places import ROOT
 from lab.processes import Parts
 from lab.running import Lab
@@ -97,7 +97,7 @@ def test_a_fault_is_added_as_the_page_says_and_cleared(shell: Shell, lab: Lab) -
 def test_a_token_of_arm_lets_curl_in(shell: Shell) -> None:
     url = "https://management.azure.com/subscriptions/$AZURE_SUBSCRIPTION_ID/resourceGroups?api-version=2021-04-01"
     groups = json.loads(shell(f'curl -sf -H "Authorization: Bearer $(python -m lab arm-token)" "{url}"'))
-    assert {group["name"] for group in groups["value"]} >= {fixed.IDENTITY_GROUP, fixed.STORAGE_GROUP}
+    assert {group["name"] for group in groups["value"]} >= {seeded.IDENTITY_GROUP, seeded.STORAGE_GROUP}
 
     as_operator = "python -m lab arm-token --as operator"
     status = f'curl -s -o /dev/null -w "%{{http_code}}" -H "Authorization: Bearer $({as_operator})" "{url}"'

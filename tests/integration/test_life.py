@@ -2,7 +2,7 @@
 
 import json
 
-from lab.azure import fixed
+from lab.azure import seeded
 
 from .behind import CLIENT_ID, CREATED_BY, OBJECTS, SECRETS, VALUES, reasons, remove, until_told
 from .operating import GROUP, STORAGE
@@ -72,7 +72,7 @@ def test_from_apply_to_ready_takes_three_writes_and_three_reads(gitlab: GitLab) 
     (identity,) = gitlab.identities()
     assert found["status"]["identity"]["clientId"] == identity["properties"]["clientId"]
     (credential,) = gitlab.credentials()
-    assert credential["properties"]["issuer"] == fixed.ISSUER
+    assert credential["properties"]["issuer"] == seeded.ISSUER
     assert credential["properties"]["subject"] == f"system:serviceaccount:{gitlab.namespace}:gitlab"
     assert credential["properties"]["audiences"] == ["api://AzureADTokenExchange"]
     (assignment,) = gitlab.assignments()
@@ -100,7 +100,7 @@ def test_every_condition_of_a_ready_resource_holds_and_says_why(gitlab: GitLab) 
         "CredentialsFederated": (
             "True",
             "Federated",
-            f"1 service account is trusted through issuer {fixed.ISSUER}.",
+            f"1 service account is trusted through issuer {seeded.ISSUER}.",
         ),
         "RolesAssigned": ("True", "Assigned", '"Storage Blob Data Contributor" at storage account gitlabstore.'),
         "ServiceAccountsAnnotated": ("True", "Annotated", "1 service account is annotated with the client ID."),
@@ -123,10 +123,10 @@ def test_status_names_everything_that_stands(gitlab: GitLab) -> None:
         "resourceId": identity["id"],
         "clientId": identity["properties"]["clientId"],
         "principalId": identity["properties"]["principalId"],
-        "tenantId": fixed.TENANT,
+        "tenantId": seeded.TENANT,
         "origin": "Created",
     }
-    assert status["issuer"] == fixed.ISSUER
+    assert status["issuer"] == seeded.ISSUER
     assert status["federatedCredentials"] == [
         {"name": credential["name"], "subject": f"system:serviceaccount:{gitlab.namespace}:gitlab"}
     ]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lab.azure import fixed
+from lab.azure import seeded
 
 from .behind import create_service_account, create_store, patch_status, until
 from .operating import ADOPTABLE, GROUP, POLICY, STORAGE, SUBSCRIPTION, Operator
@@ -15,9 +15,9 @@ from .watching import Object
 
 LATER_GROUP = f"{SUBSCRIPTION}/resourceGroups/rg-later"
 DEFAULTS = {
-    "subscriptionId": fixed.SUBSCRIPTION,
-    "location": fixed.LOCATION,
-    "storageResourceGroup": fixed.STORAGE_GROUP,
+    "subscriptionId": seeded.SUBSCRIPTION,
+    "location": seeded.LOCATION,
+    "storageResourceGroup": seeded.STORAGE_GROUP,
 }
 
 
@@ -50,7 +50,7 @@ def test_an_account_that_went_does_not_keep_gitlab_from_its_new_one(gitlab: GitL
     recorded = {entry["scope"].rpartition("/")[2] for entry in found["status"]["roleAssignments"]}
     assert recorded == {"storegone", "storenew"}
 
-    with granted(gitlab.lab, "Reader", f"{SUBSCRIPTION}/resourceGroups/{fixed.STORAGE_GROUP}"):
+    with granted(gitlab.lab, "Reader", f"{SUBSCRIPTION}/resourceGroups/{seeded.STORAGE_GROUP}"):
         gitlab.delete()  # the record is what has it look there: now Azure says that the account is gone
     assert gitlab.assignments("storenew", principal) == []
 
@@ -94,7 +94,7 @@ def issuers(gitlab: GitLab) -> set[str]:
     return {each["properties"]["issuer"] for each in gitlab.credentials()}
 
 
-TYPO = fixed.ISSUER.removesuffix("/")
+TYPO = seeded.ISSUER.removesuffix("/")
 
 
 def test_a_mistyped_issuer_takes_nobodys_access_and_is_forgotten_once_it_is_mended(
@@ -105,16 +105,16 @@ def test_a_mistyped_issuer_takes_nobodys_access_and_is_forgotten_once_it_is_mend
     operator.restart(issuer=TYPO)
     found = gitlab.condition("AccessVerified", "False", "IssuerMismatch")
 
-    assert issuers(gitlab) == {fixed.ISSUER, TYPO}
-    assert found["status"]["formerIssuers"] == [fixed.ISSUER]
+    assert issuers(gitlab) == {seeded.ISSUER, TYPO}
+    assert found["status"]["formerIssuers"] == [seeded.ISSUER]
     gitlab.reconcile_now()
-    assert issuers(gitlab) == {fixed.ISSUER, TYPO}
+    assert issuers(gitlab) == {seeded.ISSUER, TYPO}
 
     operator.restart()
     gitlab.ready()
-    assert issuers(gitlab) == {fixed.ISSUER, TYPO}
+    assert issuers(gitlab) == {seeded.ISSUER, TYPO}
     gitlab.reconcile_now()
-    assert issuers(gitlab) == {fixed.ISSUER}
+    assert issuers(gitlab) == {seeded.ISSUER}
     assert "formerIssuers" not in gitlab.live()["status"]
 
 
@@ -139,7 +139,7 @@ def test_an_identity_that_could_not_be_made_follows_the_settings(gitlab: GitLab,
     )
     gitlab.apply()
     gitlab.condition("Ready", "False", "RequestDisallowedByPolicy")
-    assert gitlab.azure("PUT", LATER_GROUP, {"location": fixed.LOCATION})[0] in (200, 201)
+    assert gitlab.azure("PUT", LATER_GROUP, {"location": seeded.LOCATION})[0] in (200, 201)
     gitlab.lab.controls.clear_faults()
 
     operator.restart(defaults={**DEFAULTS, "resourceGroup": "rg-later"})
@@ -197,7 +197,7 @@ def test_an_identity_whose_making_nobody_heard_of_is_found_though_settings_and_p
     until(gitlab.identities, "the identity is made")
     operator.kill()
     gitlab.lab.controls.clear_faults()
-    assert gitlab.azure("PUT", LATER_GROUP, {"location": fixed.LOCATION})[0] in (200, 201)
+    assert gitlab.azure("PUT", LATER_GROUP, {"location": seeded.LOCATION})[0] in (200, 201)
 
     with granted(gitlab.lab, "Managed Identity Contributor", LATER_GROUP):
         operator.start(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.running import Lab
 
 from .behind import put_credential, put_tags, until_told
@@ -32,7 +32,7 @@ def shared(lab: Lab) -> Iterator[Object]:
 
 
 def federate(
-    lab: Lab, on: Object, name: str, subject: str, issuer: str = fixed.ISSUER, audience: str = fixed.AUDIENCE
+    lab: Lab, on: Object, name: str, subject: str, issuer: str = seeded.ISSUER, audience: str = seeded.AUDIENCE
 ) -> Object:
     """A federated credential of an identity, made by hand."""
     properties = {"issuer": issuer, "subject": subject, "audiences": [audience]}
@@ -249,7 +249,7 @@ def test_a_credential_added_by_hand_to_our_own_identity_goes_with_it(gitlab: Git
     gitlab.apply().ready()
     name = gitlab.identity_name
     put_credential(
-        gitlab, "by-hand", issuer="https://issuer.example.com/", subject="anybody", audiences=[fixed.AUDIENCE]
+        gitlab, "by-hand", issuer="https://issuer.example.com/", subject="anybody", audiences=[seeded.AUDIENCE]
     )
     gitlab.reconcile_now()
     assert len(gitlab.credentials()) == 2

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lab.azure.fixed import LOCATION, SUBSCRIPTION
+from lab.azure.seeded import LOCATION, SUBSCRIPTION
 from lab.running import Lab
 
 from .resources import GitLab

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from lab.azure import fixed
+from lab.azure import seeded
 
 from .behind import create_container, create_store
 from .operating import GROUP, IDENTITIES, STORAGE, SUBSCRIPTION, Operator
@@ -177,7 +177,7 @@ def test_a_resource_group_that_is_not_there_until_it_is(new_gitlab: MakeGitLab) 
         assert standing(gitlab) == only_identity("ResourceGroupNotFound")
         assert_nothing_was_written(gitlab)
 
-        assert lab.arm("PUT", group, {"location": fixed.LOCATION})[0] == 201
+        assert lab.arm("PUT", group, {"location": seeded.LOCATION})[0] == 201
         gitlab.reconcile_now()
         gitlab.ready(seconds=5)
         gitlab.delete()
@@ -185,8 +185,8 @@ def test_a_resource_group_that_is_not_there_until_it_is(new_gitlab: MakeGitLab) 
 
 
 def test_a_storage_account_that_is_not_there_until_it_is(gitlab: GitLab) -> None:
-    name = f"store{fixed.named_guid(gitlab.namespace)[:8]}"
-    with granted(gitlab.lab, "Reader", f"{SUBSCRIPTION}/resourceGroups/{fixed.STORAGE_GROUP}"):
+    name = f"store{seeded.named_guid(gitlab.namespace)[:8]}"
+    with granted(gitlab.lab, "Reader", f"{SUBSCRIPTION}/resourceGroups/{seeded.STORAGE_GROUP}"):
         gitlab.lab.controls.clear_calls()
 
         gitlab.apply(storage={"accountName": name})
@@ -202,7 +202,7 @@ def test_a_storage_account_that_is_not_there_until_it_is(gitlab: GitLab) -> None
 
 
 def test_a_field_that_nobody_gives(gitlab: GitLab, operator: Operator) -> None:
-    operator.restart(defaults={"resourceGroup": "rg-gitlab", "subscriptionId": fixed.SUBSCRIPTION})
+    operator.restart(defaults={"resourceGroup": "rg-gitlab", "subscriptionId": seeded.SUBSCRIPTION})
     gitlab.lab.controls.clear_calls()
 
     gitlab.apply(storage={"accountName": "gitlabstore", "resourceGroup": "rg-storage"})

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.running import Lab, ToolError
 
 from .behind import create_service_account, remove
@@ -203,7 +203,7 @@ def test_tokens_are_made_for_entra_alone(admitted: GitLab) -> None:
     def token(*flags: str) -> str:
         return as_operator(admitted, "create", "token", "gitlab", *flags)
 
-    federation = f"--audience={fixed.AUDIENCE}"
+    federation = f"--audience={seeded.AUDIENCE}"
     assert token(federation, "--duration=10m").startswith("eyJ")
     refused = "the operator may create service account tokens only for the audience api://AzureADTokenExchange"
     assert refused in token("--duration=10m")  # no audience: the API server's own

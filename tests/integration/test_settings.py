@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab import chart
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.running import Lab
 
 from .behind import until
@@ -48,10 +48,10 @@ def test_an_issuer_that_the_cluster_does_not_tell_is_asked_for_and_taken_from_th
     assert gitlab.writes() == []
 
     gitlab.apply()
-    operator.restart(issuer=fixed.ISSUER)
-    assert gitlab.ready()["status"]["issuer"] == fixed.ISSUER
+    operator.restart(issuer=seeded.ISSUER)
+    assert gitlab.ready()["status"]["issuer"] == seeded.ISSUER
     (credential,) = gitlab.credentials()
-    assert credential["properties"]["issuer"] == fixed.ISSUER
+    assert credential["properties"]["issuer"] == seeded.ISSUER
 
     operator.restart()
     gitlab.delete()  # what was made is on record, the issuer with it
@@ -60,24 +60,24 @@ def test_an_issuer_that_the_cluster_does_not_tell_is_asked_for_and_taken_from_th
 
 def test_an_issuer_that_is_set_wins_over_the_clusters_own(gitlab: GitLab, operator: Operator) -> None:
     """To the letter: here without the slash, and so no token fits it."""
-    operator.restart(issuer=fixed.ISSUER.removesuffix("/"))
+    operator.restart(issuer=seeded.ISSUER.removesuffix("/"))
 
     gitlab.apply()
 
     assert stalled(gitlab, "IssuerMismatch") == (
-        f"The cluster's tokens are issued by {fixed.ISSUER}, but the federated credentials trust "
-        f"{fixed.ISSUER.removesuffix('/')}. Correct the operator's setting `issuer`, to the letter, or take it out."
+        f"The cluster's tokens are issued by {seeded.ISSUER}, but the federated credentials trust "
+        f"{seeded.ISSUER.removesuffix('/')}. Correct the operator's setting `issuer`, to the letter, or take it out."
     )
     (credential,) = gitlab.credentials()
-    assert credential["properties"]["issuer"] == fixed.ISSUER.removesuffix("/")
-    assert gitlab.live()["status"]["issuer"] == fixed.ISSUER.removesuffix("/")
+    assert credential["properties"]["issuer"] == seeded.ISSUER.removesuffix("/")
+    assert gitlab.live()["status"]["issuer"] == seeded.ISSUER.removesuffix("/")
 
 
 def test_an_identity_stays_where_it_was_made_and_that_is_told_once(gitlab: GitLab, operator: Operator) -> None:
     before = gitlab.apply().ready()["status"]["identity"]
 
-    defaults = {"subscriptionId": fixed.SUBSCRIPTION, "resourceGroup": "rg-elsewhere"}
-    more = {"location": fixed.LOCATION, "storageResourceGroup": fixed.STORAGE_GROUP}
+    defaults = {"subscriptionId": seeded.SUBSCRIPTION, "resourceGroup": "rg-elsewhere"}
+    more = {"location": seeded.LOCATION, "storageResourceGroup": seeded.STORAGE_GROUP}
     operator.restart(defaults=defaults | more)
     gitlab.reconcile_now()
 
@@ -100,7 +100,7 @@ def test_an_identity_stays_where_it_was_made_and_that_is_told_once(gitlab: GitLa
 def test_a_chart_that_withholds_tokens_is_named_with_the_way_out(gitlab: GitLab) -> None:
     """`verification.enabled: false` takes the right to create tokens away: that is neither propagation nor a defect."""
     manifests = chart.render(gitlab.lab.tool("helm"), [gitlab.namespace], ["--set", "verification.enabled=false"])
-    gitlab.lab.apply(chart.of_namespace(manifests, gitlab.namespace))
+    gitlab.lab.apply(chart.in_namespace(manifests, gitlab.namespace))
 
     gitlab.apply()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.errors import LabError
 
 from .behind import create, drift
@@ -32,7 +32,7 @@ def test_a_labelled_pod_gets_the_environment_of_the_identity(gitlab: GitLab) -> 
 
     assert variables(gitlab, pod) == {
         "AZURE_CLIENT_ID": client_id,
-        "AZURE_TENANT_ID": fixed.TENANT,
+        "AZURE_TENANT_ID": seeded.TENANT,
         "AZURE_FEDERATED_TOKEN_FILE": "/var/run/secrets/azure/wi/token/azure-identity-token",
         "AZURE_AUTHORITY_HOST": "https://login.microsoftonline.com/",
     }

@@ -9,15 +9,15 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.controls import Controls
 
-AUDIENCE = fixed.AUDIENCE
+AUDIENCE = seeded.AUDIENCE
 
 
 class Cluster:
     def __init__(self, issuer: str | None = None) -> None:
-        self.issuer = issuer or f"https://westeurope.oic.prod-aks.azure.com/{fixed.TENANT}/{uuid.uuid4()}/"
+        self.issuer = issuer or f"https://westeurope.oic.prod-aks.azure.com/{seeded.TENANT}/{uuid.uuid4()}/"
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self.key_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()
 

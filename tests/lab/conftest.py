@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.controls import Controls
 
 from .cluster import Cluster
@@ -56,6 +56,6 @@ def cluster(azure: Running) -> Cluster:
 @pytest.fixture(scope="session")
 def azure_operator(azure: Running) -> Cluster:
     """The cluster that the operator's own identity trusts from the start."""
-    cluster = Cluster(fixed.ISSUER)
+    cluster = Cluster(seeded.ISSUER)
     cluster.publish(azure.controls)
     return cluster

@@ -2,11 +2,10 @@
 
 import pytest
 
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.controls import Controls
 
-from .plain import Plain
-from .world import (
+from .objects import (
     ACCOUNT,
     DATA_CONTRIBUTOR,
     DATA_READER,
@@ -25,6 +24,7 @@ from .world import (
     new_guid,
     role,
 )
+from .plain import Plain
 
 SERVICE_PRINCIPAL = {"principalType": "ServicePrincipal"}
 
@@ -55,10 +55,10 @@ async def test_a_new_assignment_answers_201_and_does_not_say_who_made_it_until_i
     ]
     assert made.body["properties"]["roleDefinitionId"] == role(DATA_CONTRIBUTOR)
     assert made.body["properties"]["createdBy"] is None
-    assert made.body["properties"]["updatedBy"] == fixed.OWNER_PRINCIPAL
+    assert made.body["properties"]["updatedBy"] == seeded.OWNER_PRINCIPAL
     assert made.body["id"] == assignment_path(ACCOUNT, name)
     assert read.status == 200
-    assert read.body["properties"] == {**made.body["properties"], "createdBy": fixed.OWNER_PRINCIPAL}
+    assert read.body["properties"] == {**made.body["properties"], "createdBy": seeded.OWNER_PRINCIPAL}
 
 
 async def test_the_scope_keeps_the_case_of_the_request(plain: Plain) -> None:
@@ -123,7 +123,7 @@ async def test_without_principal_type_a_new_principal_is_not_there_yet_and_then_
 
     assert (early.status, early.code) == (400, "PrincipalNotFound")
     assert early.message == (
-        f"Principal {principal.replace('-', '')} does not exist in the directory {fixed.TENANT}. Check that you have the "
+        f"Principal {principal.replace('-', '')} does not exist in the directory {seeded.TENANT}. Check that you have the "
         "correct principal ID. If you are creating this principal and then immediately assigning a role, this error "
         "might be related to a replication delay. In this case, set the role assignment principalType property to a "
         "value, such as ServicePrincipal, User, or Group.  See https://aka.ms/docs-principaltype"
@@ -157,7 +157,7 @@ async def test_with_principal_type_even_a_principal_that_never_was_is_taken(plai
         ),
         (
             new_guid(),
-            grant(fixed.OWNER_PRINCIPAL, "00000000-0000-0000-0000-00000000beef"),
+            grant(seeded.OWNER_PRINCIPAL, "00000000-0000-0000-0000-00000000beef"),
             400,
             "RoleDefinitionDoesNotExist",
             "The specified role definition with ID '00000000-0000-0000-0000-00000000beef' does not exist.",

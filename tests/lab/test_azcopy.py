@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.controls import Controls
 
 from .cluster import Cluster
+from .objects import ACCOUNT, DATA_CONTRIBUTOR, assign, federate, make_identity, subject
 from .plain import Plain
 from .running import ROOT, Running, clean_environment
-from .world import ACCOUNT, DATA_CONTRIBUTOR, assign, federate, make_identity, subject
 
 NPM = ROOT / "node_modules/@azure-tools/azcopy-linux/dist/bin/azcopy_linux_amd64"
 URL = "https://gitlabstore.blob.core.windows.net/registry"
@@ -35,7 +35,7 @@ class Pod:
         self._environment = clean_environment(
             **azure.environment,
             AZURE_CLIENT_ID=client_id,
-            AZURE_TENANT_ID=fixed.TENANT,
+            AZURE_TENANT_ID=seeded.TENANT,
             AZURE_FEDERATED_TOKEN_FILE=str(folder / "token"),
             AZURE_AUTHORITY_HOST="https://login.microsoftonline.com/",
             AZCOPY_AUTO_LOGIN_TYPE="workload",
@@ -83,8 +83,8 @@ async def test_azcopy_lists_as_the_page_says_once_the_role_is_there_and_copies_t
         ("GET", "gitlabstore.blob.core.windows.net", "/registry", 401),
         ("HEAD", "gitlabstore.blob.core.windows.net", "/registry", 401),
         ("GET", "login.microsoftonline.com", "/common/discovery/instance", 200),
-        ("GET", "login.microsoftonline.com", f"/{fixed.TENANT}/v2.0/.well-known/openid-configuration", 200),
-        ("POST", "login.microsoftonline.com", f"/{fixed.TENANT}/oauth2/v2.0/token", 200),
+        ("GET", "login.microsoftonline.com", f"/{seeded.TENANT}/v2.0/.well-known/openid-configuration", 200),
+        ("POST", "login.microsoftonline.com", f"/{seeded.TENANT}/oauth2/v2.0/token", 200),
         ("GET", "gitlabstore.blob.core.windows.net", "/registry", 200),
     ]
     assert copied == 0

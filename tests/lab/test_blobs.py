@@ -12,8 +12,7 @@ import pytest_asyncio
 
 from lab.controls import Controls
 
-from .plain import ARM, BLOB, STORAGE_SCOPE, Plain, Reply
-from .world import (
+from .objects import (
     ACCOUNT,
     CONTAINERS,
     DATA_CONTRIBUTOR,
@@ -26,6 +25,7 @@ from .world import (
     eventually,
     make_identity,
 )
+from .plain import ARM, BLOB, STORAGE_SCOPE, Plain, Reply
 
 LIST = "/registry?restype=container&comp=list"
 

@@ -2,11 +2,10 @@
 
 import pytest
 
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.controls import Controls
 
-from .plain import ARM, STORAGE_SCOPE, Plain
-from .world import (
+from .objects import (
     ACCOUNT,
     DATA_READER,
     GROUP,
@@ -23,6 +22,7 @@ from .world import (
     new_name,
     trust,
 )
+from .plain import ARM, STORAGE_SCOPE, Plain
 
 
 async def ask(plain: Plain, authorization: str | None) -> tuple[int, str, str, str]:
@@ -38,7 +38,7 @@ async def test_without_a_token_the_answer_says_where_to_get_one(plain: Plain) ->
     assert (status, code) == (401, "AuthenticationFailed")
     assert message == "Authentication failed. The 'Authorization' header is missing."
     assert challenge.startswith(
-        f'Bearer authorization_uri="https://login.microsoftonline.com/{fixed.TENANT}", error="invalid_token"'
+        f'Bearer authorization_uri="https://login.microsoftonline.com/{seeded.TENANT}", error="invalid_token"'
     )
 
 
@@ -107,7 +107,7 @@ async def test_what_the_operator_was_not_given_is_refused_by_action_and_scope(
     action = action.replace("IDENTITY", "Microsoft.ManagedIdentity/userAssignedIdentities")
     assert (reply.status, reply.code) == (403, "AuthorizationFailed")
     assert reply.message == (
-        f"The client '{fixed.OPERATOR_CLIENT}' with object id '{fixed.OPERATOR_PRINCIPAL}' does not have authorization to "
+        f"The client '{seeded.OPERATOR_CLIENT}' with object id '{seeded.OPERATOR_PRINCIPAL}' does not have authorization to "
         f"perform action '{action}' over scope '{scope or path}' or the scope is invalid. If access was recently granted, "
         "please refresh your credentials."
     )

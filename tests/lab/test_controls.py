@@ -9,8 +9,7 @@ import pytest
 from lab.controls import Controls, RefusedError
 
 from .cluster import Cluster
-from .plain import Plain
-from .world import (
+from .objects import (
     ACCOUNT,
     GROUP,
     SUBSCRIPTION,
@@ -26,6 +25,7 @@ from .world import (
     subject,
     trust,
 )
+from .plain import Plain
 
 LIST = "/registry?restype=container&comp=list"
 

@@ -4,8 +4,7 @@ import asyncio
 
 import pytest
 
-from .plain import Plain
-from .world import (
+from .objects import (
     GROUP,
     SUBSCRIPTION,
     credential_path,
@@ -15,6 +14,7 @@ from .world import (
     subject,
     trust,
 )
+from .plain import Plain
 
 INCOMPLETE = (
     "The request format was unexpected. Federated Identity Credential must specify 'issuer', 'subject' and 'audience'."

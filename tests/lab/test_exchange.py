@@ -6,12 +6,11 @@ import time
 import jwt
 import pytest
 
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.controls import Controls
 
 from .cluster import Cluster
-from .plain import ARM, LOGIN, Plain, Reply
-from .world import (
+from .objects import (
     credential_path,
     eventually,
     exchange,
@@ -22,6 +21,7 @@ from .world import (
     subject,
     trust,
 )
+from .plain import ARM, LOGIN, Plain, Reply
 
 
 def refused(reply: Reply, status: int, error: str, number: int) -> str:
@@ -58,10 +58,10 @@ async def test_a_trusted_token_becomes_an_access_token_for_storage(plain: Plain,
     assert (reply.body["token_type"], reply.body["expires_in"]) == ("Bearer", 86399)
     claims = jwt.decode(reply.body["access_token"], options={"verify_signature": False})
     assert claims["aud"] == "https://storage.azure.com"
-    assert claims["iss"] == f"https://sts.windows.net/{fixed.TENANT}/"
+    assert claims["iss"] == f"https://sts.windows.net/{seeded.TENANT}/"
     assert claims["oid"] == claims["sub"] == identity.principal_id
     assert claims["appid"] == identity.client_id
-    assert (claims["tid"], claims["idtyp"], claims["ver"]) == (fixed.TENANT, "app", "1.0")
+    assert (claims["tid"], claims["idtyp"], claims["ver"]) == (seeded.TENANT, "app", "1.0")
     assert abs(claims["exp"] - time.time() - 86_400) < 10
 
 
@@ -70,7 +70,7 @@ async def test_others_can_verify_that_token_by_the_published_keys(plain: Plain, 
     await federate(plain, identity, cluster)
     token = (await exchange(plain, identity.client_id, cluster.token(subject()))).body["access_token"]
 
-    about = (await plain.send("GET", f"{LOGIN}/{fixed.TENANT}/v2.0/.well-known/openid-configuration")).body
+    about = (await plain.send("GET", f"{LOGIN}/{seeded.TENANT}/v2.0/.well-known/openid-configuration")).body
     keys = jwt.PyJWKSet.from_dict((await plain.send("GET", about["jwks_uri"])).body)
 
     claims = jwt.decode(
@@ -80,8 +80,8 @@ async def test_others_can_verify_that_token_by_the_published_keys(plain: Plain, 
         audience="https://storage.azure.com",
     )
     assert claims["oid"] == identity.principal_id
-    assert about["token_endpoint"] == f"{LOGIN}/{fixed.TENANT}/oauth2/v2.0/token"
-    assert about["issuer"] == f"{LOGIN}/{fixed.TENANT}/v2.0"
+    assert about["token_endpoint"] == f"{LOGIN}/{seeded.TENANT}/oauth2/v2.0/token"
+    assert about["issuer"] == f"{LOGIN}/{seeded.TENANT}/v2.0"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ async def test_an_unknown_client_is_told_so(plain: Plain, cluster: Cluster) -> N
 
     text = refused(await exchange(plain, client, cluster.token(subject())), 400, "unauthorized_client", 700016)
 
-    assert text.startswith(f"Application with identifier '{client}' was not found in the directory '{fixed.TENANT}'.")
+    assert text.startswith(f"Application with identifier '{client}' was not found in the directory '{seeded.TENANT}'.")
 
 
 async def test_an_unknown_tenant_is_told_so(plain: Plain, cluster: Cluster) -> None:
@@ -282,13 +282,13 @@ async def test_a_deleted_identity_is_an_unknown_client_at_once(plain: Plain, clu
 async def test_the_token_of_an_exchange_is_good_at_resource_manager(plain: Plain, azure_operator: Cluster) -> None:
     reply = await exchange(
         plain,
-        fixed.OPERATOR_CLIENT,
-        azure_operator.token(fixed.OPERATOR_SUBJECT),
+        seeded.OPERATOR_CLIENT,
+        azure_operator.token(seeded.OPERATOR_SUBJECT),
         scope=f"{ARM}/.default",
     )
     answer = await plain.send(
         "GET",
-        f"{ARM}/subscriptions/{fixed.SUBSCRIPTION}/resourceGroups/rg-gitlab?api-version=2021-04-01",
+        f"{ARM}/subscriptions/{seeded.SUBSCRIPTION}/resourceGroups/rg-gitlab?api-version=2021-04-01",
         headers={"Authorization": f"Bearer {reply.body['access_token']}"},
     )
 
@@ -296,11 +296,11 @@ async def test_the_token_of_an_exchange_is_good_at_resource_manager(plain: Plain
 
 
 async def test_instance_discovery_names_the_tenants_own_document(plain: Plain) -> None:
-    url = f"{LOGIN}/common/discovery/instance?api-version=1.1&authorization_endpoint={LOGIN}/{fixed.TENANT}/oauth2"
+    url = f"{LOGIN}/common/discovery/instance?api-version=1.1&authorization_endpoint={LOGIN}/{seeded.TENANT}/oauth2"
 
     body = (await plain.send("GET", url)).body
 
-    assert body["tenant_discovery_endpoint"] == f"{LOGIN}/{fixed.TENANT}/v2.0/.well-known/openid-configuration"
+    assert body["tenant_discovery_endpoint"] == f"{LOGIN}/{seeded.TENANT}/v2.0/.well-known/openid-configuration"
     assert "login.microsoftonline.com" in body["metadata"][0]["aliases"]
 
 

@@ -2,8 +2,8 @@
 
 import json
 
+from .objects import GROUP, SUBSCRIPTION, identity_path, make_identity, new_name
 from .plain import ARM, Plain
-from .world import GROUP, SUBSCRIPTION, identity_path, make_identity, new_name
 
 LOWER_GROUP = GROUP.replace("resourceGroups", "resourcegroups")
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from lab.azure import fixed
+from lab.azure import seeded
 
+from .objects import eventually
 from .plain import Plain
 from .running import STOP_TIMEOUT, Running, start, wait
-from .world import eventually
 
 
 async def connect(azure: Running, target: str, method: str = "CONNECT") -> str:
@@ -42,7 +42,7 @@ async def connect(azure: Running, target: str, method: str = "CONNECT") -> str:
 )
 async def test_the_hosts_of_all_three_clouds_are_reached(plain: Plain, azure: Running, host: str) -> None:
     assert await connect(azure, f"{host}:443") == "HTTP/1.1 200 Connection established"
-    reply = await plain.send("GET", f"https://{host}/{fixed.TENANT}/discovery/v2.0/keys")
+    reply = await plain.send("GET", f"https://{host}/{seeded.TENANT}/discovery/v2.0/keys")
     assert reply.status in (200, 400, 401)
 
 
@@ -101,7 +101,7 @@ class Given:
         return AccessToken(sys.argv[1], int(time.time()) + 3600)
 
 async def main():
-    async with ManagedServiceIdentityClient(Given(), "{fixed.SUBSCRIPTION}") as client:
+    async with ManagedServiceIdentityClient(Given(), "{seeded.SUBSCRIPTION}") as client:
         identity = await client.user_assigned_identities.get("rg-platform", "gitlab-azure-identity-operator")
         print(identity.name)
 

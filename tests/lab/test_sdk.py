@@ -26,13 +26,11 @@ from azure.mgmt.msi.v2024_11_30.aio import ManagedServiceIdentityClient
 from azure.mgmt.msi.v2024_11_30.models import FederatedIdentityCredential, Identity, IdentityUpdate
 from azure.storage.blob.aio import BlobServiceClient
 
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.controls import Controls
 
 from .cluster import Cluster
-from .plain import ARM, Plain
-from .running import Running
-from .world import (
+from .objects import (
     ACCOUNT,
     DATA_CONTRIBUTOR,
     DATA_READER,
@@ -46,6 +44,8 @@ from .world import (
     role,
     subject,
 )
+from .plain import ARM, Plain
+from .running import Running
 
 GROUP = "rg-gitlab"
 
@@ -87,12 +87,12 @@ async def transport(azure: Running, environment: None) -> AsyncIterator[AioHttpT
 
 @pytest.fixture
 def msi(transport: AioHttpTransport, controls: Controls) -> ManagedServiceIdentityClient:
-    return ManagedServiceIdentityClient(Given(controls), fixed.SUBSCRIPTION, transport=transport, retry_total=0)
+    return ManagedServiceIdentityClient(Given(controls), seeded.SUBSCRIPTION, transport=transport, retry_total=0)
 
 
 @pytest.fixture
 def authorization(transport: AioHttpTransport, controls: Controls) -> AuthorizationManagementClient:
-    return AuthorizationManagementClient(Given(controls), fixed.SUBSCRIPTION, transport=transport, retry_total=0)
+    return AuthorizationManagementClient(Given(controls), seeded.SUBSCRIPTION, transport=transport, retry_total=0)
 
 
 def blobs(transport: AioHttpTransport, credential: Any, account: str = "gitlabstore") -> BlobServiceClient:
@@ -108,7 +108,7 @@ def workload(
     file = folder / "token"
     file.write_text(token)
     return WorkloadIdentityCredential(
-        tenant_id=fixed.TENANT,
+        tenant_id=seeded.TENANT,
         client_id=client_id,
         token_file_path=str(file),
         authority=authority,
@@ -147,10 +147,10 @@ async def test_the_life_of_an_identity(msi: ManagedServiceIdentityClient) -> Non
     await identities.delete(GROUP, name)
 
     assert made.id == identity_path(name).replace("resourceGroups", "resourcegroups")
-    assert (read.client_id, read.principal_id, read.tenant_id) == (made.client_id, made.principal_id, fixed.TENANT)
+    assert (read.client_id, read.principal_id, read.tenant_id) == (made.client_id, made.principal_id, seeded.TENANT)
     assert patched.tags == {"c": "d"}
     assert name in listed
-    assert {name, fixed.OPERATOR_IDENTITY} <= set(everywhere)
+    assert {name, seeded.OPERATOR_IDENTITY} <= set(everywhere)
     with pytest.raises(ResourceNotFoundError) as gone:
         await identities.get(GROUP, name)
     assert code(gone) == "ResourceNotFound"
@@ -158,7 +158,7 @@ async def test_the_life_of_an_identity(msi: ManagedServiceIdentityClient) -> Non
 
 async def test_identities_are_listed_across_pages(msi: ManagedServiceIdentityClient, plain: Plain) -> None:
     group = f"rg-{new_name()}"
-    await plain.arm("PUT", f"/subscriptions/{fixed.SUBSCRIPTION}/resourceGroups/{group}", {"location": "westeurope"})
+    await plain.arm("PUT", f"/subscriptions/{seeded.SUBSCRIPTION}/resourceGroups/{group}", {"location": "westeurope"})
     names = [f"id-{n:03}" for n in range(130)]
     for name in names:
         await msi.user_assigned_identities.create_or_update(group, name, Identity(location="westeurope"))
@@ -229,7 +229,7 @@ async def test_role_definitions_are_found(authorization: AuthorizationManagement
 
 async def test_a_refusal_carries_azures_code(transport: AioHttpTransport, controls: Controls) -> None:
     operator = ManagedServiceIdentityClient(
-        Given(controls, "operator"), fixed.SUBSCRIPTION, transport=transport, retry_total=0
+        Given(controls, "operator"), seeded.SUBSCRIPTION, transport=transport, retry_total=0
     )
 
     with pytest.raises(HttpResponseError) as refused:
@@ -273,9 +273,9 @@ async def test_a_workload_lists_blobs_with_its_own_identity_and_one_request_for_
 async def test_the_operator_signs_in_as_it_would_on_aks(
     transport: AioHttpTransport, azure_operator: Cluster, tmp_path: Path
 ) -> None:
-    token = azure_operator.token(fixed.OPERATOR_SUBJECT)
-    credential = workload(transport, tmp_path, fixed.OPERATOR_CLIENT, token)
-    client = ManagedServiceIdentityClient(credential, fixed.SUBSCRIPTION, transport=transport, retry_total=0)
+    token = azure_operator.token(seeded.OPERATOR_SUBJECT)
+    credential = workload(transport, tmp_path, seeded.OPERATOR_CLIENT, token)
+    client = ManagedServiceIdentityClient(credential, seeded.SUBSCRIPTION, transport=transport, retry_total=0)
 
     made = await client.user_assigned_identities.create_or_update(GROUP, new_name(), Identity(location="westeurope"))
 
@@ -285,11 +285,11 @@ async def test_the_operator_signs_in_as_it_would_on_aks(
 async def test_another_cloud_has_other_hosts_and_is_the_same_world(
     transport: AioHttpTransport, azure_operator: Cluster, tmp_path: Path
 ) -> None:
-    token = azure_operator.token(fixed.OPERATOR_SUBJECT)
-    credential = workload(transport, tmp_path, fixed.OPERATOR_CLIENT, token, "login.microsoftonline.us")
+    token = azure_operator.token(seeded.OPERATOR_SUBJECT)
+    credential = workload(transport, tmp_path, seeded.OPERATOR_CLIENT, token, "login.microsoftonline.us")
     client = ManagedServiceIdentityClient(
         credential,
-        fixed.SUBSCRIPTION,
+        seeded.SUBSCRIPTION,
         base_url="https://management.usgovcloudapi.net",
         credential_scopes=["https://management.core.usgovcloudapi.net/.default"],
         transport=transport,

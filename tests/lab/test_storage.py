@@ -3,8 +3,7 @@
 import asyncio
 import uuid
 
-from .plain import ARM, Plain, Reply
-from .world import (
+from .objects import (
     ACCOUNT,
     CONTAINERS,
     DATA_CONTRIBUTOR,
@@ -15,6 +14,7 @@ from .world import (
     make_identity,
     new_name,
 )
+from .plain import ARM, Plain, Reply
 
 
 def new_account(group: str = "rg-storage") -> str:

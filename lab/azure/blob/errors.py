@@ -5,12 +5,12 @@ from xml.sax.saxutils import escape
 
 from aiohttp import web
 
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.azure.hosts import STORAGE_AUDIENCE
-from lab.azure.world import new_guid
+from lab.azure.state import new_guid
 
 CHALLENGE = (
-    f"Bearer authorization_uri=https://login.microsoftonline.com/{fixed.TENANT}/oauth2/authorize "
+    f"Bearer authorization_uri=https://login.microsoftonline.com/{seeded.TENANT}/oauth2/authorize "
     f"resource_id={STORAGE_AUDIENCE}"
 )
 

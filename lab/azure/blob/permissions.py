@@ -10,7 +10,7 @@ SERVICE = "Microsoft.Storage/storageAccounts/blobServices"
 
 
 @dataclass(frozen=True)
-class Need:
+class RequiredPermission:
     """Any of these actions, at the account or at one of its containers."""
 
     actions: tuple[str, ...]
@@ -23,15 +23,15 @@ class Need:
         return f"{account_id}/blobServices/default/containers/{self.container}"
 
 
-def need(method: str, path: str, query: Mapping[str, str]) -> Need:
+def required_permission(method: str, path: str, query: Mapping[str, str]) -> RequiredPermission:
     """The permission that a request takes; `path` is still escaped."""
     container, _, blob = path.lstrip("/").partition("/")
     container, comp = unquote(container), query.get("comp", "")
     if not container:
-        return Need((_service(method, comp),), data=comp == "batch", container=None)
+        return RequiredPermission((_service(method, comp),), data=comp == "batch", container=None)
     if query.get("restype") == "container" and not blob:
         return _container(method, comp, container)
-    return Need(_blob(method, comp), data=True, container=container)
+    return RequiredPermission(_blob(method, comp), data=True, container=container)
 
 
 def _service(method: str, comp: str) -> str:
@@ -48,14 +48,14 @@ def _service(method: str, comp: str) -> str:
             return f"{SERVICE}/write"
 
 
-def _container(method: str, comp: str, container: str) -> Need:
+def _container(method: str, comp: str, container: str) -> RequiredPermission:
     match method, comp:
         case "GET", "list":
-            return Need((f"{BLOBS}/read",), data=True, container=container)
+            return RequiredPermission((f"{BLOBS}/read",), data=True, container=container)
         case "GET", "blobs":
-            return Need((f"{BLOBS}/filter/action",), data=True, container=container)
+            return RequiredPermission((f"{BLOBS}/filter/action",), data=True, container=container)
         case "POST", "batch":
-            return Need((f"{BLOBS}/delete",), data=True, container=container)
+            return RequiredPermission((f"{BLOBS}/delete",), data=True, container=container)
         case (("GET" | "HEAD"), "acl"):
             action = "getAcl/action"
         case "PUT", "acl":
@@ -66,7 +66,7 @@ def _container(method: str, comp: str, container: str) -> Need:
             action = "delete"
         case _:
             action = "write"
-    return Need((f"{CONTAINERS}/{action}",), data=False, container=container)
+    return RequiredPermission((f"{CONTAINERS}/{action}",), data=False, container=container)
 
 
 def _blob(method: str, comp: str) -> tuple[str, ...]:

@@ -15,12 +15,12 @@ from lab.azure.blob.errors import (
     permission_mismatch,
     wrong_key,
 )
-from lab.azure.blob.permissions import Need, need
+from lab.azure.blob.permissions import RequiredPermission, required_permission
 from lab.azure.calls import Call
 from lab.azure.hosts import STORAGE_AUDIENCE, storage_account
-from lab.azure.permissions import may, may_data
-from lab.azure.tokens import Claims, NotGenuineError, SigningKey
-from lab.azure.world import StorageAccount, World
+from lab.azure.permissions import has_data_permission, has_permission
+from lab.azure.state import AzureState, StorageAccount
+from lab.azure.tokens import Claims, InvalidTokenError, SigningKey
 
 SMALL = 1 << 18
 """Bytes. What is smaller is passed on in one piece, what is larger as it comes."""
@@ -43,8 +43,8 @@ HOP_BY_HOP = frozenset(
 
 
 class BlobService:
-    def __init__(self, world: World, key: SigningKey, azurite: Azurite) -> None:
-        self._world = world
+    def __init__(self, state: AzureState, key: SigningKey, azurite: Azurite) -> None:
+        self._state = state
         self._key = key
         self._azurite = azurite
 
@@ -54,12 +54,12 @@ class BlobService:
             authorization = self._authorize(request, call, account)
         except BlobError as error:
             call.code = error.code
-            return error.response(request, self._world.clock.now())
+            return error.response(request, self._state.clock.now())
         return await self._forward(request, call, authorization)
 
     def _account(self, host: str) -> StorageAccount:
         named = storage_account(host)
-        account = self._world.accounts.get(named[0]) if named else None
+        account = self._state.accounts.get(named[0]) if named else None
         if account is None:
             raise no_account()
         return account
@@ -70,12 +70,12 @@ class BlobService:
         Raises:
             BlobError: the caller is unknown or may not do this.
         """
-        wanted = need(request.method, request.raw_path.partition("?")[0], request.query)
+        required = required_permission(request.method, request.raw_path.partition("?")[0], request.query)
         header = request.headers.get("Authorization", "")
         if header.startswith("Bearer "):
             claims = self._claims(header.removeprefix("Bearer ").strip(), account)
-            call.caller = self._world.principal_name(claims.principal_id)
-            self._require(claims.principal_id, wanted, account)
+            call.caller = self._state.principal_name(claims.principal_id)
+            self._require(claims.principal_id, required, account)
             return self._azurite.authorization(claims.principal_id)
         if header:
             raise wrong_key()
@@ -83,16 +83,16 @@ class BlobService:
             raise no_authentication()
         if signer := request.query.get("skoid"):
             # A URL signed with a user delegation key can do no more than the one who got the key.
-            call.caller = self._world.principal_name(signer)
-            self._require(signer, wanted, account)
+            call.caller = self._state.principal_name(signer)
+            self._require(signer, required, account)
         return None
 
     def _claims(self, token: str, account: StorageAccount) -> Claims:
         try:
             claims = self._key.read(token)
-        except NotGenuineError as error:
+        except InvalidTokenError as error:
             raise invalid_authentication("Signature validation failed. Signature verification failed.") from error
-        if claims.expires <= self._world.clock.now():
+        if claims.expires <= self._state.clock.now():
             raise invalid_authentication("Lifetime validation failed. The token is expired.")
         audience = claims.audience.rstrip("/")
         if audience in (STORAGE_AUDIENCE, STORAGE_APPLICATION):
@@ -102,14 +102,14 @@ class BlobService:
             raise invalid_authentication("Audience validation failed. Audience did not match.")
         return claims
 
-    def _require(self, principal_id: str, wanted: Need, account: StorageAccount) -> None:
-        check = may_data if wanted.data else may
-        scope = wanted.scope(account.id)
-        if not any(check(self._world, principal_id, action, scope) for action in wanted.actions):
+    def _require(self, principal_id: str, required: RequiredPermission, account: StorageAccount) -> None:
+        check = has_data_permission if required.data else has_permission
+        scope = required.scope(account.id)
+        if not any(check(self._state, principal_id, action, scope) for action in required.actions):
             raise permission_mismatch()
 
     async def _forward(self, request: web.BaseRequest, call: Call, authorization: str | None) -> web.StreamResponse:
-        headers = _own_headers(request.headers)
+        headers = _end_to_end_headers(request.headers)
         headers["Host"] = call.host
         headers.popall("Authorization", None)
         if authorization is not None:
@@ -122,10 +122,10 @@ class BlobService:
             data = await request.content.read() if small else request.content
         async with self._azurite.forward(request.method, request.raw_path, headers, data) as answer:
             call.code = answer.headers.get("x-ms-error-code", "")
-            return await _pass_on(request, answer, _own_headers(answer.headers))
+            return await _relay(request, answer, _end_to_end_headers(answer.headers))
 
 
-def _own_headers(headers: Mapping[str, str]) -> CIMultiDict[str]:
+def _end_to_end_headers(headers: Mapping[str, str]) -> CIMultiDict[str]:
     """The headers that belong to the message."""
     return CIMultiDict((name, value) for name, value in headers.items() if name.casefold() not in HOP_BY_HOP)
 
@@ -136,7 +136,7 @@ def _with_real_endpoint(body: bytes, host: str) -> bytes:
     return body.replace(wrong, f'ServiceEndpoint="https://{host}/"'.encode(), 1)
 
 
-async def _pass_on(
+async def _relay(
     request: web.BaseRequest, answer: aiohttp.ClientResponse, headers: CIMultiDict[str]
 ) -> web.StreamResponse:
     if request.method == "HEAD":

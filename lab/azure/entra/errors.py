@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Any
 
-from lab.azure.world import new_guid
+from lab.azure.state import new_guid
 
 FEDERATION_HELP = "https://learn.microsoft.com/entra/workload-id/workload-identity-federation"
 

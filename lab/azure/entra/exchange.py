@@ -6,17 +6,17 @@ from typing import Any
 
 import jwt
 
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.azure.entra import errors
 from lab.azure.entra.issuers import Issuers
-from lab.azure.world import Credential, Identity, World
+from lab.azure.state import AzureState, Credential, Identity
 
 SKEW = 300
 """Seconds that the clocks of issuer and Entra may differ."""
 
 
 @dataclass(frozen=True)
-class Presented:
+class AssertionClaims:
     """What an assertion says of itself."""
 
     issuer: str
@@ -24,7 +24,7 @@ class Presented:
     audience: str
 
     @classmethod
-    def of(cls, claims: Mapping[str, Any]) -> "Presented":
+    def of(cls, claims: Mapping[str, Any]) -> "AssertionClaims":
         audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
         return cls(str(claims["iss"]), str(claims["sub"]), str(audiences[0]) if audiences else "")
 
@@ -35,8 +35,8 @@ class Presented:
 
 
 class Exchange:
-    def __init__(self, world: World, issuers: Issuers) -> None:
-        self._world = world
+    def __init__(self, state: AzureState, issuers: Issuers) -> None:
+        self._state = state
         self._issuers = issuers
 
     def client(self, client_id: str, assertion: str) -> Identity:
@@ -45,15 +45,15 @@ class Exchange:
         Raises:
             EntraError: it may not, and why.
         """
-        identity = self._world.clients.get(client_id.casefold())
+        identity = self._state.clients.get(client_id.casefold())
         if identity is None:
-            raise errors.unknown_client(client_id, fixed.TENANT)
+            raise errors.unknown_client(client_id, seeded.TENANT)
         claims, key_id = self._read(assertion)
-        presented = Presented.of(claims)
+        presented = AssertionClaims.of(claims)
         self._match_issuer(identity, presented)
         self._verify(assertion, presented.issuer, key_id)
         self._check_time(claims)
-        self._match(identity, presented)
+        self._match_subject(identity, presented)
         return identity
 
     def _read(self, assertion: str) -> tuple[Mapping[str, Any], str]:
@@ -70,25 +70,25 @@ class Exchange:
         return claims, str(header.get("kid", ""))
 
     def _check_time(self, claims: Mapping[str, Any]) -> None:
-        now, start = self._world.clock.now(), float(claims.get("nbf", claims.get("iat", 0)))
+        now, start = self._state.clock.now(), float(claims.get("nbf", claims.get("iat", 0)))
         if not start - SKEW <= now < float(claims["exp"]) + SKEW:
             raise errors.out_of_time(now, start, float(claims["exp"]))
 
-    def _match_issuer(self, identity: Identity, presented: "Presented") -> None:
+    def _match_issuer(self, identity: Identity, presented: "AssertionClaims") -> None:
         """Entra asks only issuers that it was told of for their keys."""
-        known = self._world.effective_credentials(identity)
-        coming = self._world.coming_credentials(identity)
-        if not known and not coming:
+        known = self._state.effective_credentials(identity)
+        pending = self._state.pending_credentials(identity)
+        if not known and not pending:
             raise errors.no_credentials(identity.client_id, identity.name)
-        if all(credential.issuer != presented.issuer for credential in (*known, *coming)):
+        if all(credential.issuer != presented.issuer for credential in (*known, *pending)):
             raise errors.no_match("issuer", presented.issuer)
 
-    def _match(self, identity: Identity, presented: "Presented") -> None:
+    def _match_subject(self, identity: Identity, presented: "AssertionClaims") -> None:
         """Issuer, subject and audience are compared byte for byte (since 2024 in upper and lower case, too)."""
-        known = self._world.effective_credentials(identity)
+        known = self._state.effective_credentials(identity)
         if any(presented.trusted_by(credential) for credential in known):
             return
-        if any(presented.trusted_by(credential) for credential in self._world.coming_credentials(identity)):
+        if any(presented.trusted_by(credential) for credential in self._state.pending_credentials(identity)):
             raise errors.not_yet_known(presented.issuer, presented.subject, presented.audience)
         subjects = {credential.subject for credential in known if credential.issuer == presented.issuer}
         if presented.subject in subjects:

@@ -1,6 +1,6 @@
 """Which resource a scope asks a token for."""
 
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.azure.entra.errors import bad_scope, unknown_resource
 from lab.azure.hosts import CLOUDS, PUBLIC, STORAGE_AUDIENCE, Cloud, storage_account
 
@@ -32,7 +32,7 @@ def resource_audience(resource: str) -> tuple[str, Cloud]:
             return resource, cloud
     if bare == STORAGE_AUDIENCE or _is_storage_account(bare):
         return resource, PUBLIC
-    raise unknown_resource(resource, fixed.TENANT)
+    raise unknown_resource(resource, seeded.TENANT)
 
 
 def _is_storage_account(resource: str) -> bool:

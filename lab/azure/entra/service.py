@@ -5,15 +5,15 @@ from typing import Any
 
 from aiohttp import web
 
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.azure.calls import Call
 from lab.azure.entra import errors
 from lab.azure.entra.exchange import Exchange
 from lab.azure.entra.issuers import Issuers
 from lab.azure.entra.resources import audience
 from lab.azure.hosts import LOGIN_HOSTS
+from lab.azure.state import AzureState, new_guid
 from lab.azure.tokens import LIFETIME, SigningKey
-from lab.azure.world import World, new_guid
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 TENANT = r"/(?P<tenant>[^/]+)"
@@ -25,10 +25,10 @@ EVERY_TENANT = frozenset({"common", "organizations"})
 
 
 class Entra:
-    def __init__(self, world: World, key: SigningKey, issuers: Issuers) -> None:
-        self._world = world
+    def __init__(self, state: AzureState, key: SigningKey, issuers: Issuers) -> None:
+        self._state = state
         self._key = key
-        self._exchange = Exchange(world, issuers)
+        self._exchange = Exchange(state, issuers)
 
     async def answer(self, request: web.BaseRequest, call: Call) -> web.Response:
         headers = {
@@ -45,7 +45,7 @@ class Entra:
                 return web.json_response(document, headers=headers)
         except errors.EntraError as error:
             call.code = error.code
-            body = error.as_json(self._world.clock.now(), call.host)
+            body = error.as_json(self._state.clock.now(), call.host)
             return web.json_response(body, status=error.status, headers=headers)
         return web.Response(status=404, headers=headers)
 
@@ -56,16 +56,16 @@ class Entra:
         for name in ("grant_type", "client_id", "scope"):
             if not sent.get(name):
                 raise errors.missing_parameter(name)
-        if identity := self._world.clients.get(sent["client_id"].casefold()):
-            call.caller = self._world.principal_name(identity.principal_id)
+        if identity := self._state.clients.get(sent["client_id"].casefold()):
+            call.caller = self._state.principal_name(identity.principal_id)
         if sent["grant_type"] != "client_credentials":
             raise errors.unsupported_grant(sent["grant_type"])
         if not sent.get("client_assertion") or sent.get("client_assertion_type") != ASSERTION_TYPE:
             raise errors.missing_parameter("client_assertion")
         wanted, cloud = audience(sent["scope"])
         identity = self._exchange.client(sent["client_id"], sent["client_assertion"])
-        principal = self._world.principals[identity.principal_id]
-        token = self._key.issue(principal, wanted, cloud, self._world.clock)
+        principal = self._state.principals[identity.principal_id]
+        token = self._key.issue(principal, wanted, cloud, self._state.clock)
         return {
             "token_type": "Bearer",
             "expires_in": LIFETIME,
@@ -76,7 +76,7 @@ class Entra:
 
     def _document(self, host: str, request: web.BaseRequest) -> dict[str, Any] | None:
         cloud = LOGIN_HOSTS[host]
-        issuer = f"{cloud.issuer_prefix}{fixed.TENANT}/"
+        issuer = f"{cloud.issuer_prefix}{seeded.TENANT}/"
         if INSTANCE.fullmatch(request.path):
             return _instance(host)
         if match := CONFIGURATION.fullmatch(request.path):
@@ -91,15 +91,15 @@ class Entra:
 def _require_tenant(tenant: str) -> str:
     if tenant in EVERY_TENANT:
         return tenant
-    if tenant.casefold() != fixed.TENANT:
+    if tenant.casefold() != seeded.TENANT:
         raise errors.unknown_tenant(tenant)
-    return fixed.TENANT
+    return seeded.TENANT
 
 
 def _instance(host: str) -> dict[str, Any]:
     public = ["login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"]
     return {
-        "tenant_discovery_endpoint": f"https://{host}/{fixed.TENANT}/v2.0/.well-known/openid-configuration",
+        "tenant_discovery_endpoint": f"https://{host}/{seeded.TENANT}/v2.0/.well-known/openid-configuration",
         "api-version": "1.1",
         "metadata": [
             _network("login.microsoftonline.com", "login.windows.net", public),

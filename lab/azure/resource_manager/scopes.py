@@ -2,9 +2,9 @@
 
 import re
 
-from lab.azure import fixed
-from lab.azure.arm.errors import ArmError, group_not_found, resource_not_found, subscription_not_found
-from lab.azure.world import World
+from lab.azure import seeded
+from lab.azure.resource_manager.errors import ArmError, group_not_found, resource_not_found, subscription_not_found
+from lab.azure.state import AzureState
 
 _SCOPE = re.compile(
     r"/subscriptions/(?P<subscription>[^/]+)(/resourcegroups/(?P<group>[^/]+)"
@@ -13,7 +13,7 @@ _SCOPE = re.compile(
 )
 
 
-def require(world: World, scope: str) -> None:
+def require_existing(state: AzureState, scope: str) -> None:
     """Hold a scope against what exists. Resource Manager knows top-level resources; a container is not its business.
 
     Raises:
@@ -22,21 +22,21 @@ def require(world: World, scope: str) -> None:
     match = _SCOPE.fullmatch(scope)
     if match is None:
         raise ArmError(400, "InvalidScope", f"The scope '{scope}' is invalid.", gateway=True)
-    if match["subscription"].casefold() != fixed.SUBSCRIPTION:
+    if match["subscription"].casefold() != seeded.SUBSCRIPTION:
         raise subscription_not_found(match["subscription"])
     if match["kind"] is not None:
-        if not _exists(world, match["group"], match["provider"], match["kind"], match["name"]):
+        if not _exists(state, match["group"], match["provider"], match["kind"], match["name"]):
             raise resource_not_found(f"{match['provider']}/{match['kind']}", match["name"], match["group"])
-    elif match["group"] is not None and match["group"].casefold() not in world.groups:
+    elif match["group"] is not None and match["group"].casefold() not in state.groups:
         raise group_not_found(match["group"])
 
 
-def _exists(world: World, group: str, provider: str, kind: str, name: str) -> bool:
+def _exists(state: AzureState, group: str, provider: str, kind: str, name: str) -> bool:
     match f"{provider}/{kind}".casefold():
         case "microsoft.storage/storageaccounts":
-            account = world.accounts.get(name.casefold())
+            account = state.accounts.get(name.casefold())
             return account is not None and account.group.casefold() == group.casefold()
         case "microsoft.managedidentity/userassignedidentities":
-            return world.identity(group, name) is not None
+            return state.identity(group, name) is not None
         case _:
             return False

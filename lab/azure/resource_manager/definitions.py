@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
-from lab.azure import fixed
-from lab.azure.arm.errors import ArmError
-from lab.azure.arm.exchange import Answer, Ask
+from lab.azure import seeded
+from lab.azure.resource_manager.errors import ArmError
+from lab.azure.resource_manager.operation import ArmRequest, ArmResponse
 from lab.azure.roles import BUILT_IN, BY_ID, Role
 
 KIND = "Microsoft.Authorization/roleDefinitions"
@@ -39,23 +39,25 @@ def as_json(role: Role, scope: str) -> dict[str, Any]:
 
 
 class Definitions:
-    def get(self, ask: Ask) -> Answer:
-        role = BY_ID.get(ask.part("name").casefold())
+    def get(self, request: ArmRequest) -> ArmResponse:
+        role = BY_ID.get(request.param("name").casefold())
         if role is None:
             raise ArmError(
                 404,
                 "RoleDefinitionDoesNotExist",
-                f"The specified role definition with ID '{ask.part('name')}' does not exist.",
+                f"The specified role definition with ID '{request.param('name')}' does not exist.",
             )
-        return Answer(200, as_json(role, ask.part("scope") or f"/subscriptions/{fixed.SUBSCRIPTION}"))
+        return ArmResponse(200, as_json(role, request.param("scope") or f"/subscriptions/{seeded.SUBSCRIPTION}"))
 
-    def list(self, ask: Ask) -> Answer:
-        text = ask.query.get("$filter", "")
-        chosen = [role for role in BUILT_IN if all(_meets(role, term) for term in re.split(r"\s+and\s+", text) if term)]
-        return Answer(200, {"value": [as_json(role, ask.part("scope")) for role in chosen]})
+    def list(self, request: ArmRequest) -> ArmResponse:
+        text = request.query.get("$filter", "")
+        chosen = [
+            role for role in BUILT_IN if all(_matches(role, term) for term in re.split(r"\s+and\s+", text) if term)
+        ]
+        return ArmResponse(200, {"value": [as_json(role, request.param("scope")) for role in chosen]})
 
 
-def _meets(role: Role, term: str) -> bool:
+def _matches(role: Role, term: str) -> bool:
     match = re.fullmatch(r"\s*(roleName|type)\s+eq\s+'([^']*)'\s*", term, re.IGNORECASE)
     if match is None and re.fullmatch(r"\s*atScopeAndBelow\(\)\s*", term, re.IGNORECASE):
         return True

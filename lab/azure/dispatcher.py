@@ -17,7 +17,7 @@ from lab.azure.entra.issuers import Issuers
 from lab.azure.faults import Fault, Faults
 from lab.azure.hosts import ARM_HOSTS, LOGIN_HOSTS, storage_account
 from lab.azure.proxy import Refusal
-from lab.azure.world import World
+from lab.azure.state import AzureState
 
 LINGER_AND_RESET = struct.pack("ii", 1, 0)
 NO_ANSWER = 499
@@ -28,10 +28,10 @@ class Service(Protocol):
     async def answer(self, request: web.BaseRequest, call: Call) -> web.StreamResponse: ...
 
 
-class Gate:
+class Dispatcher:
     def __init__(
         self,
-        world: World,
+        state: AzureState,
         arm: Service,
         entra: Service,
         blobs: Service,
@@ -39,7 +39,7 @@ class Gate:
         calls: CallLog,
         faults: Faults,
     ) -> None:
-        self._world = world
+        self._state = state
         self._arm = arm
         self._entra = entra
         self._blobs = blobs
@@ -47,12 +47,12 @@ class Gate:
         self._calls = calls
         self._faults = faults
 
-    def judge(self, host: str) -> Refusal | None:
+    def refusal_for(self, host: str) -> Refusal | None:
         """Whether the proxy may open a tunnel to a host; None where it may."""
         if host in ARM_HOSTS or host in LOGIN_HOSTS or self._issuers.knows(host):
             return None
         if named := storage_account(host):
-            if named[0] in self._world.accounts:
+            if named[0] in self._state.accounts:
                 return None
             return Refusal(502, f"no such host: {host} (there is no storage account {named[0]})")
         return Refusal(403, f"{host} is not one of the hosts of the lab's Azure")
@@ -69,7 +69,7 @@ class Gate:
         fault = self._faults.take(request.method, host, request.path)
         try:
             if fault is not None:
-                response = await self._suffer(fault, request, call, service)
+                response = await self._answer_with_fault(fault, request, call, service)
             else:
                 response = await service.answer(request, call)
             call.status = 0 if response.status == NO_ANSWER else response.status
@@ -92,7 +92,9 @@ class Gate:
             return web.Response(status=404)
         return web.json_response(document)
 
-    async def _suffer(self, fault: Fault, request: web.BaseRequest, call: Call, service: Service) -> web.StreamResponse:
+    async def _answer_with_fault(
+        self, fault: Fault, request: web.BaseRequest, call: Call, service: Service
+    ) -> web.StreamResponse:
         if fault.delay is not None:
             await asyncio.sleep(fault.delay)
         if fault.applied:
@@ -118,7 +120,7 @@ class Gate:
         if call.host in ARM_HOSTS:
             text = json.dumps({"error": {"code": call.code, "message": message}}, separators=(",", ":"))
             return web.Response(status=status, text=text, content_type="application/json")
-        now = self._world.clock.now()
+        now = self._state.clock.now()
         if call.host in LOGIN_HOSTS:
             digits = call.code.removeprefix("AADSTS")
             error = EntraError(status, "invalid_request", int(digits) if digits.isdigit() else 90033, message)

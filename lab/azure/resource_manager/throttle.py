@@ -9,7 +9,7 @@ resource; how much of a burst it lets through is not said, and taken to be what 
 import math
 from dataclasses import dataclass
 
-from lab.azure.arm.errors import ArmError
+from lab.azure.resource_manager.errors import ArmError
 from lab.azure.settings import Clock
 
 BURST = 10

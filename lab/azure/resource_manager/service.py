@@ -9,24 +9,24 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from lab.azure import fixed
-from lab.azure.arm.assignments import Assignments
-from lab.azure.arm.credentials import Credentials
-from lab.azure.arm.definitions import Definitions
-from lab.azure.arm.errors import ArmError, forbidden, subscription_not_found
-from lab.azure.arm.exchange import Answer, Ask
-from lab.azure.arm.groups import Groups, Providers, Subscriptions
-from lab.azure.arm.identities import Identities
-from lab.azure.arm.jobs import Jobs
-from lab.azure.arm.routes import Route, routes
-from lab.azure.arm.storage import StorageAccounts
-from lab.azure.arm.throttle import Throttle, arm_kind
+from lab.azure import seeded
 from lab.azure.azurite import Azurite
 from lab.azure.calls import Call
 from lab.azure.hosts import ARM_HOSTS
-from lab.azure.permissions import may
-from lab.azure.tokens import Claims, NotGenuineError, SigningKey
-from lab.azure.world import World, new_guid
+from lab.azure.permissions import has_permission
+from lab.azure.resource_manager.assignments import Assignments
+from lab.azure.resource_manager.credentials import Credentials
+from lab.azure.resource_manager.definitions import Definitions
+from lab.azure.resource_manager.errors import ArmError, forbidden, subscription_not_found
+from lab.azure.resource_manager.groups import Groups, Providers, Subscriptions
+from lab.azure.resource_manager.identities import Identities
+from lab.azure.resource_manager.jobs import Jobs
+from lab.azure.resource_manager.operation import ArmRequest, ArmResponse
+from lab.azure.resource_manager.routes import Route, routes
+from lab.azure.resource_manager.storage import StorageAccounts
+from lab.azure.resource_manager.throttle import Throttle, arm_kind
+from lab.azure.state import AzureState, new_guid
+from lab.azure.tokens import Claims, InvalidTokenError, SigningKey
 
 CREDENTIAL_WRITE = 0.025
 """Seconds that a write of a federated credential takes at least: long enough for a second one to meet it."""
@@ -40,21 +40,21 @@ COMMON = {
 
 
 class ResourceManager:
-    def __init__(self, world: World, key: SigningKey, azurite: Azurite) -> None:
-        self._world = world
+    def __init__(self, state: AzureState, key: SigningKey, azurite: Azurite) -> None:
+        self._state = state
         self._key = key
         self._jobs = Jobs()
-        self.throttle = Throttle(world.clock)
-        self._credentials = Credentials(world)
-        accounts = StorageAccounts(world, azurite, self._jobs)
+        self.throttle = Throttle(state.clock)
+        self._credentials = Credentials(state)
+        accounts = StorageAccounts(state, azurite, self._jobs)
         self._routes = tuple(
             routes(
-                Subscriptions(world),
-                Groups(world, accounts, self._jobs),
+                Subscriptions(state),
+                Groups(state, accounts, self._jobs),
                 Providers(),
-                Identities(world),
+                Identities(state),
                 self._credentials,
-                Assignments(world),
+                Assignments(state),
                 Definitions(),
                 accounts,
                 self._jobs,
@@ -70,7 +70,7 @@ class ResourceManager:
             **COMMON,
             "x-ms-request-id": request_id,
             "x-ms-correlation-request-id": request.headers.get("x-ms-correlation-request-id", request_id),
-            "x-ms-routing-request-id": f"{fixed.LOCATION.upper()}:{request_id}",
+            "x-ms-routing-request-id": f"{seeded.LOCATION.upper()}:{request_id}",
         }
         if client_request_id := request.headers.get("x-ms-client-request-id"):
             headers["x-ms-client-request-id"] = client_request_id
@@ -78,7 +78,7 @@ class ResourceManager:
             answer = await self._act(request, call, headers)
         except ArmError as error:
             call.code = error.code
-            answer = Answer(error.status, {"error": {"code": error.code, "message": error.message}}, error.headers)
+            answer = ArmResponse(error.status, {"error": {"code": error.code, "message": error.message}}, error.headers)
         headers.update(answer.headers)
         if answer.body is None:
             return web.Response(status=answer.status, headers=headers)
@@ -87,7 +87,7 @@ class ResourceManager:
             status=answer.status, body=body, headers=headers, content_type="application/json", charset="utf-8"
         )
 
-    async def _act(self, request: web.BaseRequest, call: Call, headers: dict[str, str]) -> Answer:
+    async def _act(self, request: web.BaseRequest, call: Call, headers: dict[str, str]) -> ArmResponse:
         content = await request.read()
         path = re.sub("/{2,}", "/", request.path).rstrip("/")
         if "api-version" not in {key.casefold() for key in request.query}:
@@ -98,27 +98,29 @@ class ResourceManager:
                 gateway=True,
             )
         caller = self._caller(request, call.host)
-        call.caller = self._world.principal_name(caller.principal_id)
+        call.caller = self._state.principal_name(caller.principal_id)
         route, parts = self._route(request.method, path)
-        ask = Ask(request.method, call.host, path, request.query, parts, caller, content)
-        self._authorize(route, ask)
-        if self._world.settings.throttle:
-            self.throttle.admit(ask.method, caller.principal_id, _identity_operation(route, ask), _resource(ask))
-        headers[f"x-ms-ratelimit-remaining-subscription-{arm_kind(ask.method)}"] = str(
-            self.throttle.remaining(ask.method, caller.principal_id)
+        arm_request = ArmRequest(request.method, call.host, path, request.query, parts, caller, content)
+        self._authorize(route, arm_request)
+        if self._state.settings.throttle:
+            self.throttle.admit(
+                arm_request.method, caller.principal_id, _identity_operation(route, arm_request), _resource(arm_request)
+            )
+        headers[f"x-ms-ratelimit-remaining-subscription-{arm_kind(arm_request.method)}"] = str(
+            self.throttle.remaining(arm_request.method, caller.principal_id)
         )
-        if route.credential and ask.method != "GET":
-            return await self._write_credential(route, ask)
-        if self._world.settings.arm_latency:
-            await asyncio.sleep(self._world.settings.arm_latency)
-        return await _carry_out(route, ask)
+        if route.credential and arm_request.method != "GET":
+            return await self._write_credential(route, arm_request)
+        if self._state.settings.arm_latency:
+            await asyncio.sleep(self._state.settings.arm_latency)
+        return await _carry_out(route, arm_request)
 
-    async def _write_credential(self, route: Route, ask: Ask) -> Answer:
+    async def _write_credential(self, route: Route, arm_request: ArmRequest) -> ArmResponse:
         """One at a time for an identity; the next one is refused rather than queued."""
-        identity = self._credentials.begin_write(ask)
+        identity = self._credentials.begin_write(arm_request)
         try:
-            await asyncio.sleep(max(self._world.settings.arm_latency, CREDENTIAL_WRITE))
-            return await _carry_out(route, ask)
+            await asyncio.sleep(max(self._state.settings.arm_latency, CREDENTIAL_WRITE))
+            return await _carry_out(route, arm_request)
         finally:
             if identity is not None:
                 identity.writing = False
@@ -139,9 +141,9 @@ class ResourceManager:
             )
         try:
             claims = self._key.read(token.strip())
-        except NotGenuineError as error:
+        except InvalidTokenError as error:
             raise _unauthorized("InvalidAuthenticationToken", "The access token is invalid.") from error
-        now = self._world.clock.now()
+        now = self._state.clock.now()
         if claims.expires <= now:
             raise _unauthorized(
                 "ExpiredAuthenticationToken",
@@ -164,7 +166,7 @@ class ResourceManager:
             if match is None:
                 continue
             parts = match.groupdict()
-            if parts.get("subscription", fixed.SUBSCRIPTION).casefold() != fixed.SUBSCRIPTION:
+            if parts.get("subscription", seeded.SUBSCRIPTION).casefold() != seeded.SUBSCRIPTION:
                 raise subscription_not_found(parts["subscription"])
             if method not in route.operations:
                 raise ArmError(
@@ -182,39 +184,39 @@ class ResourceManager:
             gateway=True,
         )
 
-    def _authorize(self, route: Route, ask: Ask) -> None:
+    def _authorize(self, route: Route, arm_request: ArmRequest) -> None:
         if not route.kind:
             return
-        action = route.action(ask.method).format_map(ask.parts)
+        action = route.action(arm_request.method).format_map(arm_request.params)
         # A list is allowed at what holds the listed things; the message names the scope as Azure does.
-        scope = ask.path.rpartition("/")[0] if route.collection else ask.path
+        scope = arm_request.path.rpartition("/")[0] if route.collection else arm_request.path
         held_at = re.sub(r"/providers/[^/]+$", "", scope) if route.collection else scope
-        if not may(self._world, ask.caller.principal_id, action, held_at):
-            raise forbidden(ask.caller.client_id, ask.caller.principal_id, action, scope)
+        if not has_permission(self._state, arm_request.caller.principal_id, action, held_at):
+            raise forbidden(arm_request.caller.client_id, arm_request.caller.principal_id, action, scope)
 
 
-async def _carry_out(route: Route, ask: Ask) -> Answer:
-    answer = route.operations[ask.method](ask)
+async def _carry_out(route: Route, arm_request: ArmRequest) -> ArmResponse:
+    answer = route.operations[arm_request.method](arm_request)
     return await answer if inspect.isawaitable(answer) else answer
 
 
-def _identity_operation(route: Route, ask: Ask) -> str | None:
+def _identity_operation(route: Route, arm_request: ArmRequest) -> str | None:
     if not route.identity:
         return None
     if route.collection:
         return "list"
-    return {"GET": "get", "DELETE": "delete"}.get(ask.method, "write")
+    return {"GET": "get", "DELETE": "delete"}.get(arm_request.method, "write")
 
 
-def _resource(ask: Ask) -> str:
+def _resource(arm_request: ArmRequest) -> str:
     """The managed identity a request is about, by which its provider counts; else the path itself."""
-    match = re.match(r".*/userassignedidentities/[^/]+", ask.path.casefold())
-    return match[0] if match else ask.path.casefold()
+    match = re.match(r".*/userassignedidentities/[^/]+", arm_request.path.casefold())
+    return match[0] if match else arm_request.path.casefold()
 
 
 def _unauthorized(code: str, message: str) -> ArmError:
     challenge = (
-        f'Bearer authorization_uri="https://login.microsoftonline.com/{fixed.TENANT}", error="invalid_token", '
+        f'Bearer authorization_uri="https://login.microsoftonline.com/{seeded.TENANT}", error="invalid_token", '
         f'error_description="{message}"'
     )
     return ArmError(401, code, message, gateway=True, headers={"WWW-Authenticate": challenge})

@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lab.azure import fixed
+from lab.azure import seeded
 
 from .cluster import AUDIENCE, Cluster
 from .plain import LOGIN, STORAGE_SCOPE, Plain, Reply
 
-SUBSCRIPTION = f"/subscriptions/{fixed.SUBSCRIPTION}"
+SUBSCRIPTION = f"/subscriptions/{seeded.SUBSCRIPTION}"
 GROUP = f"{SUBSCRIPTION}/resourceGroups/rg-gitlab"
 ACCOUNT = f"{SUBSCRIPTION}/resourceGroups/rg-storage/providers/Microsoft.Storage/storageAccounts/gitlabstore"
 CONTAINERS = f"{ACCOUNT}/blobServices/default/containers"
@@ -98,7 +98,7 @@ async def federate(plain: Plain, identity: Made, cluster: Cluster, service_accou
 
 async def exchange(plain: Plain, client_id: str, assertion: str, **changes: str) -> Reply:
     """The one request by which a workload's token becomes an access token."""
-    tenant = changes.pop("tenant", fixed.TENANT)
+    tenant = changes.pop("tenant", seeded.TENANT)
     form = {
         "client_id": client_id,
         "client_assertion": assertion,

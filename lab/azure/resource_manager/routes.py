@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from lab.azure.arm.assignments import Assignments
-from lab.azure.arm.credentials import Credentials
-from lab.azure.arm.definitions import Definitions
-from lab.azure.arm.exchange import Operation
-from lab.azure.arm.groups import Groups, Providers, Subscriptions
-from lab.azure.arm.identities import Identities
-from lab.azure.arm.jobs import Jobs
-from lab.azure.arm.storage import StorageAccounts
+from lab.azure.resource_manager.assignments import Assignments
+from lab.azure.resource_manager.credentials import Credentials
+from lab.azure.resource_manager.definitions import Definitions
+from lab.azure.resource_manager.groups import Groups, Providers, Subscriptions
+from lab.azure.resource_manager.identities import Identities
+from lab.azure.resource_manager.jobs import Jobs
+from lab.azure.resource_manager.operation import Operation
+from lab.azure.resource_manager.storage import StorageAccounts
 
 VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete", "POST": "action"}
 

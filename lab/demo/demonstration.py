@@ -26,35 +26,35 @@ class StepError(LabError):
 
 
 @dataclass(frozen=True)
-class Stage:
+class Demonstration:
     """A lab, and the terminal at which its story is told."""
 
     lab: Lab
     terminal: Terminal
 
-    def hold(self, truth: object, claim: str, otherwise: str = "") -> None:
+    def check(self, truth: object, claim: str, otherwise: str = "") -> None:
         """Tell the claim if it is true. Raises StepError if it is not."""
         if not truth:
             raise StepError(f"This does not hold: {claim}" + (f"\n{otherwise}" if otherwise else ""))
-        self.terminal.holds(claim)
+        self.terminal.passed(claim)
 
     def kubectl(self, *args: str) -> str:
         """Show a kubectl command and what it prints. Raises ToolError."""
         self.terminal.command(shlex.join(["kubectl", *args]))
-        printed = self.quietly(*args)
+        printed = self.run_kubectl(*args)
         self.terminal.output(printed)
         return printed
 
-    def quietly(self, *args: str, stdin: str | None = None) -> str:
+    def run_kubectl(self, *args: str, stdin: str | None = None) -> str:
         """A kubectl command that is not shown. Raises ToolError."""
         return self.lab.kubectl(*args, stdin=stdin)
 
     def resource(self) -> dict[str, Any]:
         """The GitLabAzureIdentity as it is."""
-        found: dict[str, Any] = json.loads(self.quietly("-n", NAMESPACE, "get", "gai", NAME, "-o", "json"))
+        found: dict[str, Any] = json.loads(self.run_kubectl("-n", NAMESPACE, "get", "gai", NAME, "-o", "json"))
         return found
 
-    def run(self, argv: Sequence[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    def run_program(self, argv: Sequence[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
         """A program in the checkout, its standard error with its output. Raises StepError where it takes too long."""
         try:
             return subprocess.run(
@@ -96,7 +96,7 @@ class Stage:
         return line
 
 
-def until(look: Callable[[], T], enough: Callable[[T], bool]) -> T:
+def poll_until(look: Callable[[], T], enough: Callable[[T], bool]) -> T:
     """Look until it is enough, or a minute has passed; the last look."""
     deadline = time.monotonic() + WITHIN
     while True:

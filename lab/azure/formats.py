@@ -10,7 +10,7 @@ def is_guid(text: object) -> bool:
     return isinstance(text, str) and _GUID.fullmatch(text) is not None
 
 
-def bare(guid: str) -> str:
+def without_dashes(guid: str) -> str:
     """A GUID as 32 hex digits: how error texts print it."""
     return guid.replace("-", "")
 

@@ -3,14 +3,14 @@
 import re
 from typing import Any
 
-from lab.azure import fixed
-from lab.azure.arm import scopes
-from lab.azure.arm.errors import ArmError, bad_request
-from lab.azure.arm.exchange import Answer, Ask
-from lab.azure.arm.paging import page
-from lab.azure.notation import bare, is_guid, timestamp
+from lab.azure import seeded
+from lab.azure.formats import is_guid, timestamp, without_dashes
+from lab.azure.resource_manager import scopes
+from lab.azure.resource_manager.errors import ArmError, bad_request
+from lab.azure.resource_manager.operation import ArmRequest, ArmResponse
+from lab.azure.resource_manager.paging import page
 from lab.azure.roles import BY_ID
-from lab.azure.world import RoleAssignment, World, at_or_below
+from lab.azure.state import AzureState, RoleAssignment, at_or_below
 
 KIND = "Microsoft.Authorization/roleAssignments"
 PRINCIPAL_TYPES = frozenset({"User", "Group", "ServicePrincipal", "ForeignGroup", "Device"})
@@ -41,60 +41,60 @@ def as_json(assignment: RoleAssignment, *, fresh: bool = False) -> dict[str, Any
 
 
 class Assignments:
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, state: AzureState) -> None:
+        self._state = state
 
-    def put(self, ask: Ask) -> Answer:
-        scope, name = ask.part("scope"), ask.part("name").casefold()
+    def put(self, request: ArmRequest) -> ArmResponse:
+        scope, name = request.param("scope"), request.param("name").casefold()
         if not is_guid(name):
             raise ArmError(
                 400,
                 "InvalidRoleAssignmentId",
                 f"The role assignment ID '{name}' is not valid. The role assignment ID must be a GUID.",
             )
-        wanted = self._wanted(ask, scope, name)
-        old = self._world.assignments.get(name)
+        wanted = self._parse(request, scope, name)
+        old = self._state.assignments.get(name)
         if old is not None:
             self._update(old, wanted)
-            return Answer(201, as_json(old, fresh=True))  # recorded: 201 again, not 200
-        self._refuse_double(wanted)
-        self._world.assignments[name] = wanted
-        return Answer(201, as_json(wanted, fresh=True))
+            return ArmResponse(201, as_json(old, fresh=True))  # recorded: 201 again, not 200
+        self._refuse_duplicate(wanted)
+        self._state.assignments[name] = wanted
+        return ArmResponse(201, as_json(wanted, fresh=True))
 
-    def get(self, ask: Ask) -> Answer:
-        assignment = self._find(ask)
+    def get(self, request: ArmRequest) -> ArmResponse:
+        assignment = self._find(request)
         if assignment is None:
-            name = ask.part("name")
+            name = request.param("name")
             raise ArmError(404, "RoleAssignmentNotFound", f"The role assignment '{name}' is not found.")
-        return Answer(200, as_json(assignment))
+        return ArmResponse(200, as_json(assignment))
 
-    def delete(self, ask: Ask) -> Answer:
-        if "/providers/" in ask.part("scope").casefold():
+    def delete(self, request: ArmRequest) -> ArmResponse:
+        if "/providers/" in request.param("scope").casefold():
             # Recorded: 404 where the resource is gone, but 204 where a whole resource group is.
-            scopes.require(self._world, ask.part("scope"))
-        assignment = self._find(ask)
+            scopes.require_existing(self._state, request.param("scope"))
+        assignment = self._find(request)
         if assignment is None:
-            return Answer(204)
-        self._world.remove_assignment(assignment)
-        return Answer(200, as_json(assignment))
+            return ArmResponse(204)
+        self._state.remove_assignment(assignment)
+        return ArmResponse(200, as_json(assignment))
 
-    def list(self, ask: Ask) -> Answer:
-        scope = ask.part("scope")
-        scopes.require(self._world, scope)
-        chosen = [assignment for assignment in self._world.assignments.values() if _related(assignment, scope)]
-        for term in _terms(ask.query.get("$filter", "")):
-            chosen = [assignment for assignment in chosen if _meets(assignment, term, scope)]
+    def list(self, request: ArmRequest) -> ArmResponse:
+        scope = request.param("scope")
+        scopes.require_existing(self._state, scope)
+        chosen = [assignment for assignment in self._state.assignments.values() if _related(assignment, scope)]
+        for term in _filter_terms(request.query.get("$filter", "")):
+            chosen = [assignment for assignment in chosen if _matches(assignment, term, scope)]
         chosen.sort(key=lambda assignment: (assignment.created_on, assignment.name))
-        return page(ask, [as_json(assignment) for assignment in chosen], PAGE)
+        return page(request, [as_json(assignment) for assignment in chosen], PAGE)
 
-    def _find(self, ask: Ask) -> RoleAssignment | None:
-        assignment = self._world.assignments.get(ask.part("name").casefold())
-        if assignment is None or assignment.scope.casefold() != ask.part("scope").casefold():
+    def _find(self, request: ArmRequest) -> RoleAssignment | None:
+        assignment = self._state.assignments.get(request.param("name").casefold())
+        if assignment is None or assignment.scope.casefold() != request.param("scope").casefold():
             return None
         return assignment
 
-    def _wanted(self, ask: Ask, scope: str, name: str) -> RoleAssignment:
-        properties = ask.properties()
+    def _parse(self, request: ArmRequest, scope: str, name: str) -> RoleAssignment:
+        properties = request.properties()
         role, principal_id = properties.get("roleDefinitionId"), properties.get("principalId")
         if not isinstance(role, str) or not principal_id:
             raise ArmError(
@@ -108,7 +108,7 @@ class Assignments:
                 "InvalidPrincipalId",
                 f"The Principal ID '{principal_id}' is not valid. Principal ID must be a GUID.",
             )
-        scopes.require(self._world, scope)
+        scopes.require_existing(self._state, scope)
         role_id = role.rpartition("/")[2]
         if role_id.casefold() not in BY_ID:
             raise ArmError(
@@ -117,18 +117,18 @@ class Assignments:
                 f"The specified role definition with ID '{role_id}' does not exist.",
             )
         principal_type = self._principal_type(str(principal_id).casefold(), properties.get("principalType"))
-        now = self._world.clock.now()
+        now = self._state.clock.now()
         return RoleAssignment(
             name=name,
             scope=scope,
             role_definition_id=role,
             principal_id=str(principal_id).casefold(),
             principal_type=principal_type,
-            span=self._world.assignment_span(),
+            period=self._state.assignment_period(),
             created_on=now,
             updated_on=now,
-            created_by=ask.caller.principal_id,
-            updated_by=ask.caller.principal_id,
+            created_by=request.caller.principal_id,
+            updated_by=request.caller.principal_id,
             description=properties.get("description"),
             condition=properties.get("condition"),
             condition_version=properties.get("conditionVersion"),
@@ -141,13 +141,13 @@ class Assignments:
             if sent not in PRINCIPAL_TYPES:
                 raise bad_request(f"The principal type '{sent}' is not one of {', '.join(sorted(PRINCIPAL_TYPES))}.")
             return str(sent)
-        principal = self._world.principals.get(principal_id)
-        replicated_at = principal.since + self._world.settings.principal_replication if principal else None
-        if replicated_at is None or self._world.clock.steady() < replicated_at:
+        principal = self._state.principals.get(principal_id)
+        replicated_at = principal.since + self._state.settings.principal_replication if principal else None
+        if replicated_at is None or self._state.clock.steady() < replicated_at:
             raise ArmError(
                 400,
                 "PrincipalNotFound",
-                f"Principal {bare(principal_id)} does not exist in the directory {fixed.TENANT}. Check that you have "
+                f"Principal {without_dashes(principal_id)} does not exist in the directory {seeded.TENANT}. Check that you have "
                 "the correct principal ID. If you are creating this principal and then immediately assigning a role, "
                 "this error might be related to a replication delay. In this case, set the role assignment "
                 "principalType property to a value, such as ServicePrincipal, User, or Group.  See https://aka.ms/docs-principaltype",
@@ -166,14 +166,14 @@ class Assignments:
         old.condition_version = wanted.condition_version
         old.updated_on, old.updated_by = wanted.updated_on, wanted.updated_by
 
-    def _refuse_double(self, wanted: RoleAssignment) -> None:
-        for other in self._world.assignments.values():
+    def _refuse_duplicate(self, wanted: RoleAssignment) -> None:
+        for other in self._state.assignments.values():
             if _same_grant(other, wanted):
                 raise ArmError(
                     409,
                     "RoleAssignmentExists",
                     "The role assignment already exists. The ID of the existing role assignment is "
-                    f"{bare(other.name)}.",
+                    f"{without_dashes(other.name)}.",
                 )
 
 
@@ -196,7 +196,7 @@ _TERM = re.compile(
 )
 
 
-def _terms(text: str) -> list[re.Match[str]]:
+def _filter_terms(text: str) -> list[re.Match[str]]:
     if not text:
         return []
     terms = [_TERM.fullmatch(term) for term in re.split(r"\s+and\s+", text)]
@@ -205,7 +205,7 @@ def _terms(text: str) -> list[re.Match[str]]:
     return [term for term in terms if term is not None]
 
 
-def _meets(assignment: RoleAssignment, term: re.Match[str], scope: str) -> bool:
+def _matches(assignment: RoleAssignment, term: re.Match[str], scope: str) -> bool:
     if term["at"]:
         return at_or_below(scope, assignment.scope)  # at or above; what lies below is left out
     # Service principals are in no groups here, so both filters come to the same.

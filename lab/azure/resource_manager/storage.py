@@ -3,15 +3,15 @@
 import re
 from typing import Any
 
-from lab.azure import fixed
-from lab.azure.arm.errors import ArmError, group_not_found, parent_not_found, resource_not_found
-from lab.azure.arm.exchange import Answer, Ask
-from lab.azure.arm.identities import normal_location, tags
-from lab.azure.arm.jobs import Jobs
+from lab.azure import seeded
 from lab.azure.azurite import Azurite, Container
+from lab.azure.formats import timestamp
 from lab.azure.hosts import PUBLIC
-from lab.azure.notation import timestamp
-from lab.azure.world import StorageAccount, World
+from lab.azure.resource_manager.errors import ArmError, group_not_found, parent_not_found, resource_not_found
+from lab.azure.resource_manager.identities import normal_location, tags
+from lab.azure.resource_manager.jobs import Jobs
+from lab.azure.resource_manager.operation import ArmRequest, ArmResponse
+from lab.azure.state import AzureState, StorageAccount
 
 KIND = "Microsoft.Storage/storageAccounts"
 NAME = re.compile(r"[a-z0-9]{3,24}")
@@ -59,25 +59,25 @@ def as_json(account: StorageAccount) -> dict[str, Any]:
 
 
 class StorageAccounts:
-    def __init__(self, world: World, azurite: Azurite, jobs: Jobs) -> None:
-        self._world = world
+    def __init__(self, state: AzureState, azurite: Azurite, jobs: Jobs) -> None:
+        self._state = state
         self._azurite = azurite
         self._jobs = jobs
 
-    def get(self, ask: Ask) -> Answer:
-        return Answer(200, as_json(self._existing(ask)))
+    def get(self, request: ArmRequest) -> ArmResponse:
+        return ArmResponse(200, as_json(self._existing(request)))
 
-    def list_group(self, ask: Ask) -> Answer:
-        self._require_group(ask)
-        group = ask.part("group").casefold()
-        return _list([account for account in self._world.accounts.values() if account.group.casefold() == group])
+    def list_group(self, request: ArmRequest) -> ArmResponse:
+        self._require_group(request)
+        group = request.param("group").casefold()
+        return _list([account for account in self._state.accounts.values() if account.group.casefold() == group])
 
-    def list_subscription(self, ask: Ask) -> Answer:
-        return _list(list(self._world.accounts.values()))
+    def list_subscription(self, request: ArmRequest) -> ArmResponse:
+        return _list(list(self._state.accounts.values()))
 
-    def put(self, ask: Ask) -> Answer:
-        self._require_group(ask)
-        name, body = ask.part("account"), ask.body()
+    def put(self, request: ArmRequest) -> ArmResponse:
+        self._require_group(request)
+        name, body = request.param("account"), request.body()
         if not NAME.fullmatch(name):
             raise ArmError(
                 400,
@@ -85,62 +85,62 @@ class StorageAccounts:
                 f"{name} is not a valid storage account name. Storage account name must be between 3 and 24 characters "
                 "in length and use numbers and lower-case letters only.",
             )
-        account = self._world.accounts.get(name)
-        if account is not None and account.group.casefold() != ask.part("group").casefold():
+        account = self._state.accounts.get(name)
+        if account is not None and account.group.casefold() != request.param("group").casefold():
             raise ArmError(409, "StorageAccountAlreadyTaken", f"The storage account named {name} is already taken.")
         if account is not None:
             account.tags = tags(body)
-            return Answer(200, as_json(account))
+            return ArmResponse(200, as_json(account))
         location, sku = body.get("location"), (body.get("sku") or {}).get("name")
         if not isinstance(location, str) or not isinstance(sku, str):
             raise ArmError(
                 400, "InvalidRequestContent", "The request content was invalid: location and sku.name are required."
             )
-        group = self._world.groups[ask.part("group").casefold()].name
+        group = self._state.groups[request.param("group").casefold()].name
         made = StorageAccount(
             group=group,
             name=name,
             location=normal_location(location),
-            created=self._world.clock.now(),
+            created=self._state.clock.now(),
             tags=tags(body),
             sku=sku,
             kind=str(body.get("kind") or "StorageV2"),
         )
-        self._world.accounts[name] = made
-        path = f"/subscriptions/{fixed.SUBSCRIPTION}/providers/Microsoft.Storage/locations/{made.location}"
-        return self._jobs.start(ask, f"{path}/asyncoperations", _made(made), monitor="true")
+        self._state.accounts[name] = made
+        path = f"/subscriptions/{seeded.SUBSCRIPTION}/providers/Microsoft.Storage/locations/{made.location}"
+        return self._jobs.start(request, f"{path}/asyncoperations", _made(made), monitor="true")
 
-    async def delete(self, ask: Ask) -> Answer:
-        self._require_group(ask)
-        account = self._find(ask)
+    async def delete(self, request: ArmRequest) -> ArmResponse:
+        self._require_group(request)
+        account = self._find(request)
         if account is None:
-            return Answer(204)
+            return ArmResponse(204)
         await self.remove(account)
-        return Answer(200)
+        return ArmResponse(200)
 
     async def remove(self, account: StorageAccount) -> None:
         """The account goes, with its blobs and the role assignments at it and below."""
-        del self._world.accounts[account.name]
-        self._world.remove_assignments_under(account.id)
+        del self._state.accounts[account.name]
+        self._state.remove_assignments_under(account.id)
         for container in await self._azurite.containers(account.name):
             await self._azurite.delete_container(account.name, container.name)
 
     # Containers
 
-    async def list_containers(self, ask: Ask) -> Answer:
-        account = self._parent(ask, "read")
+    async def list_containers(self, request: ArmRequest) -> ArmResponse:
+        account = self._parent(request, "read")
         containers = await self._azurite.containers(account.name)
-        return Answer(200, {"value": [_container_json(account, container) for container in containers]})
+        return ArmResponse(200, {"value": [_container_json(account, container) for container in containers]})
 
-    async def get_container(self, ask: Ask) -> Answer:
-        account = self._parent(ask, "read")
-        container = await self._azurite.container(account.name, ask.part("container"))
+    async def get_container(self, request: ArmRequest) -> ArmResponse:
+        account = self._parent(request, "read")
+        container = await self._azurite.container(account.name, request.param("container"))
         if container is None:
             raise ArmError(404, "ContainerNotFound", "The specified container does not exist.")
-        return Answer(200, _container_json(account, container), {"ETag": container.etag})
+        return ArmResponse(200, _container_json(account, container), {"ETag": container.etag})
 
-    async def put_container(self, ask: Ask) -> Answer:
-        account, name = self._parent(ask, "write"), ask.part("container")
+    async def put_container(self, request: ArmRequest) -> ArmResponse:
+        account, name = self._parent(request, "write"), request.param("container")
         if not CONTAINER_NAME.fullmatch(name):
             raise ArmError(
                 400,
@@ -151,50 +151,50 @@ class StorageAccounts:
         container = await self._azurite.container(account.name, name)
         etag = {"ETag": container.etag} if container else {}
         if not made and container is not None:
-            return Answer(200, _container_json(account, container), etag)
+            return ArmResponse(200, _container_json(account, container), etag)
         # Recorded: the answer to the PUT that makes a container names it and says no more.
         full = f"{account.id}/blobServices/default/containers/{name}"
-        return Answer(201, {"id": full, "name": name, "type": f"{KIND}/blobServices/containers"}, etag)
+        return ArmResponse(201, {"id": full, "name": name, "type": f"{KIND}/blobServices/containers"}, etag)
 
-    async def delete_container(self, ask: Ask) -> Answer:
-        account = self._parent(ask, "delete")
-        deleted = await self._azurite.delete_container(account.name, ask.part("container"))
-        return Answer(200 if deleted else 204)
+    async def delete_container(self, request: ArmRequest) -> ArmResponse:
+        account = self._parent(request, "delete")
+        deleted = await self._azurite.delete_container(account.name, request.param("container"))
+        return ArmResponse(200 if deleted else 204)
 
-    def _parent(self, ask: Ask, verb: str) -> StorageAccount:
-        account = self._find(ask)
+    def _parent(self, request: ArmRequest, verb: str) -> StorageAccount:
+        account = self._find(request)
         if account is None:
             raise parent_not_found(
                 verb,
                 "storageAccounts/blobServices/containers",
-                ask.path[: ask.path.casefold().rindex("/blobservices/")],
+                request.path[: request.path.casefold().rindex("/blobservices/")],
             )
         return account
 
-    def _find(self, ask: Ask) -> StorageAccount | None:
-        account = self._world.accounts.get(ask.part("account").casefold())
-        if account is None or account.group.casefold() != ask.part("group").casefold():
+    def _find(self, request: ArmRequest) -> StorageAccount | None:
+        account = self._state.accounts.get(request.param("account").casefold())
+        if account is None or account.group.casefold() != request.param("group").casefold():
             return None
         return account
 
-    def _existing(self, ask: Ask) -> StorageAccount:
-        self._require_group(ask)
-        account = self._find(ask)
+    def _existing(self, request: ArmRequest) -> StorageAccount:
+        self._require_group(request)
+        account = self._find(request)
         if account is None:
-            raise resource_not_found(KIND, ask.part("account"), ask.part("group"))
+            raise resource_not_found(KIND, request.param("account"), request.param("group"))
         return account
 
-    def _require_group(self, ask: Ask) -> None:
-        if ask.part("group").casefold() not in self._world.groups:
-            raise group_not_found(ask.part("group"))
+    def _require_group(self, request: ArmRequest) -> None:
+        if request.param("group").casefold() not in self._state.groups:
+            raise group_not_found(request.param("group"))
 
 
-async def _made(account: StorageAccount) -> Answer:
-    return Answer(200, as_json(account))
+async def _made(account: StorageAccount) -> ArmResponse:
+    return ArmResponse(200, as_json(account))
 
 
-def _list(accounts: list[StorageAccount]) -> Answer:
-    return Answer(200, {"value": [as_json(account) for account in accounts]})
+def _list(accounts: list[StorageAccount]) -> ArmResponse:
+    return ArmResponse(200, {"value": [as_json(account) for account in accounts]})
 
 
 def _container_json(account: StorageAccount, container: Container) -> dict[str, Any]:

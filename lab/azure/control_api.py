@@ -5,23 +5,23 @@ from typing import Any
 
 from aiohttp import web
 
-from lab.azure.arm.throttle import Throttle
 from lab.azure.calls import CallLog
 from lab.azure.entra.errors import EntraError
 from lab.azure.entra.issuers import Issuers
 from lab.azure.entra.resources import audience, resource_audience
 from lab.azure.faults import Fault, Faults
+from lab.azure.resource_manager.throttle import Throttle
+from lab.azure.state import AzureState
 from lab.azure.tokens import SigningKey
-from lab.azure.world import World
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Control:
+class ControlApi:
     def __init__(
-        self, world: World, key: SigningKey, issuers: Issuers, calls: CallLog, faults: Faults, throttle: Throttle
+        self, state: AzureState, key: SigningKey, issuers: Issuers, calls: CallLog, faults: Faults, throttle: Throttle
     ) -> None:
-        self._world = world
+        self._state = state
         self._key = key
         self._issuers = issuers
         self._calls = calls
@@ -65,14 +65,14 @@ class Control:
         return web.json_response({})
 
     async def _list_settings(self, _: web.Request) -> web.Response:
-        return web.json_response(self._world.settings.as_dict())
+        return web.json_response(self._state.settings.as_dict())
 
     async def _change_settings(self, request: web.Request) -> web.Response:
         values = await request.json()
-        self._world.settings.change(values)
+        self._state.settings.change(values)
         if "throttle" in values:
             self._throttle.reset()
-        return web.json_response(self._world.settings.as_dict())
+        return web.json_response(self._state.settings.as_dict())
 
     async def _publish_issuer(self, request: web.Request) -> web.Response:
         sent: dict[str, Any] = await request.json()
@@ -81,19 +81,19 @@ class Control:
 
     async def _token(self, request: web.Request) -> web.Response:
         sent: dict[str, str] = await request.json()
-        principal = self._world.named_principal(sent["principal"])
+        principal = self._state.named_principal(sent["principal"])
         if principal is None:
             raise ValueError(f"no principal is called {sent['principal']!r}, nor has it for its id")
         wanted = sent["resource"]
         name, cloud = audience(wanted) if wanted.split()[0].endswith("/.default") else resource_audience(wanted)
-        return web.json_response({"token": self._key.issue(principal, name, cloud, self._world.clock)})
+        return web.json_response({"token": self._key.issue(principal, name, cloud, self._state.clock)})
 
     async def _name_principal(self, request: web.Request) -> web.Response:
         sent: dict[str, str] = await request.json()
-        for principal_id, name in list(self._world.names.items()):
+        for principal_id, name in list(self._state.names.items()):
             if name == sent["name"]:
-                del self._world.names[principal_id]
-        self._world.names[sent["principal_id"].casefold()] = sent["name"]
+                del self._state.names[principal_id]
+        self._state.names[sent["principal_id"].casefold()] = sent["name"]
         return web.json_response({})
 
 

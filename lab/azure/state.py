@@ -8,14 +8,14 @@ import math
 import uuid
 from dataclasses import dataclass, field
 
-from lab.azure import fixed
+from lab.azure import seeded
 from lab.azure.settings import Clock, Settings
 
 LONG_AGO = -math.inf
 
 
 @dataclass
-class Span:
+class EffectivePeriod:
     """When something has its effect, on the steady clock: a delay after it was made, until a delay after it was ended.
 
     The delay is the one that was set at the time, so that changing a setting moves nothing that is already on its way.
@@ -25,7 +25,7 @@ class Span:
     ends: float = math.inf
 
     @classmethod
-    def after(cls, now: float, delay: float) -> "Span":
+    def after(cls, now: float, delay: float) -> "EffectivePeriod":
         return cls(now + delay)
 
     def end(self, now: float, delay: float) -> None:
@@ -35,7 +35,7 @@ class Span:
     def effective(self, now: float) -> bool:
         return self.starts <= now < self.ends
 
-    def coming(self, now: float) -> bool:
+    def pending(self, now: float) -> bool:
         return now < self.starts < self.ends
 
 
@@ -57,7 +57,7 @@ class Credential:
     issuer: str
     subject: str
     audiences: tuple[str, ...]
-    span: Span
+    period: EffectivePeriod
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Identity:
     client_id: str
     isolation_scope: str | None = None
     credentials: dict[str, Credential] = field(default_factory=dict)
-    past_credentials: list[Credential] = field(default_factory=list)
+    former_credentials: list[Credential] = field(default_factory=list)
     writing: bool = False
     """A write to one of its federated identity credentials is under way."""
 
@@ -80,7 +80,7 @@ class Identity:
     def id(self) -> str:
         """`resourcegroups` in lower case, whatever the request said (recorded traffic of real Azure)."""
         return (
-            f"/subscriptions/{fixed.SUBSCRIPTION}/resourcegroups/{self.group}"
+            f"/subscriptions/{seeded.SUBSCRIPTION}/resourcegroups/{self.group}"
             f"/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{self.name}"
         )
 
@@ -94,7 +94,7 @@ class ResourceGroup:
 
     @property
     def id(self) -> str:
-        return f"/subscriptions/{fixed.SUBSCRIPTION}/resourceGroups/{self.name}"
+        return f"/subscriptions/{seeded.SUBSCRIPTION}/resourceGroups/{self.name}"
 
 
 @dataclass
@@ -110,7 +110,7 @@ class StorageAccount:
     @property
     def id(self) -> str:
         return (
-            f"/subscriptions/{fixed.SUBSCRIPTION}/resourceGroups/{self.group}"
+            f"/subscriptions/{seeded.SUBSCRIPTION}/resourceGroups/{self.group}"
             f"/providers/Microsoft.Storage/storageAccounts/{self.name}"
         )
 
@@ -123,7 +123,7 @@ class RoleAssignment:
     role_definition_id: str
     principal_id: str
     principal_type: str
-    span: Span
+    period: EffectivePeriod
     created_on: float
     updated_on: float
     created_by: str
@@ -138,7 +138,7 @@ class RoleAssignment:
         return self.role_definition_id.rpartition("/")[2].casefold()
 
 
-class World:
+class AzureState:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.clock = Clock(settings)
@@ -146,7 +146,7 @@ class World:
         self.identities: dict[tuple[str, str], Identity] = {}
         self.accounts: dict[str, StorageAccount] = {}
         self.assignments: dict[str, RoleAssignment] = {}
-        self.past_assignments: list[RoleAssignment] = []
+        self.former_assignments: list[RoleAssignment] = []
         self.principals: dict[str, Principal] = {}
         self.clients: dict[str, Identity] = {}
         self.names: dict[str, str] = {}
@@ -177,35 +177,35 @@ class World:
     def remove_credential(self, identity: Identity, name: str) -> None:
         old = identity.credentials.pop(name.casefold(), None)
         if old is not None:
-            old.span.end(self.clock.steady(), self.settings.credential_propagation)
-            identity.past_credentials.append(old)
+            old.period.end(self.clock.steady(), self.settings.credential_propagation)
+            identity.former_credentials.append(old)
 
-    def credential_span(self) -> Span:
-        return Span.after(self.clock.steady(), self.settings.credential_propagation)
+    def credential_period(self) -> EffectivePeriod:
+        return EffectivePeriod.after(self.clock.steady(), self.settings.credential_propagation)
 
     def effective_credentials(self, identity: Identity) -> list[Credential]:
         """The credentials Entra knows of now."""
         now = self.clock.steady()
-        identity.past_credentials = [
-            credential for credential in identity.past_credentials if now < credential.span.ends
+        identity.former_credentials = [
+            credential for credential in identity.former_credentials if now < credential.period.ends
         ]
-        every = (*identity.credentials.values(), *identity.past_credentials)
-        return [credential for credential in every if credential.span.effective(now)]
+        every = (*identity.credentials.values(), *identity.former_credentials)
+        return [credential for credential in every if credential.period.effective(now)]
 
-    def coming_credentials(self, identity: Identity) -> list[Credential]:
+    def pending_credentials(self, identity: Identity) -> list[Credential]:
         """The credentials Resource Manager has taken and Entra does not know of yet."""
         now = self.clock.steady()
-        return [credential for credential in identity.credentials.values() if credential.span.coming(now)]
+        return [credential for credential in identity.credentials.values() if credential.period.pending(now)]
 
     # Role assignments
 
-    def assignment_span(self) -> Span:
-        return Span.after(self.clock.steady(), self.settings.role_propagation)
+    def assignment_period(self) -> EffectivePeriod:
+        return EffectivePeriod.after(self.clock.steady(), self.settings.role_propagation)
 
     def remove_assignment(self, assignment: RoleAssignment) -> None:
         del self.assignments[assignment.name]
-        assignment.span.end(self.clock.steady(), self.settings.role_propagation)
-        self.past_assignments.append(assignment)
+        assignment.period.end(self.clock.steady(), self.settings.role_propagation)
+        self.former_assignments.append(assignment)
 
     def remove_assignments_under(self, scope: str) -> None:
         for assignment in list(self.assignments.values()):
@@ -214,9 +214,9 @@ class World:
 
     def effective_assignments(self, principal_id: str) -> list[RoleAssignment]:
         now = self.clock.steady()
-        self.past_assignments = [assignment for assignment in self.past_assignments if now < assignment.span.ends]
-        every = (*self.assignments.values(), *self.past_assignments)
-        return [a for a in every if a.principal_id == principal_id and a.span.effective(now)]
+        self.former_assignments = [assignment for assignment in self.former_assignments if now < assignment.period.ends]
+        every = (*self.assignments.values(), *self.former_assignments)
+        return [a for a in every if a.principal_id == principal_id and a.period.effective(now)]
 
     # Principals
 

@@ -3,11 +3,11 @@
 import re
 from typing import Any
 
-from lab.azure import fixed
-from lab.azure.arm.errors import ArmError, bad_request, group_not_found, resource_not_found
-from lab.azure.arm.exchange import Answer, Ask
-from lab.azure.arm.paging import page
-from lab.azure.world import Identity, ResourceGroup, World, new_guid
+from lab.azure import seeded
+from lab.azure.resource_manager.errors import ArmError, bad_request, group_not_found, resource_not_found
+from lab.azure.resource_manager.operation import ArmRequest, ArmResponse
+from lab.azure.resource_manager.paging import page
+from lab.azure.state import AzureState, Identity, ResourceGroup, new_guid
 
 KIND = "Microsoft.ManagedIdentity/userAssignedIdentities"
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,127}")
@@ -17,7 +17,7 @@ PAGE = 100
 
 def as_json(identity: Identity) -> dict[str, Any]:
     properties = {
-        "tenantId": fixed.TENANT,
+        "tenantId": seeded.TENANT,
         "principalId": identity.principal_id,
         "clientId": identity.client_id,
     }
@@ -34,11 +34,11 @@ def as_json(identity: Identity) -> dict[str, Any]:
 
 
 class Identities:
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, state: AzureState) -> None:
+        self._state = state
 
-    def put(self, ask: Ask) -> Answer:
-        group, name, body = self._group(ask), ask.part("name"), ask.body()
+    def put(self, request: ArmRequest) -> ArmResponse:
+        group, name, body = self._group(request), request.param("name"), request.body()
         location = body.get("location")
         if not isinstance(location, str) or not location:
             raise ArmError(
@@ -53,7 +53,7 @@ class Identities:
                 "digits, hyphens and underscores, and begins with a letter or digit."
             )
         isolation = (body.get("properties") or {}).get("isolationScope")
-        identity = self._world.identity(group.name, name)
+        identity = self._state.identity(group.name, name)
         if identity is None:
             identity = Identity(
                 group=group.name,
@@ -64,8 +64,8 @@ class Identities:
                 client_id=new_guid(),
                 isolation_scope=isolation,
             )
-            self._world.add_identity(identity, self._world.clock.steady())
-            return Answer(201, as_json(identity), {"Location": identity.id})
+            self._state.add_identity(identity, self._state.clock.steady())
+            return ArmResponse(201, as_json(identity), {"Location": identity.id})
         if normal_location(location) != identity.location:
             raise ArmError(
                 409,
@@ -77,47 +77,47 @@ class Identities:
             )
         identity.tags = tags(body)
         identity.isolation_scope = isolation
-        return Answer(200, as_json(identity))
+        return ArmResponse(200, as_json(identity))
 
-    def patch(self, ask: Ask) -> Answer:
-        identity, body = self._existing(ask), ask.body()
+    def patch(self, request: ArmRequest) -> ArmResponse:
+        identity, body = self._existing(request), request.body()
         if "tags" in body:
             identity.tags = tags(body)
-        return Answer(200, as_json(identity))
+        return ArmResponse(200, as_json(identity))
 
-    def get(self, ask: Ask) -> Answer:
-        return Answer(200, as_json(self._existing(ask)))
+    def get(self, request: ArmRequest) -> ArmResponse:
+        return ArmResponse(200, as_json(self._existing(request)))
 
-    def delete(self, ask: Ask) -> Answer:
-        group = self._group(ask)
-        identity = self._world.identity(group.name, ask.part("name"))
+    def delete(self, request: ArmRequest) -> ArmResponse:
+        group = self._group(request)
+        identity = self._state.identity(group.name, request.param("name"))
         if identity is None:
-            return Answer(204)
-        self._world.remove_identity(identity)
-        return Answer(200)
+            return ArmResponse(204)
+        self._state.remove_identity(identity)
+        return ArmResponse(200)
 
-    def list_group(self, ask: Ask) -> Answer:
-        group = self._group(ask).name.casefold()
-        return self._page(ask, [i for (g, _), i in self._world.identities.items() if g == group])
+    def list_group(self, request: ArmRequest) -> ArmResponse:
+        group = self._group(request).name.casefold()
+        return self._page(request, [i for (g, _), i in self._state.identities.items() if g == group])
 
-    def list_subscription(self, ask: Ask) -> Answer:
-        return self._page(ask, list(self._world.identities.values()))
+    def list_subscription(self, request: ArmRequest) -> ArmResponse:
+        return self._page(request, list(self._state.identities.values()))
 
-    def _page(self, ask: Ask, identities: list[Identity]) -> Answer:
+    def _page(self, request: ArmRequest, identities: list[Identity]) -> ArmResponse:
         identities.sort(key=lambda identity: identity.id.casefold())
-        return page(ask, [as_json(identity) for identity in identities], PAGE)
+        return page(request, [as_json(identity) for identity in identities], PAGE)
 
-    def _group(self, ask: Ask) -> ResourceGroup:
-        group = self._world.groups.get(ask.part("group").casefold())
+    def _group(self, request: ArmRequest) -> ResourceGroup:
+        group = self._state.groups.get(request.param("group").casefold())
         if group is None:
-            raise group_not_found(ask.part("group"))
+            raise group_not_found(request.param("group"))
         return group
 
-    def _existing(self, ask: Ask) -> Identity:
-        group = self._group(ask)
-        identity = self._world.identity(group.name, ask.part("name"))
+    def _existing(self, request: ArmRequest) -> Identity:
+        group = self._group(request)
+        identity = self._state.identity(group.name, request.param("name"))
         if identity is None:
-            raise resource_not_found(KIND, ask.part("name"), ask.part("group"))
+            raise resource_not_found(KIND, request.param("name"), request.param("group"))
         return identity
 
 

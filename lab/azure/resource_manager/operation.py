@@ -7,31 +7,31 @@ from typing import Any
 
 from multidict import MultiMapping
 
-from lab.azure.arm.errors import ArmError
+from lab.azure.resource_manager.errors import ArmError
 from lab.azure.tokens import Claims
 
 
 @dataclass(frozen=True)
-class Answer:
+class ArmResponse:
     status: int
     body: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Ask:
+class ArmRequest:
     """A request, taken apart: who asks, and the named parts of the path."""
 
     method: str
     host: str
     path: str
     query: MultiMapping[str]
-    parts: Mapping[str, str]
+    params: Mapping[str, str]
     caller: Claims
     content: bytes
 
-    def part(self, name: str) -> str:
-        return self.parts[name]
+    def param(self, name: str) -> str:
+        return self.params[name]
 
     def body(self) -> dict[str, Any]:
         """The JSON object that was sent.
@@ -60,4 +60,4 @@ class Ask:
         return properties if isinstance(properties, dict) else {}
 
 
-Operation = Callable[[Ask], Answer | Awaitable[Answer]]
+Operation = Callable[[ArmRequest], ArmResponse | Awaitable[ArmResponse]]

@@ -3,13 +3,13 @@
 import re
 from typing import Any
 
-from lab.azure import fixed
-from lab.azure.arm.errors import ArmError, group_not_found
-from lab.azure.arm.exchange import Answer, Ask
-from lab.azure.arm.identities import normal_location, tags
-from lab.azure.arm.jobs import Jobs
-from lab.azure.arm.storage import StorageAccounts
-from lab.azure.world import ResourceGroup, World
+from lab.azure import seeded
+from lab.azure.resource_manager.errors import ArmError, group_not_found
+from lab.azure.resource_manager.identities import normal_location, tags
+from lab.azure.resource_manager.jobs import Jobs
+from lab.azure.resource_manager.operation import ArmRequest, ArmResponse
+from lab.azure.resource_manager.storage import StorageAccounts
+from lab.azure.state import AzureState, ResourceGroup
 
 NAME = re.compile(r"[-\w._()]{0,89}[-\w_()]")
 PROVIDERS = ("Microsoft.Authorization", "Microsoft.ManagedIdentity", "Microsoft.Resources", "Microsoft.Storage")
@@ -28,23 +28,23 @@ def group_json(group: ResourceGroup) -> dict[str, Any]:
 
 
 class Groups:
-    def __init__(self, world: World, accounts: StorageAccounts, jobs: Jobs) -> None:
-        self._world = world
+    def __init__(self, state: AzureState, accounts: StorageAccounts, jobs: Jobs) -> None:
+        self._state = state
         self._accounts = accounts
         self._jobs = jobs
 
-    def list(self, ask: Ask) -> Answer:
-        return Answer(200, {"value": [group_json(group) for group in self._world.groups.values()]})
+    def list(self, request: ArmRequest) -> ArmResponse:
+        return ArmResponse(200, {"value": [group_json(group) for group in self._state.groups.values()]})
 
-    def get(self, ask: Ask) -> Answer:
-        return Answer(200, group_json(self._existing(ask)))
+    def get(self, request: ArmRequest) -> ArmResponse:
+        return ArmResponse(200, group_json(self._existing(request)))
 
-    def head(self, ask: Ask) -> Answer:
-        self._existing(ask)
-        return Answer(204)
+    def head(self, request: ArmRequest) -> ArmResponse:
+        self._existing(request)
+        return ArmResponse(204)
 
-    def put(self, ask: Ask) -> Answer:
-        name, body = ask.part("group"), ask.body()
+    def put(self, request: ArmRequest) -> ArmResponse:
+        name, body = request.param("group"), request.body()
         if not NAME.fullmatch(name):
             raise ArmError(
                 400,
@@ -57,12 +57,12 @@ class Groups:
             raise ArmError(
                 400, "LocationRequired", "The location property is required for this definition.", gateway=True
             )
-        group = self._world.groups.get(name.casefold())
+        group = self._state.groups.get(name.casefold())
         sent_tags = tags(body) if body.get("tags") is not None else None
         if group is None:
             group = ResourceGroup(name, normal_location(location), sent_tags)
-            self._world.groups[name.casefold()] = group
-            return Answer(201, group_json(group))
+            self._state.groups[name.casefold()] = group
+            return ArmResponse(201, group_json(group))
         if group.deleting:
             raise ArmError(
                 409,
@@ -79,68 +79,68 @@ class Groups:
                 gateway=True,
             )
         group.tags = sent_tags
-        return Answer(200, group_json(group))
+        return ArmResponse(200, group_json(group))
 
-    def delete(self, ask: Ask) -> Answer:
-        group = self._existing(ask)
+    def delete(self, request: ArmRequest) -> ArmResponse:
+        group = self._existing(request)
         group.deleting = True
-        return self._jobs.start(ask, f"/subscriptions/{fixed.SUBSCRIPTION}/operationresults", self._clear(group))
+        return self._jobs.start(request, f"/subscriptions/{seeded.SUBSCRIPTION}/operationresults", self._clear(group))
 
-    async def _clear(self, group: ResourceGroup) -> Answer:
+    async def _clear(self, group: ResourceGroup) -> ArmResponse:
         """Delete what is in the group, and the role assignments at it and below; those elsewhere stay, orphaned."""
-        for account in list(self._world.accounts.values()):
+        for account in list(self._state.accounts.values()):
             if account.group.casefold() == group.name.casefold():
                 await self._accounts.remove(account)
-        for identity in list(self._world.identities.values()):
+        for identity in list(self._state.identities.values()):
             if identity.group.casefold() == group.name.casefold():
-                self._world.remove_identity(identity)
-        self._world.remove_assignments_under(group.id)
-        del self._world.groups[group.name.casefold()]
-        return Answer(200)
+                self._state.remove_identity(identity)
+        self._state.remove_assignments_under(group.id)
+        del self._state.groups[group.name.casefold()]
+        return ArmResponse(200)
 
-    def _existing(self, ask: Ask) -> ResourceGroup:
-        group = self._world.groups.get(ask.part("group").casefold())
+    def _existing(self, request: ArmRequest) -> ResourceGroup:
+        group = self._state.groups.get(request.param("group").casefold())
         if group is None:
-            raise group_not_found(ask.part("group"))
+            raise group_not_found(request.param("group"))
         return group
 
 
 class Subscriptions:
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, state: AzureState) -> None:
+        self._state = state
 
-    def list(self, ask: Ask) -> Answer:
+    def list(self, request: ArmRequest) -> ArmResponse:
         """The subscriptions in which the caller has any role at all."""
-        seen = self._world.effective_assignments(ask.caller.principal_id)
-        return Answer(
+        seen = self._state.effective_assignments(request.caller.principal_id)
+        return ArmResponse(
             200, {"value": [_subscription()] if seen else [], "count": {"type": "Total", "value": 1 if seen else 0}}
         )
 
-    def get(self, ask: Ask) -> Answer:
-        return Answer(200, _subscription())
+    def get(self, request: ArmRequest) -> ArmResponse:
+        return ArmResponse(200, _subscription())
 
 
 class Providers:
     """Resource providers: all that are known are registered."""
 
-    def get(self, ask: Ask) -> Answer:
+    def get(self, request: ArmRequest) -> ArmResponse:
         for name in PROVIDERS:
-            if name.casefold() == ask.part("namespace").casefold():
-                return Answer(200, _provider(name))
+            if name.casefold() == request.param("namespace").casefold():
+                return ArmResponse(200, _provider(name))
         raise ArmError(
             404,
             "InvalidResourceNamespace",
-            f"The resource namespace '{ask.part('namespace')}' is invalid.",
+            f"The resource namespace '{request.param('namespace')}' is invalid.",
             gateway=True,
         )
 
-    def list(self, ask: Ask) -> Answer:
-        return Answer(200, {"value": [_provider(name) for name in PROVIDERS]})
+    def list(self, request: ArmRequest) -> ArmResponse:
+        return ArmResponse(200, {"value": [_provider(name) for name in PROVIDERS]})
 
 
 def _provider(name: str) -> dict[str, Any]:
     return {
-        "id": f"/subscriptions/{fixed.SUBSCRIPTION}/providers/{name}",
+        "id": f"/subscriptions/{seeded.SUBSCRIPTION}/providers/{name}",
         "namespace": name,
         "resourceTypes": [],
         "registrationState": "Registered",
@@ -150,11 +150,11 @@ def _provider(name: str) -> dict[str, Any]:
 
 def _subscription() -> dict[str, Any]:
     return {
-        "id": f"/subscriptions/{fixed.SUBSCRIPTION}",
+        "id": f"/subscriptions/{seeded.SUBSCRIPTION}",
         "authorizationSource": "RoleBased",
         "managedByTenants": [],
-        "subscriptionId": fixed.SUBSCRIPTION,
-        "tenantId": fixed.TENANT,
+        "subscriptionId": seeded.SUBSCRIPTION,
+        "tenantId": seeded.TENANT,
         "displayName": "Lab",
         "state": "Enabled",
         "subscriptionPolicies": {

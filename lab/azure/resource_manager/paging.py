@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from lab.azure.arm.errors import bad_request
-from lab.azure.arm.exchange import Answer, Ask
+from lab.azure.resource_manager.errors import bad_request
+from lab.azure.resource_manager.operation import ArmRequest, ArmResponse
 
 
-def page(ask: Ask, items: Sequence[Mapping[str, Any]], size: int) -> Answer:
+def page(request: ArmRequest, items: Sequence[Mapping[str, Any]], size: int) -> ArmResponse:
     """The page that was asked for by $top and $skiptoken, and the link to the next where there is one.
 
     Raises:
         ArmError: $top or $skiptoken is not one of ours.
     """
-    query = {key.casefold(): value for key, value in ask.query.items()}
+    query = {key.casefold(): value for key, value in request.query.items()}
     try:
         start = int(query.get("$skiptoken", "0"), 16)
         size = min(size, int(query["$top"])) if "$top" in query else size
@@ -24,8 +24,8 @@ def page(ask: Ask, items: Sequence[Mapping[str, Any]], size: int) -> Answer:
         raise bad_request("The request format was unexpected: $top or $skiptoken is invalid.")
     body: dict[str, Any] = {"value": list(items[start : start + size])}
     if start + size < len(items):
-        kept = {key: value for key, value in ask.query.items() if key.casefold() != "$skiptoken"}
+        kept = {key: value for key, value in request.query.items() if key.casefold() != "$skiptoken"}
         kept["$skiptoken"] = f"{start + size:x}"
         link = "&".join(f"{quote(key, safe='$')}={quote(value, safe='')}" for key, value in kept.items())
-        body["nextLink"] = f"https://{ask.host}{ask.path}?{link}"
-    return Answer(200, body)
+        body["nextLink"] = f"https://{request.host}{request.path}?{link}"
+    return ArmResponse(200, body)

@@ -3,10 +3,10 @@
 import re
 from typing import Any
 
-from lab.azure.arm.errors import ArmError, bad_request, not_found, parent_not_found
-from lab.azure.arm.exchange import Answer, Ask
-from lab.azure.arm.paging import page
-from lab.azure.world import Credential, Identity, World
+from lab.azure.resource_manager.errors import ArmError, bad_request, not_found, parent_not_found
+from lab.azure.resource_manager.operation import ArmRequest, ArmResponse
+from lab.azure.resource_manager.paging import page
+from lab.azure.state import AzureState, Credential, Identity
 
 KIND = "userAssignedIdentities/federatedIdentityCredentials"
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,119}")
@@ -33,12 +33,12 @@ def credential_id(identity: Identity, name: str) -> str:
 
 
 class Credentials:
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, state: AzureState) -> None:
+        self._state = state
 
-    def put(self, ask: Ask) -> Answer:
-        identity, name = self._identity(ask, "write"), ask.part("credential")
-        issuer, subject, audiences = self._trust(ask)
+    def put(self, request: ArmRequest) -> ArmResponse:
+        identity, name = self._identity(request, "write"), request.param("credential")
+        issuer, subject, audiences = self._trust(request)
         if not NAME.fullmatch(name):
             raise bad_request(f"Federated Identity Credential name '{name}' is invalid.")
         old = identity.credentials.get(name.casefold())
@@ -51,45 +51,45 @@ class Credentials:
                 "maximum."
             )
         if old is not None and (old.issuer, old.subject, old.audiences) == (issuer, subject, audiences):
-            return Answer(200, as_json(identity, old))
+            return ArmResponse(200, as_json(identity, old))
         credential = Credential(
             name=old.name if old else name,
             issuer=issuer,
             subject=subject,
             audiences=audiences,
-            span=self._world.credential_span(),
+            period=self._state.credential_period(),
         )
-        self._world.set_credential(identity, credential)
+        self._state.set_credential(identity, credential)
         if old is not None:
-            return Answer(200, as_json(identity, credential))
-        return Answer(201, as_json(identity, credential), {"Location": credential_id(identity, name)})
+            return ArmResponse(200, as_json(identity, credential))
+        return ArmResponse(201, as_json(identity, credential), {"Location": credential_id(identity, name)})
 
-    def get(self, ask: Ask) -> Answer:
-        identity, name = self._identity(ask, "read"), ask.part("credential")
+    def get(self, request: ArmRequest) -> ArmResponse:
+        identity, name = self._identity(request, "read"), request.param("credential")
         credential = identity.credentials.get(name.casefold())
         if credential is None:
             raise not_found(credential_id(identity, name))
-        return Answer(200, as_json(identity, credential))
+        return ArmResponse(200, as_json(identity, credential))
 
-    def delete(self, ask: Ask) -> Answer:
-        identity, name = self._identity(ask, "delete"), ask.part("credential")
+    def delete(self, request: ArmRequest) -> ArmResponse:
+        identity, name = self._identity(request, "delete"), request.param("credential")
         if name.casefold() not in identity.credentials:
-            return Answer(204)
-        self._world.remove_credential(identity, name)
-        return Answer(200)
+            return ArmResponse(204)
+        self._state.remove_credential(identity, name)
+        return ArmResponse(200)
 
-    def list(self, ask: Ask) -> Answer:
-        identity = self._identity(ask, "read")
+    def list(self, request: ArmRequest) -> ArmResponse:
+        identity = self._identity(request, "read")
         credentials = sorted(identity.credentials.values(), key=lambda credential: credential.name.casefold())
-        return page(ask, [as_json(identity, credential) for credential in credentials], LIMIT)
+        return page(request, [as_json(identity, credential) for credential in credentials], LIMIT)
 
-    def begin_write(self, ask: Ask) -> Identity | None:
+    def begin_write(self, request: ArmRequest) -> Identity | None:
         """Mark the identity as being written, until `writing` is taken back by the caller.
 
         Raises:
             ArmError: a write to another of its credentials is under way.
         """
-        identity = self._world.identity(ask.part("group"), ask.part("name"))
+        identity = self._state.identity(request.param("group"), request.param("name"))
         if identity is None:
             return None
         if identity.writing:
@@ -103,14 +103,16 @@ class Credentials:
         identity.writing = True
         return identity
 
-    def _identity(self, ask: Ask, verb: str) -> Identity:
-        identity = self._world.identity(ask.part("group"), ask.part("name"))
+    def _identity(self, request: ArmRequest, verb: str) -> Identity:
+        identity = self._state.identity(request.param("group"), request.param("name"))
         if identity is None:
-            raise parent_not_found(verb, KIND, ask.path[: ask.path.casefold().rindex("/federatedidentitycredentials")])
+            raise parent_not_found(
+                verb, KIND, request.path[: request.path.casefold().rindex("/federatedidentitycredentials")]
+            )
         return identity
 
-    def _trust(self, ask: Ask) -> tuple[str, str, tuple[str, ...]]:
-        properties = ask.properties()
+    def _trust(self, request: ArmRequest) -> tuple[str, str, tuple[str, ...]]:
+        properties = request.properties()
         issuer, subject, audiences = (properties.get(key) for key in ("issuer", "subject", "audiences"))
         if not issuer or not subject or audiences is None:
             raise bad_request(
