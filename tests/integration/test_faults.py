@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lab.controls import Call
 from lab.running import Lab
 
 from .behind import until
@@ -94,6 +95,44 @@ def test_what_is_seen_to_be_missing_and_cannot_be_put_back_is_told_at_once(gitla
     told = conditions(gitlab.live())
     assert told["RolesAssigned"][:2] == told["Ready"][:2] == ("Unknown", "Throttled")
     assert told["AccessVerified"][:2] == ("Unknown", "Pending")
+    gitlab.ready(seconds=10)  # by itself
+
+
+EXPIRED: dict[str, Any] = {
+    "status": 401,
+    "code": "ExpiredAuthenticationToken",
+    "message": "The access token expiry time is over.",
+}
+
+
+def logins(gitlab: GitLab) -> list[Call]:
+    """Tokens that the operator asked for, for itself."""
+    return [call for call in gitlab.lab.controls.calls() if "/oauth2/" in call.path and call.caller == "operator"]
+
+
+@pytest.mark.parametrize("match", [READ_IDENTITY, "PUT */roleassignments/*"])
+def test_a_token_that_azure_does_not_take_any_more_is_asked_for_anew(gitlab: GitLab, match: str) -> None:
+    """An expired or revoked one is nobody's business: the request is made with a new one, and nothing is told."""
+    before = gitlab.apply().ready()
+    gitlab.remove_assignments()
+    gitlab.lab.controls.add_fault(match, **EXPIRED)
+    gitlab.lab.controls.clear_calls()
+
+    gitlab.reconcile_now()
+
+    assert len(refused(gitlab, 401)) == len(logins(gitlab)) == 1
+    assert conditions(gitlab.live()) == conditions(before)
+    assert warnings(gitlab) == ["DriftRepaired"]
+    assert len(gitlab.assignments()) == 1
+
+
+def test_a_token_that_is_refused_again_and_again_is_told(gitlab: GitLab) -> None:
+    gitlab.apply().ready()
+    gitlab.lab.controls.add_fault(READ_IDENTITY, **EXPIRED, times=2)
+
+    gitlab.reconcile_now()
+
+    gitlab.condition("Ready", "False", "AuthenticationFailed")
     gitlab.ready(seconds=10)  # by itself
 
 
@@ -315,13 +354,16 @@ def test_the_operator_cannot_log_in(
 # What is never told
 
 
+KEYS = "AccountKey=c2VjcmV0c2VjcmV0; nor sig=c2VjcmV0 nor SharedAccessSignature=sv=2026&sig=c2VjcmV0"
+
+
 def test_no_token_and_no_secret_is_told_to_anybody(gitlab: GitLab, operator: Operator, watch: Watch) -> None:
     """At the most talkative log level, with every kind of refusal on the way: no log, event or status holds a token."""
     operator.restart(logLevel="DEBUG", stalledInterval=1)
     controls = gitlab.lab.controls
     token = controls.token("https://management.azure.com/.default")
     for match in (READ_ROLES, WRITES["identity"], WRITES["credential"], LOGIN, "GET *.blob.core.windows.net/*"):
-        controls.add_fault(match, status=400, code="Refused", message=f"Do not show Bearer {token} to anybody.")
+        controls.add_fault(match, status=400, code="Refused", message=f"Do not show Bearer {token} to anybody, {KEYS}.")
 
     gitlab.apply()
     gitlab.ready(60)
@@ -335,6 +377,6 @@ def test_no_token_and_no_secret_is_told_to_anybody(gitlab: GitLab, operator: Ope
         "statuses": json.dumps(watch.versions(gitlab.namespace)),
     }
     assert "Do not show Bearer" in everything["statuses"]
-    assert [where for where, text in everything.items() if re.search(r"\beyJ[\w-]{10}", text)] == []
+    assert [where for where, text in everything.items() if re.search(r"\beyJ[\w-]{10}|c2VjcmV0", text)] == []
     assert [where for where, text in everything.items() if "credentials_type" in text] == []
     assert operator.entries()  # and every line of the log is an entry

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
-from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.pipeline.policies import (
     ContentDecodePolicy,
     HeadersPolicy,
@@ -17,7 +16,7 @@ from azure.mgmt.core import AsyncARMPipelineClient
 from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 from azure.mgmt.msi.v2024_11_30.aio import ManagedServiceIdentityClient
 
-from gitlab_azure_identity.azure.login import Login
+from gitlab_azure_identity.azure.login import FreshTokenPolicy, Login
 from gitlab_azure_identity.azure.throttle import Throttle, ThrottlePolicy
 from gitlab_azure_identity.azure.transport import USER_AGENT, MeasurePolicy, Transport, new_session
 from gitlab_azure_identity.domain.clouds import Cloud
@@ -35,7 +34,7 @@ class Arm:
     def __init__(
         self,
         cloud: Cloud,
-        credential: AsyncTokenCredential,
+        credential: Login,
         session: aiohttp.ClientSession,
         throttle: Throttle,
         timeout: float,
@@ -49,6 +48,7 @@ class Arm:
                 UserAgentPolicy(USER_AGENT, user_agent_overwrite=True),
                 ContentDecodePolicy(),
                 ThrottlePolicy(throttle),
+                FreshTokenPolicy(credential),
                 AsyncARMChallengeAuthenticationPolicy(credential, cloud.arm_scope),
                 MeasurePolicy(),
             ],
