@@ -245,8 +245,7 @@ def _entries(spec: Spec) -> dict[str, SecretSpec]:
 
 
 def _secret_names(spec: Spec, resource: str) -> dict[str, str]:
-    names = naming.secret_names(resource)
-    defaults = {"registry": names.registry, "objectStorage": names.object_storage, "backups": names.backups}
+    defaults = naming.secret_names(resource)
     return {entry: secret.name or defaults[entry] for entry, secret in _entries(spec).items()}
 
 
