@@ -14,8 +14,8 @@ from typing import Self, TypeAlias
 
 import yaml
 
-# Words that YAML 1.1 or 1.2 takes for a boolean or a null.
-_RESERVED = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
+# Words that YAML 1.1 or 1.2 takes for a boolean, a null or a number, in whatever case.
+MISREAD = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
 
 
 class Word(str):
@@ -25,7 +25,7 @@ class Word(str):
 
     def __new__(cls, text: str) -> Self:
         """Raises ValueError for what a reader could take for anything but this string."""
-        if not re.fullmatch(r"[A-Za-z][A-Za-z_-]*(\.[A-Za-z]+)*", text) or text.lower() in _RESERVED:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z_-]*(\.[A-Za-z]+)*", text) or text.lower() in MISREAD:
             msg = f"{text!r} is not a bare word in every dialect of YAML"
             raise ValueError(msg)
         return super().__new__(cls, text)
