@@ -15,7 +15,6 @@ from gitlab_azure_identity.api import GROUP, PLURAL, VERSION
 from gitlab_azure_identity.azure import arm
 from gitlab_azure_identity.azure.throttle import Throttle
 from gitlab_azure_identity.domain.clouds import CLOUDS
-from gitlab_azure_identity.domain.desired import Defaults
 from gitlab_azure_identity.domain.redaction import redact
 from gitlab_azure_identity.kube import client
 from gitlab_azure_identity.kube.client import ClusterError
@@ -56,7 +55,7 @@ async def run(settings: Settings) -> None:
         world = World(
             cluster=settings.cluster,
             cloud=cloud,
-            defaults=Defaults(**settings.defaults.model_dump()),
+            defaults=settings.defaults,
             policy=settings.policy,
             issuer=settings.issuer,
             propagation_limit=settings.propagation_limit,

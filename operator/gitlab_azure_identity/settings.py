@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from gitlab_azure_identity.domain.arm import parse_identity_id, parse_resource_group_id
+from gitlab_azure_identity.domain.desired import Defaults
 from gitlab_azure_identity.domain.policy import PolicyRule
 
 FILE_VARIABLE = "GAI_SETTINGS_FILE"
@@ -20,19 +21,6 @@ PREFIX = "GAI_"
 
 class Unusable(Exception):
     """The settings cannot be used. The text names each field and what is wrong with it."""
-
-
-class Defaults(BaseModel):
-    """Where identities and storage are when a resource does not say."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    subscription_id: str | None = Field(None, description="Subscription of managed identities and storage accounts.")
-    resource_group: str | None = Field(None, description="Resource group of managed identities.")
-    location: str | None = Field(None, description="Region of managed identities.")
-    storage_resource_group: str | None = Field(
-        None, description="Resource group of storage accounts, when it is another."
-    )
 
 
 class ThrottleSettings(BaseModel):

@@ -52,6 +52,7 @@ def test_refused_with_what_to_do(helm: Helm, values: dict[str, object], message:
         ({"settings": {"cluster": 7}}, "settings.cluster"),
         ({"verification": {"enable": False}}, "verification"),
         ({"extraEnv": [{"value": "x"}]}, "extraEnv.0"),
+        ({"extraArgs": ["--verbose"]}, "extraArgs"),  # the operator takes no arguments but `run`
     ],
 )
 def test_schema_refuses_what_it_does_not_know(helm: Helm, values: dict[str, object], where: str) -> None:

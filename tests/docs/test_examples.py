@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from gitlab_azure_identity.domain.clouds import CLOUDS
-from gitlab_azure_identity.domain.desired import Defaults, desire
+from gitlab_azure_identity.domain.desired import desire
 from gitlab_azure_identity.domain.policy import refusal
 from gitlab_azure_identity.settings import FILE_VARIABLE, Settings, load
 from lab import tools
@@ -44,10 +44,9 @@ def loaded(file: Path, text: str) -> Settings:
 @pytest.mark.parametrize("name", RESOURCES)
 def test_an_example_is_valid_and_admitted_by_the_example_settings(name: str, settings: Settings) -> None:
     resource = check(yaml.safe_load((EXAMPLES / name).read_text(encoding="utf-8")))
-    defaults = Defaults(**settings.defaults.model_dump())
     cloud = CLOUDS[settings.cloud]
     wanted = desire(
-        resource, cluster=settings.cluster, cloud=cloud, issuer="https://issuer.example/", defaults=defaults
+        resource, cluster=settings.cluster, cloud=cloud, issuer="https://issuer.example/", defaults=settings.defaults
     )
     assert refusal(settings.policy, wanted) is None
 

@@ -15,6 +15,14 @@ from .worlds import DEFAULTS, GROUP, ISSUER, PRINCIPAL, STORAGE, SUBSCRIPTION, d
 OTHER = "99999999-2222-3333-4444-555555555555"
 
 
+def but(**others: str | None) -> Defaults:
+    """The lab's settings with something else in them."""
+    return DEFAULTS.model_copy(update=others)
+
+
+MOVED = but(resource_group="rg-new", storage_resource_group=None)
+
+
 def store(**fields: Any) -> dict[str, Any]:
     return {"storage": {"accountName": "gitlabstore", **fields}}
 
@@ -35,7 +43,7 @@ def store(**fields: Any) -> dict[str, Any]:
         # storage is where the identity is, unless somebody says otherwise
         (
             {},
-            Defaults(SUBSCRIPTION, "rg-gitlab", "westeurope"),
+            but(storage_resource_group=None),
             f"{GROUP}/…/lab-gitlab-gitlab",
             f"{GROUP}/providers/Microsoft.Storage/storageAccounts/gitlabstore",
         ),
@@ -60,9 +68,9 @@ def test_where_identity_and_storage_are(spec: dict[str, Any], defaults: Defaults
 @pytest.mark.parametrize(
     ("defaults", "field", "setting"),
     [
-        (Defaults(None, "rg-gitlab", "westeurope"), "subscriptionId", "subscriptionId"),
-        (Defaults(SUBSCRIPTION, None, "westeurope"), "resourceGroup", "resourceGroup"),
-        (Defaults(SUBSCRIPTION, "rg-gitlab", None), "location", "location"),
+        (but(subscription_id=None), "subscriptionId", "subscriptionId"),
+        (but(resource_group=None), "resourceGroup", "resourceGroup"),
+        (but(location=None), "location", "location"),
     ],
 )
 def test_a_value_given_nowhere(defaults: Defaults, field: str, setting: str) -> None:
@@ -103,7 +111,7 @@ MADE = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/lab-
         # Azure's own spelling is the same place
         (MADE.replace("resourceGroups", "resourcegroups").replace("rg-gitlab", "RG-GitLab"), "lab", DEFAULTS, None),
         # settings moved on: what was made stays, and a warning says so
-        (MADE, "lab", Defaults(SUBSCRIPTION, "rg-new", "westeurope"), MADE.replace("rg-gitlab", "rg-new")),
+        (MADE, "lab", MOVED, MADE.replace("rg-gitlab", "rg-new")),
         (MADE, "prod", DEFAULTS, MADE.replace("lab-gitlab-gitlab", "prod-gitlab-gitlab")),
         # settings gone: the pin is enough
         (MADE, "lab", Defaults(), None),
@@ -122,7 +130,7 @@ def test_what_was_only_about_to_be_made_is_not_bound_to_its_place() -> None:
     """Azure refused to make it there, and somebody moved the default: the resource follows."""
     one = resource(status={"identity": {"resourceId": MADE}})
 
-    found = desired_of(one, defaults=Defaults(SUBSCRIPTION, "rg-new", "westeurope"))
+    found = desired_of(one, defaults=MOVED)
 
     assert (found.identity.resource_group, found.pin_differs) == ("rg-new", None)
 
@@ -130,9 +138,8 @@ def test_what_was_only_about_to_be_made_is_not_bound_to_its_place() -> None:
 def test_everything_follows_an_identity_that_was_found_elsewhere() -> None:
     """A lost status and a moved default: the storage account's group that was the identity's is so still."""
     pin, cloud = MADE.replace("rg-gitlab", "rg-old"), CLOUDS["AzurePublic"]
-    defaults = Defaults(SUBSCRIPTION, "rg-new", "westeurope")
 
-    found = desire(resource(), cluster="lab", cloud=cloud, issuer=ISSUER, defaults=defaults, pin=pin)
+    found = desire(resource(), cluster="lab", cloud=cloud, issuer=ISSUER, defaults=MOVED, pin=pin)
 
     assert found.identity.resource_group == "rg-old"
     assert "/resourceGroups/rg-old/" in found.storage.account_id

@@ -146,3 +146,16 @@ def test_only_words_that_every_reader_takes_for_words_go_bare(text: str) -> None
 def test_what_quotes_cannot_hold_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="does not print"):
         block({"key": text})
+
+
+def test_a_line_for_each_entry_however_long_and_however_often_it_is_the_same() -> None:
+    long, twice = "words and words " * 40, {"secret": "s", "key": "k"}
+
+    assert block({"long": long, "one": twice, "other": twice, "deep": {"long": long}}) == (
+        f"long: '{long}'\none:\n  secret: 's'\n  key: 'k'\nother:\n  secret: 's'\n  key: 'k'\ndeep:\n  long: '{long}'\n"
+    )
+
+
+def test_nothing_is_written_of_nothing() -> None:
+    """As for a resource with everything disabled, whose service accounts Helm makes: Helm reads no values from it."""
+    assert block({}) == ""

@@ -9,7 +9,8 @@ import pytest
 import yaml
 from ruamel.yaml import YAML
 
-from gitlab_azure_identity.domain.gitlab.values import PURPOSES, gitlab_values
+from gitlab_azure_identity.api.containers import CHART_NAMES
+from gitlab_azure_identity.domain.gitlab.values import gitlab_values
 
 DEFAULTS = {
     "registry": "registry",
@@ -125,7 +126,7 @@ def test_the_order_in_which_containers_are_given_does_not_matter() -> None:
 def test_types_the_chart_has_off_are_switched_on_and_pages_keep_to_their_store() -> None:
     read = values(containers=DEFAULTS | OPTIONAL)
 
-    assert (DEFAULTS | OPTIONAL).keys() == set(PURPOSES)
+    assert DEFAULTS | OPTIONAL == CHART_NAMES
     config = read["global"]["appConfig"]
     for purpose in ("externalDiffs", "terraformState", "ciSecureFiles", "dependencyProxy"):
         assert config[purpose] == {"enabled": True, "bucket": OPTIONAL[purpose]}
@@ -219,7 +220,7 @@ def test_an_unknown_purpose_is_refused() -> None:
 def test_every_name_is_read_back_as_it_was_typed(name: str) -> None:
     read = values(
         service_accounts=[name],
-        containers=dict.fromkeys(PURPOSES, name),
+        containers=dict.fromkeys(CHART_NAMES, name),
         registry_secret=(name, name),
         object_storage_secret=(name, name),
         backup_secret=(name, name),

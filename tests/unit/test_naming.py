@@ -217,11 +217,11 @@ def test_keys_of_tags_that_azure_may_take_for_one(a: str, b: str, one: bool) -> 
 
 
 def test_default_names_in_the_cluster() -> None:
-    assert naming.secret_names("gitlab") == naming.SecretNames(
-        registry="gitlab-registry-storage",
-        object_storage="gitlab-object-storage",
-        backups="gitlab-azure-backup-conf",
-    )
+    assert naming.secret_names("gitlab") == {
+        "registry": "gitlab-registry-storage",
+        "objectStorage": "gitlab-object-storage",
+        "backups": "gitlab-azure-backup-conf",
+    }
     assert naming.values_config_map("gitlab") == "gitlab-gitlab-values"
     assert naming.field_manager("gitlab") == "gitlab-azure-identity:gitlab"
     assert len(naming.field_manager("n" * 63)) <= 128

@@ -9,6 +9,7 @@ import yaml
 
 from gitlab_azure_identity.api.spec import RoleScope
 from gitlab_azure_identity.domain.desired import Desired
+from gitlab_azure_identity.domain.gitlab.yaml import MISREAD
 from gitlab_azure_identity.domain.policy import (
     PolicyRule,
     adoptable,
@@ -234,6 +235,11 @@ def test_the_rule_that_lends_an_identity_does_no_more(namespace: str) -> None:
     assert adoptable([lent], desired)
     assert not creatable([lent], desired)
     assert not adoptable([lent], gitlab("other"))
+
+
+@pytest.mark.parametrize("namespace", sorted(MISREAD))
+def test_a_name_that_some_reader_of_yaml_takes_for_another_thing_is_quoted(namespace: str) -> None:
+    assert f"namespaces: ['{namespace}']" in adoption(gitlab(namespace))
 
 
 def named(identity: str, namespace: str = "evil", cluster: str = "lab") -> Desired:

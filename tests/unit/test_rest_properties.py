@@ -96,7 +96,9 @@ specs = fields(
     verification=st.sampled_from(["Required", "Report", "Disabled"]),
     deletionPolicy=st.sampled_from(["Delete", "Retain"]),
 )
-defaults = st.builds(replace, st.just(DEFAULTS), resource_group=groups, storage_resource_group=st.none() | groups)
+defaults = fields(resource_group=groups, storage_resource_group=st.none() | groups).map(
+    lambda others: DEFAULTS.model_copy(update=others)
+)
 azures = st.builds(
     Azure,
     fold=st.sampled_from([ordinal, invariant]),

@@ -23,7 +23,12 @@ SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 ISSUER = "https://westeurope.oic.prod-aks.azure.com/72f988bf-0000-4000-8000-2d7cd011db47/7d3a6d5e/"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-gitlab"
 STORAGE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-storage/providers/Microsoft.Storage/storageAccounts"
-DEFAULTS = Defaults(SUBSCRIPTION, "rg-gitlab", "westeurope", "rg-storage")
+DEFAULTS = Defaults(
+    subscription_id=SUBSCRIPTION,
+    resource_group="rg-gitlab",
+    location="westeurope",
+    storage_resource_group="rg-storage",
+)
 PRINCIPAL = "aaaaaaaa-0000-4000-8000-000000000001"
 CLIENT = "cccccccc-0000-4000-8000-000000000001"
 MANAGER = naming.field_manager("gitlab")

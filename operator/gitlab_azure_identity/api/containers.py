@@ -29,8 +29,9 @@ class Container(Model):
         return self.management is not ContainerManagement.DISABLED
 
 
-# Purpose to the name that the GitLab chart gives its container (chart 9.9.1, values.yaml). The API server fills it in.
-CHART_NAMES = {
+# Purpose to the name that the GitLab chart gives its container (chart 9.9.1, values.yaml). The API server fills it in. What the
+# chart has off is used only where it is named.
+ON_BY_DEFAULT = {
     "registry": "registry",
     "artifacts": "gitlab-artifacts",
     "lfs": "git-lfs",
@@ -38,12 +39,15 @@ CHART_NAMES = {
     "packages": "gitlab-packages",
     "backups": "gitlab-backups",
     "tmp": "tmp",
+}
+OFF_BY_DEFAULT = {
     "externalDiffs": "gitlab-mr-diffs",
     "terraformState": "gitlab-terraform-state",
     "ciSecureFiles": "gitlab-ci-secure-files",
     "dependencyProxy": "gitlab-dependency-proxy",
     "pages": "gitlab-pages",
 }
+CHART_NAMES = ON_BY_DEFAULT | OFF_BY_DEFAULT
 
 
 def _by_default(purpose: str) -> Container:

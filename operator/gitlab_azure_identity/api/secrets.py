@@ -60,8 +60,12 @@ class RegistryParameters(Model):
     )
 
 
-def _secret_name(default: str) -> ObjectName | None:
-    field: ObjectName | None = Field(None, description=f"Name of the secret. Default: <name>-{default}.")
+# Entry to what its secret is called where it has no name: the resource's name, a dash, and this.
+SECRET_SUFFIXES = {"registry": "registry-storage", "objectStorage": "object-storage", "backups": "azure-backup-conf"}
+
+
+def _secret_name(entry: str) -> ObjectName | None:
+    field: ObjectName | None = Field(None, description=f"Name of the secret. Default: <name>-{SECRET_SUFFIXES[entry]}.")
     return field
 
 
@@ -77,7 +81,7 @@ class SecretSpec(Model):
 
 
 class RegistrySecretSpec(SecretSpec):
-    name: ObjectName | None = _secret_name("registry-storage")
+    name: ObjectName | None = _secret_name("registry")
     key: SecretKey = Field("config", description="Key in the secret: the chart's registry.storage.key.")
     parameters: RegistryParameters = Field(
         RegistryParameters(), description="Further parameters of the registry's driver."
@@ -85,12 +89,12 @@ class RegistrySecretSpec(SecretSpec):
 
 
 class ObjectStorageSecretSpec(SecretSpec):
-    name: ObjectName | None = _secret_name("object-storage")
+    name: ObjectName | None = _secret_name("objectStorage")
     key: SecretKey = Field("connection", description="Key in the secret: the chart's object_store.connection.key.")
 
 
 class BackupsSecretSpec(SecretSpec):
-    name: ObjectName | None = _secret_name("azure-backup-conf")
+    name: ObjectName | None = _secret_name("backups")
     key: SecretKey = Field("config", description="Key in the secret: the chart's backups.objectStorage.config.key.")
 
 

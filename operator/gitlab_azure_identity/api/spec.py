@@ -1,7 +1,6 @@
 """`spec`: what a person asks for. Only `storage.accountName` is required."""
 
 from enum import StrEnum
-from itertools import chain
 from typing import Annotated
 
 from pydantic import ConfigDict, Field, WithJsonSchema
@@ -18,7 +17,7 @@ from gitlab_azure_identity.api.schema import (
     rule,
     rules,
 )
-from gitlab_azure_identity.api.secrets import SecretsSpec
+from gitlab_azure_identity.api.secrets import SECRET_SUFFIXES, SecretsSpec
 
 MAX_SERVICE_ACCOUNTS = 20  # federated identity credentials of one managed identity (Microsoft Learn, Entra docs)
 RESERVED_TAG_PREFIX = "gitlabazure"
@@ -197,20 +196,17 @@ class Spec(Model):
     suspend: bool = Field(False, description="True stops all work on this resource, except its deletion.")
 
 
-def _effective(secret: str, default: str) -> str:
-    path = f"self.spec.secrets.{secret}"
-    return f"(has({path}.name) ? {path}.name : self.metadata.name + '-{default}') + '/' + {path}.key"
+def _effective(entry: str) -> str:
+    path = f"self.spec.secrets.{entry}"
+    return f"(has({path}.name) ? {path}.name : self.metadata.name + '-{SECRET_SUFFIXES[entry]}') + '/' + {path}.key"
 
 
 def _registry_apart() -> str:
-    registry = _effective("registry", "registry-storage")
-    others = (("objectStorage", "object-storage"), ("backups", "azure-backup-conf"))
     return " && ".join(
-        chain(
-            f"(self.spec.secrets.registry.management == 'Disabled' || self.spec.secrets.{other}.management == 'Disabled' "
-            f"|| {registry} != {_effective(other, default)})"
-            for other, default in others
-        )
+        f"(self.spec.secrets.registry.management == 'Disabled' || self.spec.secrets.{other}.management == 'Disabled' "
+        f"|| {_effective('registry')} != {_effective(other)})"
+        for other in SECRET_SUFFIXES
+        if other != "registry"
     )
 
 

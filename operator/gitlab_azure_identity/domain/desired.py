@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.secrets import SecretSpec
 from gitlab_azure_identity.api.spec import (
@@ -21,14 +23,17 @@ from gitlab_azure_identity.domain.naming import STORAGE_BLOB_DATA_CONTRIBUTOR, S
 from gitlab_azure_identity.domain.ownership import Owner
 
 
-@dataclass(frozen=True)
-class Defaults:
-    """What the operator's settings say where the resource says nothing."""
+class Defaults(BaseModel):
+    """Where identities and storage are when a resource does not say: a part of the operator's settings."""
 
-    subscription_id: str | None = None
-    resource_group: str | None = None
-    location: str | None = None
-    storage_resource_group: str | None = None
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    subscription_id: str | None = Field(None, description="Subscription of managed identities and storage accounts.")
+    resource_group: str | None = Field(None, description="Resource group of managed identities.")
+    location: str | None = Field(None, description="Region of managed identities.")
+    storage_resource_group: str | None = Field(
+        None, description="Resource group of storage accounts, when it is another."
+    )
 
 
 @dataclass(frozen=True)
@@ -250,8 +255,7 @@ def _entries(spec: Spec) -> dict[str, SecretSpec]:
 
 
 def _secret_names(spec: Spec, resource: str) -> dict[str, str]:
-    names = naming.secret_names(resource)
-    defaults = {"registry": names.registry, "objectStorage": names.object_storage, "backups": names.backups}
+    defaults = naming.secret_names(resource)
     return {entry: secret.name or defaults[entry] for entry, secret in _entries(spec).items()}
 
 

@@ -14,6 +14,8 @@ import uuid
 from dataclasses import dataclass
 from hashlib import sha256
 
+from gitlab_azure_identity.api.secrets import SECRET_SUFFIXES
+
 IDENTITY_NAME_LIMIT = 128
 CREDENTIAL_NAME_LIMIT = 120
 
@@ -180,22 +182,9 @@ def _small(letter: str) -> str:
     return small if len(small) == 1 and small.isascii() == letter.isascii() else letter
 
 
-@dataclass(frozen=True, kw_only=True)
-class SecretNames:
-    """The default names of a resource's three secrets."""
-
-    registry: str
-    object_storage: str
-    backups: str
-
-
-def secret_names(resource: str) -> SecretNames:
-    """The default names of the three secrets of the resource with this name."""
-    return SecretNames(
-        registry=f"{resource}-registry-storage",
-        object_storage=f"{resource}-object-storage",
-        backups=f"{resource}-azure-backup-conf",
-    )
+def secret_names(resource: str) -> dict[str, str]:
+    """Entry of `spec.secrets` to the default name of its secret, for the resource with this name."""
+    return {entry: f"{resource}-{suffix}" for entry, suffix in SECRET_SUFFIXES.items()}
 
 
 def values_config_map(resource: str) -> str:

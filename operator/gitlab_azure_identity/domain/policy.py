@@ -11,10 +11,9 @@ from pydantic.alias_generators import to_camel
 from gitlab_azure_identity.api.spec import RoleScope
 from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.desired import Desired
+from gitlab_azure_identity.domain.gitlab.yaml import MISREAD
 from gitlab_azure_identity.domain.naming import same_arm_id
 from gitlab_azure_identity.domain.ownership import Owner
-
-_NO_STRINGS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})  # in one YAML or another
 
 
 class _Rule(BaseModel):
@@ -211,7 +210,7 @@ def _whole_rule(desired: Desired) -> str:
 def _quoted(name: str) -> str:
     """A name that some reader of YAML could take for a number or a boolean, in quotes: `08912`, `1e5` and `on` are
     valid namespaces and containers, and the rule is there to be copied."""
-    return name if name[:1].isalpha() and name not in _NO_STRINGS else f"'{name}'"
+    return name if name[:1].isalpha() and name not in MISREAD else f"'{name}'"
 
 
 def _add(why: str, opens: str, rule: str) -> str:

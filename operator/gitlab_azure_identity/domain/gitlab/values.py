@@ -14,18 +14,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from gitlab_azure_identity.api.containers import CHART_NAMES, OFF_BY_DEFAULT
 from gitlab_azure_identity.domain.gitlab.yaml import Node, Word, block
 
 SecretKey = tuple[str, str]
 """Name and key of a secret."""
 
-# The types that Rails keeps under global.appConfig. The chart has the first four on and the other four off, where a
-# bucket alone would do nothing.
-_ON: Final = ("artifacts", "lfs", "uploads", "packages")
-_OFF: Final = ("externalDiffs", "terraformState", "ciSecureFiles", "dependencyProxy")
-
-PURPOSES: Final = ("registry", *_ON, "backups", "tmp", *_OFF, "pages")
-"""What a container can be for."""
+_APP_CONFIG: Final = [purpose for purpose in CHART_NAMES if purpose not in ("registry", "backups", "tmp", "pages")]
+"""The purposes that each have a section of their own under global.appConfig."""
 
 COMPONENTS: Final = ("registry", "webservice", "sidekiq", "toolbox")
 """The components that talk to Azure, and so need the label and the annotated service account."""
@@ -48,13 +44,13 @@ def gitlab_values(
 
     Raises ValueError for an unknown purpose.
     """
-    if unknown := containers.keys() - set(PURPOSES):
+    if unknown := containers.keys() - CHART_NAMES.keys():
         msg = f"not a purpose of a container: {', '.join(sorted(unknown))}"
         raise ValueError(msg)
 
     accounts = _accounts_of_components(service_accounts)
     in_registry = registry_secret is not None or "registry" in containers
-    in_rails = object_storage_secret is not None or not containers.keys().isdisjoint((*_ON, *_OFF, "pages"))
+    in_rails = object_storage_secret is not None or not containers.keys().isdisjoint((*_APP_CONFIG, "pages"))
     in_backups = backup_secret is not None or not containers.keys().isdisjoint(("backups", "tmp"))
 
     registry = _pods(accounts.get("registry")) if in_registry else {}
@@ -109,8 +105,10 @@ def _app_config(containers: Mapping[str, str], connection: SecretKey | None) -> 
     config: dict[str, Node] = {}
     if connection is not None:
         config["object_store"] = {"enabled": True, "proxy_download": True, "connection": _secret(connection)}
-    config |= {purpose: {"bucket": containers[purpose]} for purpose in _ON if purpose in containers}
-    config |= {purpose: _enabled(containers[purpose]) for purpose in _OFF if purpose in containers}
+    for purpose in _APP_CONFIG:
+        if purpose in containers:
+            bucket = containers[purpose]  # which alone does nothing where the chart has the purpose off
+            config[purpose] = _enabled(bucket) if purpose in OFF_BY_DEFAULT else {"bucket": bucket}
     backups = {"backups": "bucket", "tmp": "tmpBucket"}
     if not containers.keys().isdisjoint(backups):
         config["backups"] = {key: containers[purpose] for purpose, key in backups.items() if purpose in containers}

@@ -2,17 +2,20 @@
 
 A serializer decides for itself what needs quotes, by its own dialect. PyYAML leaves `1e5`, `0o17` and `08912` bare, all
 of them valid names of storage accounts, and Go's YAML reads them as the numbers 100000, 15 and 8912: another account,
-silently. So nothing is decided here: a string is quoted, unless our own source says it is a word.
+silently. So nothing is left to it: a string is quoted, unless our own source says it is a word.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Mapping
 from typing import Self, TypeAlias
 
-# Words that YAML 1.1 or 1.2 takes for a boolean or a null.
-_RESERVED = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
+import yaml
+
+# Words that YAML 1.1 or 1.2 takes for a boolean, a null or a number, in whatever case.
+MISREAD = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
 
 
 class Word(str):
@@ -22,7 +25,7 @@ class Word(str):
 
     def __new__(cls, text: str) -> Self:
         """Raises ValueError for what a reader could take for anything but this string."""
-        if not re.fullmatch(r"[A-Za-z][A-Za-z_-]*(\.[A-Za-z]+)*", text) or text.lower() in _RESERVED:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z_-]*(\.[A-Za-z]+)*", text) or text.lower() in MISREAD:
             msg = f"{text!r} is not a bare word in every dialect of YAML"
             raise ValueError(msg)
         return super().__new__(cls, text)
@@ -32,29 +35,37 @@ Node: TypeAlias = "str | bool | int | Mapping[str, Node]"
 
 
 def block(mapping: Mapping[str, Node]) -> str:
-    """The mapping as YAML, in the order given, ending with a newline.
+    """The mapping as YAML, in the order given, ending with a newline; nothing at all where it is empty.
 
     Raises ValueError for a string with a line break or another character that does not print: single quotes cannot hold
     one, and the API refuses it long before.
     """
-    return "".join(f"{line}\n" for line in _lines(mapping))
+    return yaml.dump(mapping, Dumper=_Dumper, sort_keys=False, width=sys.maxsize, allow_unicode=True) if mapping else ""
 
 
-def _lines(mapping: Mapping[str, Node], indent: str = "") -> Iterator[str]:
-    for key, value in mapping.items():
-        if isinstance(value, Mapping):
-            yield f"{indent}{key}:"
-            yield from _lines(value, indent + "  ")
-        else:
-            yield f"{indent}{key}: {_scalar(value)}"
+class _Dumper(yaml.SafeDumper):
+    """Writes what stands twice out twice: an anchor means nothing to a start script that works on lines."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
 
 
-def _scalar(value: str | bool | int) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, Word)):
-        return str(value)
-    if not value.isprintable():
-        msg = f"{value!r} holds a character that does not print"
+def _bare(dumper: yaml.SafeDumper, word: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", word)
+
+
+def _quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    if not text.isprintable():
+        msg = f"{text!r} holds a character that does not print"
         raise ValueError(msg)
-    return "'" + value.replace("'", "''") + "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'")
+
+
+def _block(dumper: yaml.SafeDumper, mapping: Mapping[str, Node]) -> yaml.MappingNode:
+    pairs = [(_bare(dumper, key), dumper.represent_data(value)) for key, value in mapping.items()]
+    return yaml.MappingNode("tag:yaml.org,2002:map", pairs, flow_style=False)
+
+
+_Dumper.add_representer(Word, _bare)
+_Dumper.add_representer(str, _quoted)
+_Dumper.add_representer(dict, _block)
