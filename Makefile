@@ -50,8 +50,8 @@ lab-down: ## End the lab
 operator: $(READY) ## Run the operator in the foreground, against the lab
 	@$(BIN)/python -m lab operator
 
-bench: $(READY) ## Measure the operator: time, calls and memory
-	@$(BIN)/python -m lab.bench
+bench: $(READY) ## Measure the operator: time, calls and memory, with RESOURCES=100 at once
+	@$(BIN)/python -m lab.bench $(if $(RESOURCES),--resources $(RESOURCES))
 
 image-test: $(READY) ## Build the container image and run it against the lab (Debian, as root)
 	@bash tests/image/run

@@ -3,11 +3,9 @@
 import datetime as dt
 import json
 import os
-import signal
 import sys
 import time
 from dataclasses import asdict
-from types import FrameType
 
 import click
 
@@ -15,6 +13,7 @@ from lab import envfile, lifecycle
 from lab.azure import seeded
 from lab.controls import RefusedError
 from lab.errors import LabError
+from lab.interrupts import interrupt_once
 from lab.places import Places
 from lab.processes import OPERATOR, Parts
 from lab.running import Lab
@@ -54,7 +53,6 @@ folder_option = click.option("--dir", "folder", metavar="DIR", help="The lab's f
 @click.pass_obj
 def up(outer: str | None, folder: str | None, watch_namespaces: str) -> None:
     """Start the lab; one that is up and well stays as it is."""
-    signal.signal(signal.SIGTERM, _interrupt)
     began = time.monotonic()
     namespaces = [name for name in watch_namespaces.split(",") if name]
     lab, started = lifecycle.start(folder or outer, namespaces)
@@ -62,11 +60,6 @@ def up(outer: str | None, folder: str | None, watch_namespaces: str) -> None:
         click.echo(f"The lab is up after {time.monotonic() - began:.1f} s.\n\n{welcome(lab)}")
     else:
         click.echo(f"The lab in {lab.dir} is already up.\n\n{welcome(lab)}")
-
-
-def _interrupt(number: int, _: FrameType | None) -> None:
-    """Leave by an exception, so that what was started is taken down."""
-    raise SystemExit(128 + number)
 
 
 @cli.command()
@@ -253,4 +246,5 @@ def operator(folder: str | None, arguments: tuple[str, ...]) -> None:
 
 def main() -> None:
     """Run the command line."""
+    interrupt_once()
     cli(prog_name="python -m lab")

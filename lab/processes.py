@@ -91,7 +91,7 @@ class Parts:
     """The processes of one lab, by name."""
 
     def __init__(self, places: Places) -> None:
-        self._places = places
+        self.places = places
         self._abandoned = threading.Event()
 
     def abandon(self) -> None:
@@ -103,33 +103,33 @@ class Parts:
         if self._abandoned.is_set():
             raise AbandonedError(f"{name} was not started.")
         words = [str(word) for word in argv]
-        log = str(self._places.logs / f"{name}.log")
+        log = str(self.places.logs / f"{name}.log")
         files = [
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ]
-        marked = {**env, MARK: str(self._places.dir)}
+        marked = {**env, MARK: str(self.places.dir)}
         try:
             pid = os.posix_spawnp(words[0], words, marked, file_actions=files, setsid=True)
         except OSError as error:
             raise PartError(f"{name} cannot be started: {words[0]}: {error.strerror}.") from error
         process = Process.of(pid)
         if process is None:
-            raise PartError(self._with_end_of_log(name, "ended as soon as it was started"))
-        (self._places.pids / name).write_text(f"{process.pid} {process.started}\n")
+            raise PartError(self.with_end_of_log(name, "ended as soon as it was started"))
+        (self.places.pids / name).write_text(f"{process.pid} {process.started}\n")
         return process
 
     def register(self, name: str) -> None:
         """Count this very process, and what it becomes by exec, as a part: `down` will end it."""
         process = Process.of(os.getpid())
         if process:
-            (self._places.pids / f"{name}-{process.pid}").write_text(f"{process.pid} {process.started}\n")
+            (self.places.pids / f"{name}-{process.pid}").write_text(f"{process.pid} {process.started}\n")
 
     def known(self) -> dict[str, Process]:
         """Every part that has a pid file, alive or not."""
         found = {}
-        for file in sorted(self._places.pids.glob("*")):
+        for file in sorted(self.places.pids.glob("*")):
             with contextlib.suppress(ValueError):
                 pid, started = file.read_text().split()
                 found[file.name] = Process(int(pid), int(started))
@@ -146,12 +146,12 @@ class Parts:
                 if self._abandoned.is_set():
                     raise AbandonedError(f"{name} was given up.")
                 if exited is None or exited.within(0.05):
-                    raise PartError(self._with_end_of_log(name, "ended before it was ready"))
+                    raise PartError(self.with_end_of_log(name, "ended before it was ready"))
                 if time.monotonic() > deadline:
-                    raise PartError(self._with_end_of_log(name, f"was not ready after {seconds:.0f} s"))
+                    raise PartError(self.with_end_of_log(name, f"was not ready after {seconds:.0f} s"))
 
-    def _with_end_of_log(self, name: str, what: str) -> str:
-        log = self._places.logs / f"{name}.log"
+    def with_end_of_log(self, name: str, what: str) -> str:
+        log = self.places.logs / f"{name}.log"
         lines = log.read_text(errors="replace").splitlines()[-LOG_LINES:] if log.exists() else []
         return "\n".join([f"{name} {what}. The end of {log}:", *(f"  {line}" for line in lines or ["(empty)"])])
 
@@ -161,11 +161,11 @@ class Parts:
         names = [name for name in names if name in known]
         end([known[name] for name in names], grace)
         for name in names:
-            (self._places.pids / name).unlink(missing_ok=True)
+            (self.places.pids / name).unlink(missing_ok=True)
 
     def leftovers(self) -> list[Process]:
         """Every process that carries this lab's mark, however it was started, but not this one."""
-        mark = f"{MARK}={self._places.dir}".encode()
+        mark = f"{MARK}={self.places.dir}".encode()
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):

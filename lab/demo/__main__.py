@@ -1,12 +1,10 @@
 """`python -m lab.demo`: the whole story. Exits with 1 where it does not hold; whatever happens, nothing is left running."""
 
 import shutil
-import signal
 import sys
 import tempfile
 import time
 from pathlib import Path
-from types import FrameType
 
 from lab import lifecycle, tools
 from lab.controls import RefusedError
@@ -14,6 +12,7 @@ from lab.demo import steps
 from lab.demo.demonstration import Demonstration
 from lab.demo.terminal import Terminal
 from lab.errors import LabError
+from lab.interrupts import interrupt_once
 from lab.operators import Operator
 
 LOG_LINES = 20
@@ -22,7 +21,7 @@ LOG_LINES = 20
 def main() -> int:
     """Tell the story; the exit status."""
     terminal = Terminal.standard()
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupt_once()
     folder = Path(tempfile.mkdtemp(prefix="gitlab-azure-identity-demo-"))
     held = False
     try:
@@ -66,11 +65,6 @@ def _run(terminal: Terminal, folder: Path) -> None:
     steps.azcopy(demo, environment)
     steps.delete(demo, before)
     terminal.explain(f"\nThat is the whole of it: {time.monotonic() - began:.0f} s from nothing to nothing.")
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """End as after Ctrl-C, so that everything is taken down."""
-    raise KeyboardInterrupt
 
 
 def _show_log(terminal: Terminal, log: Path) -> None:
