@@ -6,7 +6,6 @@ The file name carries a hash of all that goes into a binary, so a fresh clone fi
 import contextlib
 import fcntl
 import hashlib
-import re
 import subprocess
 import sys
 import tempfile
@@ -15,11 +14,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import envfile
+from lab import envfile, prerequisites
 from lab.errors import LabError
 from lab.places import ROOT, cache
 
-GO = (1, 26)
 KUBERNETES = "1.37.2"
 VERSION_PACKAGE = "k8s.io/component-base/version"
 
@@ -103,26 +101,8 @@ def say(message: str) -> None:
     print(f"lab: {message}", file=sys.stderr, flush=True)
 
 
-def go_version(output: str) -> tuple[int, ...]:
-    """The version in what `go version` prints; () where there is none."""
-    found = re.search(r"\bgo(\d+)\.(\d+)", output)
-    return tuple(int(part) for part in found.groups()) if found else ()
-
-
-def _require_go() -> None:
-    wanted = ".".join(map(str, GO))
-    try:
-        told = subprocess.run(["go", "version"], capture_output=True, text=True, check=True).stdout
-    except FileNotFoundError as error:
-        raise LabError(f"Go {wanted} or newer is needed to build the lab's cluster, and is not on PATH.") from error
-    except subprocess.CalledProcessError as error:
-        raise LabError(f"`go version` failed: {error.stderr.strip()}") from error
-    if go_version(told) < GO:
-        raise LabError(f"Go {wanted} or newer is needed to build the lab's cluster; found {told.strip()}.")
-
-
 def _build(which: Binary, path: Path) -> None:
-    _require_go()
+    prerequisites.require("go")
     say(f"building {which.what}: {which.takes}")
     began = time.monotonic()
     log = path.parent / f"{which.name}.log"

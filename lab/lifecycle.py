@@ -37,8 +37,10 @@ def start(
         if healthy(places):
             return Lab.of(places.dir), False
         _end_all(places)
-        build_and_fetch()
+        programs = build_and_fetch()
         _empty(places)
+        for name, program in programs.items():
+            (places.bin / name).symlink_to(program)
         parts = Parts(places)
         try:
             _start(places, parts, namespaces, say)
@@ -86,11 +88,14 @@ def _locked(places: Places) -> Iterator[None]:
         yield
 
 
-def build_and_fetch() -> None:
-    """What takes minutes the first time and no time later."""
+def build_and_fetch() -> dict[str, Path]:
+    """Have all that takes minutes the first time and no time later. Returns the lab's kubectl, helm and azcopy.
+
+    Raises LabError where the machine lacks what that takes.
+    """
     for which in (builds.WEBHOOK, builds.CONTROL_PLANE):
         builds.binary(which)
-    tools.node_modules()
+    return tools.programs()
 
 
 def _empty(places: Places) -> None:
@@ -122,9 +127,8 @@ def _start(places: Places, parts: Parts, namespaces: Sequence[str], say: Say) ->
 
     try:
         azure = side_by_side(Azure=functools.partial(_start_azure, places, parts))
-        linked = side_by_side(tools=functools.partial(tools.link_all, places.bin))
         first = side_by_side(API_server=cluster.start_api_server)
-        done([*azure, *linked, *first])
+        done([*azure, *first])
         _remember(places, cluster)
         lab = Lab(places)
         works = side_by_side(

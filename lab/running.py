@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lab import arm_client, chart, envfile, pods, tools
+from lab import arm_client, chart, envfile, pods
 from lab.apiserver import ApiServer
 from lab.azure import seeded
 from lab.cluster import free_ports
@@ -125,11 +125,9 @@ class Lab:
     def tool(self, name: str) -> Path:
         """The lab's kubectl, helm or azcopy. Raises LabError that says how to get it."""
         program = self.places.bin / name
-        if program.exists():
-            return program
-        if name == tools.AZCOPY.name and (problem := tools.azcopy_problem()):
-            raise LabError(problem)
-        raise LabError(f"The lab has no {name}. Start it again: make lab-down lab")
+        if not program.exists():
+            raise LabError(f"The lab has no {name}. Start it again: make lab-down lab")
+        return program
 
     def kubectl(self, *args: str, stdin: str | None = None) -> str:
         """What kubectl prints, as the cluster's administrator. Raises ToolError."""

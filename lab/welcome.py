@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 from lab.running import Lab
-from lab.tools import azcopy_problem
 
 TEXT = """\
   source {env}
@@ -21,13 +20,10 @@ Logs: {logs}. End it: {down}"""
 
 
 def welcome(lab: Lab) -> str:
-    """How to use the lab, and what it lacks."""
+    """How to use the lab."""
     default = lab.dir == Path(".lab").absolute()
-    text = TEXT.format(
+    return TEXT.format(
         env=os.path.relpath(lab.places.env),
         logs=os.path.relpath(lab.places.logs),
         down="make lab-down" if default else f"python -m lab --dir {os.path.relpath(lab.dir)} down",
     )
-    if not (lab.places.bin / "azcopy").exists() and (problem := azcopy_problem()):
-        text += f"\n\nWithout azcopy: {problem}"
-    return text

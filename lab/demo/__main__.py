@@ -6,7 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from lab import lifecycle, tools
+from lab import lifecycle
 from lab.controls import RefusedError
 from lab.demo import steps
 from lab.demo.demonstration import Demonstration
@@ -48,9 +48,6 @@ def _run(terminal: Terminal, folder: Path) -> None:
         "GitLab on AKS, its blobs in Azure Storage, and no storage key anywhere.\n"
         "The API server, the workload identity webhook, azcopy and the operator are real; Azure is played on this machine."
     )
-    tools.node_modules()
-    if problem := tools.azcopy_problem():
-        raise LabError(problem)
     terminal.explain("\nStarting Azure, a cluster and the operator …")
     lab, _ = lifecycle.start(folder, say=lambda _: None)
     Operator.start(lab)
