@@ -1,5 +1,5 @@
 #!/bin/sh
-# What this machine lacks, told at once and before anything is downloaded or built: one message, one command.
+# Prints what this machine lacks, before anything is downloaded or built: all of it in one message, with one command.
 #
 #   lab/prerequisites.sh NAME…    python, linux, go, node, certificates, azcopy, curl
 #
@@ -33,7 +33,7 @@ by_hand() { # WHERE
   elsewhere="$elsewhere
   $1"
 }
-found() { # VERSION: how a version that is too old, or none, is told
+found() { # VERSION: the words for a version that is too old, or for none
   if [ -n "$1" ]; then echo "found $1"; else echo "found none"; fi
 }
 

@@ -1,4 +1,4 @@
-"""What a person is told once the lab is up."""
+"""The text that `lab up` prints once the lab is up."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ TEXT = """\
 
   kubectl apply -f examples/gitlab.yaml
   kubectl -n gitlab get gai -w                     # `make operator` in another terminal makes it Ready
-  python -m lab calls                              # every request that Azure saw
+  python -m lab calls                              # every request that Azure received
   python -m lab set role-propagation=10            # how long Azure takes
   python -m lab fault add --match 'PUT */roleAssignments/*' --status 429 --retry-after 2 --times 3
   curl -H "Authorization: Bearer $(python -m lab arm-token)" \\

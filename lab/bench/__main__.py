@@ -23,7 +23,7 @@ COMPARISON = """
 
 
 def main() -> int:
-    """Start a lab, measure, and take it down again, whatever happens. Returns the exit status."""
+    """Measure in a lab of its own, and end the lab in any case. Returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m lab.bench", description="Measure the operator in a lab of its own."
     )

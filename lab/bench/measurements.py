@@ -43,7 +43,7 @@ def row(what: str, measured: str, budget: str) -> None:
 
 @dataclass(frozen=True)
 class Bench:
-    """Measures the operator in a lab; `count` is the number of resources that are created at once."""
+    """Measures the operator in a lab. `count` is the number of resources that are created at once."""
 
     lab: Lab
     count: int
@@ -127,7 +127,7 @@ class Bench:
 
     @contextlib.asynccontextmanager
     async def _operator(self, variables: dict[str, str]) -> AsyncIterator[tuple[Operator, Resources]]:
-        """An operator, and a client that watches its resources. When one of them ends, so does whatever waits for them."""
+        """An operator, and a client that watches its resources. When one of them ends, every wait raises BenchError."""
         async with connected(self.lab) as resources:
             operator = await asyncio.to_thread(Operator.start, self.lab, **variables)
             try:

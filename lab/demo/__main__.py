@@ -1,4 +1,4 @@
-"""`python -m lab.demo`: the whole story. Exits with 1 where it does not hold; whatever happens, nothing is left running."""
+"""`python -m lab.demo`: the whole story. Exits with 1 where a claim does not hold. No process is left running."""
 
 import shutil
 import sys
@@ -19,7 +19,7 @@ LOG_LINES = 20
 
 
 def main() -> int:
-    """Tell the story; the exit status."""
+    """Run the demonstration. Returns the exit status."""
     terminal = Terminal.standard()
     interrupt_once()
     folder = Path(tempfile.mkdtemp(prefix="gitlab-azure-identity-demo-"))
@@ -46,7 +46,7 @@ def _run(terminal: Terminal, folder: Path) -> None:
     began = time.monotonic()
     terminal.explain(
         "GitLab on AKS, its blobs in Azure Storage, and no storage key anywhere.\n"
-        "The API server, the workload identity webhook, azcopy and the operator are real; Azure is played on this machine."
+        "The API server, the workload identity webhook, azcopy and the operator are real; Azure is simulated on this machine."
     )
     terminal.explain("\nStarting Azure, a cluster and the operator …")
     lab, _ = lifecycle.start(folder, say=lambda _: None)
@@ -61,7 +61,7 @@ def _run(terminal: Terminal, folder: Path) -> None:
     environment = steps.pod(demo)
     steps.azcopy(demo, environment)
     steps.delete(demo, before)
-    terminal.explain(f"\nThat is the whole of it: {time.monotonic() - began:.0f} s from nothing to nothing.")
+    terminal.explain(f"\nThat is the whole story, in {time.monotonic() - began:.0f} s.")
 
 
 def _show_log(terminal: Terminal, log: Path) -> None:

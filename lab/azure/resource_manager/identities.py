@@ -1,4 +1,4 @@
-"""User-assigned managed identities. Bodies and codes as recorded from real Azure."""
+"""User-assigned managed identities. Bodies and codes are as recorded from real Azure."""
 
 import re
 from typing import Any
@@ -122,7 +122,7 @@ class Identities:
 
 
 def normal_location(location: str) -> str:
-    """A location's short name: Azure takes `West Europe` for `westeurope`."""
+    """A location's short name: Azure treats `West Europe` as `westeurope`."""
     return location.replace(" ", "").casefold()
 
 
