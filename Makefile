@@ -10,20 +10,26 @@ OUTSIDE := $(if $(LAB_DIR),env -u HTTPS_PROXY -u SSL_CERT_FILE -u REQUESTS_CA_BU
 COMPILE = $(OUTSIDE) $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
+# What a target takes from the machine is told at once, before anything is downloaded or built. Python makes .venv only.
+MAKES_VENV := $(if $(wildcard $(READY)),,python)
+LACKS := @PYTHON="$(PYTHON)" sh lab/prerequisites.sh
+
 # Bytecode is kept: the tests start the operator dozens of times.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint unit integration chart lab lab-down operator bench image-test crd lock clean
+.PHONY: help demo test lint unit integration chart lab lab-down operator bench image-test crd lock clean needs-lab needs-tests
+# The prerequisites of a target are made from left to right, even with make -j: first comes what the machine lacks.
+.NOTPARALLEL:
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(READY) ## From kubectl apply to GitLab's blobs: the whole story, step by step, on this machine
+demo: needs-lab $(READY) ## From kubectl apply to GitLab's blobs: the whole story, step by step, on this machine
 	@$(BIN)/python -m lab.demo
 
-test: lint ## Everything: lint, types, and all tests
+test: needs-tests lint ## Everything: lint, types, and all tests
 	$(BIN)/python -m pytest $(wildcard tests/unit tests/edges tests/chart tests/docs tests/lab tests/integration)
 
 lint: $(READY) ## Ruff, mypy, and which module may import which
@@ -35,23 +41,23 @@ lint: $(READY) ## Ruff, mypy, and which module may import which
 unit: $(READY) ## The pure tests: seconds
 	$(BIN)/python -m pytest tests/unit
 
-integration: $(READY) ## The operator in the lab
+integration: needs-tests $(READY) ## The operator in the lab
 	$(BIN)/python -m pytest tests/integration
 
 chart: $(READY) ## The Helm chart
 	$(BIN)/python -m pytest tests/chart
 
-lab: $(READY) ## Start Azure and a cluster on this machine, and leave them running
+lab: needs-lab $(READY) ## Start Azure and a cluster on this machine, and leave them running
 	@$(BIN)/python -m lab up
 
 lab-down: ## End the lab
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m lab down; fi
 
-operator: $(READY) ## Run the operator in the foreground, against the lab
+operator: needs-lab $(READY) ## Run the operator in the foreground, against the lab
 	@$(BIN)/python -m lab operator
 
-bench: $(READY) ## Measure the operator: time, calls and memory
-	@$(BIN)/python -m lab.bench
+bench: needs-lab $(READY) ## Measure the operator: time, calls and memory, with RESOURCES=100 at once
+	@$(BIN)/python -m lab.bench $(if $(RESOURCES),--resources $(RESOURCES))
 
 image-test: $(READY) ## Build the container image and run it against the lab (Debian, as root)
 	@bash tests/image/run
@@ -71,9 +77,14 @@ clean: lab-down ## Remove all that the targets made in this folder; the user's c
 	rm -rf $(VENV) .lab .test node_modules dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+needs-lab:
+	$(LACKS) $(MAKES_VENV) linux go node certificates azcopy
+
+needs-tests:
+	$(LACKS) $(MAKES_VENV) linux go node certificates azcopy bash curl
+
 $(READY): requirements-dev.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-		echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12 …" >&2; exit 1; }
+	$(LACKS) python
 	@echo "setting up $(VENV) (a minute or two)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(OUTSIDE) $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock

@@ -1,4 +1,4 @@
-"""How the API server is told of the pod webhook: as the chart of azure-workload-identity 1.6 does."""
+"""The registration of the pod webhook with the API server, as in the chart of azure-workload-identity 1.6."""
 
 import base64
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def configuration(url: str, ca_file: Path) -> dict[str, Any]:
-    """The MutatingWebhookConfiguration. failurePolicy is Fail: a labelled pod never starts without its variables."""
+    """The MutatingWebhookConfiguration. Its failurePolicy is Fail: no labelled pod is created without its variables."""
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "MutatingWebhookConfiguration",

@@ -1,4 +1,4 @@
-"""A small client of the lab's API server, for what the lab itself asks of it."""
+"""A small client of the lab's API server, for the lab's own requests."""
 
 import http.client
 import json
@@ -15,7 +15,7 @@ from lab.errors import LabError
 
 
 class ApiError(LabError):
-    """The API server's refusal, in its own words."""
+    """The API server refused a request; the text is the server's."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(f"The API server answered {status}: {message}")
@@ -24,7 +24,7 @@ class ApiError(LabError):
 
 @dataclass(frozen=True)
 class ApiServer:
-    """The API server as its administrator sees it. No proxy is used, whatever the environment says."""
+    """The API server, with an administrator's token. Requests never use a proxy, whatever the environment says."""
 
     url: str
     ca_file: Path
@@ -41,11 +41,11 @@ class ApiServer:
         return self._call("PATCH", path, change, "application/merge-patch+json")
 
     def delete(self, path: str) -> Any:
-        """Delete an object, without waiting until it is gone."""
+        """Delete an object, without waiting until it is deleted."""
         return self._call("DELETE", path, None)
 
     def answers(self, path: str) -> bool:
-        """Whether a GET succeeds: a refused connection, a 404 and a 5xx are all a no."""
+        """Whether a GET succeeds. A refused connection, a 404 and a 5xx all count as no."""
         try:
             self.get(path)
         except (ApiError, OSError, http.client.HTTPException):
@@ -106,7 +106,7 @@ class ApiServer:
 
 
 def _message(body: bytes) -> str:
-    """The message of a Kubernetes Status; else the text itself."""
+    """The message of a Kubernetes Status, or the body itself where it is none."""
     try:
         return str(json.loads(body)["message"])
     except (ValueError, KeyError, TypeError):

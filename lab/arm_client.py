@@ -1,4 +1,4 @@
-"""Plain calls to the lab's ARM, through its proxy, the way any client would make them."""
+"""Plain requests to Resource Manager (ARM), through the lab's proxy, as any client makes them."""
 
 import json
 import re
@@ -18,7 +18,7 @@ GROUPS_VERSION = "2021-04-01"
 
 
 def with_version(path: str) -> str:
-    """The path with an api-version: the one it has, else the one of the last resource provider in it."""
+    """The path with an api-version: its own, or else that of the last resource provider in the path."""
     if "api-version=" in path:
         return path
     providers = re.findall(r"/providers/([^/?]+)", path)
@@ -29,7 +29,7 @@ def with_version(path: str) -> str:
 def call(
     proxy: str, ca_file: Path, token: str, method: str, path: str, body: object = None
 ) -> tuple[int, dict[str, Any]]:
-    """Status and body of a call to ARM; the body is {} where there is none. A refusal is an answer, not an error."""
+    """Status and body of a request to ARM. The body is {} where there is none. An error status raises nothing."""
     request = urllib.request.Request(  # noqa: S310 (https, and only to ARM)
         ARM + with_version(path),
         method=method,

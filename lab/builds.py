@@ -1,12 +1,11 @@
 """The two Go binaries of the lab's cluster, built once into the user's cache.
 
-The file name carries a hash of all that goes into a binary, so a fresh clone finds the one that is there.
+The file name of a binary carries a hash of all that goes into it, so a fresh clone finds one that is built already.
 """
 
 import contextlib
 import fcntl
 import hashlib
-import re
 import subprocess
 import sys
 import tempfile
@@ -15,19 +14,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import envfile
+from lab import envfile, prerequisites
 from lab.errors import LabError
 from lab.places import ROOT, cache
 
-GO = (1, 26)
 KUBERNETES = "1.37.2"
 VERSION_PACKAGE = "k8s.io/component-base/version"
 
 
 def _version_flags(version: str) -> str:
-    """Linker flags that say the version.
+    """Linker flags that set the version.
 
-    Without them the server calls itself v0.0.0; the webhook, which asks whether it is 1.32 or newer, and helm misjudge it.
+    Without them the server reports v0.0.0. The webhook asks whether it is 1.32 or newer, helm asks too: both would be misled.
     """
     major, minor, _ = version.split(".")
     values = {"gitVersion": f"v{version}", "gitMajor": major, "gitMinor": minor}
@@ -36,7 +34,7 @@ def _version_flags(version: str) -> str:
 
 @dataclass(frozen=True)
 class Binary:
-    """One Go main package in `lab/`, and how it is built."""
+    """A Go main package in `lab/`, and how it is built."""
 
     name: str
     what: str
@@ -73,7 +71,7 @@ WEBHOOK = Binary("webhook", "the azure-workload-identity webhook", "about a minu
 
 
 def binary(which: Binary) -> Path:
-    """The built binary, from the cache or built now, which takes minutes.
+    """The built binary, from the cache. Where it is missing there, it is built now, which takes minutes.
 
     Raises LabError where Go is missing or too old, or the build fails.
     """
@@ -81,14 +79,14 @@ def binary(which: Binary) -> Path:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with only_one(path.parent / "lock"):
-            if not path.exists():  # another process may have built it while we waited
+            if not path.exists():  # another process may have built it while this one waited
                 _build(which, path)
     return path
 
 
 @contextlib.contextmanager
 def only_one(lock: Path, waiting: str = "waiting for another process that makes the same") -> Iterator[None]:
-    """Hold the lock file, so that two processes never make the same thing at once; say so if that takes waiting."""
+    """Hold the lock file, so that two processes never make the same thing at once. Prints `waiting` where another holds it."""
     with lock.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -99,30 +97,12 @@ def only_one(lock: Path, waiting: str = "waiting for another process that makes 
 
 
 def say(message: str) -> None:
-    """Progress, on standard error: what a command is asked for goes to standard output."""
+    """Print progress to standard error. Standard output is for what a command was asked."""
     print(f"lab: {message}", file=sys.stderr, flush=True)
 
 
-def go_version(output: str) -> tuple[int, ...]:
-    """The version in what `go version` prints; () where there is none."""
-    found = re.search(r"\bgo(\d+)\.(\d+)", output)
-    return tuple(int(part) for part in found.groups()) if found else ()
-
-
-def _require_go() -> None:
-    wanted = ".".join(map(str, GO))
-    try:
-        told = subprocess.run(["go", "version"], capture_output=True, text=True, check=True).stdout
-    except FileNotFoundError as error:
-        raise LabError(f"Go {wanted} or newer is needed to build the lab's cluster, and is not on PATH.") from error
-    except subprocess.CalledProcessError as error:
-        raise LabError(f"`go version` failed: {error.stderr.strip()}") from error
-    if go_version(told) < GO:
-        raise LabError(f"Go {wanted} or newer is needed to build the lab's cluster; found {told.strip()}.")
-
-
 def _build(which: Binary, path: Path) -> None:
-    _require_go()
+    prerequisites.require("go")
     say(f"building {which.what}: {which.takes}")
     began = time.monotonic()
     log = path.parent / f"{which.name}.log"

@@ -12,13 +12,13 @@ from lab.errors import LabError
 from lab.places import ROOT
 
 RELEASE = "gitlab-azure-identity"
-"""Helm release, namespace and service account of the operator: the subject its own identity trusts."""
+"""The operator's Helm release, namespace and service account. The operator's own identity trusts this service account."""
 
 Manifest = dict[str, Any]
 
 
 def render(helm: Path, namespaces: Sequence[str], extra: Sequence[str] = ()) -> list[Manifest]:
-    """What `helm template` makes of the chart with the lab's values. Raises LabError with Helm's words."""
+    """The manifests that `helm template` renders with the lab's values. Raises LabError with Helm's message."""
     command = [
         str(helm), "template", RELEASE, str(ROOT / "charts" / RELEASE),
         "--namespace", RELEASE,

@@ -3,11 +3,9 @@
 import datetime as dt
 import json
 import os
-import signal
 import sys
 import time
 from dataclasses import asdict
-from types import FrameType
 
 import click
 
@@ -15,6 +13,7 @@ from lab import envfile, lifecycle
 from lab.azure import seeded
 from lab.controls import RefusedError
 from lab.errors import LabError
+from lab.interrupts import interrupt_once
 from lab.places import Places
 from lab.processes import OPERATOR, Parts
 from lab.running import Lab
@@ -23,7 +22,7 @@ from lab.welcome import welcome
 
 
 class Commands(click.Group):
-    """Prints what a LabError says, without a traceback."""
+    """Prints the message of a LabError without a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -53,8 +52,7 @@ folder_option = click.option("--dir", "folder", metavar="DIR", help="The lab's f
               help="Namespaces that the operator has rights in, with commas between.")  # fmt: skip
 @click.pass_obj
 def up(outer: str | None, folder: str | None, watch_namespaces: str) -> None:
-    """Start the lab; one that is up and well stays as it is."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    """Start the lab. A lab whose parts all run and answer is left as it is."""
     began = time.monotonic()
     namespaces = [name for name in watch_namespaces.split(",") if name]
     lab, started = lifecycle.start(folder or outer, namespaces)
@@ -62,11 +60,6 @@ def up(outer: str | None, folder: str | None, watch_namespaces: str) -> None:
         click.echo(f"The lab is up after {time.monotonic() - began:.1f} s.\n\n{welcome(lab)}")
     else:
         click.echo(f"The lab in {lab.dir} is already up.\n\n{welcome(lab)}")
-
-
-def _interrupt(number: int, _: FrameType | None) -> None:
-    """Leave by an exception, so that what was started is taken down."""
-    raise SystemExit(128 + number)
 
 
 @cli.command()
@@ -81,7 +74,7 @@ def down(outer: str | None, folder: str | None) -> None:
 @cli.command()
 @click.pass_obj
 def status(folder: str | None) -> None:
-    """Tell which parts run. Exits with 1 unless all do, and answer."""
+    """Print which parts run. Exits with 1 unless all run and answer."""
     places = Places.at(folder)
     known = Parts(places).known()
     rows = [
@@ -95,10 +88,10 @@ def status(folder: str | None) -> None:
 
 @cli.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
-@click.option("--clear", is_flag=True, help="Forget the calls; with --json, print them first.")
+@click.option("--clear", is_flag=True, help="Empty the log; with --json, print it first.")
 @click.pass_obj
 def calls(folder: str | None, *, as_json: bool, clear: bool) -> None:
-    """Every request that Azure saw: time, caller, method, path, status, error code."""
+    """Print every request that Azure received: time, caller, method, path, status, error code."""
     controls = Lab.of(folder).controls
     if as_json:
         click.echo(json.dumps([asdict(call) for call in controls.calls()], indent=2, default=str))
@@ -126,7 +119,7 @@ def _clock(seconds: float) -> str:
 
 @cli.group()
 def fault() -> None:
-    """Have Azure fail on purpose."""
+    """Make requests to Azure fail."""
 
 
 @fault.command("add")
@@ -135,8 +128,8 @@ def fault() -> None:
 @click.option("--code", help="Answer with this error code.")
 @click.option("--message", help="Answer with this text.")
 @click.option("--retry-after", type=float, metavar="SECONDS", help="Send this Retry-After.")
-@click.option("--times", type=int, default=1, show_default=True, help="How many requests it strikes.")
-@click.option("--reset", is_flag=True, help="Cut the connection instead of an answer.")
+@click.option("--times", type=int, default=1, show_default=True, help="How many requests fail.")
+@click.option("--reset", is_flag=True, help="Reset the connection instead of answering.")
 @click.option("--hang", is_flag=True, help="Never answer.")
 @click.option("--delay", type=float, metavar="SECONDS", help="Answer late.")
 @click.option("--applied", is_flag=True, help="Carry the request out before its answer is lost or replaced.")
@@ -155,9 +148,9 @@ def fault_add(
     hang: bool,
     applied: bool,
 ) -> None:
-    """Have the next matching requests fail."""
+    """Make the next matching requests fail."""
     if not (status or reset or hang or delay):
-        raise click.UsageError("Say how it fails: --status, --reset, --hang or --delay.")
+        raise click.UsageError("The fault needs one of --status, --reset, --hang and --delay.")
     Lab.of(folder).controls.add_fault(
         match,
         status=status,
@@ -175,7 +168,7 @@ def fault_add(
 @fault.command("clear")
 @click.pass_obj
 def fault_clear(folder: str | None) -> None:
-    """Forget every fault."""
+    """Remove every fault."""
     Lab.of(folder).controls.clear_faults()
 
 
@@ -197,7 +190,7 @@ def _assignment(text: str, known: dict[str, float]) -> tuple[str, float]:
     name = key.replace("-", "_")
     if name not in known:
         keys = ", ".join(key.replace("_", "-") for key in known)
-        raise click.UsageError(f"There is no {key!r} to set. There are: {keys}.")
+        raise click.UsageError(f"There is no setting {key!r}. The settings are: {keys}.")
     try:
         return name, float(value)
     except ValueError as error:
@@ -242,7 +235,7 @@ def operator(folder: str | None, arguments: tuple[str, ...]) -> None:
     parts = Parts(lab.places)
     before = parts.known().get(OPERATOR)
     if before and before.alive:
-        click.echo(f"Another operator runs already (process {before.pid}): both will do the same work.", err=True)
+        click.echo(f"Another operator runs already (process {before.pid}). Both will do the same work.", err=True)
     parts.register(OPERATOR)
     click.echo(f"Health and metrics: http://127.0.0.1:{env['GAI_HTTP_PORT']}/metrics", err=True)
     sys.stdout.flush()
@@ -253,4 +246,5 @@ def operator(folder: str | None, arguments: tuple[str, ...]) -> None:
 
 def main() -> None:
     """Run the command line."""
+    interrupt_once()
     cli(prog_name="python -m lab")

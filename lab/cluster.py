@@ -1,6 +1,6 @@
-"""The lab's Kubernetes: etcd, the API server, the controllers that matter and the pod webhook, as plain processes.
+"""The lab's Kubernetes: etcd, the API server, some controllers and the pod webhook, as plain processes.
 
-There is no kubelet and no scheduler: pods stay Pending.
+There is no kubelet and no scheduler, so pods stay Pending.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ CONTROLLERS = (
     "serviceaccount-controller",
 )
 START_TIMEOUT = 90
-"""Seconds that a part may take to start: a loaded machine is slow, and a failing part ends by itself."""
+"""Seconds that a part may take to start. A loaded machine is slow; a part that fails ends by itself before."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,12 @@ def listens(port: int) -> bool:
 
 
 class Cluster:
-    """Starts the parts; `api` is its administrator's access."""
+    """Starts the processes of the cluster. `api` is a client with an administrator's token."""
 
     def __init__(self, places: Places, parts: Parts) -> None:
         self._places = places
         self._parts = parts
-        # A small heap is collected again and again: a quarter of the API server's time went there (measured by its profile).
+        # Go collects a small heap often: that took a quarter of the API server's time (by its profile).
         self._env = {**envfile.without_foreign(os.environ), "GOGC": "400"}
         self._ports = Ports.free()
         self._folder = places.cluster
@@ -97,7 +97,7 @@ class Cluster:
         self._parts.until("apiserver", server, lambda: self.api.answers("/readyz"), START_TIMEOUT)
 
     def start_controllers(self) -> None:
-        """Start the controllers, returning when they work. Raises PartError."""
+        """Start the controllers, and wait until they work. Raises PartError."""
         binary = builds.binary(builds.CONTROL_PLANE)
         command = [binary, "kube-controller-manager", *self._controller_flags()]
         controllers = self._parts.spawn("controllers", command, self._env)
@@ -105,7 +105,7 @@ class Cluster:
         self._parts.until("controllers", controllers, lambda: self.api.answers(account), START_TIMEOUT)
 
     def start_webhook(self) -> None:
-        """Start azure-workload-identity's webhook, returning when it listens. Raises PartError."""
+        """Start azure-workload-identity's webhook, and wait until it listens. Raises PartError."""
         folder = self._folder / "webhook"
         folder.mkdir()
         shutil.copy(self._certificate, folder / "tls.crt")
@@ -116,7 +116,7 @@ class Cluster:
         self._parts.until("webhook", webhook, lambda: listens(self._ports.webhook), START_TIMEOUT)
 
     def publish_keys(self) -> tuple[dict[str, object], dict[str, object]]:
-        """The OpenID document and the key set, as the API server serves them and AKS would publish them."""
+        """The OpenID configuration and the key set. The API server serves them, and AKS would publish them."""
         return self.api.get("/.well-known/openid-configuration"), self.api.get("/openid/v1/jwks")
 
     def _etcd_flags(self) -> list[str]:
@@ -175,7 +175,7 @@ def _flags(values: dict[str, object]) -> list[str]:
 
 
 def _write_signing_key(path: Path) -> None:
-    """The service account issuer's key: RSA, since Entra accepts RS256 alone in a federated token."""
+    """The service account issuer's key. It is an RSA key, since Entra accepts only RS256 in a federated token."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     path.touch(mode=0o600)
     path.write_bytes(

@@ -1,6 +1,6 @@
-"""Steers the lab's Azure: reads its call log, makes it fail, moves its clock, speaks for its principals.
+"""A client of the control API: reads the call log, adds faults, changes settings, issues tokens of principals.
 
-Synchronous, and of the standard library alone, so that tests and the command line can use it anywhere.
+It is synchronous and needs the standard library only, so that tests and the command line can use it anywhere.
 """
 
 import json
@@ -15,17 +15,17 @@ TIMEOUT = 10
 
 
 class RefusedError(Exception):
-    """The lab did not do what it was asked; the text says why."""
+    """The control API refused a request; the text says why."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request that Azure saw."""
+    """One request that Azure received."""
 
     time: float
     """Seconds since 1970."""
     caller: str
-    """The name of the principal that asked; empty where the request does not say."""
+    """The name of the calling principal; empty where the request names none."""
     method: str
     host: str
     path: str
@@ -41,12 +41,12 @@ class Call:
 class Controls:
     """A client of the control API at `url`.
 
-    Every method raises RefusedError where the lab says no, and OSError where it does not answer.
+    Every method raises RefusedError where the control API refuses, and OSError where it does not answer.
     """
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
-        # The control API is on this machine: a proxy in the environment is not for it.
+        # The control API is on this machine, so a proxy in the environment does not apply.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     @classmethod
@@ -60,7 +60,7 @@ class Controls:
         return cls(about["control"])
 
     def calls(self) -> list[Call]:
-        """Every request that Azure saw since the start or the last clear_calls, in the order they were answered."""
+        """Every request that Azure received since the start or the last clear_calls, in the order of the answers."""
         return [Call(**call) for call in self._request("GET", "/calls")]
 
     def clear_calls(self) -> None:
@@ -80,12 +80,12 @@ class Controls:
         delay: float | None = None,
         applied: bool = False,
     ) -> None:
-        """Make the next `times` requests that match go wrong.
+        """Make the next `times` requests that match fail.
 
-        `match` is "METHOD GLOB": the glob is held against the path, and against host and path together; * as the method
-        means any. With `status` the answer is that error, with `code`, `message` and Retry-After (seconds); `reset`
-        drops the connection; `hang` never answers, until clear_faults; `delay` (seconds) alone is only slow. With
-        `applied` the request is carried out before its answer is lost or replaced.
+        `match` is "METHOD GLOB". The glob is matched against the path, and against host and path together; * as the
+        method means any. With `status` the answer is that error, with `code`, `message` and Retry-After (seconds).
+        `reset` resets the connection. `hang` does not answer until clear_faults. `delay` (seconds) alone makes the
+        answer late. With `applied` the request is carried out before its answer is lost or replaced.
         """
         self._request(
             "POST",
@@ -105,19 +105,19 @@ class Controls:
         )
 
     def waiting_faults(self) -> dict[str, int]:
-        """What the faults match that have not struck as often as they shall, and how often they are still to strike.
+        """By what each fault matches, how many requests it will still be applied to.
 
-        A fault that is not among them any more has a request in its hands, or has had it.
+        A fault that is missing has been applied to its last request, which may be in progress.
         """
         return {fault["match"]: int(fault["times"]) for fault in self._request("GET", "/faults")}
 
     def clear_faults(self) -> None:
-        """Forget all faults; requests that hang lose their connection."""
+        """Remove all faults. The connections of requests that hang are reset."""
         self._request("DELETE", "/faults")
 
     def set(self, **values: float) -> None:
-        """Change settings: principal_replication, credential_propagation, role_propagation, arm_latency and clock (how
-        far Azure's is ahead) in seconds; throttle, 0 or 1.
+        """Change settings: principal_replication, credential_propagation, role_propagation, arm_latency and clock (by
+        how much Azure's is ahead) in seconds; throttle, 0 or 1.
         """
         self._request("PATCH", "/settings", values)
 
@@ -125,7 +125,7 @@ class Controls:
         return {key: float(value) for key, value in self._request("GET", "/settings").items()}
 
     def publish_issuer(self, issuer: str, openid_configuration: dict[str, Any], jwks: dict[str, Any]) -> None:
-        """Publish a cluster's token issuer, as AKS does: both documents are then found under the issuer's host name."""
+        """Publish a cluster's token issuer, as AKS does. Its host name then serves both documents."""
         self._request(
             "POST", "/issuers", {"issuer": issuer, "openid_configuration": openid_configuration, "jwks": jwks}
         )

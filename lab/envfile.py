@@ -1,4 +1,4 @@
-"""Environments: as a file to be sourced, and as what a child process gets."""
+"""Environment variables, for a file that a shell sources and for child processes."""
 
 import os
 import shlex
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 FOREIGN = frozenset([*PROXIES, *map(str.upper, PROXIES), *AUTHORITIES, "KUBECONFIG"])
-"""What would lead a client past the lab, or have it trust someone else, if it were inherited."""
+"""Variables that, if inherited, would lead a client past the lab or make it trust another authority."""
 
 FOREIGN_PREFIXES = ("AZURE_", "GAI_", "AZCOPY_")
 
@@ -18,7 +18,7 @@ def exports(variables: Mapping[str, str]) -> str:
 
 
 def quoted(value: str) -> str:
-    """The value in single quotes, always: one look for every line."""
+    """The value in single quotes, also where none are needed, so that all lines look the same."""
     word = shlex.quote(value)
     return word if word.startswith("'") else f"'{word}'"
 
@@ -29,7 +29,7 @@ def unsets(names: Iterable[str]) -> str:
 
 
 def without_foreign(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment less all that names a proxy, a CA, a cluster or an Azure of its own."""
+    """The environment without everything that names a proxy, a certificate authority, a cluster or another Azure."""
     return {
         name: value
         for name, value in environment.items()
@@ -38,9 +38,9 @@ def without_foreign(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def outside() -> dict[str, str]:
-    """This process's environment for what must reach the world, such as pip.
+    """This process's environment for a program that must reach package registries, such as pip.
 
-    In a shell that sourced a lab's env file, the lab's proxy and CA are taken out again.
+    In a shell that sourced a lab's env file, it is without the lab's proxy and certificate authority.
     """
     if "LAB_DIR" not in os.environ:
         return dict(os.environ)

@@ -1,5 +1,5 @@
-"""What the lab tells a person when it cannot go on."""
+"""The error whose message the lab's commands print."""
 
 
 class LabError(Exception):
-    """Something a person can act on; its text is the whole message, printed without a traceback."""
+    """An error that a person can act on. Its text is the whole message, printed without a traceback."""

@@ -1,4 +1,4 @@
-"""Bringing a lab up and taking it down."""
+"""Starts a lab, and ends it."""
 
 import functools
 import json
@@ -28,17 +28,19 @@ Say = Callable[[str], None]
 def start(
     path: str | Path | None = None, namespaces: Sequence[str] = ("gitlab",), say: Say = builds.say
 ) -> tuple[Lab, bool]:
-    """The lab at `path`, and whether this call started it; one that is up and well is left as it is.
+    """Start the lab at `path`. Returns it, and whether this call started it: a lab that runs and answers is left as it is.
 
-    Raises LabError when a part does not start, with the end of its log; then nothing of it is left running.
+    Raises LabError when a part does not start, with the end of its log. No process is left running then.
     """
     places = Places.at(path)
     with _locked(places):
         if healthy(places):
             return Lab.of(places.dir), False
         _end_all(places)
-        build_and_fetch()
+        programs = build_and_fetch()
         _empty(places)
+        for name, program in programs.items():
+            (places.bin / name).symlink_to(program)
         parts = Parts(places)
         try:
             _start(places, parts, namespaces, say)
@@ -50,7 +52,7 @@ def start(
 
 
 def stop(path: str | Path | None = None) -> bool:
-    """End every process of the lab, in whatever state it is; whether there was any. What it wrote stays to be read."""
+    """End every process of the lab, in whatever state the lab is. Returns whether there was any. The lab's files stay."""
     places = Places.at(path)
     if not places.marker.exists():
         return _end_all(places)
@@ -78,7 +80,7 @@ def healthy(places: Places) -> bool:
 
 @contextmanager
 def _locked(places: Places) -> Iterator[None]:
-    """One `up` or `down` of a lab at a time. The lock is outside its folder, which is emptied."""
+    """Only one `up` or `down` of a lab at a time. The lock file is outside the lab's folder, since that is emptied."""
     places.dir.parent.mkdir(parents=True, exist_ok=True)
     folder = cache() / "labs"
     folder.mkdir(parents=True, exist_ok=True)
@@ -86,15 +88,18 @@ def _locked(places: Places) -> Iterator[None]:
         yield
 
 
-def build_and_fetch() -> None:
-    """What takes minutes the first time and no time later."""
+def build_and_fetch() -> dict[str, Path]:
+    """Have all that takes minutes the first time and no time later. Returns the lab's kubectl, helm and azcopy.
+
+    Raises LabError where the machine lacks what that takes.
+    """
     for which in (builds.WEBHOOK, builds.CONTROL_PLANE):
         builds.binary(which)
-    tools.node_modules()
+    return tools.programs()
 
 
 def _empty(places: Places) -> None:
-    """Make the folder a new lab's, without what an earlier one left."""
+    """Empty the folder for a new lab."""
     places.make()
     for entry in places.dir.iterdir():
         if entry != places.marker:
@@ -115,17 +120,16 @@ def _start(places: Places, parts: Parts, namespaces: Sequence[str], say: Say) ->
         return [pool.submit(timed, name.replace("_", " "), work) for name, work in works.items()]
 
     def done(works: list[Future[None]]) -> None:
-        """Wait for all, or for the first that fails; then have the others give up, and raise what it raised."""
+        """Wait until all have ended, or until one fails. Raises what that one raised."""
         finished, _ = wait(works, return_when=FIRST_EXCEPTION)
         for work in finished:
             work.result()
 
     try:
         azure = side_by_side(Azure=functools.partial(_start_azure, places, parts))
-        linked = side_by_side(tools=functools.partial(tools.link_all, places.bin))
         first = side_by_side(API_server=cluster.start_api_server)
-        done([*azure, *linked, *first])
-        _remember(places, cluster)
+        done([*azure, *first])
+        _write_marker(places, cluster)
         lab = Lab(places)
         works = side_by_side(
             controllers=cluster.start_controllers,
@@ -148,14 +152,14 @@ def _start_azure(places: Places, parts: Parts) -> None:
     parts.until("azure", parts.spawn("azure", command, env), places.azure_json.exists, START_TIMEOUT)
 
 
-def _remember(places: Places, cluster: Cluster) -> None:
+def _write_marker(places: Places, cluster: Cluster) -> None:
     api = {"api": cluster.api.url, "ca": str(cluster.api.ca_file), "token": cluster.api.token}
     places.marker.write_text(json.dumps(api, indent=2))
     places.marker.chmod(0o600)
 
 
 def _install(lab: Lab, parts: Parts, cluster: Cluster, namespaces: Sequence[str]) -> None:
-    """Apply the chart, less its Deployment, and give the operator what its pod would have."""
+    """Apply the chart without its Deployment, and write the files that the operator's pod would have."""
     manifests = chart.render(lab.tool("helm"), namespaces)
     lab.apply(
         [
@@ -175,7 +179,7 @@ def _install(lab: Lab, parts: Parts, cluster: Cluster, namespaces: Sequence[str]
 
 
 def _publish(lab: Lab, cluster: Cluster) -> None:
-    """Have the issuer's documents found where AKS publishes a cluster's."""
+    """Publish the issuer's documents where AKS publishes those of a cluster."""
     configuration, keys = cluster.publish_keys()
     lab.controls.publish_issuer(seeded.ISSUER, configuration, keys)
 
@@ -188,14 +192,14 @@ def _write_environments(lab: Lab) -> None:
     folders = env.pop("PATH").split(os.pathsep)[:2]
     text = envfile.unsets(envfile.FOREIGN - env.keys()) + envfile.exports(env)
     prepended = os.pathsep.join(folders)
-    # Written last: it says that the lab is up.
+    # This file is written last: where it exists, the lab is up.
     lab.places.env.write_text(f'{text}export PATH={envfile.quoted(prepended)}:"$PATH"\n')
 
 
 def _end_all(places: Places) -> bool:
-    """End the parts in an order in which none waits for another, then whatever else carries the lab's mark.
+    """End the parts in an order in which none waits for another, then every other process that carries the lab's mark.
 
-    An API server whose etcd is gone does not leave by itself, and nothing that etcd holds is wanted any more.
+    An API server does not exit while its etcd is missing, so etcd is ended after it. etcd's data is not needed any more.
     """
     parts = Parts(places)
     found = any(process.alive for process in parts.known().values())

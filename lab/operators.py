@@ -1,4 +1,4 @@
-"""The operator as a child process, for the demonstration, tests and benchmarks."""
+"""The operator as a process, for the demonstration and the benchmark."""
 
 import http.client
 import sys
@@ -12,24 +12,24 @@ from lab.running import Lab
 
 START_TIMEOUT = 60
 GRACE = 30
-"""Seconds: what the chart gives the pod to end."""
+"""Seconds that the chart gives the pod to end."""
 
 
 @dataclass(frozen=True)
 class Operator:
-    """One operator that runs against a lab."""
+    """An operator that runs against a lab."""
 
     process: Process
     url: str
-    """Where it answers /healthz, /readyz and /metrics."""
+    """The address of /healthz, /readyz and /metrics."""
     log: Path
 
     @classmethod
     def start(cls, lab: Lab, name: str = OPERATOR, **env: str) -> Self:
-        """Start the operator, with these variables on top of the lab's, returning when it is ready.
+        """Start the operator with the lab's variables and these, and wait until it is ready.
 
-        The name must begin with `operator`; its log is `logs/NAME.log`, which a later one of that name goes on with.
-        Raises PartError with the end of its log.
+        The name must begin with `operator`. The log is `logs/NAME.log`; a later operator of that name appends to it.
+        Raises PartError with the end of the log.
         """
         variables = lab.operator_env(**env)
         parts = Parts(lab.places)
@@ -39,7 +39,7 @@ class Operator:
         return operator
 
     def ready(self) -> bool:
-        """Whether /readyz says so."""
+        """Whether /readyz answers that the operator is ready."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(f"{self.url}/readyz", timeout=5):
@@ -52,9 +52,9 @@ class Operator:
         return self.process.alive
 
     def stop(self) -> None:
-        """SIGTERM, and after the chart's grace period SIGKILL; returns when it has exited."""
+        """Send SIGTERM, after the chart's grace period SIGKILL, and wait until the process has exited."""
         end([self.process], GRACE)
 
     def kill(self) -> None:
-        """SIGKILL, as a node that goes away; returns when it has exited."""
+        """Send SIGKILL, as when its node fails, and wait until the process has exited."""
         end([self.process], 0)

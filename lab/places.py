@@ -1,4 +1,4 @@
-"""Where one lab keeps its files, and where all labs of a user share what is slow to make."""
+"""The files of one lab, and the cache that all labs of a user share."""
 
 import os
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 from lab.errors import LabError
 
 ROOT = Path(__file__).resolve().parent.parent
-"""The checkout: the lab runs the operator, the chart and its own parts from there."""
+"""The checkout. The lab runs the operator, the chart and its own parts from there."""
 
 
 def cache() -> Path:
@@ -18,18 +18,18 @@ def cache() -> Path:
 
 @dataclass(frozen=True)
 class Places:
-    """The files of one lab, all below one folder. The path is absolute: other processes are told it."""
+    """The files of one lab, all below one folder. The path is absolute, since other processes get it."""
 
     dir: Path
 
     @classmethod
     def at(cls, path: str | Path | None = None) -> "Places":
-        """The lab at `path`; else at LAB_DIR; else `.lab` in the current folder."""
+        """The lab at `path`, or else at LAB_DIR, or else in `.lab` of the current folder."""
         return cls(Path(path or os.environ.get("LAB_DIR") or ".lab").absolute())
 
     @property
     def marker(self) -> Path:
-        """Says that this folder is a lab's, and may be emptied."""
+        """The file that marks the folder as a lab's, which may be emptied."""
         return self.dir / "lab.json"
 
     @property
@@ -73,12 +73,12 @@ class Places:
         return self.dir / "azure.json"
 
     def make(self) -> None:
-        """Make the folders, marked as a lab's.
+        """Make the folders, and mark the lab's folder.
 
-        Raises LabError where the folder holds something that no lab put there: a lab empties its folder.
+        A lab empties its folder. Raises LabError where the folder holds something and is not marked as a lab's.
         """
         if self.dir.exists() and any(self.dir.iterdir()) and not self.marker.exists():
-            raise LabError(f"{self.dir} is not empty and not a lab. Name another folder with --dir.")
+            raise LabError(f"{self.dir} is not empty and not a lab. Choose another folder with --dir.")
         self.dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.marker.write_text("{}\n")
         (self.dir / ".gitignore").write_text("*\n")

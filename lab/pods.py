@@ -1,4 +1,4 @@
-"""What the kubelet would do for a pod, which the lab has none of: its environment and its projected token."""
+"""What a kubelet would give a pod: its environment and its projected token. The lab has no kubelet."""
 
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -10,14 +10,14 @@ TOKEN_FILE = "AZURE_FEDERATED_TOKEN_FILE"  # noqa: S105 (a variable's name)
 
 Pod = dict[str, Any]
 Request = Callable[[str, int], str]
-"""Asks for a token of the pod's service account, by audience and seconds."""
+"""Requests a token of the pod's service account, for an audience and a number of seconds."""
 
 
 def environment(pod: Pod, folder: Path, request: Request) -> dict[str, str]:
     """The AZURE_* variables of the pod's first container that has any.
 
-    The token file is a real one in `folder`, its token asked for with the audience and the expiry of the volume that
-    the webhook added. Raises LabError where the webhook added nothing.
+    The token file is a real one in `folder`. Its token has the audience and the expiry of the volume that the webhook
+    added. Raises LabError where the webhook added nothing.
     """
     name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
     for container in pod["spec"]["containers"]:
@@ -33,13 +33,13 @@ def environment(pod: Pod, folder: Path, request: Request) -> dict[str, str]:
             file.write_text(request(str(source.get("audience", "")), int(source.get("expirationSeconds", 3600))))
             return {**variables, TOKEN_FILE: str(file)}
     raise LabError(
-        f"Pod {name} has no {TOKEN_FILE}: the webhook gives it to pods that carry the label "
+        f"Pod {name} has no {TOKEN_FILE}. The webhook adds it to pods that have the label "
         'azure.workload.identity/use: "true" when they are created.'
     )
 
 
 def _projection(pod: Pod, container: dict[str, Any], token_file: str) -> tuple[dict[str, Any], str]:
-    """The serviceAccountToken source behind a file that the container sees, and the file's path in its volume."""
+    """The serviceAccountToken source of a file in the container, and the file's path in its volume."""
     for mount in container.get("volumeMounts", []):
         if not PurePosixPath(token_file).is_relative_to(mount["mountPath"]):
             continue

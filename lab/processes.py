@@ -1,7 +1,7 @@
-"""The lab's processes: started each in a session of its own, found again by another process, and ended for sure.
+"""Starts the lab's processes, each in a session of its own, finds them again, and ends them.
 
-Every part carries LAB_PART_OF in its environment and so do its children: what a killed `lab up` left behind is found
-even where no pid file tells of it.
+Each carries the variable LAB_PART_OF, and so do its children. So a process that a killed `lab up` left behind is found
+also where no pid file names it.
 """
 
 import contextlib
@@ -20,27 +20,27 @@ from lab.places import Places
 MARK = "LAB_PART_OF"
 LOG_LINES = 15
 OPERATOR = "operator"
-"""How the pid files of operators begin that run against the lab: there may be several."""
+"""The beginning of the names of operators' pid files. Several operators may run against one lab."""
 
 
 class PartError(LabError):
-    """A part of the lab ended, or was not ready in time. The message ends with the last lines of its log."""
+    """A part of the lab ended, or was not ready in time. The message contains the end of its log."""
 
 
 class AbandonedError(LabError):
-    """Another part failed, so waiting for this one is over."""
+    """Another part failed, so this one is not waited for."""
 
 
 @dataclass(frozen=True)
 class Process:
-    """A process that can be told from a later one with the same id by when it started."""
+    """A process, identified by its id and its start: a later process may have the same id."""
 
     pid: int
     started: int  # clock ticks after boot: field 22 of /proc/PID/stat
 
     @classmethod
     def of(cls, pid: int) -> "Process | None":
-        """The running process with this id; None where there is none, or only its exit status is left."""
+        """The running process with this id. None where there is none, or where it has exited and is not reaped yet."""
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             if state not in "ZX":
@@ -53,7 +53,7 @@ class Process:
 
     @contextlib.contextmanager
     def watched(self) -> "Iterator[Exit | None]":
-        """Its exit, as something to wait for; None where it has exited already."""
+        """A handle to wait for its exit. None where it has exited already."""
         try:
             fd = os.pidfd_open(self.pid)
         except ProcessLookupError:
@@ -67,18 +67,18 @@ class Process:
 
 @dataclass(frozen=True)
 class Exit:
-    """A handle on one running process, which no other process can slip under."""
+    """A handle on one running process. Unlike an id, it never refers to a later process."""
 
     pid: int
     fd: int
 
     def within(self, seconds: float) -> bool:
-        """Wait at most so long; True as soon as the process has exited."""
+        """Wait for the exit, at most so long. Returns whether the process has exited."""
         poll = select.poll()
         poll.register(self.fd, select.POLLIN)
         exited = bool(poll.poll(max(0, int(seconds * 1000))))
         if exited:
-            with contextlib.suppress(ChildProcessError):  # it was another process's child
+            with contextlib.suppress(ChildProcessError):  # the process is another one's child
                 os.waitpid(self.pid, os.WNOHANG)
         return exited
 
@@ -91,81 +91,81 @@ class Parts:
     """The processes of one lab, by name."""
 
     def __init__(self, places: Places) -> None:
-        self._places = places
+        self.places = places
         self._abandoned = threading.Event()
 
     def abandon(self) -> None:
-        """Have every thread that waits in `until` give up."""
+        """Make every thread that waits in `until` raise AbandonedError."""
         self._abandoned.set()
 
     def spawn(self, name: str, argv: Sequence[object], env: Mapping[str, str]) -> Process:
-        """Start a part in its own session, its output going to `logs/NAME.log`."""
+        """Start a part in a session of its own, with `logs/NAME.log` as its output."""
         if self._abandoned.is_set():
-            raise AbandonedError(f"{name} was not started.")
+            raise AbandonedError(f"{name} was not started, since another part failed.")
         words = [str(word) for word in argv]
-        log = str(self._places.logs / f"{name}.log")
+        log = str(self.places.logs / f"{name}.log")
         files = [
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ]
-        marked = {**env, MARK: str(self._places.dir)}
+        marked = {**env, MARK: str(self.places.dir)}
         try:
             pid = os.posix_spawnp(words[0], words, marked, file_actions=files, setsid=True)
         except OSError as error:
             raise PartError(f"{name} cannot be started: {words[0]}: {error.strerror}.") from error
         process = Process.of(pid)
         if process is None:
-            raise PartError(self._with_end_of_log(name, "ended as soon as it was started"))
-        (self._places.pids / name).write_text(f"{process.pid} {process.started}\n")
+            raise PartError(self.with_end_of_log(name, "ended as soon as it was started"))
+        (self.places.pids / name).write_text(f"{process.pid} {process.started}\n")
         return process
 
     def register(self, name: str) -> None:
-        """Count this very process, and what it becomes by exec, as a part: `down` will end it."""
+        """Record this process, and what it becomes by exec, as a part that `down` ends."""
         process = Process.of(os.getpid())
         if process:
-            (self._places.pids / f"{name}-{process.pid}").write_text(f"{process.pid} {process.started}\n")
+            (self.places.pids / f"{name}-{process.pid}").write_text(f"{process.pid} {process.started}\n")
 
     def known(self) -> dict[str, Process]:
-        """Every part that has a pid file, alive or not."""
+        """Every part that has a pid file, whether it runs or not."""
         found = {}
-        for file in sorted(self._places.pids.glob("*")):
+        for file in sorted(self.places.pids.glob("*")):
             with contextlib.suppress(ValueError):
                 pid, started = file.read_text().split()
                 found[file.name] = Process(int(pid), int(started))
         return found
 
     def until(self, name: str, process: Process, ready: Callable[[], bool], seconds: float) -> None:
-        """Wait until `ready` says so, asking it 20 times a second.
+        """Wait until `ready` returns True, calling it 20 times a second.
 
-        Raises PartError when the process ends or time is up, AbandonedError when another part failed meanwhile.
+        Raises PartError when the process exits or time is up, AbandonedError when another part failed meanwhile.
         """
         deadline = time.monotonic() + seconds
         with process.watched() as exited:
             while not ready():
                 if self._abandoned.is_set():
-                    raise AbandonedError(f"{name} was given up.")
+                    raise AbandonedError(f"{name} is not waited for any more, since another part failed.")
                 if exited is None or exited.within(0.05):
-                    raise PartError(self._with_end_of_log(name, "ended before it was ready"))
+                    raise PartError(self.with_end_of_log(name, "ended before it was ready"))
                 if time.monotonic() > deadline:
-                    raise PartError(self._with_end_of_log(name, f"was not ready after {seconds:.0f} s"))
+                    raise PartError(self.with_end_of_log(name, f"was not ready after {seconds:.0f} s"))
 
-    def _with_end_of_log(self, name: str, what: str) -> str:
-        log = self._places.logs / f"{name}.log"
+    def with_end_of_log(self, name: str, what: str) -> str:
+        log = self.places.logs / f"{name}.log"
         lines = log.read_text(errors="replace").splitlines()[-LOG_LINES:] if log.exists() else []
         return "\n".join([f"{name} {what}. The end of {log}:", *(f"  {line}" for line in lines or ["(empty)"])])
 
     def stop(self, names: Iterable[str], grace: float) -> None:
-        """End these parts side by side: SIGTERM, then after `grace` seconds SIGKILL. One that is gone is fine."""
+        """End these parts at the same time: SIGTERM, then after `grace` seconds SIGKILL. One that has exited is no error."""
         known = self.known()
         names = [name for name in names if name in known]
         end([known[name] for name in names], grace)
         for name in names:
-            (self._places.pids / name).unlink(missing_ok=True)
+            (self.places.pids / name).unlink(missing_ok=True)
 
     def leftovers(self) -> list[Process]:
-        """Every process that carries this lab's mark, however it was started, but not this one."""
-        mark = f"{MARK}={self._places.dir}".encode()
+        """Every other process that carries this lab's mark, however it was started."""
+        mark = f"{MARK}={self.places.dir}".encode()
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
@@ -175,9 +175,9 @@ class Parts:
 
 
 def end(processes: Sequence[Process], grace: float) -> None:
-    """End the processes, returning when the last has exited: SIGTERM, then SIGKILL after `grace` seconds.
+    """End the processes, and wait until all have exited: SIGTERM, then after `grace` seconds SIGKILL.
 
-    Without grace it is SIGKILL at once.
+    Without grace, SIGKILL is sent at once.
     """
     with contextlib.ExitStack() as stack:
         watched = [stack.enter_context(process.watched()) for process in processes]

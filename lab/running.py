@@ -1,4 +1,4 @@
-"""A lab that is up, as tests and commands use it."""
+"""A running lab, for tests and commands."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lab import arm_client, chart, envfile, pods, tools
+from lab import arm_client, chart, envfile, pods
 from lab.apiserver import ApiServer
 from lab.azure import seeded
 from lab.cluster import free_ports
@@ -25,7 +25,7 @@ DAY = 86_400
 
 
 class ToolError(LabError):
-    """A program of the lab's exited with an error; `output` is what it wrote to standard error."""
+    """A program of the lab exited with an error. `output` is what it wrote to standard error."""
 
     def __init__(self, command: Sequence[str], status: int, output: str) -> None:
         super().__init__(f"{' '.join(command)} exited with {status}: {output.strip()}")
@@ -40,7 +40,7 @@ class Lab:
 
     @classmethod
     def of(cls, path: str | Path | None = None) -> "Lab":
-        """The lab at `path`, else LAB_DIR, else `.lab`. Raises LabError where none is up."""
+        """The lab at `path`, or else in LAB_DIR, or else in `.lab`. Raises LabError where none is up."""
         places = Places.at(path)
         if not (places.azure_json.exists() and places.env.exists()):
             raise LabError(f"No lab is up in {places.dir}. Start one: make lab")
@@ -52,15 +52,15 @@ class Lab:
 
     @cached_property
     def azure(self) -> dict[str, Any]:
-        """What the lab's Azure tells of itself: proxy, control, ca, tenant, subscription, pid."""
-        told: dict[str, Any] = json.loads(self.places.azure_json.read_text())
-        return told
+        """What azure.json says of the lab's Azure: proxy, control, ca, tenant, subscription, pid."""
+        about: dict[str, Any] = json.loads(self.places.azure_json.read_text())
+        return about
 
     @cached_property
     def api(self) -> ApiServer:
-        """The API server, as its administrator."""
-        told = json.loads(self.places.marker.read_text())
-        return ApiServer(told["api"], Path(told["ca"]), told["token"])
+        """A client of the API server, with an administrator's token."""
+        about = json.loads(self.places.marker.read_text())
+        return ApiServer(about["api"], Path(about["ca"]), about["token"])
 
     @cached_property
     def controls(self) -> Controls:
@@ -70,7 +70,7 @@ class Lab:
 
     @property
     def through_proxy(self) -> dict[str, str]:
-        """The three variables that lead a program to the lab's Azure instead of the real one."""
+        """The three variables by which a program reaches the lab's Azure instead of the real one."""
         return {
             "HTTPS_PROXY": self.azure["proxy"],
             "NO_PROXY": NO_PROXY,
@@ -79,7 +79,7 @@ class Lab:
 
     @property
     def env(self) -> dict[str, str]:
-        """What a person's shell gets from the env file: the administrator's kubeconfig and the way to Azure."""
+        """The variables that the env file sets in a shell: the administrator's kubeconfig and the way to Azure."""
         folders = [str(self.places.bin), str(Path(sys.executable).parent)]
         rest = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if folder not in folders]
         return {
@@ -98,7 +98,7 @@ class Lab:
         return {**envfile.without_foreign(os.environ), **self.env, **extra}
 
     def operator_variables(self) -> dict[str, str]:
-        """What the operator's pod would have from its Deployment and the webhook, and the way to this lab's Azure."""
+        """The variables that the operator's pod would have from its Deployment and the webhook, and the way to Azure."""
         (port,) = free_ports(1)
         return {
             "KUBECONFIG": str(self.places.operator / "kubeconfig"),
@@ -116,7 +116,7 @@ class Lab:
         return {
             **envfile.without_foreign(os.environ),
             **self.operator_variables(),
-            MARK: str(self.dir),  # so that the lab's end is its end too
+            MARK: str(self.dir),  # so that `down` ends the operator, too
             **extra,
         }
 
@@ -125,11 +125,9 @@ class Lab:
     def tool(self, name: str) -> Path:
         """The lab's kubectl, helm or azcopy. Raises LabError that says how to get it."""
         program = self.places.bin / name
-        if program.exists():
-            return program
-        if name == tools.AZCOPY.name and (problem := tools.azcopy_problem()):
-            raise LabError(problem)
-        raise LabError(f"The lab has no {name}. Start it again: make lab-down lab")
+        if not program.exists():
+            raise LabError(f"The lab has no {name}. Start it again: make lab-down lab")
+        return program
 
     def kubectl(self, *args: str, stdin: str | None = None) -> str:
         """What kubectl prints, as the cluster's administrator. Raises ToolError."""
@@ -160,7 +158,7 @@ class Lab:
         self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(everything))
 
     def admit_namespaces(self, *names: str) -> None:
-        """Make namespaces, where there are none, and give the operator the chart's rights in them. Raises ToolError."""
+        """Create namespaces where they are missing, and give the operator the chart's rights in them. Raises ToolError."""
         manifests = chart.render(self.tool("helm"), names)
         rights = [each for name in names for each in chart.in_namespace(manifests, name)]
         self.apply([*(chart.namespace(name) for name in names), *rights])
@@ -182,9 +180,9 @@ class Lab:
     # Azure
 
     def arm_token(self, as_: str = "owner") -> str:
-        """An access token for ARM of the owner of the subscription, the operator, or a principal id."""
+        """An access token for ARM: of `owner` (of the subscription), of `operator`, or of a principal id."""
         return self.controls.token(f"{arm_client.ARM}/.default", as_)
 
     def arm(self, method: str, path: str, body: object = None, as_: str = "owner") -> tuple[int, dict[str, Any]]:
-        """Status and JSON of a call to ARM; the api-version is added where the path has none."""
+        """Status and JSON body of a request to ARM. Where the path has no api-version, one is added."""
         return arm_client.call(self.azure["proxy"], self.places.azure_ca, self.arm_token(as_), method, path, body)

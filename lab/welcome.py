@@ -1,17 +1,16 @@
-"""What a person is told once the lab is up."""
+"""The text that `lab up` prints once the lab is up."""
 
 import os
 from pathlib import Path
 
 from lab.running import Lab
-from lab.tools import azcopy_problem
 
 TEXT = """\
   source {env}
 
   kubectl apply -f examples/gitlab.yaml
   kubectl -n gitlab get gai -w                     # `make operator` in another terminal makes it Ready
-  python -m lab calls                              # every request that Azure saw
+  python -m lab calls                              # every request that Azure received
   python -m lab set role-propagation=10            # how long Azure takes
   python -m lab fault add --match 'PUT */roleAssignments/*' --status 429 --retry-after 2 --times 3
   curl -H "Authorization: Bearer $(python -m lab arm-token)" \\
@@ -21,13 +20,10 @@ Logs: {logs}. End it: {down}"""
 
 
 def welcome(lab: Lab) -> str:
-    """How to use the lab, and what it lacks."""
+    """How to use the lab."""
     default = lab.dir == Path(".lab").absolute()
-    text = TEXT.format(
+    return TEXT.format(
         env=os.path.relpath(lab.places.env),
         logs=os.path.relpath(lab.places.logs),
         down="make lab-down" if default else f"python -m lab --dir {os.path.relpath(lab.dir)} down",
     )
-    if not (lab.places.bin / "azcopy").exists() and (problem := azcopy_problem()):
-        text += f"\n\nWithout azcopy: {problem}"
-    return text

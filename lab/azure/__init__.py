@@ -1,5 +1,5 @@
 """Azure on one machine: Resource Manager, Entra and Blob Storage behind their real host names.
 
-Everything real Azure is known to do here is taken from its documentation or from recorded traffic of real Azure (the
-recordings that ship in github.com/Azure/azure-service-operator/v2 v2.13.0). The comments say which.
+Its behaviour is taken from Azure's documentation, or from recorded traffic of real Azure: the recordings that ship in
+github.com/Azure/azure-service-operator/v2 v2.13.0. Comments say which.
 """

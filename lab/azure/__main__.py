@@ -1,4 +1,4 @@
-"""python -m lab.azure --dir DIR: runs all of Azure in the foreground, until SIGTERM or SIGINT."""
+"""`python -m lab.azure --dir DIR`: runs all of Azure in the foreground, until SIGTERM or SIGINT."""
 
 import argparse
 import asyncio
@@ -30,16 +30,16 @@ from lab.azure.tokens import SigningKey
 REPOSITORY = Path(__file__).resolve().parents[2]
 AZURITE = Path(os.environ.get("LAB_AZURITE") or REPOSITORY / "node_modules" / ".bin" / "azurite")
 KEEP_ALIVE = 600
-"""Seconds that an idle connection is kept: a client may come back at its next resync."""
+"""Seconds that an idle connection is kept. A client may use it again at its next resync."""
 
 
 async def run(folder: Path, azurite_program: Path) -> None:
-    """Start every part, say in azure.json where it is, and stay until told to stop."""
+    """Start every part, write their addresses to azure.json, and run until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     certificates = Certificates(folder)
-    # Azurite takes the longest by far; the key is made, and the rest set up, while it starts.
+    # Azurite takes the longest by far. Everything else is set up while it starts.
     starting = asyncio.create_task(Azurite.start(azurite_program, folder, certificates))
     key = await asyncio.to_thread(SigningKey)
     state = AzureState(Settings())

@@ -1,5 +1,5 @@
-// Starts Azurite's blob service and makes it take any storage account name. Which accounts exist is decided by the lab, in front
-// of Azurite; nobody is ever told this key, so every request must come through there.
+// Starts Azurite's blob service, and makes it accept any storage account name. The lab checks in front of Azurite which
+// accounts exist. Nobody gets the key below, so every request must pass the lab.
 //
 //   node azurite.cjs <azurite>/dist/src/blob/main.js [Azurite's own options]
 "use strict";
@@ -11,7 +11,7 @@ const key1 = randomBytes(32);
 const Accounts = require(join(dirname(main), "..", "common", "AccountDataStore.js")).default;
 Accounts.prototype.getAccount = (name) => ({ name, key1 });
 
-// Standard input is the lab's end of a pipe: when the lab is gone, however it went, Azurite goes too.
+// Standard input is a pipe from the lab. When the lab exits, for any cause, Azurite exits too.
 process.stdin.resume();
 process.stdin.on("end", () => process.exit(0));
 

@@ -1,4 +1,4 @@
-"""Azurite, the child process that stores the blobs; and the few things the lab itself asks of it."""
+"""Azurite, the child process that stores the blobs, and the few requests that the lab itself sends to it."""
 
 import asyncio
 import base64
@@ -29,10 +29,10 @@ LISTENS = re.compile(rb"successfully listens on https://127\.0\.0\.1:(\d+)")
 
 
 def blob_service(azurite: Path) -> Path:
-    """The program of the blob service alone, which lies beside the one that npm puts on the path.
+    """The program that serves blobs only. It lies next to the one that npm puts on the path.
 
     Raises:
-        CannotStartError: it is not there.
+        CannotStartError: the program is missing.
     """
     main = azurite.resolve().parent / "blob" / "main.js"
     if not main.exists():
@@ -40,12 +40,12 @@ def blob_service(azurite: Path) -> Path:
     return main
 
 
-# Azurite drops a connection that was idle for five seconds; ours are put away before.
+# Azurite closes a connection that was idle for five seconds. The lab closes its own earlier.
 KEEP_ALIVE = 3
 
 
 class CannotStartError(Exception):
-    """Azurite does not come up; the text says why."""
+    """Azurite does not start; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,10 @@ class Azurite:
                 port = await _port(process.stdout)
         except TimeoutError as error:
             process.kill()
-            raise CannotStartError(f"Azurite did not come up within {START_TIMEOUT} s; see {log}") from error
+            raise CannotStartError(f"Azurite did not start within {START_TIMEOUT} s; see {log}") from error
         if port is None:
             raise CannotStartError(
-                f"Azurite ended at once: {log.read_text(errors='replace').strip() or 'without a word'}"
+                f"Azurite ended at once: {log.read_text(errors='replace').strip() or 'without any output'}"
             )
         connector = aiohttp.TCPConnector(ssl=certificates.client_context(), limit=64, keepalive_timeout=KEEP_ALIVE)
         session = aiohttp.ClientSession(
@@ -113,14 +113,14 @@ class Azurite:
         headers: Mapping[str, str],
         data: bytes | aiohttp.StreamReader | None,
     ) -> "aiohttp.client._RequestContextManager":
-        """Send a request as it is; `target` is path and query, already escaped."""
+        """Send a request unchanged. `target` is path and query, already escaped."""
         url = URL(self._origin + target, encoded=True)
         return self._session.request(
             method, url, headers=headers, data=data, allow_redirects=False, skip_auto_headers=AUTO_HEADERS
         )
 
     def authorization(self, principal_id: str) -> str:
-        """What Azurite takes for the word of a principal. It checks no signature; the lab has done that before."""
+        """The Authorization header for a principal. Azurite checks no signature; the lab has verified the caller's token."""
         if principal_id not in self._tokens:
             claims = {
                 "aud": STORAGE_AUDIENCE,
@@ -134,11 +134,11 @@ class Azurite:
             self._tokens[principal_id] = ".".join(map(_segment, ({"alg": "none", "typ": "JWT"}, claims))) + ".lab"
         return f"Bearer {self._tokens[principal_id]}"
 
-    # What Resource Manager asks
+    # Requests of Resource Manager
 
     async def containers(self, account: str) -> list[Container]:
-        async with self._own("GET", account, "/?comp=list") as response:
-            tree = ET.fromstring(await response.text(encoding="utf-8-sig"))  # noqa: S314 - our own child wrote it
+        async with self._as_owner("GET", account, "/?comp=list") as response:
+            tree = ET.fromstring(await response.text(encoding="utf-8-sig"))  # noqa: S314 - a child process wrote it
         return [
             Container(
                 name=node.findtext("Name", ""),
@@ -149,27 +149,27 @@ class Azurite:
         ]
 
     async def container(self, account: str, name: str) -> Container | None:
-        async with self._own("HEAD", account, f"/{quote(name)}?restype=container") as response:
+        async with self._as_owner("HEAD", account, f"/{quote(name)}?restype=container") as response:
             if response.status == HTTPStatus.NOT_FOUND:
                 return None
             headers = response.headers
             return Container(name, _quoted(headers["ETag"]), _moment(headers["Last-Modified"]))
 
     async def create_container(self, account: str, name: str) -> bool:
-        """Whether it is new: a container that is already there stays as it is."""
-        async with self._own("PUT", account, f"/{quote(name)}?restype=container") as response:
+        """Create a container. Returns whether it is new: one that exists stays as it is."""
+        async with self._as_owner("PUT", account, f"/{quote(name)}?restype=container") as response:
             return response.status == HTTPStatus.CREATED
 
     async def delete_container(self, account: str, name: str) -> bool:
-        async with self._own("DELETE", account, f"/{quote(name)}?restype=container") as response:
+        async with self._as_owner("DELETE", account, f"/{quote(name)}?restype=container") as response:
             return response.status == HTTPStatus.ACCEPTED
 
     async def put_blob(self, account: str, container: str, name: str, content: bytes) -> None:
         headers = {"x-ms-blob-type": "BlockBlob", "Content-Type": "text/plain"}
-        async with self._own("PUT", account, f"/{container}/{quote(name)}", headers, content) as response:
+        async with self._as_owner("PUT", account, f"/{container}/{quote(name)}", headers, content) as response:
             response.raise_for_status()
 
-    def _own(
+    def _as_owner(
         self,
         method: str,
         account: str,
@@ -177,12 +177,12 @@ class Azurite:
         headers: Mapping[str, str] | None = None,
         data: bytes | None = None,
     ) -> "aiohttp.client._RequestContextManager":
-        own = {
+        as_owner = {
             "Host": f"{account}{PUBLIC.blob_suffix}",
             "Authorization": self.authorization(seeded.OWNER_PRINCIPAL),
             "x-ms-version": VERSION,
         }
-        return self.forward(method, target, {**own, **(headers or {})}, data)
+        return self.forward(method, target, {**as_owner, **(headers or {})}, data)
 
 
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
@@ -190,7 +190,7 @@ AUTO_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
 
 async def _port(output: asyncio.StreamReader | None) -> int | None:
-    """The port Azurite says it listens on; None when it ended without."""
+    """The port that Azurite prints. None where it ends before."""
     async for line in output or asyncio.StreamReader():
         if match := LISTENS.search(line):
             return int(match[1])

@@ -1,4 +1,4 @@
-"""The call log: every request that Azure saw, and what came of it."""
+"""The call log: every request that Azure received, and its answer."""
 
 import time
 from collections import deque
@@ -17,7 +17,7 @@ class Call:
     time: float = field(default_factory=time.time)
     """Seconds since 1970, on this machine's clock."""
     caller: str = ""
-    """The principal's name; empty where the request did not say who it comes from."""
+    """The calling principal's name; empty where the request names none."""
     status: int = 0
     """0: there was no answer."""
     code: str = ""

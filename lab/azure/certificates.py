@@ -1,4 +1,4 @@
-"""A throw-away certificate authority, and a certificate from it for every host name that is asked for."""
+"""A throw-away certificate authority, and a certificate from it for every host name that a client asks for."""
 
 import datetime as dt
 import ipaddress
@@ -16,7 +16,7 @@ LIFETIME = dt.timedelta(days=30)
 class Certificates:
     """Writes ca.pem into `folder`; keys and certificates of the hosts go to `folder`/tls.
 
-    Every start makes a new authority: a certificate of an earlier one is never trusted by chance.
+    Every start makes a new authority, so that no client trusts a former one by chance.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -37,7 +37,7 @@ class Certificates:
         self._contexts: dict[str, ssl.SSLContext] = {}
 
     def server_context(self, host: str) -> ssl.SSLContext:
-        """A TLS server context for a host name; one a host, so that clients can resume their sessions."""
+        """The TLS server context for a host name. Each host has one, so that clients can resume their sessions."""
         if host not in self._contexts:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             context.load_cert_chain(self.certificate_file(host), self.key_file)
@@ -57,7 +57,7 @@ class Certificates:
         except ValueError:
             name = x509.DNSName(host)
         certificate = (
-            # The common name holds 64 characters at most; clients look at the subject's alternative name only.
+            # A common name has at most 64 characters. Clients read the subject's alternative name only.
             self._builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host[:64])]))
             .public_key(self._leaf_key.public_key())
             .add_extension(x509.SubjectAlternativeName([name]), critical=False)

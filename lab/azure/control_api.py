@@ -1,4 +1,4 @@
-"""The control API: what tests and the lab's command line ask of this Azure. Loopback only, plain HTTP."""
+"""The control API, for tests and the lab's command line: plain HTTP on the loopback interface. lab/controls.py is its client."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -83,7 +83,7 @@ class ControlApi:
         sent: dict[str, str] = await request.json()
         principal = self._state.named_principal(sent["principal"])
         if principal is None:
-            raise ValueError(f"no principal is called {sent['principal']!r}, nor has it for its id")
+            raise ValueError(f"There is no principal with the name or id {sent['principal']!r}.")
         wanted = sent["resource"]
         name, cloud = audience(wanted) if wanted.split()[0].endswith("/.default") else resource_audience(wanted)
         return web.json_response({"token": self._key.issue(principal, name, cloud, self._state.clock)})
@@ -99,7 +99,7 @@ class ControlApi:
 
 @web.middleware
 async def _explain(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Tell the caller what was wrong with the request, as text, instead of a bare 500."""
+    """Answer a wrong request with 400 and the cause as text, instead of 500."""
     try:
         return await handler(request)
     except (ValueError, TypeError, KeyError, EntraError) as error:

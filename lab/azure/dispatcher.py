@@ -1,4 +1,4 @@
-"""Where every request to Azure comes in: who answers is chosen, faults strike, and the call is written down."""
+"""Receives every request to Azure: selects the service by host name, applies faults, and logs the call."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ from lab.azure.state import AzureState
 
 LINGER_AND_RESET = struct.pack("ii", 1, 0)
 NO_ANSWER = 499
-"""Of a response that goes nowhere: its connection is gone."""
+"""The status of a response that is never sent, since its connection was reset."""
 
 
 class Service(Protocol):
@@ -48,7 +48,7 @@ class Dispatcher:
         self._faults = faults
 
     def refusal_for(self, host: str) -> Refusal | None:
-        """Whether the proxy may open a tunnel to a host; None where it may."""
+        """Why the proxy may not open a tunnel to a host. None where it may."""
         if host in ARM_HOSTS or host in LOGIN_HOSTS or self._issuers.knows(host):
             return None
         if named := storage_account(host):
@@ -86,7 +86,7 @@ class Dispatcher:
         return self._blobs if storage_account(host) else None
 
     def _issuer_document(self, host: str, request: web.BaseRequest) -> web.Response:
-        """What AKS publishes of a cluster; no part of Azure that the call log is about."""
+        """A document that AKS publishes for a cluster's issuer. The call log does not contain these requests."""
         document = self._issuers.document(host, request.path)
         if document is None or request.method != "GET":
             return web.Response(status=404)
@@ -115,8 +115,8 @@ class Dispatcher:
         return response
 
     def _error(self, status: int, message: str | None, call: Call, request: web.BaseRequest) -> web.Response:
-        """A fault's answer in the form that the part of Azure gives to its errors."""
-        message = message or "This error was asked for by a test."
+        """A fault's answer, in the format of the service's own errors."""
+        message = message or "A fault of the lab answers with this error."
         if call.host in ARM_HOSTS:
             text = json.dumps({"error": {"code": call.code, "message": message}}, separators=(",", ":"))
             return web.Response(status=status, text=text, content_type="application/json")
@@ -129,7 +129,7 @@ class Dispatcher:
 
 
 def _reset(request: web.BaseRequest) -> web.Response:
-    """Drop the connection so that the client sees it reset. The answer is never sent."""
+    """Reset the connection. The response that is returned is never sent."""
     transport = request.transport
     if transport is not None:
         raw: socket.socket = transport.get_extra_info("socket")

@@ -1,4 +1,4 @@
-"""Faults that a test asks for: what is to go wrong, where, and how often."""
+"""Faults: which requests fail, how, and how often."""
 
 import asyncio
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 @dataclass
 class Fault:
     match: str
-    """METHOD GLOB; the glob is held against the path, or against host and path where it does not begin with / or *."""
+    """METHOD GLOB. The glob is matched against the path, and against host and path together."""
     status: int | None = None
     code: str | None = None
     message: str | None = None
@@ -18,20 +18,20 @@ class Fault:
     hang: bool = False
     delay: float | None = None
     applied: bool = False
-    """The request is carried out first; only its answer is lost."""
+    """The request is carried out before its answer is lost or replaced."""
 
     def __post_init__(self) -> None:
         """
         Raises:
-            ValueError: the match is not spelt METHOD GLOB, or nothing is to go wrong.
+            ValueError: the match is not METHOD GLOB, or the fault changes nothing.
         """
         method, _, glob = self.match.partition(" ")
         if not method or not glob or " " in glob:
-            raise ValueError(f"a fault matches 'METHOD GLOB', not {self.match!r}")
+            raise ValueError(f"A fault matches 'METHOD GLOB', not {self.match!r}.")
         if self.times < 1:
-            raise ValueError("a fault happens at least once")
+            raise ValueError("A fault happens at least once.")
         if self.status is None and not self.reset and not self.hang and self.delay is None:
-            raise ValueError("a fault needs one of status, reset, hang and delay")
+            raise ValueError("A fault needs one of status, reset, hang and delay.")
         self._method, self._glob = method.upper(), glob.casefold()
 
     def matches(self, method: str, host: str, path: str) -> bool:
@@ -50,17 +50,17 @@ class Faults:
         self._faults.append(fault)
 
     def waiting(self) -> list[dict[str, str | int]]:
-        """The faults that no request has used up yet: what they match, and how often they are still to strike."""
+        """What each fault matches, and how many requests it will still be applied to."""
         return [{"match": fault.match, "times": fault.times} for fault in self._faults]
 
     def clear(self) -> None:
-        """Forget all faults; requests that hang lose their connection."""
+        """Remove all faults. The connections of requests that hang are reset."""
         self._faults.clear()
         self._cleared.set()
         self._cleared = asyncio.Event()
 
     def take(self, method: str, host: str, path: str) -> Fault | None:
-        """The fault that hits a request, oldest first; it is used up by that."""
+        """The oldest fault that matches a request. It counts as applied once more."""
         for fault in self._faults:
             if fault.matches(method, host, path):
                 fault.times -= 1

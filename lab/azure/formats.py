@@ -11,7 +11,7 @@ def is_guid(text: object) -> bool:
 
 
 def without_dashes(guid: str) -> str:
-    """A GUID as 32 hex digits: how error texts print it."""
+    """A GUID as 32 hex digits, as error texts print it."""
     return guid.replace("-", "")
 
 

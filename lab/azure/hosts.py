@@ -1,4 +1,4 @@
-"""The host names of the three Azure clouds, and which part of Azure answers at each."""
+"""The host names of the three Azure clouds, and which service answers at each."""
 
 from dataclasses import dataclass
 
@@ -47,12 +47,12 @@ CLOUDS = (PUBLIC, US_GOVERNMENT, CHINA)
 ARM_HOSTS = {cloud.arm: cloud for cloud in CLOUDS}
 LOGIN_HOSTS = {login: cloud for cloud in CLOUDS for login in cloud.logins}
 
-# Storage takes tokens for all storage accounts of every cloud under this one name.
+# Storage accepts tokens with this audience for all storage accounts of every cloud.
 STORAGE_AUDIENCE = "https://storage.azure.com"
 
 
 def storage_account(host: str) -> tuple[str, Cloud] | None:
-    """The storage account and cloud that a blob host name such as gitlabstore.blob.core.windows.net speaks of."""
+    """The storage account and cloud that a blob host name such as gitlabstore.blob.core.windows.net names."""
     for cloud in CLOUDS:
         if host.endswith(cloud.blob_suffix):
             account = host.removesuffix(cloud.blob_suffix)

@@ -1,4 +1,4 @@
-"""Whether a principal may do something, by the role assignments that have their effect now."""
+"""Whether a principal has a permission, by the role assignments that are effective now."""
 
 from lab.azure.roles import BY_ID
 from lab.azure.state import AzureState, at_or_below

@@ -1,4 +1,4 @@
-"""The CONNECT proxy: the one way in. What it does not know is refused, so nothing ever leaves the machine."""
+"""The CONNECT proxy, the only way into the lab's Azure. It refuses all other hosts, so no request leaves the machine."""
 
 import asyncio
 import ssl
@@ -14,14 +14,14 @@ HEAD_LIMIT = 16 * 1024
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a host cannot be reached: 403 as the proxy allows only Azure, 502 as the name stands for nothing."""
+    """Why a host cannot be reached. 403: the proxy allows Azure's hosts only. 502: there is no such host."""
 
     status: int
     reason: str
 
 
 class Proxy:
-    """Ends the TLS of each tunnel itself and hands what comes through to the HTTP server: one hop, no second socket."""
+    """Terminates the TLS of each tunnel and gives the connection to the HTTP server, without a second socket."""
 
     def __init__(
         self, certificates: Certificates, server: web.Server, refusal_for: Callable[[str], Refusal | None]
@@ -49,7 +49,7 @@ class Proxy:
                 transport, early, self._certificates.server_context(host), server_side=True
             )
         except (ssl.SSLError, OSError):
-            transport.abort()  # the client does not trust the lab's authority, or went away
+            transport.abort()  # the client does not trust the lab's authority, or has disconnected
             return
         if secure is None:
             return
@@ -57,7 +57,7 @@ class Proxy:
 
 
 class _EarlyData(asyncio.Protocol):
-    """Keeps what the client sent along with the end of its handshake until the HTTP protocol is there to take it."""
+    """Buffers what the client sends right after its handshake, until the HTTP protocol takes over."""
 
     def __init__(self) -> None:
         self._data = bytearray()
@@ -79,7 +79,7 @@ class _EarlyData(asyncio.Protocol):
 
 
 class _ConnectRequest(asyncio.Protocol):
-    """Reads the request that opens a tunnel."""
+    """Reads the CONNECT request that opens a tunnel."""
 
     def __init__(self, proxy: Proxy) -> None:
         self._proxy = proxy

@@ -1,4 +1,4 @@
-"""Puts into the state what is there when the lab starts. None of it is a call, so the call log begins empty."""
+"""Creates what exists when the lab starts. It sends no requests, so the call log begins empty."""
 
 from lab.azure import seeded
 from lab.azure.azurite import Azurite
@@ -19,7 +19,7 @@ SUBSCRIPTION_SCOPE = f"/subscriptions/{seeded.SUBSCRIPTION}"
 
 
 def seed(state: AzureState) -> None:
-    """Groups, storage accounts, the owner, and the operator with its rights; all of it since long ago."""
+    """Resource groups, storage accounts, the owner, and the operator with its rights. All of it is effective at once."""
     for name in (seeded.IDENTITY_GROUP, seeded.STORAGE_GROUP, seeded.PLATFORM_GROUP):
         state.groups[name] = ResourceGroup(name, seeded.LOCATION)
     for name in seeded.STORAGE_ACCOUNTS:
@@ -31,7 +31,7 @@ def seed(state: AzureState) -> None:
 
 
 def _seed_operator(state: AzureState) -> None:
-    """The rights that the operator documents as the least it needs, and nothing more."""
+    """The operator's identity, with the least rights that its documentation asks for."""
     identity = Identity(
         group=seeded.PLATFORM_GROUP,
         name=seeded.OPERATOR_IDENTITY,
@@ -72,7 +72,7 @@ def _assign(state: AzureState, role: str, principal_id: str, scope: str) -> None
 
 
 async def seed_blobs(azurite: Azurite) -> None:
-    """The containers of GitLab's chart in every account, and one blob to be found."""
+    """The containers of GitLab's chart in every storage account, and one blob."""
     for account in seeded.STORAGE_ACCOUNTS:
         for container in seeded.CONTAINERS:
             await azurite.create_container(account, container)

@@ -1,4 +1,4 @@
-"""What is there when the lab starts: a tenant, a subscription, three resource groups and the operator's identity."""
+"""Names and ids of what exists when the lab starts. seed.py creates it."""
 
 import uuid
 
@@ -24,7 +24,7 @@ CONTAINERS = (
 BLOB_ACCOUNT, BLOB_CONTAINER, BLOB_NAME = "gitlabstore", "registry", "hello.txt"
 BLOB_CONTENT = b"Hello from the registry container.\n"
 
-# An issuer as AKS spells it: the trailing slash belongs to it.
+# An issuer as AKS writes it: the slash at the end is part of it.
 ISSUER = f"https://westeurope.oic.prod-aks.azure.com/{TENANT}/7d3a6d5e-1c0f-4c7e-9f2a-3b6c8d9e0f12/"
 AUDIENCE = "api://AzureADTokenExchange"
 
@@ -34,7 +34,7 @@ OPERATOR_SUBJECT = "system:serviceaccount:gitlab-azure-identity:gitlab-azure-ide
 
 
 def named_guid(name: str) -> str:
-    """The same GUID for the same name at every start, so that a restarted lab is recognized."""
+    """A GUID derived from a name. It is the same at every start, so that a client recognizes a restarted lab."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"lab:{name}"))
 
 

@@ -1,4 +1,4 @@
-"""The delays and limits of the lab, changed while it runs."""
+"""The delays and limits of the lab's Azure. They may be changed while it runs."""
 
 import dataclasses
 import time
@@ -7,32 +7,32 @@ from dataclasses import dataclass
 
 @dataclass
 class Settings:
-    """Every field is in seconds, but for `throttle` (0 or 1)."""
+    """Every field is in seconds, except `throttle` (0 or 1)."""
 
     principal_replication: float = 1.0
-    """How long a new principal stays unknown to the directory that role assignments look it up in."""
+    """How long role assignments do not find a new principal in the directory."""
     credential_propagation: float = 1.5
-    """How long Entra goes on with the old state of a federated identity credential."""
+    """How long Entra keeps using the former state of a federated identity credential."""
     role_propagation: float = 1.0
-    """How long a role assignment that was made, or deleted, has no effect."""
+    """How long the creation or deletion of a role assignment has no effect."""
     arm_latency: float = 0.0
-    """How long every answer of Resource Manager takes."""
+    """How long Resource Manager takes to answer."""
     clock: float = 0.0
-    """How far Azure's clock is ahead of this machine's."""
+    """By how much Azure's clock is ahead of this machine's."""
     throttle: float = 0.0
-    """1: Resource Manager and Microsoft.ManagedIdentity refuse what exceeds their published rates."""
+    """1: Resource Manager and Microsoft.ManagedIdentity refuse requests that exceed their published rates."""
 
     def change(self, values: dict[str, float]) -> None:
-        """Take new values, all or none.
+        """Change settings: all of them, or none.
 
         Raises:
             ValueError: a key is unknown, or a value is no number or negative.
         """
         for key, value in values.items():
             if key not in KEYS:
-                raise ValueError(f"unknown setting {key!r}; there are {', '.join(sorted(KEYS))}")
+                raise ValueError(f"There is no setting {key!r}. The settings are: {', '.join(sorted(KEYS))}.")
             if isinstance(value, bool) or not isinstance(value, int | float) or (value < 0 and key != "clock"):
-                raise ValueError(f"setting {key} takes seconds, not {value!r}")
+                raise ValueError(f"Setting {key} takes seconds, not {value!r}.")
         for key, value in values.items():
             setattr(self, key, float(value))
 
@@ -44,13 +44,13 @@ KEYS = frozenset(field.name for field in dataclasses.fields(Settings))
 
 
 class Clock:
-    """Azure's clock. Delays are measured by `steady`, which moving the clock does not disturb."""
+    """Azure's clock. Delays are measured by `steady`, which setting the clock does not change."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
     def now(self) -> float:
-        """Seconds since 1970, as Azure has it."""
+        """Seconds since 1970, by Azure's clock."""
         return time.time() + self._settings.clock
 
     def steady(self) -> float:

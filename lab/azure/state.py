@@ -1,7 +1,7 @@
-"""What exists in the lab's Azure: plain data and the look-ups over it. Who may do what is decided elsewhere.
+"""What exists in the lab's Azure: plain data, and functions that look it up. permissions.py decides who may do what.
 
-Azure compares names and ids without regard to case: the keys here are casefolded, the values keep the spelling of their
-maker.
+Azure compares names and ids without regard to case. So the keys here are casefolded; the values keep the spelling of the
+request that created them.
 """
 
 import math
@@ -16,9 +16,9 @@ LONG_AGO = -math.inf
 
 @dataclass
 class EffectivePeriod:
-    """When something has its effect, on the steady clock: a delay after it was made, until a delay after it was ended.
+    """When something is effective, on the steady clock: from a delay after its creation until a delay after its deletion.
 
-    The delay is the one that was set at the time, so that changing a setting moves nothing that is already on its way.
+    Each delay is the one that is set at that time. A later change of the setting does not move the period.
     """
 
     starts: float = LONG_AGO
@@ -29,7 +29,7 @@ class EffectivePeriod:
         return cls(now + delay)
 
     def end(self, now: float, delay: float) -> None:
-        """What never came to have an effect has none."""
+        """End the period. One that has not begun yet never begins."""
         self.ends = now + delay if self.starts <= now else self.starts
 
     def effective(self, now: float) -> bool:
@@ -41,7 +41,7 @@ class EffectivePeriod:
 
 @dataclass
 class Principal:
-    """A service principal of the directory: who a token is about."""
+    """A service principal of the directory."""
 
     id: str
     client_id: str
@@ -51,7 +51,7 @@ class Principal:
 
 @dataclass
 class Credential:
-    """One state of a federated identity credential. A change makes a new one; the old has its effect for a while."""
+    """One state of a federated identity credential. A change creates a new state; the former stays effective for a while."""
 
     name: str
     issuer: str
@@ -74,11 +74,11 @@ class Identity:
     credentials: dict[str, Credential] = field(default_factory=dict)
     former_credentials: list[Credential] = field(default_factory=list)
     writing: bool = False
-    """A write to one of its federated identity credentials is under way."""
+    """A write to one of its federated identity credentials is in progress."""
 
     @property
     def id(self) -> str:
-        """`resourcegroups` in lower case, whatever the request said (recorded traffic of real Azure)."""
+        """The id has `resourcegroups` in lower case, whatever the request said (recorded traffic of real Azure)."""
         return (
             f"/subscriptions/{seeded.SUBSCRIPTION}/resourcegroups/{self.group}"
             f"/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{self.name}"
@@ -119,7 +119,7 @@ class StorageAccount:
 class RoleAssignment:
     name: str
     scope: str
-    """As the request that made it spelt it."""
+    """The scope in the spelling of the request that created it."""
     role_definition_id: str
     principal_id: str
     principal_type: str
@@ -150,7 +150,7 @@ class AzureState:
         self.principals: dict[str, Principal] = {}
         self.clients: dict[str, Identity] = {}
         self.names: dict[str, str] = {}
-        """Principal id -> the name that the call log shows."""
+        """The names that the call log shows, by principal id."""
 
     # Identities
 
@@ -165,7 +165,7 @@ class AzureState:
         )
 
     def remove_identity(self, identity: Identity) -> None:
-        """Its credentials go with it; its role assignments stay behind, orphaned, as in Azure."""
+        """Delete an identity with its credentials. Its role assignments stay, orphaned, as in Azure."""
         del self.identities[identity.group.casefold(), identity.name.casefold()]
         del self.clients[identity.client_id]
         del self.principals[identity.principal_id]
@@ -184,7 +184,7 @@ class AzureState:
         return EffectivePeriod.after(self.clock.steady(), self.settings.credential_propagation)
 
     def effective_credentials(self, identity: Identity) -> list[Credential]:
-        """The credentials Entra knows of now."""
+        """The credentials that Entra uses now."""
         now = self.clock.steady()
         identity.former_credentials = [
             credential for credential in identity.former_credentials if now < credential.period.ends
@@ -193,7 +193,7 @@ class AzureState:
         return [credential for credential in every if credential.period.effective(now)]
 
     def pending_credentials(self, identity: Identity) -> list[Credential]:
-        """The credentials Resource Manager has taken and Entra does not know of yet."""
+        """The credentials that Resource Manager has accepted and Entra does not use yet."""
         now = self.clock.steady()
         return [credential for credential in identity.credentials.values() if credential.period.pending(now)]
 
@@ -221,7 +221,7 @@ class AzureState:
     # Principals
 
     def principal_name(self, principal_id: str) -> str:
-        """How the call log names a principal: as registered, else as its identity is called, else its id."""
+        """The name of a principal in the call log: the registered one, or its identity's, or its id."""
         if principal_id in self.names:
             return self.names[principal_id]
         principal = self.principals.get(principal_id)

@@ -1,4 +1,4 @@
-"""Entra's signing key: makes access tokens and tells whether one is genuine."""
+"""Entra's signing key: issues access tokens, and verifies them."""
 
 import base64
 import hashlib
@@ -18,12 +18,12 @@ from lab.azure.settings import Clock
 from lab.azure.state import Principal
 
 LIFETIME = 86_399
-"""Seconds: a managed identity's token lives 24 hours; Entra says so with one second less."""
+"""Seconds that Entra reports: the 24 hours of a managed identity's token, less one second."""
 REMEMBERED = 10_000
 
 
 class InvalidTokenError(Exception):
-    """A token that this directory did not issue, or that is no token at all."""
+    """The token was not issued by this directory, or is no token."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class SigningKey:
         return {"keys": [{**key, "kid": self.key_id, "x5t": self.key_id, "use": "sig", "issuer": issuer}]}
 
     def issue(self, principal: Principal, audience: str, cloud: Cloud, clock: Clock) -> str:
-        """A version 1 access token for an application, with the claims that Entra puts into one."""
+        """A version 1 access token for an application, with the claims that Entra issues."""
         now = int(clock.now())
         issuer = f"{cloud.issuer_prefix}{seeded.TENANT}/"
         claims = {
@@ -75,10 +75,10 @@ class SigningKey:
         return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self.key_id, "x5t": self.key_id})
 
     def read(self, token: str) -> Claims:
-        """The claims of a token, its signature checked; whether it is valid now, and meant for us, is not.
+        """The claims of a token whose signature is verified. Its time and its audience are not checked.
 
         Raises:
-            InvalidTokenError: it is no token, or its signature is not ours.
+            InvalidTokenError: it is no token, or another key signed it.
         """
         known = self._genuine.get(token)
         if known is not None:

@@ -1,1 +1,1 @@
-"""The operator's whole story, told step by step at a terminal and held to what it says."""
+"""The demonstration: the operator's whole story at a terminal, step by step. Each claim is checked."""

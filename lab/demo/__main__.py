@@ -1,28 +1,27 @@
-"""`python -m lab.demo`: the whole story. Exits with 1 where it does not hold; whatever happens, nothing is left running."""
+"""`python -m lab.demo`: the whole story. Exits with 1 where a claim does not hold. No process is left running."""
 
 import shutil
-import signal
 import sys
 import tempfile
 import time
 from pathlib import Path
-from types import FrameType
 
-from lab import lifecycle, tools
+from lab import lifecycle
 from lab.controls import RefusedError
 from lab.demo import steps
 from lab.demo.demonstration import Demonstration
 from lab.demo.terminal import Terminal
 from lab.errors import LabError
+from lab.interrupts import interrupt_once
 from lab.operators import Operator
 
 LOG_LINES = 20
 
 
 def main() -> int:
-    """Tell the story; the exit status."""
+    """Run the demonstration. Returns the exit status."""
     terminal = Terminal.standard()
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupt_once()
     folder = Path(tempfile.mkdtemp(prefix="gitlab-azure-identity-demo-"))
     held = False
     try:
@@ -47,11 +46,8 @@ def _run(terminal: Terminal, folder: Path) -> None:
     began = time.monotonic()
     terminal.explain(
         "GitLab on AKS, its blobs in Azure Storage, and no storage key anywhere.\n"
-        "The API server, the workload identity webhook, azcopy and the operator are real; Azure is played on this machine."
+        "The API server, the workload identity webhook, azcopy and the operator are real; Azure is simulated on this machine."
     )
-    tools.node_modules()
-    if problem := tools.azcopy_problem():
-        raise LabError(problem)
     terminal.explain("\nStarting Azure, a cluster and the operator …")
     lab, _ = lifecycle.start(folder, say=lambda _: None)
     Operator.start(lab)
@@ -65,12 +61,7 @@ def _run(terminal: Terminal, folder: Path) -> None:
     environment = steps.pod(demo)
     steps.azcopy(demo, environment)
     steps.delete(demo, before)
-    terminal.explain(f"\nThat is the whole of it: {time.monotonic() - began:.0f} s from nothing to nothing.")
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """End as after Ctrl-C, so that everything is taken down."""
-    raise KeyboardInterrupt
+    terminal.explain(f"\nThat is the whole story, in {time.monotonic() - began:.0f} s.")
 
 
 def _show_log(terminal: Terminal, log: Path) -> None:

@@ -1,4 +1,4 @@
-"""What an administrator of the subscription sees, so that the story can be held against it."""
+"""Azure as the owner of the subscription sees it. The demonstration checks its claims against that."""
 
 import re
 import ssl
@@ -24,7 +24,7 @@ WRITES = frozenset({"PUT", "PATCH", "POST", "DELETE"})
 
 
 def let_owner_read_blobs(lab: Lab) -> None:
-    """Owner of a subscription is no right to its blobs: a data role is needed to look at them."""
+    """Give the subscription's owner a data role on the storage account: the role Owner gives no right to read blobs."""
     definition = f"/subscriptions/{seeded.SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions"
     body = {
         "roleDefinitionId": f"{definition}/{BLOB_DATA_READER}",
@@ -35,7 +35,7 @@ def let_owner_read_blobs(lab: Lab) -> None:
 
 
 def call_as_owner(lab: Lab, method: str, path: str, body: object = None) -> dict[str, object]:
-    """A call to ARM as the subscription's owner, which must succeed."""
+    """A request to ARM as the subscription's owner. Raises StepError unless it succeeds."""
     status, answer = lab.arm(method, path, body)
     if not OK <= status < MULTIPLE_CHOICES:
         raise StepError(f"{method} {path} was answered {status}: {answer}")
@@ -48,7 +48,7 @@ def identities(lab: Lab) -> set[str]:
 
 
 def assignments(lab: Lab) -> dict[str, str]:
-    """Role assignments at the storage account itself: id to principal id."""
+    """The role assignments at the storage account itself: principal ids by assignment id."""
     found = _items(call_as_owner(lab, "GET", f"{ACCOUNT}/{ASSIGNMENTS}?$filter=atScope()"))
     return {str(item["id"]): str(_properties(item)["principalId"]) for item in found}
 
@@ -58,7 +58,7 @@ def account_stands(lab: Lab) -> bool:
 
 
 def blobs(lab: Lab) -> list[str]:
-    """Names of the blobs in the first container, read with an administrator's data role as soon as that is known."""
+    """Names of the blobs in the first container. Waits until the owner's data role is effective."""
     status, body = poll_until(lambda: _list_blobs(lab), lambda answer: answer[0] == OK)
     if status != OK:
         raise StepError(f"The blobs cannot be listed: {status} {body!r}")
@@ -96,7 +96,7 @@ def arm_calls(calls: Iterable[Call], *, writes: bool) -> list[Call]:
 
 
 def call_rows(calls: Iterable[Call]) -> list[tuple[str, str, str, str]]:
-    """Rows of caller, request, status and error code; one after the other that are the same, once with their number."""
+    """Rows of caller, request, status and error code. Calls that are alike are one row, with their number."""
     rows = Counter(
         (call.caller or "-", f"{call.method} {_short(call)}", str(call.status), call.code or "") for call in calls
     )
@@ -107,7 +107,7 @@ def call_rows(calls: Iterable[Call]) -> list[tuple[str, str, str, str]]:
 
 
 def _short(call: Call) -> str:
-    """Host and path; of an ARM path its end, and of a GUID in it the beginning."""
+    """Host and path of a call. Of an ARM path only the end, and of each GUID in it only the beginning."""
     if not call.host.startswith("management."):
         return f"{call.host}{call.path}".replace(f"/{seeded.TENANT}/", "/<tenant>/")
     parts = call.path.rpartition("/providers/")[2].split("/")[1:]

@@ -1,4 +1,4 @@
-"""What every step of the story uses: programs run in the open, and claims that are held."""
+"""What every step of the demonstration uses: programs that are shown as they run, and claims that are checked."""
 
 import json
 import shlex
@@ -18,44 +18,44 @@ from lab.running import Lab
 T = TypeVar("T")
 NAMESPACE = NAME = "gitlab"
 WITHIN = 60
-"""Seconds that a program, or what is waited for, may take."""
+"""Seconds that a program, or something that is waited for, may take."""
 
 
 class StepError(LabError):
-    """A claim of the story that does not hold."""
+    """A claim of the demonstration does not hold."""
 
 
 @dataclass(frozen=True)
 class Demonstration:
-    """A lab, and the terminal at which its story is told."""
+    """A lab, and the terminal that shows what happens in it."""
 
     lab: Lab
     terminal: Terminal
 
     def check(self, truth: object, claim: str, otherwise: str = "") -> None:
-        """Tell the claim if it is true. Raises StepError if it is not."""
+        """Show the claim as passed if it is true. Raises StepError with `otherwise` if it is not."""
         if not truth:
             raise StepError(f"This does not hold: {claim}" + (f"\n{otherwise}" if otherwise else ""))
         self.terminal.passed(claim)
 
     def kubectl(self, *args: str) -> str:
-        """Show a kubectl command and what it prints. Raises ToolError."""
+        """Run a kubectl command; show it and what it prints. Raises ToolError."""
         self.terminal.command(shlex.join(["kubectl", *args]))
         printed = self.run_kubectl(*args)
         self.terminal.output(printed)
         return printed
 
     def run_kubectl(self, *args: str, stdin: str | None = None) -> str:
-        """A kubectl command that is not shown. Raises ToolError."""
+        """Run a kubectl command without showing it. Raises ToolError."""
         return self.lab.kubectl(*args, stdin=stdin)
 
     def resource(self) -> dict[str, Any]:
-        """The GitLabAzureIdentity as it is."""
+        """The GitLabAzureIdentity, as the API server has it now."""
         found: dict[str, Any] = json.loads(self.run_kubectl("-n", NAMESPACE, "get", "gai", NAME, "-o", "json"))
         return found
 
     def run_program(self, argv: Sequence[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-        """A program in the checkout, its standard error with its output. Raises StepError where it takes too long."""
+        """Run a program in the checkout; its output includes standard error. Raises StepError where it takes too long."""
         try:
             return subprocess.run(
                 argv,
@@ -73,7 +73,7 @@ class Demonstration:
 
     @contextmanager
     def watching(self, *args: str) -> Iterator[Iterator[str]]:
-        """Lines of a kubectl that watches, as they come; they end after a minute at the latest."""
+        """The lines of a kubectl that watches, as they come. kubectl is ended after a minute at the latest."""
         self.terminal.command(shlex.join(["kubectl", *args]))
         with subprocess.Popen(
             [self.lab.tool("kubectl"), *args],
@@ -97,7 +97,7 @@ class Demonstration:
 
 
 def poll_until(look: Callable[[], T], enough: Callable[[T], bool]) -> T:
-    """Look until it is enough, or a minute has passed; the last look."""
+    """Call `look` until `enough` accepts its result, for a minute at most. Returns the last result."""
     deadline = time.monotonic() + WITHIN
     while True:
         seen = look()

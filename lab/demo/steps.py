@@ -1,4 +1,4 @@
-"""The six steps. Each tells what happens, shows it, and holds it to what it should be."""
+"""The six steps. Each explains what happens, shows it, and checks it."""
 
 import base64
 import json
@@ -37,7 +37,7 @@ AZCOPY = ("azcopy", "--log-level", "debug", "list", CONTAINER_URL)
 
 @dataclass(frozen=True)
 class AzureBefore:
-    """Azure before the first step: the last one must find it again."""
+    """What Azure contained before the first step. After the last one it must contain the same."""
 
     identities: set[str]
     assignments: dict[str, str]
@@ -69,9 +69,9 @@ def apply_until_ready(demo: Demonstration) -> None:
 
 
 def azure_calls(demo: Demonstration) -> None:
-    demo.terminal.heading(2, "What that took in Azure")
+    demo.terminal.heading(2, "The requests to Azure")
     demo.terminal.explain(
-        "Every request Azure saw since then, and its answer. The last ones are made as GitLab will make them."
+        "Every request that Azure received since then, and its answer. The last ones verify access, as GitLab will use it."
     )
     demo.terminal.command("python -m lab calls")
     calls = demo.lab.controls.calls()
@@ -91,9 +91,9 @@ def azure_calls(demo: Demonstration) -> None:
 
 
 def secrets(demo: Demonstration) -> None:
-    demo.terminal.heading(3, "What GitLab's chart takes from it")
+    demo.terminal.heading(3, "What GitLab's chart reads")
     demo.terminal.explain(
-        "Three secrets without a key in them, and the service account that says whose token is whose."
+        "Three secrets without a storage key, and the service account with the managed identity's client ID."
     )
     for name in SECRETS:
         data = json.loads(demo.run_kubectl("-n", NAMESPACE, "get", "secret", name, "-o", "json"))["data"]
@@ -112,11 +112,9 @@ def secrets(demo: Demonstration) -> None:
 
 
 def pod(demo: Demonstration) -> dict[str, str]:
-    """Make the toolbox pod; its AZURE_* variables, with a real token file."""
+    """Create the toolbox pod. Returns its AZURE_* variables, with a real token file."""
     demo.terminal.heading(4, f'A toolbox pod with the label {LABEL}: "true"')
-    demo.terminal.explain(
-        "The webhook of azure-workload-identity, the real one, changes it on its way into the cluster."
-    )
+    demo.terminal.explain("The real webhook of azure-workload-identity changes the pod while it is created.")
     manifest = yaml.safe_dump(TOOLBOX, sort_keys=False)
     demo.terminal.command(f"kubectl apply -f - <<EOF\n{manifest}EOF")
     demo.terminal.output(demo.run_kubectl("apply", "-f", "-", stdin=manifest))
@@ -132,7 +130,7 @@ def pod(demo: Demonstration) -> dict[str, str]:
 
 def azcopy(demo: Demonstration, environment: dict[str, str]) -> None:
     demo.terminal.heading(5, "GitLab's own test, word for word")
-    demo.terminal.explain("With the pod's environment and the token that its volume would hold:")
+    demo.terminal.explain("It runs with the pod's environment, and with the token that its volume would hold:")
     demo.terminal.command(f"python -m lab pod-env {NAMESPACE} {POD}")
     demo.terminal.output(exports(environment))
     _azcopy_lists(demo, environment)
@@ -166,7 +164,7 @@ def _azcopy_lists(demo: Demonstration, environment: dict[str, str]) -> None:
 
 
 def _role_removed(demo: Demonstration, environment: dict[str, str]) -> None:
-    demo.terminal.explain("\nNow someone removes the role assignment behind the operator's back.")
+    demo.terminal.explain("\nNow somebody deletes the role assignment, without telling the operator.")
     principal = demo.resource()["status"]["identity"]["principalId"]
     ours = [id_ for id_, holder in azure.assignments(demo.lab).items() if holder == principal]
     for id_ in ours:
@@ -175,7 +173,7 @@ def _role_removed(demo: Demonstration, environment: dict[str, str]) -> None:
             f"  'https://management.azure.com{id_}?api-version=2022-04-01'"
         )
         azure.call_as_owner(demo.lab, "DELETE", id_)
-    demo.check(len(ours) == 1, "It was the only one of this identity.", f"There were {len(ours)}.")
+    demo.check(len(ours) == 1, "The identity had exactly this one role assignment.", f"There were {len(ours)}.")
     listed, printed = poll_until(lambda: _azcopy(demo, environment), lambda answer: not answer[0])
     _show_azcopy(demo, "\n".join(line for line in printed.splitlines() if _is_refusal(line)))
     demo.check(not listed and "403" in printed, "azcopy is refused: 403.", printed)
@@ -186,14 +184,14 @@ def _is_refusal(line: str) -> bool:
 
 
 def _repaired(demo: Demonstration) -> None:
-    demo.terminal.explain("\nThe operator looks every hour. It can be asked to look now.")
+    demo.terminal.explain("\nThe operator reconciles every hour. An annotation requests a reconcile now.")
     asked = str(time.time_ns())
     demo.kubectl("-n", NAMESPACE, "annotate", "gai", NAME, f"gitlabazure.io/requested-at={asked}", "--overwrite")
     resource = poll_until(demo.resource, lambda found: _handled(found, asked))
     demo.check(_handled(resource, asked), "The operator answered, and the resource is Ready.", _conditions(resource))
     selector, columns = "reason=DriftRepaired", "custom-columns=REASON:.reason,MESSAGE:.message"
     events = demo.kubectl("-n", NAMESPACE, "get", "events", "--field-selector", selector, "-o", columns)
-    demo.check("Storage Blob Data Contributor" in events, "An event says what was missing and was restored.", events)
+    demo.check("Storage Blob Data Contributor" in events, "An event says what was missing and is restored.", events)
 
 
 def _handled(resource: dict[str, Any], asked: str) -> bool:
@@ -210,17 +208,23 @@ def _conditions(resource: dict[str, Any]) -> str:
 
 
 def delete(demo: Demonstration, before: AzureBefore) -> None:
-    demo.terminal.heading(6, "And away")
-    demo.terminal.explain("What the operator made goes; what it did not make stays.")
+    demo.terminal.heading(6, "Deletion")
+    demo.terminal.explain("The operator deletes what it created. Everything else stays.")
     demo.kubectl("delete", "-f", EXAMPLE, f"--timeout={WITHIN}s")
     left = azure.identities(demo.lab)
-    demo.check(left == before.identities, "Azure holds no managed identity of ours any more.", f"Left: {left}")
+    demo.check(left == before.identities, "Azure has no managed identity of the resource any more.", f"Left: {left}")
     assignments = azure.assignments(demo.lab)
-    demo.check(assignments == before.assignments, "The role assignments are those of before.", f"Now: {assignments}")
+    demo.check(
+        assignments == before.assignments,
+        "The role assignments are the same as before the first step.",
+        f"Now: {assignments}",
+    )
     found = demo.run_kubectl(
         "-n", NAMESPACE, "get", "secret,configmap,serviceaccount", "-o", "name", "-l", "gitlabazure.io/owner"
     )
-    demo.check(not found.strip(), "No secret, config map or service account of ours is left in the cluster.", found)
+    demo.check(
+        not found.strip(), "The cluster has no secret, config map or service account of the resource any more.", found
+    )
     demo.check(azure.account_stands(demo.lab), f"Storage account {seeded.BLOB_ACCOUNT} stands,")
     now = azure.blobs(demo.lab)
     demo.check(

@@ -1,4 +1,4 @@
-"""How the story looks: colours where a person watches, plain lines where it is piped."""
+"""The demonstration's output: in colours at a terminal, in plain lines elsewhere."""
 
 import os
 import sys
@@ -10,21 +10,21 @@ BOLD, DIM, GREEN, RED, CYAN = "1", "2", "32", "31", "36"
 
 @dataclass(frozen=True)
 class Terminal:
-    """Writes line by line, never over a line that stands."""
+    """Writes line by line, and never overwrites a line."""
 
     out: TextIO
     colours: bool
 
     @classmethod
     def standard(cls) -> "Terminal":
-        """Standard output; with colours if it is a terminal and NO_COLOR is not set."""
+        """Standard output, in colours if it is a terminal and NO_COLOR is not set."""
         return cls(sys.stdout, sys.stdout.isatty() and "NO_COLOR" not in os.environ)
 
     def heading(self, number: int, text: str) -> None:
         self._line(f"\n{self._in(CYAN, f'{number}')}  {self._in(BOLD, text)}")
 
     def explain(self, text: str) -> None:
-        """A sentence or two about what comes."""
+        """A sentence or two that explain what comes."""
         for line in text.splitlines():
             self._line(f"   {line}".rstrip())
 
@@ -41,11 +41,11 @@ class Terminal:
             self._line(f"{' ' * indent}{line}".rstrip())
 
     def passed(self, text: str) -> None:
-        """Something that was checked, and is so."""
+        """A claim that was checked, and holds."""
         self._line(f"   {self._in(GREEN, '✓')} {text}")
 
     def failed(self, text: str) -> None:
-        """What does not hold."""
+        """What failed."""
         first, *rest = text.splitlines() or [""]
         self._line(f"\n   {self._in(RED, '✗')} {first}")
         for line in rest:

@@ -18,8 +18,7 @@ def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
     folder = tmp_path_factory.mktemp("helm")
     if named := os.environ.get("HELM"):
         return Helm(Path(named), folder)
-    tools.link_all(folder)
-    return Helm(folder / tools.HELM.name, folder)
+    return Helm(tools.on_path_or_fetched(tools.HELM), folder)
 
 
 @pytest.fixture(scope="session")

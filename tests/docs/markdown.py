@@ -64,7 +64,7 @@ def slug(title: str) -> str:
 
 def pages() -> list[Page]:
     """All pages that belong to the project."""
-    found = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("charts/**/*.md")]
+    found = [path for pattern in ("*.md", "docs/**/*.md", "charts/**/*.md", "lab/*.md") for path in ROOT.glob(pattern)]
     return [Page(path) for path in sorted(found)]
 
 

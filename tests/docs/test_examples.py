@@ -24,8 +24,7 @@ RESOURCES = ("gitlab.yaml", "full.yaml")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """The settings that the operator reads when its chart is installed with the example's values."""
     folder = tmp_path_factory.mktemp("helm")
-    tools.link_all(folder)
-    helm = Helm(folder / tools.HELM.name, folder)
+    helm = Helm(tools.on_path_or_fetched(tools.HELM), folder)
     done = helm.run("template", RELEASE, str(CHART), "--values", str(VALUES))
     assert done.returncode == 0, done.stderr
     documents = [document for document in yaml.safe_load_all(done.stdout) if document]

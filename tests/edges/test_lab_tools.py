@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from lab import arm_client, envfile, tools
-from lab.builds import CONTROL_PLANE, go_version
+from lab import arm_client, envfile, programs, tools
+from lab.builds import CONTROL_PLANE
 from lab.cli import cli
 from lab.errors import LabError
 from lab.places import Places
@@ -25,15 +25,7 @@ from lab.table import table
     ],
 )
 def test_a_tools_version_is_read_from_what_it_prints(printed: str, version: tuple[int, ...]) -> None:
-    assert tools.version_in(printed) == version
-
-
-@pytest.mark.parametrize(
-    ("printed", "version"),
-    [("go version go1.26.8 linux/amd64", (1, 26)), ("go version go1.9 linux/amd64", (1, 9)), ("go version devel", ())],
-)
-def test_gos_version(printed: str, version: tuple[int, ...]) -> None:
-    assert go_version(printed) == version
+    assert programs.version_in(printed) == version
 
 
 def test_a_tool_too_old_is_not_taken_from_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,31 +34,7 @@ def test_a_tool_too_old_is_not_taken_from_path(tmp_path: Path, monkeypatch: pyte
     for printed, found in (("v1.35.9", None), ("v1.36.0", kubectl), ("v2.0.0", kubectl)):
         kubectl.write_text(f"#!/bin/sh\necho Client Version: {printed}\n")
         kubectl.chmod(0o755)
-        assert tools.on_path(tools.KUBECTL) == found, printed
-
-
-@pytest.mark.parametrize(
-    ("printed", "told"),
-    [("v18.19.1", "found 18.19 on PATH"), ("v9.9.9", "found 9.9 on PATH"), (None, "there is none on PATH")],
-)
-def test_node_too_old_or_missing_is_told_before_anything_is_installed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, printed: str | None, told: str
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    if printed:
-        node = tmp_path / "node"
-        node.write_text(f"#!/bin/sh\necho {printed}\n")
-        node.chmod(0o755)
-    with pytest.raises(LabError, match=f"^Node.js 20 or newer, with npm, is needed for Azurite; {told}.$"):
-        tools.node_modules()
-
-
-def test_azcopy_without_its_library_says_what_to_install(tmp_path: Path) -> None:
-    azcopy = tmp_path / "azcopy"
-    azcopy.write_text("#!/bin/sh\necho 'libsecret-1.so.0: cannot open shared object file' >&2\nexit 127\n")
-    azcopy.chmod(0o755)
-    problem = tools.azcopy_problem(azcopy)
-    assert problem == "azcopy needs the library libsecret. Install it: apt-get install libsecret-1-0"
+        assert programs.on_path(tools.KUBECTL) == found, printed
 
 
 @pytest.mark.parametrize("value", ["plain", "it's", 'a "b" $HOME `id`', "", "two\nlines", "/path with/space"])

@@ -1,4 +1,4 @@
-"""The things of Azure that the tests speak of: their paths, their requests, and short ways to make them."""
+"""Azure's resources in these tests: their paths, their requests, and functions that create them."""
 
 import asyncio
 import time
@@ -66,7 +66,7 @@ def subject(service_account: str = "gitlab") -> str:
 
 @dataclass(frozen=True)
 class Made:
-    """A managed identity that was made for a test."""
+    """A managed identity that was created for a test."""
 
     name: str
     principal_id: str
@@ -97,7 +97,7 @@ async def federate(plain: Plain, identity: Made, cluster: Cluster, service_accou
 
 
 async def exchange(plain: Plain, client_id: str, assertion: str, **changes: str) -> Reply:
-    """The one request by which a workload's token becomes an access token."""
+    """The request that exchanges a workload's token for an access token."""
     tenant = changes.pop("tenant", seeded.TENANT)
     form = {
         "client_id": client_id,
@@ -111,7 +111,7 @@ async def exchange(plain: Plain, client_id: str, assertion: str, **changes: str)
 
 
 async def eventually(look: Callable[[], Awaitable[bool]], delay: float = EVENTUALLY) -> float:
-    """Look until it is so; the seconds it took."""
+    """Call `look` until it returns True. Returns the seconds that this took."""
     began = time.monotonic()
     while not await look():
         assert time.monotonic() - began < delay, "it never came to be"

@@ -1,4 +1,4 @@
-"""Azure by plain HTTP: what stands in an answer is seen to the letter."""
+"""Requests to Azure by plain HTTP, so that tests see each answer to the letter."""
 
 import io
 import json
@@ -43,7 +43,7 @@ class Reply:
 
 
 class Plain:
-    """Asks as the owner of the subscription, unless told otherwise."""
+    """Sends requests as the owner of the subscription, or as the principal that is named."""
 
     def __init__(self, azure: Running) -> None:
         self.azure = azure
@@ -74,7 +74,7 @@ class Plain:
         data: bytes | Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """Any request, as it is."""
+        """Send a request unchanged."""
         # aiohttp warns of large bodies that are not a stream, and warnings are errors here.
         body = io.BytesIO(data) if isinstance(data, bytes) else data
         async with self._session.request(

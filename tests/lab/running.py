@@ -15,7 +15,7 @@ from lab.controls import Controls
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT = 30
 STOP_TIMEOUT = 2
-"""Seconds: what is promised."""
+"""Seconds that Azure may take to stop."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Running:
 
     @property
     def environment(self) -> dict[str, str]:
-        """All that any client needs to be told."""
+        """The variables by which any client reaches this Azure."""
         return {"HTTPS_PROXY": self.proxy, "SSL_CERT_FILE": str(self.ca)}
 
 

@@ -1,29 +1,27 @@
 """The test on GitLab's own page about workload identity, word for word: azcopy, with nothing but what a pod has."""
 
 import asyncio
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from lab.azcopy import program
 from lab.azure import seeded
 from lab.controls import Controls
 
 from .cluster import Cluster
 from .objects import ACCOUNT, DATA_CONTRIBUTOR, assign, federate, make_identity, subject
 from .plain import Plain
-from .running import ROOT, Running, clean_environment
+from .running import Running, clean_environment
 
-NPM = ROOT / "node_modules/@azure-tools/azcopy-linux/dist/bin/azcopy_linux_amd64"
 URL = "https://gitlabstore.blob.core.windows.net/registry"
 
 
 @pytest.fixture(scope="session")
 def azcopy() -> str:
-    """AZCOPY, the azcopy on PATH, or npm's."""
-    return os.environ.get("AZCOPY") or shutil.which("azcopy") or str(NPM)
+    """The one that the lab takes."""
+    return str(program())
 
 
 class Pod:

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from .objects import GROUP, SUBSCRIPTION, identity_path, make_identity, new_name
 from .plain import ARM, Plain
 
@@ -43,6 +45,18 @@ async def test_tags_are_replaced_by_put_and_by_patch(plain: Plain) -> None:
 
     assert (put.status, put.body["tags"]) == (200, {"foo": "bar"})
     assert (patched.status, patched.body["tags"]) == (200, {"team": "platform"})
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+async def test_of_two_tags_whose_names_differ_in_case_only_the_last_is_kept(plain: Plain, method: str) -> None:
+    """Microsoft Learn, "Use tags to organize your Azure resources": tag names are case-insensitive for operations."""
+    name = (await make_identity(plain)).name
+    tags = {"Team": "platform", "cost": "1", "team": "storage"}
+
+    written = await plain.arm(method, identity_path(name), {"location": "westeurope", "tags": tags})
+
+    assert written.body["tags"] == {"team": "storage", "cost": "1"}
+    assert (await plain.arm("GET", identity_path(name))).body["tags"] == {"team": "storage", "cost": "1"}
 
 
 async def test_deleting_answers_200_without_a_body_and_204_once_it_is_gone(plain: Plain) -> None:

@@ -1,1 +1,1 @@
-"""Blob Storage: a front that knows who may do what, and Azurite behind it."""
+"""Blob Storage: authorizes each request, and has Azurite answer it."""

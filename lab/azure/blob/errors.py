@@ -1,4 +1,4 @@
-"""Blob Storage's error answers: XML, with the code in a header as well."""
+"""Blob Storage's error answers: XML, and the code in a header."""
 
 import datetime as dt
 from xml.sax.saxutils import escape
@@ -25,7 +25,7 @@ class BlobError(Exception):
         self.challenge = challenge
 
     def response(self, request: web.BaseRequest, now: float) -> web.Response:
-        """The answer; without a body where HEAD asked."""
+        """The answer. To a HEAD request it has no body."""
         request_id = new_guid()
         headers = {
             "x-ms-request-id": request_id,
@@ -70,7 +70,7 @@ def invalid_authentication(detail: str) -> BlobError:
 
 
 def wrong_key() -> BlobError:
-    """For every request that is signed by an account key: nobody is ever given one here."""
+    """For every request that is signed with an account key: the lab gives out none."""
     return BlobError(
         403,
         "AuthenticationFailed",

@@ -1,4 +1,4 @@
-"""Which permission each blob operation takes (documentation: permissions for calling data operations)."""
+"""The permission that each blob operation needs (documentation: permissions for calling data operations)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ SERVICE = "Microsoft.Storage/storageAccounts/blobServices"
 
 @dataclass(frozen=True)
 class RequiredPermission:
-    """Any of these actions, at the account or at one of its containers."""
+    """One of these actions, on the storage account or on one of its containers."""
 
     actions: tuple[str, ...]
     data: bool
@@ -24,7 +24,7 @@ class RequiredPermission:
 
 
 def required_permission(method: str, path: str, query: Mapping[str, str]) -> RequiredPermission:
-    """The permission that a request takes; `path` is still escaped."""
+    """The permission that a request needs. `path` is still escaped."""
     container, _, blob = path.lstrip("/").partition("/")
     container, comp = unquote(container), query.get("comp", "")
     if not container:

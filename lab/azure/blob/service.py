@@ -1,4 +1,4 @@
-"""Blob Storage's front: checks the caller and their roles, then hands the request to Azurite as it is."""
+"""Blob Storage: authorizes the caller by their roles, then forwards the request to Azurite unchanged."""
 
 from collections.abc import Mapping
 
@@ -23,9 +23,9 @@ from lab.azure.state import AzureState, StorageAccount
 from lab.azure.tokens import Claims, InvalidTokenError, SigningKey
 
 SMALL = 1 << 18
-"""Bytes. What is smaller is passed on in one piece, what is larger as it comes."""
+"""Bytes. A smaller body is forwarded in one piece, a larger one in chunks as it arrives."""
 STORAGE_APPLICATION = "e406a681-f3d4-42a8-90b6-c2b029497af1"
-# They belong to one connection, not to the message.
+# Headers that belong to one connection, not to the message.
 HOP_BY_HOP = frozenset(
     {
         "connection",
@@ -65,10 +65,10 @@ class BlobService:
         return account
 
     def _authorize(self, request: web.BaseRequest, call: Call, account: StorageAccount) -> str | None:
-        """What to tell Azurite of the caller; nothing where the URL itself is signed, which Azurite then checks.
+        """The Authorization header for Azurite. None where the URL is signed: Azurite then verifies the signature.
 
         Raises:
-            BlobError: the caller is unknown or may not do this.
+            BlobError: the caller is unknown, or lacks the permission.
         """
         required = required_permission(request.method, request.raw_path.partition("?")[0], request.query)
         header = request.headers.get("Authorization", "")
@@ -82,7 +82,7 @@ class BlobService:
         if "sig" not in request.query:
             raise no_authentication()
         if signer := request.query.get("skoid"):
-            # A URL signed with a user delegation key can do no more than the one who got the key.
+            # A URL signed with a user delegation key gives no more rights than those of the principal that requested the key.
             call.caller = self._state.principal_name(signer)
             self._require(signer, required, account)
         return None
@@ -131,7 +131,7 @@ def _end_to_end_headers(headers: Mapping[str, str]) -> CIMultiDict[str]:
 
 
 def _with_real_endpoint(body: bytes, host: str) -> bytes:
-    """Azurite ends its ServiceEndpoint with the account's name even where that is in the host name already."""
+    """Correct the ServiceEndpoint. Azurite appends the account's name, although the host name contains it."""
     wrong = f'ServiceEndpoint="https://{host}/{host.partition(".")[0]}"'.encode()
     return body.replace(wrong, f'ServiceEndpoint="https://{host}/"'.encode(), 1)
 

@@ -1,4 +1,4 @@
-"""Entra's error answers: an OAuth error, and in its description the AADSTS number that people search for."""
+"""Entra's error answers: an OAuth error whose description begins with the AADSTS number."""
 
 import datetime as dt
 from typing import Any
@@ -58,7 +58,7 @@ def unknown_client(client_id: str, tenant: str) -> EntraError:
 
 
 def not_yet_known(issuer: str, subject: str, audience: str) -> EntraError:
-    """The word for a credential that is still on its way through the directory (as documented)."""
+    """The error for a credential that Entra does not use yet (as documented)."""
     return EntraError(
         400,
         "invalid_request",
@@ -78,7 +78,7 @@ def no_credentials(client_id: str, name: str) -> EntraError:
 
 
 def no_match(part: str, value: str) -> EntraError:
-    """`part`, one of issuer, subject and audience, is what no federated credential of the client has."""
+    """No federated credential of the client has the assertion's `part`: its issuer, subject or audience."""
     number = {"issuer": 700211, "audience": 700212, "subject": 700213}[part]
     return EntraError(
         401,

@@ -1,4 +1,4 @@
-"""The exchange itself: does a federated identity credential of this client trust this assertion?"""
+"""The token exchange: whether a federated identity credential of a client trusts an assertion."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from lab.azure.entra.issuers import Issuers
 from lab.azure.state import AzureState, Credential, Identity
 
 SKEW = 300
-"""Seconds that the clocks of issuer and Entra may differ."""
+"""Seconds by which the clocks of the issuer and of Entra may differ."""
 
 
 @dataclass(frozen=True)
 class AssertionClaims:
-    """What an assertion says of itself."""
+    """The claims of an assertion that a federated credential is compared with."""
 
     issuer: str
     subject: str
@@ -40,10 +40,10 @@ class Exchange:
         self._issuers = issuers
 
     def client(self, client_id: str, assertion: str) -> Identity:
-        """The managed identity that the bearer of an assertion may act as.
+        """The managed identity that the assertion gives access to.
 
         Raises:
-            EntraError: it may not, and why.
+            EntraError: the assertion gives no access to this client.
         """
         identity = self._state.clients.get(client_id.casefold())
         if identity is None:
@@ -75,7 +75,7 @@ class Exchange:
             raise errors.out_of_time(now, start, float(claims["exp"]))
 
     def _match_issuer(self, identity: Identity, presented: "AssertionClaims") -> None:
-        """Entra asks only issuers that it was told of for their keys."""
+        """Check the issuer first: Entra fetches keys only from issuers that a credential names."""
         known = self._state.effective_credentials(identity)
         pending = self._state.pending_credentials(identity)
         if not known and not pending:
@@ -84,7 +84,7 @@ class Exchange:
             raise errors.no_match("issuer", presented.issuer)
 
     def _match_subject(self, identity: Identity, presented: "AssertionClaims") -> None:
-        """Issuer, subject and audience are compared byte for byte (since 2024 in upper and lower case, too)."""
+        """Issuer, subject and audience are compared byte for byte; since 2024 upper and lower case count, too."""
         known = self._state.effective_credentials(identity)
         if any(presented.trusted_by(credential) for credential in known):
             return

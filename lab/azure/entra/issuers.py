@@ -1,4 +1,4 @@
-"""The token issuers Entra can reach: for a cluster, what AKS publishes of it under the issuer's URL."""
+"""The token issuers that Entra can reach, each with the two documents that AKS publishes under the issuer's URL."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,27 +28,27 @@ class Issuers:
         self._documents: dict[tuple[str, str], Mapping[str, Any]] = {}
 
     def publish(self, issuer: str, configuration: Mapping[str, Any], jwks: Mapping[str, Any]) -> None:
-        """Serve an issuer's two documents where its own configuration says they are.
+        """Serve an issuer's two documents at the URLs in its configuration.
 
         Raises:
-            ValueError: the URLs are not https, or the documents lack what they must say.
+            ValueError: the URLs are not https, or a document lacks a required field.
         """
         keys_url = configuration.get("jwks_uri")
         if not isinstance(keys_url, str) or "keys" not in jwks:
-            raise ValueError("an issuer's configuration names its jwks_uri, and its JWKS holds keys")
+            raise ValueError("An issuer's configuration needs jwks_uri, and its JWKS needs keys.")
         for url in (issuer, keys_url):
             if urlsplit(url).scheme != "https" or not urlsplit(url).hostname:
-                raise ValueError(f"an issuer is reached by https, not at {url!r}")
+                raise ValueError(f"An issuer is reached by https, not at {url!r}.")
         try:
             jwt.PyJWKSet.from_dict(dict(jwks))
         except jwt.PyJWTError as error:
-            raise ValueError(f"the JWKS cannot be read: {error}") from error
+            raise ValueError(f"The JWKS cannot be read: {error}.") from error
         self._issuers[issuer] = Issuer(configuration, jwks)
         self._documents[_place(issuer.rstrip("/") + DISCOVERY)] = configuration
         self._documents[_place(keys_url)] = jwks
 
     def issuer(self, url: str) -> Issuer | None:
-        """An issuer by its exact URL: the trailing slash counts."""
+        """An issuer by its exact URL, including a slash at the end."""
         return self._issuers.get(url)
 
     def knows(self, host: str) -> bool:

@@ -1,10 +1,10 @@
-"""Which resource a scope asks a token for."""
+"""The resource that a scope asks for a token of."""
 
 from lab.azure import seeded
 from lab.azure.entra.errors import bad_scope, unknown_resource
 from lab.azure.hosts import CLOUDS, PUBLIC, STORAGE_AUDIENCE, Cloud, storage_account
 
-# What clients add for themselves; a token for an application has nothing of it.
+# Clients add these. They change nothing in a token for an application.
 OPENID = frozenset({"openid", "offline_access", "profile", "email"})
 
 
@@ -12,7 +12,7 @@ def audience(scope: str) -> tuple[str, Cloud]:
     """The audience of the token that a scope asks for, and the cloud that the resource belongs to.
 
     Raises:
-        EntraError: the scope does not end in /.default, or names a resource that is not there.
+        EntraError: the scope does not end in /.default, or there is no such resource.
     """
     wanted = [part for part in scope.split() if part not in OPENID]
     if len(wanted) != 1 or not wanted[0].endswith("/.default"):
@@ -21,7 +21,7 @@ def audience(scope: str) -> tuple[str, Cloud]:
 
 
 def resource_audience(resource: str) -> tuple[str, Cloud]:
-    """The same for a resource, as version 1 requests name it. A slash at its end stays in the audience.
+    """The same for a resource, as requests of version 1 name it. A slash at its end stays in the audience.
 
     Raises:
         EntraError: there is no such resource.

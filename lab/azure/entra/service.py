@@ -1,4 +1,4 @@
-"""Entra's front: the token endpoint, and the documents that clients read before they use it."""
+"""Entra's endpoints: the token endpoint, and the documents that clients read first."""
 
 import re
 from typing import Any

@@ -1,1 +1,1 @@
-"""Azure Resource Manager."""
+"""Azure Resource Manager (ARM)."""

@@ -1,4 +1,4 @@
-"""Role assignments. Bodies and codes as recorded from real Azure, but for what the comments say."""
+"""Role assignments. Bodies and codes are as recorded from real Azure, except where a comment says otherwise."""
 
 import re
 from typing import Any
@@ -18,7 +18,7 @@ PAGE = 1000
 
 
 def as_json(assignment: RoleAssignment, *, fresh: bool = False) -> dict[str, Any]:
-    """A role assignment as ARM writes it; `fresh` in the answer to the PUT, where createdBy is still null."""
+    """A role assignment in ARM's JSON. `fresh` is for the answer to a PUT, in which createdBy is null."""
     return {
         "properties": {
             "roleDefinitionId": assignment.role_definition_id,
@@ -70,7 +70,7 @@ class Assignments:
 
     def delete(self, request: ArmRequest) -> ArmResponse:
         if "/providers/" in request.param("scope").casefold():
-            # Recorded: 404 where the resource is gone, but 204 where a whole resource group is.
+            # Recorded: 404 where the resource is deleted, but 204 where its whole resource group is deleted.
             scopes.require_existing(self._state, request.param("scope"))
         assignment = self._find(request)
         if assignment is None:
@@ -136,7 +136,7 @@ class Assignments:
         )
 
     def _principal_type(self, principal_id: str, sent: object) -> str:
-        """The type that was sent is believed; only without one is the principal looked up, if it is there yet."""
+        """The principal's type: the one that was sent, without a check. Without one, the principal is looked up."""
         if sent is not None:
             if sent not in PRINCIPAL_TYPES:
                 raise bad_request(f"The principal type '{sent}' is not one of {', '.join(sorted(PRINCIPAL_TYPES))}.")
@@ -155,7 +155,7 @@ class Assignments:
         return "ServicePrincipal"
 
     def _update(self, old: RoleAssignment, wanted: RoleAssignment) -> None:
-        """Only what says why, and under which condition, may change under a name."""
+        """Update the description and the condition. Nothing else of a role assignment may change."""
         if not _same_grant(old, wanted):
             raise ArmError(
                 400,
@@ -186,7 +186,7 @@ def _same_grant(one: RoleAssignment, other: RoleAssignment) -> bool:
 
 
 def _related(assignment: RoleAssignment, scope: str) -> bool:
-    """At the scope, above it, or below it."""
+    """Whether a role assignment is at the scope, above it, or below it."""
     return at_or_below(scope, assignment.scope) or at_or_below(assignment.scope, scope)
 
 
@@ -207,6 +207,6 @@ def _filter_terms(text: str) -> list[re.Match[str]]:
 
 def _matches(assignment: RoleAssignment, term: re.Match[str], scope: str) -> bool:
     if term["at"]:
-        return at_or_below(scope, assignment.scope)  # at or above; what lies below is left out
-    # Service principals are in no groups here, so both filters come to the same.
+        return at_or_below(scope, assignment.scope)  # at the scope or above it, not below it
+    # The lab has no groups, so both filters mean the same.
     return assignment.principal_id == (term["principal"] or term["assigned"] or "").casefold()

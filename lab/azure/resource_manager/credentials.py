@@ -1,4 +1,4 @@
-"""Federated identity credentials of a managed identity. Bodies and codes as recorded from real Azure."""
+"""Federated identity credentials of managed identities. Bodies and codes are as recorded from real Azure."""
 
 import re
 from typing import Any
@@ -84,10 +84,10 @@ class Credentials:
         return page(request, [as_json(identity, credential) for credential in credentials], LIMIT)
 
     def begin_write(self, request: ArmRequest) -> Identity | None:
-        """Mark the identity as being written, until `writing` is taken back by the caller.
+        """Mark the identity as being written. The caller resets `writing`.
 
         Raises:
-            ArmError: a write to another of its credentials is under way.
+            ArmError: another write to a credential of the identity is in progress.
         """
         identity = self._state.identity(request.param("group"), request.param("name"))
         if identity is None:

@@ -1,4 +1,4 @@
-"""Role definitions: the built-in ones."""
+"""The built-in role definitions."""
 
 import re
 from typing import Any

@@ -1,14 +1,14 @@
 """ARM's error answers, word by word.
 
-Texts marked "recorded" were recorded from real Azure (azure-service-operator v2.13.0); the others are those of its
-documentation or of its users' reports.
+Texts marked "Recorded" are from recorded traffic of real Azure (azure-service-operator v2.13.0). The others are from
+Azure's documentation or from reports of its users.
 """
 
 from collections.abc import Mapping
 
 
 class ArmError(Exception):
-    """An error answer. `gateway` errors come from Resource Manager itself, before the resource provider is asked."""
+    """An error answer. A `gateway` error comes from Resource Manager itself, before the resource provider gets the request."""
 
     def __init__(
         self, status: int, code: str, message: str, *, gateway: bool = False, headers: Mapping[str, str] | None = None
@@ -37,7 +37,7 @@ def group_not_found(group: str) -> ArmError:
 
 
 def parent_not_found(verb: str, kind: str, parent: str) -> ArmError:
-    """Recorded for the verb delete."""
+    """Recorded for the verb `delete`."""
     return ArmError(
         404,
         "ParentResourceNotFound",

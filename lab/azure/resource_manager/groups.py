@@ -87,7 +87,7 @@ class Groups:
         return self._jobs.start(request, f"/subscriptions/{seeded.SUBSCRIPTION}/operationresults", self._clear(group))
 
     async def _clear(self, group: ResourceGroup) -> ArmResponse:
-        """Delete what is in the group, and the role assignments at it and below; those elsewhere stay, orphaned."""
+        """Delete the resources in the group, and the role assignments at the group and below. Others stay, orphaned."""
         for account in list(self._state.accounts.values()):
             if account.group.casefold() == group.name.casefold():
                 await self._accounts.remove(account)
@@ -110,7 +110,7 @@ class Subscriptions:
         self._state = state
 
     def list(self, request: ArmRequest) -> ArmResponse:
-        """The subscriptions in which the caller has any role at all."""
+        """The subscriptions in which the caller has any role."""
         seen = self._state.effective_assignments(request.caller.principal_id)
         return ArmResponse(
             200, {"value": [_subscription()] if seen else [], "count": {"type": "Total", "value": 1 if seen else 0}}
@@ -121,7 +121,7 @@ class Subscriptions:
 
 
 class Providers:
-    """Resource providers: all that are known are registered."""
+    """Resource providers. All of them are registered."""
 
     def get(self, request: ArmRequest) -> ArmResponse:
         for name in PROVIDERS:

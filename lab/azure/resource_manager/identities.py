@@ -1,4 +1,4 @@
-"""User-assigned managed identities. Bodies and codes as recorded from real Azure."""
+"""User-assigned managed identities. Bodies and codes are as recorded from real Azure."""
 
 import re
 from typing import Any
@@ -122,16 +122,19 @@ class Identities:
 
 
 def normal_location(location: str) -> str:
-    """A location's short name: Azure takes `West Europe` for `westeurope`."""
+    """A location's short name: Azure treats `West Europe` as `westeurope`."""
     return location.replace(" ", "").casefold()
 
 
 def tags(body: dict[str, Any]) -> dict[str, str]:
-    """The tags of a request.
+    """The tags of a request, one for each name without regard to case.
+
+    Source: Microsoft Learn, "Use tags to organize your Azure resources and management hierarchy": "Tag names are
+    case-insensitive for operations. A tag with a tag name, regardless of the casing, is updated or retrieved." The page
+    does not say which of two spellings in one request stays: here it is the last.
 
     Raises:
-        ArmError: they are no map of strings, or a name holds a character that Azure keeps for itself (Microsoft Learn, "Use
-            tags to organize your Azure resources").
+        ArmError: they are no map of strings, or a name holds a character that the same page reserves.
     """
     sent = body.get("tags") or {}
     if not isinstance(sent, dict) or not all(isinstance(value, str) for value in sent.values()):
@@ -148,4 +151,4 @@ def tags(body: dict[str, Any]) -> dict[str, str]:
             f"The tag names '{','.join(refused)}' have reserved characters '<,>,%,&,\\,?,/' or control characters.",
             gateway=True,
         )
-    return dict(sent)
+    return dict({name.casefold(): (name, value) for name, value in sent.items()}.values())

@@ -1,4 +1,4 @@
-"""What takes ARM longer than one answer: 202, and a Location to ask until it is done (recorded from real Azure)."""
+"""Asynchronous operations of ARM: 202, and a Location to poll until the operation is done (recorded from real Azure)."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -9,7 +9,7 @@ from lab.azure.resource_manager.operation import ArmRequest, ArmResponse
 from lab.azure.state import new_guid
 
 RETRY_AFTER = "1"
-"""Seconds. Real Azure says 15 or 17; here the work is done sooner."""
+"""Seconds. Real Azure answers 15 or 17; the lab is faster."""
 
 
 class Jobs:
@@ -19,7 +19,7 @@ class Jobs:
     def start(
         self, request: ArmRequest, path: str, work: Coroutine[Any, Any, ArmResponse], **query: str
     ) -> ArmResponse:
-        """Begin the work; the answer says where under `path` to ask for its end."""
+        """Start an operation. The response has the Location, below `path`, to poll."""
         job = new_guid()
         self._jobs[job] = asyncio.get_running_loop().create_task(work)
         extra = "".join(f"{key}={value}&" for key, value in query.items())

@@ -1,4 +1,4 @@
-"""What an ARM operation is given, and what it answers."""
+"""The request that an operation of Resource Manager gets, and the response that it returns."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,7 +20,7 @@ class ArmResponse:
 
 @dataclass(frozen=True)
 class ArmRequest:
-    """A request, taken apart: who asks, and the named parts of the path."""
+    """A parsed request: with its caller, and with the parameters in its path by name."""
 
     method: str
     host: str
@@ -34,10 +34,10 @@ class ArmRequest:
         return self.params[name]
 
     def body(self) -> dict[str, Any]:
-        """The JSON object that was sent.
+        """The JSON object in the request's body.
 
         Raises:
-            ArmError: there is none.
+            ArmError: the body is no JSON object.
         """
         try:
             body = json.loads(self.content)

@@ -1,4 +1,4 @@
-"""Lists, a page at a time."""
+"""Pages of lists."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,10 +9,10 @@ from lab.azure.resource_manager.operation import ArmRequest, ArmResponse
 
 
 def page(request: ArmRequest, items: Sequence[Mapping[str, Any]], size: int) -> ArmResponse:
-    """The page that was asked for by $top and $skiptoken, and the link to the next where there is one.
+    """The page that $top and $skiptoken ask for, with a link to the next where there is one.
 
     Raises:
-        ArmError: $top or $skiptoken is not one of ours.
+        ArmError: $top or $skiptoken is invalid.
     """
     query = {key.casefold(): value for key, value in request.query.items()}
     try:

@@ -1,4 +1,4 @@
-"""ARM's URLs: what each means, and which action it takes to be let through."""
+"""ARM's URLs: the operation of each, and the action that its caller needs a role for."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -20,14 +20,14 @@ VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELET
 class Route:
     pattern: re.Pattern[str]
     kind: str
-    """The resource type that actions are made of; empty where every known caller is let through."""
+    """The resource type in the action's name. Empty where every authenticated caller is allowed."""
     operations: Mapping[str, Operation]
     collection: bool = False
-    """A list: the scope to be allowed at is what stands before the last segment."""
+    """A list. Its caller needs the action at the scope that precedes the last segment."""
     credential: bool = False
-    """Its writes are refused while another federated credential of the same identity is being written."""
+    """A federated credential. Its writes are refused while another one of the same identity is being written."""
     identity: bool = False
-    """It falls under the rates of Microsoft.ManagedIdentity."""
+    """A request that counts towards the rates of Microsoft.ManagedIdentity."""
 
     def action(self, method: str) -> str:
         return f"{self.kind}/{VERBS[method]}"
@@ -53,7 +53,7 @@ def routes(
     identities_kind = "Microsoft.ManagedIdentity/userAssignedIdentities"
     containers_kind = "Microsoft.Storage/storageAccounts/blobServices/containers"
 
-    # Extensions come first: their scope may be any of the others.
+    # Extension resources come first, since the path of any other resource may be their scope.
     yield _route(
         authorization + r"/roleassignments/(?P<name>[^/]+)",
         "Microsoft.Authorization/roleAssignments",
@@ -65,7 +65,7 @@ def routes(
         {"GET": assignments.list},
         collection=True,
     )
-    # Role definitions tell nothing that the documentation does not.
+    # Every authenticated caller may read role definitions: they are public.
     yield _route(authorization + r"/roledefinitions/(?P<name>[^/]+)", "", {"GET": definitions.get})
     yield _route(authorization + r"/roledefinitions", "", {"GET": definitions.list})
 

@@ -1,4 +1,4 @@
-"""Whether the thing that a scope names is there."""
+"""Whether a scope exists."""
 
 import re
 
@@ -14,10 +14,10 @@ _SCOPE = re.compile(
 
 
 def require_existing(state: AzureState, scope: str) -> None:
-    """Hold a scope against what exists. Resource Manager knows top-level resources; a container is not its business.
+    """Require that a scope exists. Resource Manager checks top-level resources only, and no containers.
 
     Raises:
-        ArmError: the subscription, resource group or resource is not there, or the scope names none of them.
+        ArmError: the subscription, resource group or resource does not exist, or the scope is none of them.
     """
     match = _SCOPE.fullmatch(scope)
     if match is None:

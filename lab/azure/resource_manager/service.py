@@ -1,4 +1,4 @@
-"""Resource Manager's front: who is asking, may they, and only then what they ask for."""
+"""Resource Manager: authenticates and authorizes the caller, then carries out the operation."""
 
 import asyncio
 import datetime as dt
@@ -29,7 +29,7 @@ from lab.azure.state import AzureState, new_guid
 from lab.azure.tokens import Claims, InvalidTokenError, SigningKey
 
 CREDENTIAL_WRITE = 0.025
-"""Seconds that a write of a federated credential takes at least: long enough for a second one to meet it."""
+"""Seconds that a write of a federated credential takes at least, so that concurrent writes meet."""
 COMMON = {
     "Cache-Control": "no-cache",
     "Pragma": "no-cache",
@@ -116,7 +116,7 @@ class ResourceManager:
         return await _carry_out(route, arm_request)
 
     async def _write_credential(self, route: Route, arm_request: ArmRequest) -> ArmResponse:
-        """One at a time for an identity; the next one is refused rather than queued."""
+        """Write one credential of an identity at a time. A concurrent write is refused, not queued."""
         identity = self._credentials.begin_write(arm_request)
         try:
             await asyncio.sleep(max(self._state.settings.arm_latency, CREDENTIAL_WRITE))
@@ -126,10 +126,10 @@ class ResourceManager:
                 identity.writing = False
 
     def _caller(self, request: web.BaseRequest, host: str) -> Claims:
-        """Who the bearer token is about.
+        """The caller, by the bearer token.
 
         Raises:
-            ArmError: there is no token, or it is not one of ours, has expired or is meant for somebody else.
+            ArmError: there is no token, or it is invalid, has expired or is for another audience.
         """
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if not token:
@@ -188,10 +188,10 @@ class ResourceManager:
         if not route.kind:
             return
         action = route.action(arm_request.method).format_map(arm_request.params)
-        # A list is allowed at what holds the listed things; the message names the scope as Azure does.
+        # A list needs the action at the resource that contains the listed ones. The message names the scope as Azure does.
         scope = arm_request.path.rpartition("/")[0] if route.collection else arm_request.path
-        held_at = re.sub(r"/providers/[^/]+$", "", scope) if route.collection else scope
-        if not has_permission(self._state, arm_request.caller.principal_id, action, held_at):
+        checked_at = re.sub(r"/providers/[^/]+$", "", scope) if route.collection else scope
+        if not has_permission(self._state, arm_request.caller.principal_id, action, checked_at):
             raise forbidden(arm_request.caller.client_id, arm_request.caller.principal_id, action, scope)
 
 
@@ -209,7 +209,7 @@ def _identity_operation(route: Route, arm_request: ArmRequest) -> str | None:
 
 
 def _resource(arm_request: ArmRequest) -> str:
-    """The managed identity a request is about, by which its provider counts; else the path itself."""
+    """The managed identity in a request's path, for which its provider counts requests. Else the whole path."""
     match = re.match(r".*/userassignedidentities/[^/]+", arm_request.path.casefold())
     return match[0] if match else arm_request.path.casefold()
 

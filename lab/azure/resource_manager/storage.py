@@ -1,4 +1,4 @@
-"""Storage accounts and their containers. Bodies and codes as recorded from real Azure; the containers are Azurite's."""
+"""Storage accounts and their containers. Bodies and codes are as recorded from real Azure. Azurite has the containers."""
 
 import re
 from typing import Any
@@ -119,7 +119,7 @@ class StorageAccounts:
         return ArmResponse(200)
 
     async def remove(self, account: StorageAccount) -> None:
-        """The account goes, with its blobs and the role assignments at it and below."""
+        """Delete a storage account, its blobs, and the role assignments at the account and below."""
         del self._state.accounts[account.name]
         self._state.remove_assignments_under(account.id)
         for container in await self._azurite.containers(account.name):
@@ -152,7 +152,7 @@ class StorageAccounts:
         etag = {"ETag": container.etag} if container else {}
         if not made and container is not None:
             return ArmResponse(200, _container_json(account, container), etag)
-        # Recorded: the answer to the PUT that makes a container names it and says no more.
+        # Recorded: the answer to the PUT that creates a container contains its id, name and type only.
         full = f"{account.id}/blobServices/default/containers/{name}"
         return ArmResponse(201, {"id": full, "name": name, "type": f"{KIND}/blobServices/containers"}, etag)
 

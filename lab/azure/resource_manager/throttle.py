@@ -3,7 +3,7 @@
 Resource Manager (request limits and throttling): per subscription, principal and kind of operation a bucket of 250
 reads that refills at 25 a second; 200 and 10 for writes and for deletes. Microsoft.ManagedIdentity (considerations for
 workload identity federation) publishes rates only, in requests a second for the tenant, a subscription and a single
-resource; how much of a burst it lets through is not said, and taken to be what accrues in BURST seconds.
+resource. It does not publish the size of a burst; the lab allows what accrues in BURST seconds.
 """
 
 import math
@@ -37,7 +37,7 @@ class Bucket:
         self.at = now
 
     def wait(self) -> float:
-        """Seconds until one request fits."""
+        """Seconds until the bucket has a token."""
         return max(0.0, (1 - self.level) / self.rate)
 
 
@@ -51,10 +51,10 @@ class Throttle:
         self._buckets.clear()
 
     def admit(self, method: str, principal_id: str, identity_operation: str | None, resource: str) -> None:
-        """Take a token from every bucket that a request falls under, or from none.
+        """Take a token from every bucket that a request counts towards, or from none.
 
         Raises:
-            ArmError: 429 with Retry-After, when one is empty.
+            ArmError: a bucket is empty. The answer is 429 with Retry-After.
         """
         kind = arm_kind(method)
         buckets = [self._bucket(("arm", principal_id, kind), *ARM[kind])]
@@ -76,7 +76,7 @@ class Throttle:
             bucket.level -= 1
 
     def remaining(self, method: str, principal_id: str) -> int:
-        """What Resource Manager's own bucket still holds."""
+        """The tokens in Resource Manager's own bucket."""
         kind = arm_kind(method)
         return int(self._bucket(("arm", principal_id, kind), *ARM[kind]).level)
 

@@ -1,0 +1,1 @@
+"""What the operator costs: a table of times, calls and memory. A benchmark, not a test: it judges no figure."""
