@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from gitlab_azure_identity.domain.arm import parse_identity_id, parse_resource_group_id
+from gitlab_azure_identity.domain.arm_ids import IdentityId, ResourceGroupId
 from gitlab_azure_identity.domain.desired import Defaults
 from gitlab_azure_identity.domain.policy import PolicyRule
 
@@ -78,11 +78,11 @@ class Settings(BaseSettings):
         """An id with a typing mistake would admit nothing, silently."""
         for rule in policy:
             for group in rule.identities.resource_groups:
-                parse_resource_group_id(group)
+                ResourceGroupId.parse(group)
                 if "*" in group:
                     raise ValueError(f"identities.resourceGroups takes no globs: {group!r}")
             for identity in rule.identities.adopt:
-                parse_identity_id(identity)
+                IdentityId.parse(identity)
         return policy
 
     @classmethod

@@ -11,16 +11,16 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from gitlab_azure_identity import api, metrics
 from gitlab_azure_identity.api.crd import COLUMNS
-from gitlab_azure_identity.azure.errands import IDENTITY_ROLE, STORAGE_ROLE
-from gitlab_azure_identity.domain import naming, ownership
+from gitlab_azure_identity.azure.operations import IDENTITY_ROLE, STORAGE_ROLE
+from gitlab_azure_identity.domain import naming, ownership, roles
 from lab.azure.settings import Settings as Delays
 from lab.builds import KUBERNETES
 from lab.cli import cli
 
 from .markdown import ROOT, Page, page, pages
-from .reasons import OPERATOR
 
 ALL = pages()
+OPERATOR = ROOT / "operator" / "gitlab_azure_identity"
 TEXT = "\n".join(found.text for found in ALL)
 
 
@@ -138,7 +138,7 @@ def test_roles_are_those_that_messages_ask_for_and_the_condition_admits_those_th
     assert permissions.row(IDENTITY_ROLE)
     assert permissions.row(f"{STORAGE_ROLE}, with a condition")
     (condition,) = permissions.blocks("text")
-    for role in (naming.STORAGE_BLOB_DATA_CONTRIBUTOR, naming.STORAGE_BLOB_DELEGATOR):
+    for role in (roles.STORAGE_BLOB_DATA_CONTRIBUTOR, roles.STORAGE_BLOB_DELEGATOR):
         row = permissions.row(role.guid)
         assert row is not None
         assert row[1] == role.name

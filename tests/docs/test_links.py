@@ -43,7 +43,7 @@ def test_messages_name_pages_and_headings_that_are_there() -> None:
         for path in _SPEAKING
         for mention in _MENTION.findall(path.read_text(encoding="utf-8"))
     }
-    assert any(path.endswith("errands.py") for path, _ in mentions), "the search for mentions finds nothing any more"
+    assert any(path.endswith("operations.py") for path, _ in mentions), "the search for mentions finds nothing any more"
     problems = {(path, problem) for path, mention in mentions if (problem := _broken(mention, ROOT))}
     assert problems == set()
 

@@ -5,10 +5,12 @@ import re
 import pytest
 
 from gitlab_azure_identity.api import conditions
-from gitlab_azure_identity.azure import access, errors
+from gitlab_azure_identity.api.reasons import Reason
+from gitlab_azure_identity.azure import access_errors
 
-from .markdown import page, pages
-from .reasons import OPERATOR, reasons, unreadable
+from .markdown import ROOT, page, pages
+
+OPERATOR = ROOT / "operator" / "gitlab_azure_identity"
 
 TROUBLESHOOTING, RESOURCE = page("docs/troubleshooting.md"), page("docs/resource.md")
 SECTIONS = {title for title in TROUBLESHOOTING.headings if re.fullmatch(r"([A-Z][a-z]+)+", title)} - {
@@ -17,44 +19,33 @@ SECTIONS = {title for title in TROUBLESHOOTING.headings if re.fullmatch(r"([A-Z]
 }
 
 
-def test_the_collection_knows_the_table_of_errors() -> None:
-    assert {entry.reason for entry in errors.TABLE.values()} <= reasons().keys()
-    assert {
-        "NotOwned",
-        "Propagating",
-        "DriftRepaired",
-        "Applied",
-        "Suspended",
-        "Pending",
-        "Forbidden",
-    } <= reasons().keys()
-
-
-def test_the_collection_overlooks_none() -> None:
-    assert unreadable() == []
-
-
 def test_every_reason_has_a_section() -> None:
-    assert {reason: file for reason, file in reasons().items() if reason not in SECTIONS} == {}
+    assert {str(reason) for reason in Reason} - SECTIONS == set()
 
 
-def test_every_section_is_about_a_reason_that_the_code_gives() -> None:
-    assert SECTIONS - reasons().keys() == set()
+def test_every_section_is_about_a_reason() -> None:
+    assert SECTIONS - {str(reason) for reason in Reason} == set()
+
+
+def test_every_reason_is_given_somewhere() -> None:
+    """In the operator's code, by its name."""
+    code = "".join(path.read_text(encoding="utf-8") for path in OPERATOR.rglob("*.py") if path.name != "reasons.py")
+    assert [reason.name for reason in Reason if f"Reason.{reason.name}" not in code] == []
 
 
 def test_refusals_by_entra_are_explained() -> None:
-    explained = {code for code in access._ADVICE if TROUBLESHOOTING.row(code)}
-    assert explained == access._ADVICE.keys()
+    explained = {code for code in access_errors._ADVICE if TROUBLESHOOTING.row(code)}
+    assert explained == access_errors._ADVICE.keys()
 
 
-@pytest.mark.parametrize("name", [*conditions.LINKS, conditions.READY])
+@pytest.mark.parametrize("name", [*conditions.CHAIN, conditions.READY])
 def test_both_tables_have_the_condition(name: str) -> None:
     assert TROUBLESHOOTING.row(name)
     assert RESOURCE.row(name)
 
 
 def test_the_table_of_conditions_is_in_the_order_of_the_chain() -> None:
-    wanted = [*conditions.LINKS, conditions.READY, conditions.RECONCILING, conditions.STALLED]
+    wanted = [*conditions.CHAIN, conditions.READY, conditions.RECONCILING, conditions.STALLED]
     first = re.findall(r"^\| (\w+) \|", RESOURCE.prose[RESOURCE.prose.index("\n## Conditions") :], re.MULTILINE)
     assert first[1 : len(wanted) + 1] == wanted
 

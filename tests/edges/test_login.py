@@ -12,12 +12,13 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from gitlab_azure_identity.azure.arm import Arm
+from gitlab_azure_identity.azure.clients import Clients
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.azure.identities import Identities
 from gitlab_azure_identity.azure.login import Login
 from gitlab_azure_identity.azure.throttle import Throttle
 from gitlab_azure_identity.azure.transport import Transport
+from gitlab_azure_identity.clock import Clock
 from gitlab_azure_identity.domain.clouds import CLOUDS
 from lab.azure.certificates import Certificates
 from tests.unit.worlds import identity
@@ -95,7 +96,7 @@ async def identities(azure: tuple[Azure, Certificates], token_file: Path) -> Asy
     async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
         login = Login(authority=here, transport=Transport(session, TIMEOUT), retry_total=0)
         cloud = replace(CLOUDS["AzurePublic"], arm_endpoint=here)
-        yield Identities(Arm(cloud, login, session, Throttle(published=False), TIMEOUT))
+        yield Identities(Clients(cloud, login, session, Throttle(published=False), TIMEOUT), Clock())
 
 
 @pytest.fixture
@@ -108,7 +109,7 @@ def rotate(token_file: Path) -> None:
     token_file.write_text("second")
 
 
-ID = identity().resource_id
+ID = identity().id
 
 
 async def test_one_token_serves_many_requests(identities: Identities, server: Azure) -> None:

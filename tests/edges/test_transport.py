@@ -11,12 +11,14 @@ import pytest
 from aiohttp import web
 from azure.core.rest import HttpRequest
 
-from gitlab_azure_identity.azure import arm, transport
-from gitlab_azure_identity.azure.arm import Arm
-from gitlab_azure_identity.azure.blobs import BlobAccess
+from gitlab_azure_identity.azure import clients as azure_clients
+from gitlab_azure_identity.azure import transport
+from gitlab_azure_identity.azure.access import BlobAccess
+from gitlab_azure_identity.azure.clients import Clients
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.azure.identities import Identities
 from gitlab_azure_identity.azure.throttle import Throttle
+from gitlab_azure_identity.clock import Clock
 from gitlab_azure_identity.domain.clouds import CLOUDS
 from tests.unit.worlds import identity
 
@@ -56,15 +58,15 @@ async def connections(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncI
 
 
 @asynccontextmanager
-async def connected() -> AsyncIterator[tuple[Arm, BlobAccess]]:
-    async with arm.connect(AZURE, Throttle(published=False), TIMEOUT) as (clients, session):
+async def connected() -> AsyncIterator[tuple[Clients, BlobAccess]]:
+    async with azure_clients.connect(AZURE, Throttle(published=False), TIMEOUT) as (clients, session):
         yield clients, BlobAccess(AZURE, session, TIMEOUT)
 
 
 async def test_the_operators_own_login_has_an_end(connections: list[asyncio.StreamWriter]) -> None:
     async with connected() as (clients, _), asyncio.timeout(LONG):
         with pytest.raises(AzureError) as error:
-            await Identities(clients).get(identity().resource_id)
+            await Identities(clients, Clock()).get(identity().id)
 
     assert (error.value.status, error.value.detail) == (0, "no answer in time")
     assert len(connections) == 1
@@ -85,7 +87,7 @@ async def test_those_who_wait_for_one_login_do_not_wait_one_after_the_other(
     """azure-core logs in under a lock: twenty looks at once would wait ten minutes for the last one's time-out."""
     async with connected() as (clients, _), asyncio.timeout(LONG):
         answers = await asyncio.gather(
-            *(Identities(clients).get(identity().resource_id) for _ in range(20)), return_exceptions=True
+            *(Identities(clients, Clock()).get(identity().id) for _ in range(20)), return_exceptions=True
         )
 
     assert {type(answer) for answer in answers} == {AzureError}

@@ -9,16 +9,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gitlab_azure_identity.api.conditions import IDENTITY_READY
+from gitlab_azure_identity.api.conditions import Link
+from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Key, Resource
 from gitlab_azure_identity.api.status import IdentityStatus, Status
-from gitlab_azure_identity.domain.findings import Failure, Outlook
-from gitlab_azure_identity.domain.judge import stop
+from gitlab_azure_identity.domain.findings import Failure, Outlook, stopped
+from gitlab_azure_identity.domain.status import with_conditions
 from gitlab_azure_identity.domain.texts import UNTOLD, presentable, unicode
 from gitlab_azure_identity.kube import client
-from gitlab_azure_identity.reconcile.ports import Kube
+from gitlab_azure_identity.kube.resources import Resources
+from gitlab_azure_identity.reconcile.context import Kube
 from gitlab_azure_identity.reconcile.report import Reporter
-from gitlab_azure_identity.reconcile.summarize import judged
 from lab.apiserver import ApiError
 from tests.unit.texts import FOX, texts
 from tests.unit.worlds import NOW, NOW_TEXT
@@ -161,7 +162,7 @@ class Desk:
 
     async def _write(self, status: Status) -> None:
         async with client.connect(10.0) as cluster:
-            resources = Kube.of(cluster).resources
+            resources = Resources(cluster)
             body = await resources.get(Key(self._gitlab.namespace, self._gitlab.name))
             assert body is not None
             told = await Reporter(cast("Kube", SimpleNamespace(resources=resources, events=Told()))).status(
@@ -196,8 +197,8 @@ def test_any_text_anywhere_is_taken_and_reads_back(
 ) -> None:
     issuer, name = facts
     before = Resource.parse(desk._gitlab.live())
-    findings = stop(IDENTITY_READY, Failure("InvalidAzureRequest", message or "empty", Outlook.STALLED))
-    status = judged(before, findings, NOW).model_copy(
+    findings = stopped(Link.IDENTITY, Failure(Reason.INVALID_AZURE_REQUEST, message or "empty", Outlook.STALLED))
+    status = with_conditions(before, findings, NOW).model_copy(
         update={"last_handled_reconcile_at": handled, "issuer": issuer, "identity": IdentityStatus(name=name)}
     )
 

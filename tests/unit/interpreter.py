@@ -133,7 +133,7 @@ def _identity(change: PutIdentity, before: Identity | None, azure: Azure) -> Ide
     if before is not None:
         return replace(before, tags=azure.tags(change.tags, before.tags))
     return Identity(
-        azure.arm_id(change.identity.resource_id),
+        azure.arm_id(str(change.identity.id)),
         change.identity.name,
         change.identity.location,
         azure.tags(change.tags, {}),
@@ -155,9 +155,13 @@ def _with_credential(change: PutCredential, have: Observed) -> Observed:
 
 def _with_assignment(change: PutAssignment, have: Observed) -> Observed:
     grant = change.grant
-    same = (grant.role.guid, ordinal(grant.scope), change.principal_id)
+    same = (grant.role.guid, ordinal(str(grant.scope)), change.principal_id)
     for present in have.assignments:
-        if (present.role_guid, ordinal(present.scope), present.principal_id) == same and present.name != change.name:
+        if (
+            present.role_guid,
+            ordinal(str(present.scope)),
+            present.principal_id,
+        ) == same and present.name != change.name:
             raise RefusedError("RoleAssignmentExists")
         if present.name == change.name and present.principal_id != change.principal_id:
             raise RefusedError("RoleAssignmentUpdateNotPermitted")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import jwt
 import pytest
 
-from gitlab_azure_identity.azure.access import Door, another_issuer, container_refused, token_refused
+from gitlab_azure_identity.azure.access_errors import AccessAttempt, another_issuer, container_refused, token_refused
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.domain.findings import Outlook
 from gitlab_azure_identity.kube.tokens import issuer_of
 
 from .worlds import ISSUER, wanted
 
-FRESH, LATER = Door(wanted(), fresh=True), Door(wanted(), fresh=False)
+FRESH, LATER = AccessAttempt(wanted(), fresh=True), AccessAttempt(wanted(), fresh=False)
 STALLED, WAITING, TRANSIENT = Outlook.STALLED, Outlook.WAITING, Outlook.TRANSIENT
 UNKNOWN_YET = ["AADSTS70021", "AADSTS70025", "AADSTS700211", "AADSTS700212", "AADSTS700213", "AADSTS700016"]
 ADVICE = {
@@ -185,7 +185,9 @@ def blob(code: str, status: int = 403) -> AzureError:
         ),
     ],
 )
-def test_blob_storage_refuses(error: AzureError, door: Door, reason: str, outlook: Outlook, message: str) -> None:
+def test_blob_storage_refuses(
+    error: AzureError, door: AccessAttempt, reason: str, outlook: Outlook, message: str
+) -> None:
     failure = container_refused(error, door, "registry")
 
     assert (failure.reason, failure.outlook, failure.message) == (reason, outlook, message)

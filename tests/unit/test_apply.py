@@ -16,10 +16,11 @@ from gitlab_azure_identity.domain.desired import Credential
 from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.observed import Assignment, Observed
 from gitlab_azure_identity.domain.plan import plan
-from gitlab_azure_identity.inflight import finished
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.reconcile.apply import apply
-from gitlab_azure_identity.reconcile.ports import Azure, Kube
+from gitlab_azure_identity.reconcile.context import AzureWrites as Azure
+from gitlab_azure_identity.reconcile.context import KubeWrites as Kube
+from gitlab_azure_identity.waiting import finished
 
 from .worlds import ISSUER, deletion, goal, standing, wanted
 
@@ -31,7 +32,7 @@ FORMER = Credential(
     "system:serviceaccount:gitlab:former",
     "api://AzureADTokenExchange",
 )
-OLD = replace(HAVE.assignments[0], scope=HAVE.assignments[0].scope.replace("gitlabstore", "oldstore"))
+OLD = replace(HAVE.assignments[0], scope=replace(HAVE.assignments[0].scope, account="oldstore"))
 
 Act = Callable[..., Awaitable[Any]]
 

@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from gitlab_azure_identity.azure.errors import TABLE, AzureError, Errand, classify, entry, sanitize
+from gitlab_azure_identity.azure.errors import TABLE, AzureError, Operation, classify, entry, sanitize
 from gitlab_azure_identity.azure.transport import retry_after
 from gitlab_azure_identity.domain.findings import Outlook
 
-ERRAND = Errand(
+ERRAND = Operation(
     "assign roles on storage account gitlabstore",
     'Grant its identity "Role Based Access Control Administrator" there: docs/azure-permissions.md#storage.',
     "spec.storage",
@@ -185,6 +185,6 @@ def test_retry_after(header: dict[str, str], seconds: float | None) -> None:
     assert retry_after(header) == seconds
 
 
-def test_gone() -> None:
-    assert AzureError("ResourceNotFound", 404, "").gone
-    assert not AzureError("AuthorizationFailed", 403, "").gone
+def test_not_found() -> None:
+    assert AzureError("ResourceNotFound", 404, "").not_found
+    assert not AzureError("AuthorizationFailed", 403, "").not_found

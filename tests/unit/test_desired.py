@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from gitlab_azure_identity.domain.arm_ids import IdentityId
 from gitlab_azure_identity.domain.clouds import CLOUDS
 from gitlab_azure_identity.domain.desired import Defaults, Unresolved, desire
-from gitlab_azure_identity.domain.naming import STORAGE_BLOB_DATA_CONTRIBUTOR, STORAGE_BLOB_DELEGATOR
+from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR, STORAGE_BLOB_DELEGATOR
 
 from .worlds import DEFAULTS, GROUP, ISSUER, PRINCIPAL, STORAGE, SUBSCRIPTION, desired_of, resource, wanted
 
@@ -61,7 +62,7 @@ def test_where_identity_and_storage_are(spec: dict[str, Any], defaults: Defaults
     found = desired_of(resource(spec), defaults=defaults)
 
     whole = identity.replace("…", "providers/Microsoft.ManagedIdentity/userAssignedIdentities")
-    assert (found.identity.resource_id, found.storage.account_id) == (whole, storage)
+    assert (str(found.identity.id), str(found.storage.scope)) == (whole, storage)
     assert found.pin_differs is None
 
 
@@ -79,7 +80,7 @@ def test_a_value_given_nowhere(defaults: Defaults, field: str, setting: str) -> 
 
     assert str(gap.value) == (
         f"spec.azure.{field} is not set and the operator has no default for it: set it in the resource, "
-        f"or defaults.{setting} in the operator's settings"
+        f"or defaults.{setting} in the operator's settings."
     )
 
 
@@ -122,8 +123,8 @@ def test_the_status_pins_the_identity(pin: str, cluster: str, defaults: Defaults
 
     found = desired_of(one, cluster=cluster, defaults=defaults)
 
-    assert found.identity.resource_id.lower() == pin.lower()
-    assert found.pin_differs == differs
+    assert found.identity.id.same_as(pin)
+    assert (found.pin_differs and str(found.pin_differs)) == differs
 
 
 def test_what_was_only_about_to_be_made_is_not_bound_to_its_place() -> None:
@@ -132,21 +133,23 @@ def test_what_was_only_about_to_be_made_is_not_bound_to_its_place() -> None:
 
     found = desired_of(one, defaults=MOVED)
 
-    assert (found.identity.resource_group, found.pin_differs) == ("rg-new", None)
+    assert (found.identity.id.resource_group, found.pin_differs) == ("rg-new", None)
 
 
 def test_everything_follows_an_identity_that_was_found_elsewhere() -> None:
     """A lost status and a moved default: the storage account's group that was the identity's is so still."""
     pin, cloud = MADE.replace("rg-gitlab", "rg-old"), CLOUDS["AzurePublic"]
 
-    found = desire(resource(), cluster="lab", cloud=cloud, issuer=ISSUER, defaults=MOVED, pin=pin)
+    found = desire(resource(), cluster="lab", cloud=cloud, issuer=ISSUER, defaults=MOVED, pin=IdentityId.parse(pin))
 
-    assert found.identity.resource_group == "rg-old"
-    assert "/resourceGroups/rg-old/" in found.storage.account_id
+    assert found.identity.id.resource_group == "rg-old"
+    assert found.storage.scope.resource_group == "rg-old"
 
 
 def test_account_scope_is_one_grant() -> None:
-    assert [(g.role, g.scope) for g in wanted().grants] == [(STORAGE_BLOB_DATA_CONTRIBUTOR, f"{STORAGE}/gitlabstore")]
+    assert [(g.role, str(g.scope)) for g in wanted().grants] == [
+        (STORAGE_BLOB_DATA_CONTRIBUTOR, f"{STORAGE}/gitlabstore")
+    ]
 
 
 def test_container_scope_is_a_grant_for_each_and_one_for_signed_urls() -> None:
@@ -157,7 +160,7 @@ def test_container_scope_is_a_grant_for_each_and_one_for_signed_urls() -> None:
 
     grants = wanted(store(roleScope="Container", containers=few)).grants
 
-    assert [(grant.role, grant.scope) for grant in grants] == [
+    assert [(grant.role, str(grant.scope)) for grant in grants] == [
         (STORAGE_BLOB_DELEGATOR, account),
         (STORAGE_BLOB_DATA_CONTRIBUTOR, f"{account}/blobServices/default/containers/registry"),
         (STORAGE_BLOB_DATA_CONTRIBUTOR, f"{account}/blobServices/default/containers/git-lfs"),

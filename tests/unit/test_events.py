@@ -7,7 +7,10 @@ from typing import Any, cast
 
 import pytest
 
+from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Key
+from gitlab_azure_identity.clock import Clock
+from gitlab_azure_identity.domain.assessment import Event
 from gitlab_azure_identity.kube.client import Cluster, ClusterError
 from gitlab_azure_identity.kube.events import MESSAGE_LIMIT, Events
 
@@ -31,7 +34,7 @@ class Posted:
 async def message(text: str) -> str:
     """The message of an event with this text."""
     server = Posted()
-    await Events(cast("Cluster", server)).post(KEY, "uid", "Warning", "Reason", text)
+    await Events(cast("Cluster", server), Clock()).post(KEY, "uid", Event("Warning", Reason.CONFLICT, text))
     return str(server.bodies[0]["message"])
 
 
@@ -49,10 +52,10 @@ async def test_a_long_message_is_cut_where_the_api_server_cuts_it_by_refusing() 
 async def test_an_event_that_is_refused_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
     server = Posted(ClusterError(503, "ServiceUnavailable", "starting"))
 
-    await Events(cast("Cluster", server)).post(KEY, "uid", "Warning", "Reason", "text")
+    await Events(cast("Cluster", server), Clock()).post(KEY, "uid", Event("Warning", Reason.CONFLICT, "text"))
 
     (record,) = caplog.records
     assert (record.levelno, record.getMessage()) == (
         logging.WARNING,
-        "event Reason not posted: ServiceUnavailable (503): starting",
+        "event Conflict not posted: ServiceUnavailable (503): starting",
     )

@@ -9,20 +9,13 @@ from typing import Any
 import pytest
 
 from gitlab_azure_identity.api import OWNER_LABEL
-from gitlab_azure_identity.api.conditions import (
-    ACCESS_VERIFIED,
-    CREDENTIALS_FEDERATED,
-    IDENTITY_READY,
-    LINKS,
-    ROLES_ASSIGNED,
-    SECRETS_WRITTEN,
-    SERVICE_ACCOUNTS_ANNOTATED,
-)
+from gitlab_azure_identity.api.conditions import CHAIN, Link
+from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.domain.changes import Change
 from gitlab_azure_identity.domain.desired import Credential
-from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, blocked, worst
+from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, blocked, first_broken, stopped, worst
 from gitlab_azure_identity.domain.goal import Goal
-from gitlab_azure_identity.domain.judge import Failures, first_broken, judge, link, stop
+from gitlab_azure_identity.domain.judge import PassRecord, judge
 from gitlab_azure_identity.domain.observed import Observed
 from gitlab_azure_identity.domain.plan import plan
 
@@ -30,31 +23,31 @@ from .worlds import GROUP, ISSUER, deletion, goal, identity, standing, wanted, w
 
 WANT = wanted()
 HAVE = standing()
-NOTHING = Failures()
+NOTHING = PassRecord()
 STRANGER = Credential("theirs", ISSUER, "system:serviceaccount:evil:gitlab", "api://AzureADTokenExchange")
 FOREIGN = {"gitlabazure-cluster": "lab", "gitlabazure-namespace": "other", "gitlabazure-resource": "gitlab"}
 IDENTITY_ID = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/lab-gitlab-gitlab"
 RENAME = "Delete this resource, and create it anew with another spec.identity.name, which cannot change"
-ADOPT = f"{{namespaces: [gitlab], identities: {{adopt: [{WANT.identity.resource_id}]}}}}"
-DENIED = Failure("AuthorizationFailed", "The operator may not do that.", Outlook.STALLED)
-BUSY = Failure("AzureUnavailable", "Azure was busy.", Outlook.TRANSIENT, 7.0)
-SOON = Failure("PrincipalNotFound", "Not known everywhere yet.", Outlook.WAITING)
+ADOPT = f"{{namespaces: [gitlab], identities: {{adopt: [{WANT.identity.id}]}}}}"
+DENIED = Failure(Reason.AUTHORIZATION_FAILED, "The operator may not do that.", Outlook.STALLED)
+BUSY = Failure(Reason.AZURE_UNAVAILABLE, "Azure was busy.", Outlook.TRANSIENT, 7.0)
+SOON = Failure(Reason.PRINCIPAL_NOT_FOUND, "Not known everywhere yet.", Outlook.WAITING)
 
 
 def of(findings: Sequence[Finding], condition: str) -> Finding:
-    return next(finding for finding in findings if finding.condition == condition)
+    return next(finding for finding in findings if finding.link == condition)
 
 
 def test_all_is_well() -> None:
     findings = judge(goal(), HAVE, NOTHING)
 
-    assert [(f.condition, f.status, f.reason, f.message) for f in findings] == [
-        (IDENTITY_READY, "True", "Created", "Managed identity lab-gitlab-gitlab exists and is ours."),
-        (CREDENTIALS_FEDERATED, "True", "Federated", f"1 service account is trusted through issuer {ISSUER}."),
-        (ROLES_ASSIGNED, "True", "Assigned", '"Storage Blob Data Contributor" at storage account gitlabstore.'),
-        (SERVICE_ACCOUNTS_ANNOTATED, "True", "Annotated", "1 service account is annotated with the client ID."),
+    assert [(f.link, f.status, f.reason, f.message) for f in findings] == [
+        (Link.IDENTITY, "True", "Created", "Managed identity lab-gitlab-gitlab exists and is ours."),
+        (Link.CREDENTIALS, "True", "Federated", f"1 service account is trusted through issuer {ISSUER}."),
+        (Link.ROLES, "True", "Assigned", '"Storage Blob Data Contributor" at storage account gitlabstore.'),
+        (Link.SERVICE_ACCOUNTS, "True", "Annotated", "1 service account is annotated with the client ID."),
         (
-            SECRETS_WRITTEN,
+            Link.SECRETS,
             "True",
             "Written",
             "gitlab-azure-backup-conf, gitlab-object-storage, gitlab-registry-storage, gitlab-gitlab-values.",
@@ -73,8 +66,8 @@ def test_many_are_counted_and_not_all_listed() -> None:
 
     findings = judge(goal(desired), standing(desired), NOTHING)
 
-    assert of(findings, CREDENTIALS_FEDERATED).message == f"2 service accounts are trusted through issuer {ISSUER}."
-    assert of(findings, ROLES_ASSIGNED).message == (
+    assert of(findings, Link.CREDENTIALS).message == f"2 service accounts are trusted through issuer {ISSUER}."
+    assert of(findings, Link.ROLES).message == (
         '"Storage Blob Delegator" at storage account gitlabstore; '
         '"Storage Blob Data Contributor" at container registry of storage account gitlabstore; '
         '"Storage Blob Data Contributor" at container gitlab-artifacts of storage account gitlabstore; and 5 more.'
@@ -83,17 +76,17 @@ def test_many_are_counted_and_not_all_listed() -> None:
 
 def test_whom_an_adopted_identity_trusts_must_be_known() -> None:
     have = replace(HAVE, identity=identity(tags={}), credentials=(), credentials_seen=False)
-    failure = Failure("AzureUnavailable", "Azure could not read just now.", Outlook.TRANSIENT)
+    failure = Failure(Reason.AZURE_UNAVAILABLE, "Azure could not read just now.", Outlook.TRANSIENT)
 
-    first, *_ = judge(goal(may_adopt=True), have, Failures({CREDENTIALS_FEDERATED: failure}))
+    first, *_ = judge(goal(may_adopt=True), have, PassRecord({Link.CREDENTIALS: failure}))
 
-    assert (first.condition, first.status, first.reason) == (IDENTITY_READY, "Unknown", "AzureUnavailable")
+    assert (first.link, first.status, first.reason) == (Link.IDENTITY, "Unknown", "AzureUnavailable")
 
 
 def test_another_cluster_of_the_same_name_is_told() -> None:
     twin = replace(WANT.credentials[0], name="theirs", issuer="https://other.example.com/")
 
-    found = of(judge(goal(), replace(HAVE, credentials=(*WANT.credentials, twin)), NOTHING), CREDENTIALS_FEDERATED)
+    found = of(judge(goal(), replace(HAVE, credentials=(*WANT.credentials, twin)), NOTHING), Link.CREDENTIALS)
 
     assert found.status == "True"
     assert found.message.endswith(
@@ -104,7 +97,7 @@ def test_another_cluster_of_the_same_name_is_told() -> None:
 
 
 def test_an_adopted_identity() -> None:
-    found = of(judge(goal(may_adopt=True), replace(HAVE, identity=identity(tags={})), NOTHING), IDENTITY_READY)
+    found = of(judge(goal(may_adopt=True), replace(HAVE, identity=identity(tags={})), NOTHING), Link.IDENTITY)
 
     assert (found.status, found.reason) == ("True", "Adopted")
     assert found.message == "Managed identity lab-gitlab-gitlab is used by permission of the operator's policy."
@@ -158,7 +151,7 @@ def test_without_an_identity_that_may_be_used_everything_else_waits(
     first, *others = judge(to, have, NOTHING)
 
     assert (first.status, first.reason, first.message, first.outlook) == ("False", reason, message, Outlook.STALLED)
-    assert [finding.condition for finding in others] == list(LINKS[1:-1])
+    assert [finding.link for finding in others] == list(CHAIN[1:-1])
     for finding in others:
         assert (finding.status, finding.reason, finding.message) == ("Unknown", "Pending", "Waits for IdentityReady.")
         assert finding.outlook is Outlook.BLOCKED
@@ -182,7 +175,7 @@ ANNOTATE = wanted({"serviceAccounts": [{"name": "runner", "management": "Annotat
         (
             goal(),
             replace(HAVE, credentials=(TWIN,)),
-            CREDENTIALS_FEDERATED,
+            Link.CREDENTIALS,
             "Conflict",
             (
                 "Federated credential hand-made of managed identity lab-gitlab-gitlab already trusts subject "
@@ -193,7 +186,7 @@ ANNOTATE = wanted({"serviceAccounts": [{"name": "runner", "management": "Annotat
         (
             goal(),
             replace(HAVE, credentials=hand_made(20)),
-            CREDENTIALS_FEDERATED,
+            Link.CREDENTIALS,
             "LimitExceeded",
             (
                 "Managed identity lab-gitlab-gitlab would need 21 federated credentials, and Azure allows 20. Use fewer "
@@ -203,7 +196,7 @@ ANNOTATE = wanted({"serviceAccounts": [{"name": "runner", "management": "Annotat
         (
             goal(ANNOTATE),
             standing(ANNOTATE).without_object("ServiceAccount", "runner"),
-            SERVICE_ACCOUNTS_ANNOTATED,
+            Link.SERVICE_ACCOUNTS,
             "NotFound",
             (
                 "Service account runner does not exist. With management: Annotate somebody else creates it, such as the GitLab "
@@ -213,7 +206,7 @@ ANNOTATE = wanted({"serviceAccounts": [{"name": "runner", "management": "Annotat
         (
             goal(),
             helms("ServiceAccount", "gitlab"),
-            SERVICE_ACCOUNTS_ANNOTATED,
+            Link.SERVICE_ACCOUNTS,
             "NotOwned",
             (
                 "Service account gitlab exists and was not made by this operator. To hand it over: kubectl annotate "
@@ -223,7 +216,7 @@ ANNOTATE = wanted({"serviceAccounts": [{"name": "runner", "management": "Annotat
         (
             goal(),
             helms("Secret", "gitlab-object-storage", labels={OWNER_LABEL: "other"}),
-            SECRETS_WRITTEN,
+            Link.SECRETS,
             "NotOwned",
             (
                 "Secret gitlab-object-storage exists and belongs to GitLabAzureIdentity other. Choose another name here, "
@@ -234,7 +227,7 @@ ANNOTATE = wanted({"serviceAccounts": [{"name": "runner", "management": "Annotat
         (
             goal(),
             helms("ConfigMap", "gitlab-gitlab-values"),
-            SECRETS_WRITTEN,
+            Link.SECRETS,
             "NotOwned",
             (
                 "Config map gitlab-gitlab-values exists and was not made by this operator. To hand it over: kubectl annotate "
@@ -248,23 +241,25 @@ def test_what_a_person_must_mend(to: Goal, have: Observed, condition: str, reaso
 
     found = of(findings, condition)
     assert (found.status, found.reason, found.message, found.outlook) == ("False", reason, message, Outlook.STALLED)
-    assert [f.condition for f in findings if f.outlook is not Outlook.GOOD] == [condition]
+    assert [f.link for f in findings if f.outlook is not Outlook.GOOD] == [condition]
     assert first_broken(findings) is found
 
 
 def test_a_role_that_is_not_there_yet() -> None:
-    found = of(judge(goal(), replace(HAVE, assignments=()), NOTHING), ROLES_ASSIGNED)
+    found = of(judge(goal(), replace(HAVE, assignments=()), NOTHING), Link.ROLES)
 
     assert (found.status, found.reason, found.outlook) == ("Unknown", "Progressing", Outlook.WAITING)
-    assert found.message == 'Role "Storage Blob Data Contributor" at storage account gitlabstore is not assigned yet.'
+    assert (
+        found.message == 'Not done yet: role assignment "Storage Blob Data Contributor" at storage account gitlabstore.'
+    )
 
 
-@pytest.mark.parametrize("condition", LINKS[1:-1])
+@pytest.mark.parametrize("condition", CHAIN[1:-1])
 @pytest.mark.parametrize(
     ("failure", "status"), [(DENIED, "False"), (BUSY, "Unknown"), (SOON, "Unknown")], ids=["denied", "busy", "soon"]
 )
-def test_a_failed_look_is_told_at_its_link(condition: str, failure: Failure, status: str) -> None:
-    findings = judge(goal(), HAVE, Failures({condition: failure}))
+def test_a_failed_look_is_told_at_its_link(condition: Link, failure: Failure, status: str) -> None:
+    findings = judge(goal(), HAVE, PassRecord({condition: failure}))
 
     found = of(findings, condition)
     assert (found.status, found.reason, found.message) == (status, failure.reason, failure.message)
@@ -274,39 +269,39 @@ def test_a_failed_look_is_told_at_its_link(condition: str, failure: Failure, sta
 def test_what_was_not_begun_waits_for_the_link_that_is_broken() -> None:
     """Nothing is written while there is no storage account; nothing that is still to be done counts as done."""
     have = replace(HAVE, credentials=()).without_object("Secret", "gitlab-object-storage")
-    nowhere = Failure("AccountNotFound", "There is no storage account.", Outlook.STALLED)
+    nowhere = Failure(Reason.ACCOUNT_NOT_FOUND, "There is no storage account.", Outlook.STALLED)
 
-    findings = judge(goal(), have, Failures({ROLES_ASSIGNED: nowhere}, pending=plan(goal(), have)))
+    findings = judge(goal(), have, PassRecord({Link.ROLES: nowhere}))
 
-    assert [(f.condition, f.status, f.reason) for f in findings] == [
-        (IDENTITY_READY, "True", "Created"),
-        (CREDENTIALS_FEDERATED, "Unknown", "Pending"),
-        (ROLES_ASSIGNED, "False", "AccountNotFound"),
-        (SERVICE_ACCOUNTS_ANNOTATED, "True", "Annotated"),
-        (SECRETS_WRITTEN, "Unknown", "Pending"),
+    assert [(f.link, f.status, f.reason) for f in findings] == [
+        (Link.IDENTITY, "True", "Created"),
+        (Link.CREDENTIALS, "Unknown", "Pending"),
+        (Link.ROLES, "False", "AccountNotFound"),
+        (Link.SERVICE_ACCOUNTS, "True", "Annotated"),
+        (Link.SECRETS, "Unknown", "Pending"),
     ]
-    assert of(findings, SECRETS_WRITTEN).message == "Waits for RolesAssigned."
+    assert of(findings, Link.SECRETS).message == "Waits for RolesAssigned."
 
 
 def test_a_storage_account_of_before_that_cannot_be_read_breaks_no_link_and_is_told() -> None:
-    findings = judge(goal(), HAVE, Failures(former={"…/oldstore": DENIED}))
+    findings = judge(goal(), HAVE, PassRecord(former={"…/oldstore": DENIED}))
 
     assert first_broken(findings) is None
-    assert of(findings, ROLES_ASSIGNED).message == (
+    assert of(findings, Link.ROLES).message == (
         '"Storage Blob Data Contributor" at storage account gitlabstore. What was assigned before stays on record: '
         "The operator may not do that."
     )
 
 
 LINK_OF = {
-    "PutIdentity": IDENTITY_READY,
-    "DeleteIdentity": IDENTITY_READY,
-    "PutCredential": CREDENTIALS_FEDERATED,
-    "DeleteCredential": CREDENTIALS_FEDERATED,
-    "PutAssignment": ROLES_ASSIGNED,
-    "DeleteAssignment": ROLES_ASSIGNED,
-    "ApplyServiceAccount": SERVICE_ACCOUNTS_ANNOTATED,
-    "ApplyObject": SECRETS_WRITTEN,
+    "PutIdentity": Link.IDENTITY,
+    "DeleteIdentity": Link.IDENTITY,
+    "PutCredential": Link.CREDENTIALS,
+    "DeleteCredential": Link.CREDENTIALS,
+    "PutAssignment": Link.ROLES,
+    "DeleteAssignment": Link.ROLES,
+    "ApplyServiceAccount": Link.SERVICE_ACCOUNTS,
+    "ApplyObject": Link.SECRETS,
 }
 EVERY_CHANGE = (
     *plan(goal(), Observed()),
@@ -318,12 +313,10 @@ EVERY_CHANGE = (
 @pytest.mark.parametrize("change", EVERY_CHANGE, ids=str)
 def test_a_failed_change_is_told_at_its_link(change: Change) -> None:
     kind = type(change).__name__
-    expected = LINK_OF.get(kind) or (
-        SERVICE_ACCOUNTS_ANNOTATED if "service account" in str(change) else SECRETS_WRITTEN
-    )
+    expected = LINK_OF.get(kind) or (Link.SERVICE_ACCOUNTS if "service account" in str(change) else Link.SECRETS)
 
-    assert link(change) == expected
-    assert of(judge(goal(), HAVE, Failures({}, ((change, DENIED),))), expected).reason == "AuthorizationFailed"
+    assert change.link == expected
+    assert of(judge(goal(), HAVE, PassRecord({}, ((change, DENIED),))), expected).reason == "AuthorizationFailed"
 
 
 def test_an_identity_that_stands_does_not_hide_its_links_though_a_tag_of_it_cannot_be_written() -> None:
@@ -331,10 +324,33 @@ def test_an_identity_that_stands_does_not_hide_its_links_though_a_tag_of_it_cann
     have = standing()
     (change,) = plan(goal(desired), have)
 
-    findings = judge(goal(desired), have, Failures({}, ((change, DENIED),)))
+    findings = judge(goal(desired), have, PassRecord({}, ((change, DENIED),)))
 
-    assert of(findings, IDENTITY_READY).reason == "AuthorizationFailed"
+    assert of(findings, Link.IDENTITY).reason == "AuthorizationFailed"
     assert {finding.status for finding in findings[1:]} == {"True"}
+
+
+def test_what_nobody_has_done_yet_is_not_good() -> None:
+    """A command line, or an operator that only observes, asks before anything is carried out."""
+    have = replace(HAVE, credentials=()).without_object("Secret", "gitlab-object-storage")
+
+    findings = judge(goal(), have, NOTHING)
+
+    assert {f.link: (f.status, f.reason, f.message) for f in findings if f.outlook is not Outlook.GOOD} == {
+        Link.CREDENTIALS: (
+            "Unknown",
+            "Progressing",
+            "Not done yet: federated credential for system:serviceaccount:gitlab:gitlab.",
+        ),
+        Link.SECRETS: ("Unknown", "Progressing", "Not done yet: secret gitlab-object-storage."),
+    }
+
+
+def test_before_the_identity_is_there_everything_waits_for_it() -> None:
+    first, *others = judge(goal(), Observed(), NOTHING)
+
+    assert (first.status, first.message) == ("Unknown", "Not done yet: managed identity lab-gitlab-gitlab.")
+    assert {finding.message for finding in others} == {"Waits for IdentityReady."}
 
 
 def test_of_several_failures_the_one_for_a_person_is_told() -> None:
@@ -344,10 +360,10 @@ def test_of_several_failures_the_one_for_a_person_is_told() -> None:
 
 
 def test_a_pass_that_stops_says_so_at_one_link_and_nothing_of_the_others() -> None:
-    findings = stop(ROLES_ASSIGNED, DENIED)
+    findings = stopped(Link.ROLES, DENIED)
 
-    assert [finding.condition for finding in findings] == list(LINKS)
-    assert {f.condition: f.status for f in findings if f.outlook is not Outlook.BLOCKED} == {ROLES_ASSIGNED: "False"}
+    assert [finding.link for finding in findings] == list(CHAIN)
+    assert {f.link: f.status for f in findings if f.outlook is not Outlook.BLOCKED} == {Link.ROLES: "False"}
     assert {f.message for f in findings if f.outlook is Outlook.BLOCKED} == {"Waits for RolesAssigned."}
 
 
@@ -356,6 +372,6 @@ def test_access_waits_for_the_first_link_that_does_not_hold() -> None:
     first = first_broken(findings)
 
     assert first is not None
-    assert blocked(ACCESS_VERIFIED, first.condition) == Finding(
-        ACCESS_VERIFIED, "Unknown", "Pending", "Waits for RolesAssigned.", Outlook.BLOCKED
-    )
+    waits = blocked(Link.ACCESS, first.link)
+    assert (waits.status, waits.reason, waits.message) == ("Unknown", "Pending", "Waits for RolesAssigned.")
+    assert waits.outlook is Outlook.BLOCKED

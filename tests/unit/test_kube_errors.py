@@ -7,14 +7,13 @@ from dataclasses import replace
 import pytest
 
 from gitlab_azure_identity.api import CLIENT_ID_ANNOTATION
-from gitlab_azure_identity.domain.changes import ApplyServiceAccount, Change
+from gitlab_azure_identity.domain.changes import ApplyServiceAccount
 from gitlab_azure_identity.domain.findings import Outlook
-from gitlab_azure_identity.domain.observed import Observed
 from gitlab_azure_identity.domain.plan import plan
 from gitlab_azure_identity.kube.client import ClusterError
-from gitlab_azure_identity.kube.errors import annotation_conflict, classify, doing
+from gitlab_azure_identity.kube.errors import annotation_conflict, classify
 
-from .worlds import CLIENT, account, deletion, goal, identity, standing, wanted
+from .worlds import CLIENT, account, goal, standing, wanted
 
 STALLED, WAITING, TRANSIENT = Outlook.STALLED, Outlook.WAITING, Outlook.TRANSIENT
 TERMINATING = (
@@ -112,21 +111,7 @@ def test_an_annotation_that_somebody_else_set_is_told_with_both_values() -> None
         assert part in failure.message
 
 
-CHANGES = (
-    *plan(goal(), Observed(identity=identity()))[2:],
-    *plan(deletion(), standing())[1:6],
-)
-
-
-@pytest.mark.parametrize("change", CHANGES, ids=lambda change: f"{type(change).__name__} {change}")
-def test_what_a_change_does_in_words(change: Change) -> None:
-    verb, _, rest = doing(change).partition(" ")
-
-    assert verb == ("delete" if type(change).__name__.startswith("Delete") else "write")
-    assert rest == str(change)
-
-
-def test_gone_and_conflicting() -> None:
-    assert ClusterError(404, "NotFound", "").gone
-    assert not ClusterError(403, "Forbidden", "").gone
+def test_not_found_and_conflicting() -> None:
+    assert ClusterError(404, "NotFound", "").not_found
+    assert not ClusterError(403, "Forbidden", "").not_found
     assert not ClusterError(409, "Conflict", "the object has been modified").field_conflict

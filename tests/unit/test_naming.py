@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitlab_azure_identity.domain import naming
+from gitlab_azure_identity.domain.arm_ids import StorageScope
 from gitlab_azure_identity.domain.naming import credential_name, credential_prefix, identity_name
+from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR, STORAGE_BLOB_DELEGATOR
 
 IDENTITY_PATTERN = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,127}")
 CREDENTIAL_PATTERN = re.compile(r"[a-zA-Z0-9]{1}[a-zA-Z0-9-_]{2,119}")
@@ -133,9 +135,9 @@ def test_subject_is_the_one_the_api_server_writes() -> None:
     assert naming.subject("gitlab", "git.lab") == "system:serviceaccount:gitlab:git.lab"
 
 
-SCOPE = naming.account_scope(SUBSCRIPTION, "rg-storage", "gitlabstore")
+SCOPE = StorageScope(SUBSCRIPTION, "rg-storage", "gitlabstore")
 PRINCIPAL = "0f8fad5b-d9cb-469f-a165-70867728950e"
-CONTRIBUTOR = naming.STORAGE_BLOB_DATA_CONTRIBUTOR.guid
+CONTRIBUTOR = STORAGE_BLOB_DATA_CONTRIBUTOR
 
 
 def test_role_assignment_name_does_not_change_between_releases() -> None:
@@ -145,58 +147,14 @@ def test_role_assignment_name_does_not_change_between_releases() -> None:
 def test_role_assignment_name_ignores_case_and_nothing_else() -> None:
     name = naming.role_assignment_name(SCOPE, PRINCIPAL, CONTRIBUTOR)
     others = [
-        naming.role_assignment_name(naming.container_scope(SCOPE, "registry"), PRINCIPAL, CONTRIBUTOR),
+        naming.role_assignment_name(SCOPE.at("registry"), PRINCIPAL, CONTRIBUTOR),
         naming.role_assignment_name(SCOPE, PRINCIPAL.replace("0f", "1f"), CONTRIBUTOR),
-        naming.role_assignment_name(SCOPE, PRINCIPAL, naming.STORAGE_BLOB_DELEGATOR.guid),
+        naming.role_assignment_name(SCOPE, PRINCIPAL, STORAGE_BLOB_DELEGATOR),
     ]
 
-    assert naming.role_assignment_name(SCOPE.upper(), PRINCIPAL.upper(), CONTRIBUTOR.upper()) == name
+    assert naming.role_assignment_name(StorageScope.parse(str(SCOPE).upper()), PRINCIPAL.upper(), CONTRIBUTOR) == name
     assert len({name, *others}) == 4
     assert all(uuid.UUID(each).version == 5 for each in (name, *others))
-
-
-def test_arm_ids() -> None:
-    sub = f"/subscriptions/{SUBSCRIPTION}"
-
-    assert naming.account_scope(SUBSCRIPTION, "rg-storage", "gitlabstore") == (
-        f"{sub}/resourceGroups/rg-storage/providers/Microsoft.Storage/storageAccounts/gitlabstore"
-    )
-    assert naming.container_scope(SCOPE, "registry") == f"{SCOPE}/blobServices/default/containers/registry"
-    assert naming.identity_id(SUBSCRIPTION, "rg-gitlab", "lab-gitlab-gitlab") == (
-        f"{sub}/resourceGroups/rg-gitlab/providers/Microsoft.ManagedIdentity/userAssignedIdentities/lab-gitlab-gitlab"
-    )
-    assert naming.role_definition_id(SUBSCRIPTION, CONTRIBUTOR) == (
-        f"{sub}/providers/Microsoft.Authorization/roleDefinitions/ba92f5b4-2d11-453d-a403-e96b0029c9fe"
-    )
-
-
-def test_roles_are_known_by_guid() -> None:
-    sent = naming.role_definition_id(SUBSCRIPTION, CONTRIBUTOR)
-
-    assert naming.role_guid(sent) == CONTRIBUTOR
-    assert naming.role_guid(f"/providers/Microsoft.Authorization/roleDefinitions/{CONTRIBUTOR.upper()}") == CONTRIBUTOR
-
-
-@pytest.mark.parametrize(
-    ("a", "b", "same"),
-    [
-        ("/subscriptions/S/resourceGroups/rg/x", "/subscriptions/s/resourcegroups/RG/X", True),
-        ("/subscriptions/s/resourceGroups/rg", "subscriptions/s/resourceGroups/rg/", True),
-        ("/subscriptions/s/resourceGroups/rg", "/subscriptions/s/resourceGroups/rg2", False),
-        ("/subscriptions/s/resourceGroups/straße", "/subscriptions/s/resourceGroups/strasse", False),
-        # three sigmas, and both mu, have one capital
-        ("/subscriptions/s/resourceGroups/\u03c3", "/subscriptions/s/resourceGroups/\u03a3", True),
-        ("/subscriptions/s/resourceGroups/\u03c2", "/subscriptions/s/resourceGroups/\u03a3", True),
-        ("/subscriptions/s/resourceGroups/\u00b5", "/subscriptions/s/resourceGroups/\u03bc", True),
-        # the sign of Kelvin is no k, the long s no s, and a Turkish i none of ours
-        ("/subscriptions/s/resourceGroups/\u212a", "/subscriptions/s/resourceGroups/k", False),
-        ("/subscriptions/s/resourceGroups/\u017f", "/subscriptions/s/resourceGroups/s", False),
-        ("/subscriptions/s/resourceGroups/\u0131", "/subscriptions/s/resourceGroups/i", False),
-        ("/subscriptions/s/resourceGroups/\u0130", "/subscriptions/s/resourceGroups/i\u0307", False),
-    ],
-)
-def test_same_arm_id(a: str, b: str, same: bool) -> None:
-    assert naming.same_arm_id(a, b) is same
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from gitlab_azure_identity.api import ADOPT_ANNOTATION, CLIENT_ID_ANNOTATION, OW
 from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.changes import Change, DeleteCredential, PutAssignment, PutIdentity, Stage
 from gitlab_azure_identity.domain.desired import Credential, Desired
-from gitlab_azure_identity.domain.goal import Goal
-from gitlab_azure_identity.domain.naming import STORAGE_BLOB_DATA_CONTRIBUTOR
+from gitlab_azure_identity.domain.goal import Goal, Mode
 from gitlab_azure_identity.domain.observed import ClusterObject, Observed
 from gitlab_azure_identity.domain.plan import plan
+from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR
 
 from .worlds import (
     CLIENT,
@@ -222,7 +222,7 @@ def test_credentials_of_an_issuer_that_the_cluster_had_before_are_pruned() -> No
         "DeleteCredential: federated credential for system:serviceaccount:gitlab:gitlab"
     ]
     assert plan(replace(changed, settled=False), have) == ()  # the present issuer is not proven yet
-    gone = [c.credential for c in plan(replace(changed, keep=False), have) if isinstance(c, DeleteCredential)]
+    gone = [c.credential for c in plan(replace(changed, mode=Mode.FINALIZE), have) if isinstance(c, DeleteCredential)]
     assert gone == [*HAVE.credentials, old]
 
 
@@ -437,7 +437,7 @@ def extra(kind: str, **changed: Any) -> ClusterObject:
 )
 def test_what_is_wanted_no_longer(kind: str, to: Goal, changed: dict[str, Any], what: str | None) -> None:
     found = extra(kind, **changed)
-    have = HAVE.with_object(found) if to.keep else Observed(objects={found.key: found})
+    have = HAVE.with_object(found) if to.mode is Mode.RECONCILE else Observed(objects={found.key: found})
 
     assert [type(change).__name__ for change in plan(to, have)] == ([what] if what else [])
 

@@ -10,13 +10,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gitlab_azure_identity.api import ADOPT_ANNOTATION, CLIENT_ID_ANNOTATION, CREATED_BY_ANNOTATION, OWNER_LABEL
+from gitlab_azure_identity.api.conditions import PLANNED
+from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.domain import naming
-from gitlab_azure_identity.domain.changes import Change, Removal
+from gitlab_azure_identity.domain.changes import Change, Revocation
 from gitlab_azure_identity.domain.desired import Credential, Desired
-from gitlab_azure_identity.domain.goal import Goal
-from gitlab_azure_identity.domain.naming import STORAGE_BLOB_DATA_CONTRIBUTOR
+from gitlab_azure_identity.domain.findings import Outlook
+from gitlab_azure_identity.domain.goal import Goal, Mode
+from gitlab_azure_identity.domain.judge import PassRecord, judge
 from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity, Observed
 from gitlab_azure_identity.domain.plan import plan
+from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR
 
 from .interpreter import after
 from .worlds import CLIENT, ISSUER, MANAGER, STORAGE, assignment, deletion, goal, identity, standing, wanted
@@ -265,9 +269,48 @@ def incomplete(have: Observed) -> Iterator[Observed]:
 def test_a_look_that_misses_something_takes_nothing_away_that_a_whole_look_would_keep(case: Case) -> None:
     """Azure's reads lag behind its writes. A deletion that misses another cluster's credential is the one exception: nothing else
     tells that the identity is used there too."""
-    if not case.goal.keep and case.goal.of_another_cluster(case.have):
+    if case.goal.mode is not Mode.RECONCILE and case.goal.of_another_cluster(case.have):
         return
-    removed = {str(change) for change in plan(case.goal, case.have) if isinstance(change, Removal)}
+    removed = {str(change) for change in plan(case.goal, case.have) if isinstance(change, Revocation)}
 
     for seen in incomplete(case.have):
-        assert {str(change) for change in plan(case.goal, seen) if isinstance(change, Removal)} <= removed
+        assert {str(change) for change in plan(case.goal, seen) if isinstance(change, Revocation)} <= removed
+
+
+@quickly
+@given(cases())
+def test_no_link_is_good_while_the_plan_holds_a_change_for_it(case: Case) -> None:
+    """Whoever looks without writing may ask too: what nobody has done yet is not done."""
+    if case.goal.mode is Mode.FINALIZE:
+        return
+    pending = {change.link for change in plan(case.goal, case.have)}
+
+    findings = judge(case.goal, case.have, PassRecord())
+
+    assert [finding.link for finding in findings] == list(PLANNED)
+    assert not [finding.link for finding in findings if finding.outlook is Outlook.GOOD and finding.link in pending]
+
+
+NOT_OURS = {
+    Reason.NOT_OWNED,
+    Reason.NOT_PERMITTED,
+    Reason.SHARED_IDENTITY,
+    Reason.CONFLICT,
+    Reason.LIMIT_EXCEEDED,
+    Reason.NOT_FOUND,
+}
+
+
+@quickly
+@given(cases())
+def test_where_nothing_is_planned_every_link_holds_or_is_somebody_elses_to_mend(case: Case) -> None:
+    if case.goal.mode is Mode.FINALIZE:
+        return
+    rest = settled(case.goal, case.have)
+
+    findings = judge(case.goal, rest, PassRecord())
+
+    bad = [finding for finding in findings if finding.outlook is not Outlook.GOOD]
+    assert {finding.reason for finding in bad if finding.outlook is not Outlook.BLOCKED} <= NOT_OURS
+    assert {finding.outlook for finding in bad} <= {Outlook.STALLED, Outlook.BLOCKED}
+    assert not bad or bad[0].outlook is Outlook.STALLED

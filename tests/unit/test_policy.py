@@ -215,7 +215,7 @@ def test_making_and_using_an_identity_are_two_permissions(
 def test_identities_are_looked_for_where_the_namespace_may_have_them() -> None:
     rules = [rule(groups=["/subscriptions/s/resourceGroups/a"]), rule(namespaces=["x"]), rule()]
 
-    assert list(identity_groups(rules, "gitlab")) == ["/subscriptions/s/resourceGroups/a", GROUP]
+    assert [str(group) for group in identity_groups(rules, "gitlab")] == ["/subscriptions/s/resourceGroups/a", GROUP]
 
 
 def test_a_rule_says_what_is_left_out() -> None:
@@ -295,7 +295,7 @@ def test_the_default_name_of_another_namespaces_resource_is_reserved(desired: De
 def test_a_reserved_name_may_be_adopted_in_words() -> None:
     """The administrator then named this identity; whom it trusts is looked at all the same."""
     desired = named("lab-gitlab-newone")
-    policy = [rule(namespaces=["evil"], adopt=[desired.identity.resource_id])]
+    policy = [rule(namespaces=["evil"], adopt=[str(desired.identity.id)])]
 
     assert refusal(policy, desired) is None
     assert not creatable(policy, desired)

@@ -10,13 +10,14 @@ import pytest
 from gitlab_azure_identity.api import ADOPT_ANNOTATION, CREATED_BY_ANNOTATION
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.domain import naming
+from gitlab_azure_identity.domain.arm_ids import ResourceGroupId, StorageScope
 from gitlab_azure_identity.domain.changes import Change
 from gitlab_azure_identity.domain.goal import Goal
-from gitlab_azure_identity.domain.naming import STORAGE_BLOB_DATA_CONTRIBUTOR
 from gitlab_azure_identity.domain.observed import ClusterObject, Observed
 from gitlab_azure_identity.domain.plan import plan
-from gitlab_azure_identity.domain.record import credible, deleted_ids, left_behind, remembered
-from gitlab_azure_identity.reconcile.summarize import summarize
+from gitlab_azure_identity.domain.record import credible, deleted_keys, left_behind, remembered
+from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR
+from gitlab_azure_identity.domain.status import after_pass
 
 from .worlds import (
     CLIENT,
@@ -36,14 +37,14 @@ from .worlds import (
 
 WANT = wanted()
 HAVE = standing()
-GROUPS = (GROUP,)
+GROUPS = (ResourceGroupId.parse(GROUP),)
 IN_AZURE = ["DeleteAssignment", "DeleteCredential", "DeleteIdentity"]
 
 
 def recorded(**status: Any) -> Resource:
     """The resource after everything stood, with some of its status written by somebody else."""
     one = resource()
-    written = summarize(one, goal(), HAVE, [], [], frozenset(), NOW)
+    written = after_pass(one, goal(), HAVE, [], [], (), (), NOW)
     return replace(one, status=written.model_copy(update=status))
 
 
@@ -61,7 +62,7 @@ def planned(one: Resource, have: Observed, *, to: Goal | None = None, deleted: t
     [("lab-gitlab-gitlab", True), ("by-hand", True), ("lab-other-gitlab", False), ("x__5c518fb5dd53a2ba", False)],
 )
 def test_an_identity_that_is_reserved_for_another_cannot_be_on_record(name: str, credited: bool) -> None:
-    one = recorded(**known(resource_id=WANT.identity.resource_id.replace("lab-gitlab-gitlab", name)))
+    one = recorded(**known(resource_id=str(WANT.identity.id).replace("lab-gitlab-gitlab", name)))
 
     assert (credible(one, WANT.owner).status.identity is not None) is credited
 
@@ -74,7 +75,7 @@ def test_what_azure_confirmed_to_be_deleted_is_not_deleted_again() -> None:
     to, one = deletion(), recorded()
     done = plan(to, remembered(one, to, Observed(), groups=GROUPS, deleted=()))
 
-    assert planned(one, Observed(), deleted=tuple(deleted_ids(done))) == []
+    assert planned(one, Observed(), deleted=tuple(deleted_keys(done))) == []
 
 
 def test_what_is_seen_is_not_doubled_by_the_record() -> None:
@@ -99,7 +100,7 @@ ELSEWHERE = (
 @pytest.mark.parametrize(
     "forged",
     [
-        known(resource_id=WANT.identity.resource_id.replace("lab-gitlab-gitlab", "lab-other-gitlab")),
+        known(resource_id=str(WANT.identity.id).replace("lab-gitlab-gitlab", "lab-other-gitlab")),
         known(resource_id=f"{ELSEWHERE}/lab-gitlab-gitlab"),
         known(origin="Adopted"),
         known(origin=None),
@@ -131,7 +132,7 @@ def test_an_assignment_of_another_scope_and_principal_is_found_by_its_own_name()
                 "scope": f"{STORAGE}/oldstore",
                 "principal_id": PRINCIPAL,
                 "name": naming.role_assignment_name(
-                    f"{STORAGE}/oldstore", PRINCIPAL, STORAGE_BLOB_DATA_CONTRIBUTOR.guid
+                    StorageScope.parse(f"{STORAGE}/oldstore"), PRINCIPAL, STORAGE_BLOB_DATA_CONTRIBUTOR
                 ),
             }
         )
@@ -151,7 +152,7 @@ def told(one: Resource, have: Observed, deleted: tuple[str, ...] = ()) -> list[s
 
 
 def test_nothing_is_said_where_all_is_deleted() -> None:
-    assert told(recorded(), Observed(), (WANT.identity.resource_id.lower(),)) == []
+    assert told(recorded(), Observed(), (WANT.identity.id.key,)) == []
     assert told(resource(), Observed()) == []
 
 
@@ -218,9 +219,9 @@ def test_a_secret_that_lost_every_mark_stays_and_is_named(have: Observed, count:
     ("status", "lost"),
     [
         ({"identity": {"resourceId": "no id", "principalId": PRINCIPAL}}, "identity"),
-        ({"identity": {"resourceId": WANT.identity.resource_id + "/../x", "principalId": PRINCIPAL}}, "identity"),
-        ({"identity": {"resourceId": WANT.identity.resource_id, "principalId": "x' or 'a' eq 'a"}}, "identity"),
-        ({"identity": {"resourceId": WANT.identity.resource_id, "clientId": "x"}}, "identity"),
+        ({"identity": {"resourceId": str(WANT.identity.id) + "/../x", "principalId": PRINCIPAL}}, "identity"),
+        ({"identity": {"resourceId": str(WANT.identity.id), "principalId": "x' or 'a' eq 'a"}}, "identity"),
+        ({"identity": {"resourceId": str(WANT.identity.id), "clientId": "x"}}, "identity"),
         ({"identity": {"resourceId": f"{STORAGE}/gitlabstore"}}, "identity"),
         ({"roleAssignments": [{"name": "", "role": "r", "scope": "/"}]}, "role_assignments"),
         ({"roleAssignments": [{"name": "../x", "role": "r", "scope": f"{STORAGE}/gitlabstore"}]}, "role_assignments"),

@@ -8,21 +8,22 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from gitlab_azure_identity.api.conditions import IDENTITY_READY, READY
+from gitlab_azure_identity.api.conditions import READY, Link
+from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.status import Status
-from gitlab_azure_identity.domain.findings import Failure, Outlook
-from gitlab_azure_identity.domain.judge import stop
+from gitlab_azure_identity.domain.assessment import Event
+from gitlab_azure_identity.domain.findings import Failure, Outlook, stopped
+from gitlab_azure_identity.domain.status import with_conditions
 from gitlab_azure_identity.domain.texts import UNTOLD
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.metrics import STATUSES_NOT_WRITTEN
 from gitlab_azure_identity.reconcile.report import Reporter
-from gitlab_azure_identity.reconcile.summarize import judged
 
 from .worlds import NOW, resource
 
 if TYPE_CHECKING:
     from gitlab_azure_identity.api.resource import Key, Resource
-    from gitlab_azure_identity.reconcile.ports import Kube
+    from gitlab_azure_identity.reconcile.context import Kube
 
 NOT_YAML = ClusterError(400, "BadRequest", "error decoding YAML: invalid Unicode character")
 TOO_LARGE = ClusterError(413, "RequestEntityTooLarge", "Request entity too large: limit is 3145728")
@@ -44,14 +45,14 @@ class Desk:
             raise self.refusal
         self.statuses.append(status)
 
-    async def post(self, _key: Key, _uid: str, kind: str, reason: str, message: str) -> None:
-        self.events.append((kind, reason, message))
+    async def post(self, _key: Key, _uid: str, event: Event) -> None:
+        self.events.append((event.kind, event.reason, event.message))
 
 
 def refused(before: Resource, text: str = "An Azure Policy forbids it.") -> Status:
     """The status of a resource that something keeps back."""
-    findings = stop(IDENTITY_READY, Failure("RequestDisallowedByPolicy", text, Outlook.STALLED))
-    return judged(before, findings, NOW)
+    findings = stopped(Link.IDENTITY, Failure(Reason.REQUEST_DISALLOWED_BY_POLICY, text, Outlook.STALLED))
+    return with_conditions(before, findings, NOW)
 
 
 def ready(status: Status) -> tuple[str, str, str]:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gitlab_azure_identity.api.containers import CHART_NAMES
+from gitlab_azure_identity.domain.arm_ids import StorageScope
 from gitlab_azure_identity.domain.desired import Defaults, Desired
 from gitlab_azure_identity.domain.observed import Observed
 from gitlab_azure_identity.domain.plan import plan
@@ -125,7 +126,9 @@ def starts(draw: st.DrawFn, desired: Desired, azure: Azure) -> Observed:
         resource_id=azure.arm_id(whole.identity.resource_id),
         tags=azure.tags({**draw(tags), **desired.owner.tags}, {}),
     )
-    assignments = tuple(replace(one, scope=azure.arm_id(one.scope)) for one in whole.assignments)
+    assignments = tuple(
+        replace(one, scope=StorageScope.parse(azure.arm_id(str(one.scope)))) for one in whole.assignments
+    )
     return draw(
         st.sampled_from([Observed(), Observed(identity=found), replace(whole, identity=found, assignments=assignments)])
     )
@@ -135,7 +138,7 @@ def starts(draw: st.DrawFn, desired: Desired, azure: Azure) -> Observed:
 @given(specs, defaults, azures, st.data())
 def test_a_second_look_plans_nothing(spec: Spec, defaults: Defaults, azure: Azure, data: st.DataObject) -> None:
     one = resource(spec)
-    assert one.invalid is None
+    assert one.spec is not None
     desired = desired_of(one, defaults=defaults)
     have = data.draw(starts(desired, azure))
 

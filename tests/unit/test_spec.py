@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from gitlab_azure_identity.api.crd import structural
-from gitlab_azure_identity.api.resource import Resource
+from gitlab_azure_identity.api.resource import NO_ACCOUNT, Resource
 from gitlab_azure_identity.api.spec import DeletionPolicy, RoleScope, Spec, Verification
 
 from .worlds import body, resource
@@ -57,6 +57,7 @@ def test_the_account_name_is_enough() -> None:
 def test_containers_in_use(containers: dict[str, Any], enabled: dict[str, str]) -> None:
     spec = resource({"storage": {"accountName": "gitlabstore", "containers": containers}}).spec
 
+    assert spec is not None
     assert spec.storage.containers.enabled() == enabled
 
 
@@ -154,8 +155,44 @@ def test_an_object_that_does_not_fit_names_each_field() -> None:
     """As when an older definition let it in: nothing is worked on, and the status says what to mend."""
     bad = Resource.parse(body({"storage": {"accountName": "X"}, "verification": "Perhaps"}))
 
-    assert "storage.accountName: " in str(bad.invalid)
-    assert "verification: " in str(bad.invalid)
+    assert bad.spec is None
+    assert "spec.storage.accountName: " in bad.unreadable
+    assert "spec.verification: " in bad.unreadable
+
+
+@pytest.mark.parametrize(
+    ("spec", "policy", "suspend", "verification"),
+    [
+        # one bad field takes no lever away
+        ({"deletionPolicy": "Retain", "suspend": True, "verification": "Disabled"}, "Retain", True, "Disabled"),
+        ({"deletionPolicy": "Delete"}, "Delete", False, "Required"),
+        ({}, "Delete", False, "Required"),
+        # a lever that cannot be read is taken for the one that removes nothing
+        ({"deletionPolicy": "retain", "suspend": "perhaps", "verification": "Never"}, "Retain", True, "Required"),
+    ],
+)
+def test_a_spec_that_cannot_be_read_keeps_its_levers(
+    spec: dict[str, Any], policy: str, suspend: bool, verification: str
+) -> None:
+    legible = Resource.parse(body({"storage": {"accountName": "X"}, **spec})).legible
+
+    assert (legible.deletion_policy, legible.suspend, legible.verification) == (policy, suspend, verification)
+    assert legible.storage.account_name == NO_ACCOUNT
+
+
+def test_what_can_be_read_of_a_spec_is_read() -> None:
+    bad = Resource.parse(body({"identity": {"name": "own-name"}, "serviceAccounts": "gitlab"}))
+
+    assert bad.legible.identity.name == "own-name"
+    assert bad.legible.storage.account_name == "gitlabstore"
+    assert [account.name for account in bad.legible.service_accounts] == ["gitlab"]
+
+
+def test_a_spec_that_is_no_object_is_read_as_an_empty_one() -> None:
+    whole = body()
+    whole["spec"] = "gitlabstore"
+
+    assert Resource.parse(whole).legible.storage.account_name == NO_ACCOUNT
 
 
 def test_fields_of_a_later_version_are_no_obstacle() -> None:
@@ -187,4 +224,4 @@ def test_what_was_asked_for(annotations: dict[str, str], asked: str | None) -> N
     ],
 )
 def test_only_our_own_finalizer_holds(finalizers: tuple[str, ...], held: bool) -> None:
-    assert Resource.parse(body(finalizers=finalizers)).held is held
+    assert Resource.parse(body(finalizers=finalizers)).has_finalizer is held

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gitlab_azure_identity import __main__ as start
+from gitlab_azure_identity import __main__ as command_line
+from gitlab_azure_identity import logs, start
 from gitlab_azure_identity.kube.client import ClusterError, Json
 
 
@@ -29,12 +30,12 @@ def _settings_and_azure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("sys.argv", ["gitlab-azure-identity", "run"])
-    monkeypatch.setattr(start, "configure_logging", lambda level: None)
+    monkeypatch.setattr(logs, "configure_logging", lambda level: None)
 
 
 def test_without_a_cluster_it_ends_with_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        start.main()
+        command_line.main()
 
     assert ended.value.code == 2
     said = capsys.readouterr().err
@@ -48,7 +49,7 @@ def test_without_a_login_to_azure_it_ends_with_a_sentence(
     monkeypatch.delenv("AZURE_CLIENT_ID")
 
     with pytest.raises(SystemExit) as ended:
-        start.main()
+        command_line.main()
 
     assert ended.value.code == 2
     assert capsys.readouterr().err.startswith("gitlab-azure-identity: cannot log in to Azure: ")
@@ -77,7 +78,7 @@ async def test_it_waits_until_the_api_server_lists_its_resources(
     monkeypatch.setattr(start, "FIRST_WAIT", 0.0)
     cluster = Cluster(ClusterError(0, "ClientConnectorError", "refused"), NO_CRD)
 
-    assert await start.listed(cluster, asyncio.Event())  # type: ignore[arg-type]
+    assert await start._until_listed(cluster, asyncio.Event())  # type: ignore[arg-type]
 
     assert cluster.asked == [("GET", "/apis/gitlabazure.io/v1alpha1/gitlabazureidentities", {"limit": "1"})] * 3
     said = "the API server does not list gitlabazureidentities: "
@@ -89,7 +90,7 @@ async def test_it_waits_until_the_api_server_lists_its_resources(
 
 async def test_who_waits_for_the_api_server_can_be_ended() -> None:
     stop = asyncio.Event()
-    waiting = asyncio.ensure_future(start.listed(Cluster(*[NO_CRD] * 9), stop))  # type: ignore[arg-type]
+    waiting = asyncio.ensure_future(start._until_listed(Cluster(*[NO_CRD] * 9), stop))  # type: ignore[arg-type]
     await asyncio.sleep(0)
     stop.set()
 

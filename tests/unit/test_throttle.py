@@ -13,6 +13,7 @@ from azure.core.rest import HttpRequest
 
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.azure.throttle import ARM_RATES, PATIENCE, RATES, Bucket, Throttle, ThrottlePolicy
+from gitlab_azure_identity.domain.arm_ids import IdentityId
 
 SUBSCRIPTION = "https://management.azure.com/subscriptions/1111"
 GROUP = f"{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
@@ -153,11 +154,11 @@ def test_bursts_are_settings() -> None:
     assert (subscription.burst, identity.burst) == (20, 4)
 
 
-def test_an_identity_that_is_gone_leaves_no_bucket_behind() -> None:
+def test_a_deleted_identity_leaves_no_bucket_behind() -> None:
     throttle = Throttle()
     before = throttle.buckets("PUT", IDENTITY)
 
-    throttle.forget(IDENTITY.removeprefix("https://management.azure.com"))
+    throttle.forget(IdentityId.parse(IDENTITY.removeprefix("https://management.azure.com").partition("?")[0]))
     after = throttle.buckets("PUT", IDENTITY)
 
     assert after[0] is before[0]

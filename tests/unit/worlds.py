@@ -10,10 +10,12 @@ from typing import Any
 from gitlab_azure_identity.api import CLIENT_ID_ANNOTATION, FINALIZER
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.domain import naming
+from gitlab_azure_identity.domain.arm_ids import StorageScope
 from gitlab_azure_identity.domain.clouds import CLOUDS
 from gitlab_azure_identity.domain.desired import Defaults, Desired, desire
-from gitlab_azure_identity.domain.goal import Goal
+from gitlab_azure_identity.domain.goal import Goal, Mode
 from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity, Observed
+from gitlab_azure_identity.domain.roles import Role
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 NOW_TEXT = "2026-03-01T12:00:00Z"
@@ -91,14 +93,14 @@ def goal(desired: Desired | None = None, *, may_create: bool = True, may_adopt: 
 
 def deletion(desired: Desired | None = None) -> Goal:
     """What a deletion aims at: nothing of the owner's is left."""
-    return Goal(desired or wanted(), keep=False)
+    return Goal(desired or wanted(), Mode.FINALIZE)
 
 
 def identity(desired: Desired | None = None, *, number: int = 1, tags: Mapping[str, str] | None = None) -> Identity:
     """The managed identity as Azure gives it, ours unless `tags` say otherwise."""
     desired = desired or wanted()
     return Identity(
-        resource_id=desired.identity.resource_id,
+        resource_id=str(desired.identity.id),
         name=desired.identity.name,
         location="westeurope",
         tags={**desired.identity.tags, **desired.owner.tags} if tags is None else tags,
@@ -108,10 +110,10 @@ def identity(desired: Desired | None = None, *, number: int = 1, tags: Mapping[s
     )
 
 
-def assignment(scope: str, role: naming.Role, *, principal: str = PRINCIPAL, owner: str = "") -> Assignment:
+def assignment(scope: str | StorageScope, role: Role, *, principal: str = PRINCIPAL, owner: str = "") -> Assignment:
     """A role assignment; made by hand unless `owner` (an owner's description) is given."""
-    name = naming.role_assignment_name(scope, principal, role.guid)
-    return Assignment(name, role.guid, scope, principal, owner)
+    place = StorageScope.parse(str(scope))
+    return Assignment(naming.role_assignment_name(place, principal, role), role.guid, place, principal, owner)
 
 
 def account(desired: Desired, name: str, *, managed: bool = True) -> ClusterObject:

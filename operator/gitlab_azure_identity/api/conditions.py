@@ -1,20 +1,40 @@
-"""The conditions of the resource, in the order of the chain that must hold from a pod to its blobs."""
+"""The conditions of the resource. The links of the chain that must hold from a pod to its blobs are one table."""
 
-IDENTITY_READY = "IdentityReady"
-CREDENTIALS_FEDERATED = "CredentialsFederated"
-ROLES_ASSIGNED = "RolesAssigned"
-SERVICE_ACCOUNTS_ANNOTATED = "ServiceAccountsAnnotated"
-SECRETS_WRITTEN = "SecretsWritten"
-ACCESS_VERIFIED = "AccessVerified"
+from enum import Enum, StrEnum
+from typing import Self
 
-LINKS = (
-    IDENTITY_READY,
-    CREDENTIALS_FEDERATED,
-    ROLES_ASSIGNED,
-    SERVICE_ACCOUNTS_ANNOTATED,
-    SECRETS_WRITTEN,
-    ACCESS_VERIFIED,
-)
+
+class Place(Enum):
+    """Where a link is made of."""
+
+    AZURE = "Azure"
+    CLUSTER = "the cluster"
+    BOTH = "both"
+
+
+class Link(StrEnum):
+    """A link of the chain, in the chain's order: its condition, where it is, and whether a plan can establish it. The last
+    one only a live attempt can establish."""
+
+    place: Place
+    planned: bool
+
+    def __new__(cls, condition: str, place: Place, planned: bool = True) -> Self:
+        link = str.__new__(cls, condition)
+        link._value_ = condition
+        link.place, link.planned = place, planned
+        return link
+
+    IDENTITY = "IdentityReady", Place.AZURE
+    CREDENTIALS = "CredentialsFederated", Place.AZURE
+    ROLES = "RolesAssigned", Place.AZURE
+    SERVICE_ACCOUNTS = "ServiceAccountsAnnotated", Place.CLUSTER
+    SECRETS = "SecretsWritten", Place.CLUSTER
+    ACCESS = "AccessVerified", Place.BOTH, False
+
+
+CHAIN = tuple(Link)
+PLANNED = tuple(link for link in Link if link.planned)
 
 READY = "Ready"
 # kstatus: present only while True (cli-utils, pkg/kstatus/status/generic.go).

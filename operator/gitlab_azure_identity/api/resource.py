@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from gitlab_azure_identity.api import (
     ABANDON_ANNOTATION,
@@ -12,7 +12,7 @@ from gitlab_azure_identity.api import (
     FLUX_REQUESTED_AT_ANNOTATION,
     REQUESTED_AT_ANNOTATION,
 )
-from gitlab_azure_identity.api.spec import Spec, StorageSpec
+from gitlab_azure_identity.api.spec import DeletionPolicy, Spec, StorageSpec
 from gitlab_azure_identity.api.status import Status
 
 
@@ -27,7 +27,8 @@ class Key:
         return f"{self.namespace}/{self.name}"
 
 
-NO_SPEC = Spec(storage=StorageSpec(account_name="unreadable"))
+NO_ACCOUNT = "unreadable"  # stands where the name of the storage account cannot be read; nothing is ever asked of it
+CAUTIOUS = {"deletion_policy": DeletionPolicy.RETAIN, "suspend": True}
 
 
 @dataclass(frozen=True)
@@ -41,19 +42,23 @@ class Resource:
     annotations: Mapping[str, str]
     finalizers: tuple[str, ...]
     deleting: bool
-    spec: Spec
+    spec: Spec | None  # None when a field of it does not fit the schema, as when an older CRD let it in
+    legible: Spec  # what can be read of it: for the levers, and for a deletion
     status: Status
-    invalid: str | None = None  # what does not fit the schema, as when an older CRD let it in; `spec` then says nothing
+    unreadable: str = ""  # the fields that do not fit, and why
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> "Resource":
         """Read the object as the API server gives it. A status that does not fit counts as lost."""
         metadata = body["metadata"]
-        invalid: str | None = None
+        given = body.get("spec") or {}
+        spec: Spec | None = None
+        unreadable = ""
         try:
-            spec = Spec.model_validate(body.get("spec") or {})
+            spec = legible = Spec.model_validate(given)
         except ValidationError as error:
-            spec, invalid = NO_SPEC, "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in error.errors())
+            legible = _legible(given)
+            unreadable = "; ".join(f"spec.{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in error.errors())
         try:
             status = Status.model_validate(body.get("status") or {})
         except ValidationError:
@@ -65,10 +70,11 @@ class Resource:
             generation=metadata["generation"],
             annotations=dict(metadata.get("annotations") or {}),
             finalizers=tuple(metadata.get("finalizers") or ()),
-            deleting="deletionTimestamp" in metadata,
+            deleting=deleting(metadata),
             spec=spec,
+            legible=legible,
             status=status,
-            invalid=invalid,
+            unreadable=unreadable,
         )
 
     def without_identity(self) -> "Resource":
@@ -76,7 +82,7 @@ class Resource:
         return replace(self, status=self.status.model_copy(update={"identity": None}))
 
     @property
-    def held(self) -> bool:
+    def has_finalizer(self) -> bool:
         """Whether deletion is sure to pass by us, so that nothing made now can be left behind."""
         return FINALIZER in self.finalizers
 
@@ -89,12 +95,37 @@ class Resource:
         return self.annotations.get(ABANDON_ANNOTATION) == "true"
 
 
+def _legible(given: Any) -> Spec:
+    """The parts of a spec that can be read one by one, and defaults for the others. A lever that cannot be read is taken for the
+    one that removes nothing."""
+    fields: dict[str, Any] = {"storage": StorageSpec(account_name=NO_ACCOUNT)}
+    for name, field in Spec.model_fields.items():
+        key = field.alias or name
+        if isinstance(given, dict) and key in given:
+            try:
+                fields[name] = TypeAdapter[Any](field.annotation or Any).validate_python(given[key])
+            except ValidationError:
+                if name in CAUTIOUS:
+                    fields[name] = CAUTIOUS[name]
+    return Spec(**fields)
+
+
 def news(metadata: Mapping[str, Any]) -> tuple[object, ...]:
     """What about an object calls for a look when it changes: who it is, its generation, and a request by annotation. Its
     status, its finalizers and its other annotations do not."""
     annotations = metadata.get("annotations") or {}
-    asked = (annotations.get(REQUESTED_AT_ANNOTATION), annotations.get(FLUX_REQUESTED_AT_ANNOTATION))
-    return (metadata["uid"], metadata["generation"], *asked)
+    requests = (REQUESTED_AT_ANNOTATION, FLUX_REQUESTED_AT_ANNOTATION, ABANDON_ANNOTATION)
+    return (metadata["uid"], metadata["generation"], *(annotations.get(name) for name in requests))
+
+
+def deleting(metadata: Mapping[str, Any]) -> bool:
+    """Whether an object is being deleted: it stays until the last finalizer is off."""
+    return "deletionTimestamp" in metadata
+
+
+def let_go(metadata: Mapping[str, Any]) -> bool:
+    """Whether an object is being deleted, and no longer held by us."""
+    return deleting(metadata) and FINALIZER not in (metadata.get("finalizers") or ())
 
 
 def requested_at(annotations: Mapping[str, str]) -> str | None:

@@ -1,99 +1,75 @@
-"""Why a service account's way to the blobs is refused: Entra's and Blob Storage's errors, classified once.
+"""What GitLab itself would do: exchange a service account's token at Entra, and list its containers."""
 
-Codes: Microsoft Learn, "Microsoft Entra authentication and authorization error codes" and "Blob service error codes"."""
+import asyncio
+from collections.abc import Iterable
+from typing import Any
 
-import re
-from dataclasses import dataclass
+import aiohttp
+from azure.core import AsyncPipelineClient
+from azure.core.credentials import AccessTokenInfo
+from azure.core.exceptions import HttpResponseError
+from azure.core.pipeline.policies import RequestIdPolicy, UserAgentPolicy
+from azure.core.rest import HttpRequest
+from azure.identity.aio import ClientAssertionCredential
 
-from gitlab_azure_identity.azure.errors import BUSY, THROTTLED, AzureError, Errand, classify, sanitize
-from gitlab_azure_identity.domain.desired import Desired
-from gitlab_azure_identity.domain.findings import Failure, Outlook
+from gitlab_azure_identity.azure.errors import AzureError
+from gitlab_azure_identity.azure.transport import USER_AGENT, MeasurePolicy, Transport, azure_errors
+from gitlab_azure_identity.domain.clouds import Cloud
+from gitlab_azure_identity.domain.observed import Identity
 
-_CODE = re.compile(r"AADSTS\d+")
-# A credential or an identity that Entra does not know, which for minutes after it was made means: not yet. 70025 is said of
-# an identity without any credential, and so while its first one spreads.
-_UNKNOWN_YET = {"AADSTS70021", "AADSTS70025", "AADSTS700211", "AADSTS700212", "AADSTS700213", "AADSTS700016"}
-_ADVICE = {
-    "AADSTS700211": "No federated credential has the issuer of the token. Compare the cluster's issuer with status.issuer.",
-    "AADSTS700212": "No federated credential has the audience of the token. Check the operator's `cloud` setting.",
-    "AADSTS700213": "No federated credential has the subject of the token. Compare it with status.federatedCredentials.",
-    "AADSTS70021": "No federated credential matches the token. Compare status.issuer and status.federatedCredentials with it.",
-    "AADSTS70025": "The identity has no federated credential that Entra knows. Compare it with status.federatedCredentials.",
-    "AADSTS700016": "Entra does not know the client ID. Check that the identity still exists, and its tenant.",
-    "AADSTS700024": "The token is not valid at this time. Check the clocks of the cluster's control plane.",
-    "AADSTS90061": "Entra could not fetch the cluster's OIDC documents. Check that the issuer is reachable from outside.",
-}
+BLOB_API_VERSION = "2023-11-03"
 
 
-@dataclass(frozen=True)
-class Door:
-    """What was tried: by which service account, at which container; and whether it was granted so lately that Azure may
-    not know yet (Microsoft Learn gives up to 10 minutes for roles, several for credentials)."""
+class BlobAccess:
+    """Tries the way from a service account to the blobs.
 
-    desired: Desired
-    fresh: bool
+    Containers are listed by plain requests: one entry and a status are all that is asked, and the storage SDK spends more
+    time on the pipeline of each container's client than the rest of a pass takes."""
 
-
-def token_refused(error: AzureError, door: Door, service_account: str) -> Failure:
-    """Entra did not exchange a service account's token."""
-    found = _CODE.search(error.detail)
-    code = found.group() if found else error.code
-    who = f"service account {door.desired.owner.namespace}/{service_account}"
-    if error.status == 0 or error.status >= 500 or error.status == 429:  # noqa: PLR2004
-        return _passing(error, f"exchange the token of {who} at Entra")
-    if code in _UNKNOWN_YET and door.fresh:
-        message = f"Entra does not accept {who} yet ({code}). New credentials take up to some minutes to be known."
-        return Failure("Propagating", message, Outlook.WAITING)
-    advice = _ADVICE.get(code) or sanitize(error.detail)
-    return Failure("TokenRejected", f"Entra refused the token of {who} ({code}). {advice}", Outlook.STALLED)
-
-
-def another_issuer(issuer: str, door: Door) -> Failure:
-    """The cluster's tokens are not of the issuer that the federated credentials trust."""
-    message = (
-        f"The cluster's tokens are issued by {issuer}, but the federated credentials trust {door.desired.issuer}. Correct the "
-        "operator's setting `issuer`, to the letter, or take it out."
-    )
-    return Failure("IssuerMismatch", message, Outlook.STALLED)
-
-
-def container_refused(error: AzureError, door: Door, container: str) -> Failure:
-    """Blob Storage did not list a container."""
-    account = door.desired.storage.account
-    what = f"container {container} of storage account {account}"
-    match error.code:
-        case "ContainerNotFound":
-            message = f"There is no {what}. Create it: az storage container create --auth-mode login --account-name "
-            return Failure("ContainerNotFound", f"{message}{account} --name {container}", Outlook.STALLED)
-        case "AuthorizationPermissionMismatch" if door.fresh:
-            message = f"Access to {what} is not granted everywhere yet. New role assignments take up to some minutes."
-            return Failure("Propagating", message, Outlook.WAITING)
-        case "AuthorizationPermissionMismatch":
-            message = (
-                f"Access to {what} is denied, though the role is assigned. Look for deny assignments and for conditions on "
-                "the role assignment."
-            )
-            return Failure("AccessDenied", message, Outlook.STALLED)
-        case "AuthorizationFailure":
-            message = (
-                f"The network rules of storage account {account} keep the cluster out. Allow its subnet, or use a private "
-                "endpoint: docs/troubleshooting.md#networkblocked."
-            )
-            return Failure("NetworkBlocked", message, Outlook.STALLED)
-    if error.status == 0:
-        message = (
-            f"Could not reach storage account {account}: {sanitize(error.detail)} Check its name, DNS and the cluster's way "
-            "out: docs/troubleshooting.md#networkblocked."
+    def __init__(self, cloud: Cloud, session: aiohttp.ClientSession, timeout: float) -> None:
+        self._cloud, self._session, self._timeout = cloud, session, timeout
+        self._client: AsyncPipelineClient[Any, Any] = AsyncPipelineClient(
+            base_url="",
+            policies=[
+                RequestIdPolicy(),
+                UserAgentPolicy(USER_AGENT, user_agent_overwrite=True),
+                MeasurePolicy(),
+            ],
+            transport=Transport(session, timeout),
         )
-        return Failure("NetworkBlocked", message, Outlook.TRANSIENT)
-    if error.status >= 500 or error.status == 429:  # noqa: PLR2004
-        return _passing(error, f"list {what}")
-    return Failure("AccessDenied", f"Could not list {what}: {error.code}: {sanitize(error.detail)}", Outlook.STALLED)
 
+    async def exchange(self, identity: Identity, assertion: str) -> AccessTokenInfo:
+        """The storage token that Entra gives the identity for a service account's token. Raises AzureError."""
+        credential = ClientAssertionCredential(
+            identity.tenant_id,
+            identity.client_id,
+            lambda: assertion,
+            authority=self._cloud.authority_host.rstrip("/"),
+            transport=Transport(self._session, self._timeout),
+            retry_total=0,
+        )
+        async with azure_errors():
+            return await credential.get_token_info(self._cloud.storage_scope)
 
-def _passing(error: AzureError, doing: str) -> Failure:
-    known = classify(error, Errand(doing, ""))
-    if known.outlook is Outlook.TRANSIENT:
-        return known
-    text = THROTTLED.text if error.status == 429 else BUSY.format(doing=doing, detail=sanitize(error.detail))  # noqa: PLR2004
-    return Failure("AzureUnavailable", text, Outlook.TRANSIENT, error.retry_after)
+    async def try_containers(
+        self, account: str, containers: Iterable[str], token: AccessTokenInfo
+    ) -> dict[str, AzureError | None]:
+        """For each container, None when it can be listed with the token, or why not."""
+        names = tuple(containers)
+        answers = await asyncio.gather(*(self._try_container(account, name, token) for name in names))
+        return dict(zip(names, answers, strict=True))
+
+    async def _try_container(self, account: str, name: str, token: AccessTokenInfo) -> AzureError | None:
+        request = HttpRequest(
+            "GET",
+            f"https://{account}.{self._cloud.blob_domain}/{name}?restype=container&comp=list&maxresults=1",
+            headers={"Authorization": f"Bearer {token.token}", "x-ms-version": BLOB_API_VERSION},
+        )
+        try:
+            async with azure_errors():
+                response = await self._client.send_request(request)
+                if response.status_code >= 400:  # noqa: PLR2004
+                    raise HttpResponseError(response=response)
+        except AzureError as error:
+            return error
+        return None

@@ -4,12 +4,10 @@ import asyncio
 from typing import Any
 from weakref import WeakValueDictionary
 
-from gitlab_azure_identity.azure.arm import Arm
-from gitlab_azure_identity.azure.errors import AzureError
-from gitlab_azure_identity.azure.transport import azure_errors
-from gitlab_azure_identity.domain.arm import parse_identity_id
+from gitlab_azure_identity.azure.clients import Clients
+from gitlab_azure_identity.azure.transport import azure_errors, deleted, found
+from gitlab_azure_identity.domain.arm_ids import IdentityId
 from gitlab_azure_identity.domain.desired import Credential
-from gitlab_azure_identity.domain.observed import Identity
 
 
 class FederatedCredentials:
@@ -17,60 +15,47 @@ class FederatedCredentials:
     ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity). Two resources may share an adopted identity,
     so the locks are here and not in the loop. Every method raises AzureError."""
 
-    def __init__(self, arm: Arm) -> None:
-        self._arm = arm
-        self._writing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    def _alone(self, identity: Identity) -> asyncio.Lock:
+    def _writing(self, identity: IdentityId) -> asyncio.Lock:
         """The lock of an identity; it lives as long as somebody holds it or waits for it."""
-        return self._writing.setdefault(identity.resource_id.lower(), asyncio.Lock())
+        return self._locks.setdefault(identity.key, asyncio.Lock())
 
-    async def of(self, identity: Identity) -> tuple[Credential, ...]:
-        """All credentials of an identity, whoever made them."""
-        where = parse_identity_id(identity.resource_id)
-        operations = self._arm.msi(where.subscription).federated_identity_credentials
+    def _operations(self, identity: IdentityId) -> Any:
+        return self._clients.msi(identity.subscription).federated_identity_credentials
+
+    async def list_for(self, identity: IdentityId) -> tuple[Credential, ...]:
+        """All credentials of an identity, whoever created them."""
+        listing = self._operations(identity).list(identity.resource_group, identity.name)
         async with azure_errors():
-            return tuple([_credential(found) async for found in operations.list(where.resource_group, where.name)])
+            return tuple([_credential(answer) async for answer in listing])
 
-    async def get(self, identity: Identity, name: str) -> Credential | None:
+    async def get(self, identity: IdentityId, name: str) -> Credential | None:
         """One credential, or None when it is not there."""
-        where = parse_identity_id(identity.resource_id)
-        operations = self._arm.msi(where.subscription).federated_identity_credentials
-        try:
-            async with azure_errors():
-                return _credential(await operations.get(where.resource_group, where.name, name))
-        except AzureError as error:
-            if error.gone:
-                return None
-            raise
+        answer = await found(self._operations(identity).get(identity.resource_group, identity.name, name))
+        return _credential(answer) if answer is not None else None
 
-    async def put(self, identity: Identity, credential: Credential) -> None:
+    async def put(self, identity: IdentityId, credential: Credential) -> None:
         """Create a credential, or replace the one of the same name."""
-        where = parse_identity_id(identity.resource_id)
-        body: Any = {
+        body = {
             "properties": {
                 "issuer": credential.issuer,
                 "subject": credential.subject,
                 "audiences": [credential.audience],
             }
         }
-        async with self._alone(identity), azure_errors():
-            await self._arm.msi(where.subscription).federated_identity_credentials.create_or_update(
-                where.resource_group, where.name, credential.name, body
+        async with self._writing(identity), azure_errors():
+            await self._operations(identity).create_or_update(
+                identity.resource_group, identity.name, credential.name, body
             )
 
-    async def delete(self, identity: Identity, name: str) -> None:
-        """Delete a credential. One that is gone, with or without its identity, counts as deleted."""
-        where = parse_identity_id(identity.resource_id)
-        try:
-            async with self._alone(identity), azure_errors():
-                await self._arm.msi(where.subscription).federated_identity_credentials.delete(
-                    where.resource_group, where.name, name
-                )
-        except AzureError as error:
-            if not error.gone:
-                raise
+    async def delete(self, identity: IdentityId, name: str) -> None:
+        """Delete a credential; one that is not there, with or without its identity, counts as deleted."""
+        async with self._writing(identity):
+            await deleted(self._operations(identity).delete(identity.resource_group, identity.name, name))
 
 
-def _credential(found: Any) -> Credential:
-    return Credential(found.name, found.issuer, found.subject, ",".join(found.audiences or ()))
+def _credential(answer: Any) -> Credential:
+    return Credential(answer.name, answer.issuer, answer.subject, ",".join(answer.audiences or ()))

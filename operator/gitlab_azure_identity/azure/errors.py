@@ -7,6 +7,7 @@ Service Operator sorts them into."""
 import re
 from dataclasses import dataclass
 
+from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.domain.findings import Failure, Outlook
 
 PRINCIPAL_REPLICATION = 180.0  # seconds that a new principal may take to be known everywhere
@@ -20,13 +21,13 @@ class AzureError(Exception):
         self.code, self.status, self.detail, self.retry_after = code, status, detail, retry_after
 
     @property
-    def gone(self) -> bool:
+    def not_found(self) -> bool:
         """Whether it says that the thing, its parent or its scope is not there."""
         return self.status == 404  # noqa: PLR2004
 
 
 @dataclass(frozen=True)
-class Errand:
+class Operation:
     """What was being done, for the sentence `The operator may not …`, and the right that it takes."""
 
     doing: str
@@ -38,7 +39,7 @@ class Errand:
 class Entry:
     """One line of the table. `text` may use {doing}, {right}, {settled_by} and {detail} (Azure's own, sanitized)."""
 
-    reason: str
+    reason: Reason
     outlook: Outlook
     text: str
     limit: float | None = None  # seconds that this may go on before a person must act
@@ -49,39 +50,43 @@ DETAIL = "Azure refused to {doing}: {detail}"
 BUSY = "Azure could not {doing} just now: {detail} It is tried again."
 TABLE: dict[str, Entry] = {
     # a person must act
-    "AuthorizationFailed": Entry("AuthorizationFailed", Outlook.STALLED, "The operator may not {doing}. {right}"),
-    "LinkedAuthorizationFailed": Entry("AuthorizationFailed", Outlook.STALLED, "The operator may not {doing}. {right}"),
+    "AuthorizationFailed": Entry(Reason.AUTHORIZATION_FAILED, Outlook.STALLED, "The operator may not {doing}. {right}"),
+    "LinkedAuthorizationFailed": Entry(
+        Reason.AUTHORIZATION_FAILED, Outlook.STALLED, "The operator may not {doing}. {right}"
+    ),
     "RequestDisallowedByPolicy": Entry(
-        "RequestDisallowedByPolicy",
+        Reason.REQUEST_DISALLOWED_BY_POLICY,
         Outlook.STALLED,
         "An Azure Policy forbids to {doing}: {detail} Ask who assigned it.",
     ),
     "ResourceGroupNotFound": Entry(
-        "ResourceGroupNotFound",
+        Reason.RESOURCE_GROUP_NOT_FOUND,
         Outlook.STALLED,
         "{detail} Create the resource group, or correct {settled_by}.resourceGroup.",
     ),
     "SubscriptionNotFound": Entry(
-        "SubscriptionNotFound", Outlook.STALLED, "{detail} Correct {settled_by}.subscriptionId."
+        Reason.SUBSCRIPTION_NOT_FOUND, Outlook.STALLED, "{detail} Correct {settled_by}.subscriptionId."
     ),
     "InvalidSubscriptionId": Entry(
-        "SubscriptionNotFound", Outlook.STALLED, "{detail} Correct {settled_by}.subscriptionId."
+        Reason.SUBSCRIPTION_NOT_FOUND, Outlook.STALLED, "{detail} Correct {settled_by}.subscriptionId."
     ),
     "RoleAssignmentLimitExceeded": Entry(
-        "LimitExceeded", Outlook.STALLED, "The subscription holds no more role assignments (4000): remove unused ones."
+        Reason.LIMIT_EXCEEDED,
+        Outlook.STALLED,
+        "The subscription holds no more role assignments (4000): remove unused ones.",
     ),
     "RoleAssignmentUpdateNotPermitted": Entry(
-        "Conflict", Outlook.STALLED, "Another role assignment bears the name of ours: {detail} Remove that one."
+        Reason.CONFLICT, Outlook.STALLED, "Another role assignment bears the name of ours: {detail} Remove that one."
     ),
-    "ScopeLocked": Entry("ScopeLocked", Outlook.STALLED, "A lock forbids to {doing}: {detail} Remove the lock."),
+    "ScopeLocked": Entry(Reason.SCOPE_LOCKED, Outlook.STALLED, "A lock forbids to {doing}: {detail} Remove the lock."),
     "MissingSubscriptionRegistration": Entry(
-        "MissingSubscriptionRegistration",
+        Reason.MISSING_SUBSCRIPTION_REGISTRATION,
         Outlook.STALLED,
         "{detail} Register it once: az provider register --namespace Microsoft.ManagedIdentity",
     ),
     # comes right by itself
     "PrincipalNotFound": Entry(
-        "PrincipalNotFound",
+        Reason.PRINCIPAL_NOT_FOUND,
         Outlook.WAITING,
         "The identity's principal is not known everywhere in Entra yet; this takes seconds.",
         limit=PRINCIPAL_REPLICATION,
@@ -89,36 +94,38 @@ TABLE: dict[str, Entry] = {
         "of the storage account's subscription; if it is, delete it, and it is made anew.",
     ),
     "RoleAssignmentExists": Entry(
-        "Progressing", Outlook.WAITING, "The role assignment exists already; it is looked up."
+        Reason.PROGRESSING, Outlook.WAITING, "The role assignment exists already; it is looked up."
     ),
     "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity": Entry(
-        "Progressing",
+        Reason.PROGRESSING,
         Outlook.WAITING,
         "Somebody else is writing federated credentials of this identity; ours come next.",
     ),
     "ParentResourceNotFound": Entry(
-        "Progressing",
+        Reason.PROGRESSING,
         Outlook.WAITING,
         "The managed identity is gone, or not known everywhere yet; it is looked at again.",
     ),
-    "AnotherOperationInProgress": Entry("Progressing", Outlook.WAITING, BUSY),
-    "Conflict": Entry("Progressing", Outlook.WAITING, BUSY),
+    "AnotherOperationInProgress": Entry(Reason.PROGRESSING, Outlook.WAITING, BUSY),
+    "Conflict": Entry(Reason.PROGRESSING, Outlook.WAITING, BUSY),
     # Azure is not itself
-    "TooManyRequests": Entry("Throttled", Outlook.TRANSIENT, "Azure limits the rate of requests; it is tried again."),
+    "TooManyRequests": Entry(
+        Reason.THROTTLED, Outlook.TRANSIENT, "Azure limits the rate of requests; it is tried again."
+    ),
     "SubscriptionRequestsThrottled": Entry(
-        "Throttled", Outlook.TRANSIENT, "Azure limits the rate of requests; it is tried again."
+        Reason.THROTTLED, Outlook.TRANSIENT, "Azure limits the rate of requests; it is tried again."
     ),
 }
-UNREACHABLE = Entry("AzureUnavailable", Outlook.TRANSIENT, BUSY)
+UNREACHABLE = Entry(Reason.AZURE_UNAVAILABLE, Outlook.TRANSIENT, BUSY)
 THROTTLED = TABLE["TooManyRequests"]
 UNAUTHENTICATED = Entry(
-    "AuthenticationFailed",
+    Reason.AUTHENTICATION_FAILED,
     Outlook.STALLED,
     "The operator could not log in to Azure to {doing}: {detail} Check the federated credential of the operator's own "
     "identity: docs/azure-permissions.md#login.",
 )
-REFUSED = Entry("InvalidAzureRequest", Outlook.STALLED, DETAIL)
-NOT_FOUND = Entry("NotFound", Outlook.STALLED, DETAIL)
+REFUSED = Entry(Reason.INVALID_AZURE_REQUEST, Outlook.STALLED, DETAIL)
+NOT_FOUND = Entry(Reason.NOT_FOUND, Outlook.STALLED, DETAIL)
 
 
 def entry(error: AzureError) -> Entry:
@@ -141,13 +148,13 @@ def entry(error: AzureError) -> Entry:
     return REFUSED
 
 
-def classify(error: AzureError, errand: Errand) -> Failure:
+def classify(error: AzureError, operation: Operation) -> Failure:
     """What an error means for a person, and what comes next."""
     line = entry(error)
     message = line.text.format(
-        doing=errand.doing,
-        right=errand.right,
-        settled_by=errand.settled_by,
+        doing=operation.doing,
+        right=operation.right,
+        settled_by=operation.settled_by,
         detail=sanitize(error.detail),
     )
     return Failure(line.reason, message.strip(), line.outlook, error.retry_after, line.limit, line.overdue)

@@ -1,102 +1,91 @@
 """User-assigned managed identities."""
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gitlab_azure_identity.azure.arm import Arm
+from gitlab_azure_identity.azure.clients import Clients
 from gitlab_azure_identity.azure.errors import AzureError
-from gitlab_azure_identity.azure.transport import azure_errors
-from gitlab_azure_identity.domain.arm import ResourceGroupId, parse_identity_id
+from gitlab_azure_identity.azure.transport import azure_errors, deleted, found
+from gitlab_azure_identity.clock import Clock
+from gitlab_azure_identity.domain.arm_ids import IdentityId, ResourceGroupId
 from gitlab_azure_identity.domain.desired import WantedIdentity
 from gitlab_azure_identity.domain.observed import Identity
 from gitlab_azure_identity.domain.ownership import OWNER_TAGS, Owner
 
+PLACES = ("ResourceGroupNotFound", "SubscriptionNotFound")  # what is missing is not the identity, but where it would be
+REMEMBERED = 600.0  # seconds
+
 
 @dataclass
-class Claims:
-    """Who wrote an identity lately. Only for so long can somebody else have looked before, and found none; after that a look
-    tells, and a name whose identity went by other hands is free again."""
+class RecentWriters:
+    """Remembers for ten minutes which resource wrote an identity. Azure's PUT creates or replaces, so two resources that
+    both read "not found" would both think that they created it; the second is refused here. After that time a read
+    tells."""
 
-    seconds: float = 600.0
-    clock: Callable[[], float] = time.monotonic
-    _held: dict[str, tuple[tuple[str | None, ...], float]] = field(default_factory=dict)
+    clock: Clock
+    _writers: dict[str, tuple[tuple[str | None, ...], float]] = field(default_factory=dict)
 
-    def hold(self, resource_id: str, owner: tuple[str | None, ...]) -> bool:
-        """Claim an identity for an owner; False while it is another's."""
-        holder, since = self._held.get(resource_id.lower(), (owner, 0.0))
-        if holder != owner and self.clock() - since < self.seconds:
+    def admit(self, identity: IdentityId, owner: tuple[str | None, ...]) -> bool:
+        """Note that this owner writes the identity; False while it is remembered as another's."""
+        now = self.clock.steady()
+        writer, since = self._writers.get(identity.key, (owner, now))
+        if writer != owner and now - since < REMEMBERED:
             return False
-        self._held[resource_id.lower()] = owner, self.clock()
+        self._writers[identity.key] = owner, now
         return True
 
-    def drop(self, resource_id: str) -> None:
-        self._held.pop(resource_id.lower(), None)
+    def forget(self, identity: IdentityId) -> None:
+        self._writers.pop(identity.key, None)
 
 
 class Identities:
     """Reads and writes managed identities. Every method raises AzureError."""
 
-    def __init__(self, arm: Arm) -> None:
-        self._arm = arm
-        self._claims = Claims()
+    def __init__(self, clients: Clients, clock: Clock) -> None:
+        self._clients = clients
+        self._writers = RecentWriters(clock)
 
-    async def get(self, resource_id: str) -> Identity | None:
+    async def get(self, identity: IdentityId) -> Identity | None:
         """The identity, or None when it is not there. A missing resource group is an error, not an absence."""
-        identity = parse_identity_id(resource_id)
-        operations = self._arm.msi(identity.subscription).user_assigned_identities
-        try:
-            async with azure_errors():
-                return _identity(await operations.get(identity.resource_group, identity.name))
-        except AzureError as error:
-            if error.gone and error.code not in ("ResourceGroupNotFound", "SubscriptionNotFound"):
-                return None
-            raise
+        operations = self._clients.msi(identity.subscription).user_assigned_identities
+        answer = await found(operations.get(identity.resource_group, identity.name), but_for=PLACES)
+        return _identity(answer) if answer is not None else None
 
-    async def in_group(self, group: ResourceGroupId) -> tuple[Identity, ...]:
-        """All identities of a resource group, whoever made them: a second answer to whether one of them is there."""
-        operations = self._arm.msi(group.subscription).user_assigned_identities
+    async def list_in(self, group: ResourceGroupId) -> tuple[Identity, ...]:
+        """All identities of a resource group, whoever created them: a second answer to whether one of them is there."""
+        operations = self._clients.msi(group.subscription).user_assigned_identities
         async with azure_errors():
-            return tuple([_identity(found) async for found in operations.list_by_resource_group(group.name)])
+            return tuple([_identity(answer) async for answer in operations.list_by_resource_group(group.name)])
 
     async def put(self, wanted: WantedIdentity, tags: Mapping[str, str], location: str) -> Identity:
-        """Create the identity with these tags, or give an existing one these tags and no others.
-
-        Azure's PUT replaces what is there, so two resources that want one name at the same moment would both seem to create
-        it: the one that comes second here is told to look again."""
-        if not self._claims.hold(wanted.resource_id, tuple(tags.get(tag) for tag in OWNER_TAGS)):
+        """Create the identity with these tags, or give an existing one these tags and no others."""
+        if not self._writers.admit(wanted.id, tuple(tags.get(tag) for tag in OWNER_TAGS)):
             raise AzureError("Conflict", 409, "Another resource is making an identity of this name.")
-        operations = self._arm.msi(wanted.subscription).user_assigned_identities
+        operations = self._clients.msi(wanted.id.subscription).user_assigned_identities
         body: Any = {"location": location, "tags": dict(tags)}
         async with azure_errors():
-            return _identity(await operations.create_or_update(wanted.resource_group, wanted.name, body))
+            return _identity(await operations.create_or_update(wanted.id.resource_group, wanted.name, body))
 
-    async def delete(self, identity: Identity, owner: Owner) -> None:
-        """Delete an identity of this owner. One that is not there, with or without its resource group, counts as deleted.
+    async def delete(self, identity: IdentityId, owner: Owner) -> None:
+        """Delete an identity of this owner; one that is not there counts as deleted.
 
         What another owner wrote lately is left alone: a look that did not show it told nothing."""
-        if not self._claims.hold(identity.resource_id, tuple(owner.tags.values())):
+        if not self._writers.admit(identity, tuple(owner.tags.values())):
             raise AzureError("Conflict", 409, "Another resource has just written an identity of this name.")
-        where = parse_identity_id(identity.resource_id)
-        operations = self._arm.msi(where.subscription).user_assigned_identities
-        try:
-            async with azure_errors():
-                await operations.delete(where.resource_group, where.name)
-        except AzureError as error:
-            if not error.gone:
-                raise
-        self._claims.drop(identity.resource_id)
-        self._arm.throttle.forget(identity.resource_id)
+        operations = self._clients.msi(identity.subscription).user_assigned_identities
+        await deleted(operations.delete(identity.resource_group, identity.name))
+        self._writers.forget(identity)
+        self._clients.throttle.forget(identity)
 
 
-def _identity(found: Any) -> Identity:
+def _identity(answer: Any) -> Identity:
     return Identity(
-        resource_id=found.id,
-        name=found.name,
-        location=found.location,
-        tags=dict(found.tags or {}),
-        client_id=found.client_id,
-        principal_id=found.principal_id,
-        tenant_id=found.tenant_id,
+        resource_id=answer.id,
+        name=answer.name,
+        location=answer.location,
+        tags=dict(answer.tags or {}),
+        client_id=answer.client_id,
+        principal_id=answer.principal_id,
+        tenant_id=answer.tenant_id,
     )

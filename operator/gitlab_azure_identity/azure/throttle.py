@@ -11,7 +11,6 @@ had these very rates for requests on credentials, where it can be nothing else."
 
 import asyncio
 import re
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -21,6 +20,8 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.azure.transport import retry_after
+from gitlab_azure_identity.clock import Clock
+from gitlab_azure_identity.domain.arm_ids import IdentityId
 
 # kind of request: a second and subscription, a second and resource
 RATES = {"write": (2.0, 0.25), "delete": (2.0, 0.25), "get": (10.0, 0.5), "list": (5.0, 0.25)}
@@ -40,7 +41,7 @@ class Bucket:
 
     rate: float | None
     burst: float
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = Clock().steady
     _level: float = field(init=False)
     _at: float = field(init=False)
     _shut_until: float = field(init=False, default=0.0)
@@ -79,7 +80,7 @@ class Throttle:
     published: bool = True
     identity_burst: float = 2.0
     subscription_burst: float = 10.0
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = Clock().steady
     _buckets: dict[tuple[str, ...], Bucket] = field(default_factory=dict)
 
     def buckets(self, method: str, url: str) -> list[Bucket]:
@@ -108,11 +109,10 @@ class Throttle:
             self._buckets[key] = Bucket(rate if self.published else None, burst, self.clock)
         return self._buckets[key]
 
-    def forget(self, identity_id: str) -> None:
-        """Drop the buckets of an identity that is gone."""
-        if target := _TARGET.search(identity_id):
-            for kind in RATES:
-                self._buckets.pop((kind, target["resource"].lower()), None)
+    def forget(self, identity: IdentityId) -> None:
+        """Drop the buckets of an identity that was deleted."""
+        for kind in RATES:
+            self._buckets.pop((kind, str(identity).lower()), None)
 
 
 def _kind(method: str, target: re.Match[str]) -> str:

@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -20,8 +20,10 @@ from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from gitlab_azure_identity.azure.errors import AzureError
-from gitlab_azure_identity.inflight import finished
 from gitlab_azure_identity.metrics import AZURE_REQUESTS, AZURE_SECONDS
+from gitlab_azure_identity.waiting import finished
+
+Answer = TypeVar("Answer")
 
 USER_AGENT = "gitlab-azure-identity"
 CONNECTIONS_PER_HOST = 16  # a TLS handshake costs more than the wait for a connection that is open
@@ -89,6 +91,24 @@ async def azure_errors() -> AsyncIterator[None]:
         raise _from_response(error) from error
     except (SdkError, OSError, aiohttp.ClientError) as error:  # OSError: time-outs, and a token file that is not there
         raise AzureError(type(error).__name__, 0, str(error) or "no answer in time") from error
+
+
+async def found(question: Awaitable[Answer], *, but_for: Collection[str] = ()) -> Answer | None:
+    """The answer to a read; None when Azure says that the thing is not there. Codes in `but_for` are errors all the same.
+
+    Raises AzureError."""
+    try:
+        async with azure_errors():
+            return await question
+    except AzureError as error:
+        if error.not_found and error.code not in but_for:
+            return None
+        raise
+
+
+async def deleted(request: Awaitable[object]) -> None:
+    """Await a deletion. What is not there, with or without what it is in, counts as deleted. Raises AzureError."""
+    await found(request)
 
 
 def _from_response(error: HttpResponseError) -> AzureError:

@@ -1,16 +1,17 @@
-"""The changes that a plan is made of. Each is data: what is written where, and the words for it."""
+"""The changes that a plan is made of. Each is data: what is written where, its link of the chain, and the words for it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
+from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.domain.desired import Credential, Grant, WantedIdentity
 from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity
 
 
 class Stage(IntEnum):
-    """Changes of one stage may run side by side (but credentials of one identity, which Azure wants one by one);
-    a stage begins when the one before it is done."""
+    """Changes of one stage may run side by side, but for credentials of one identity, which Azure wants one by one. A stage
+    begins when the one before it has ended."""
 
     IDENTITY = 0  # everything else needs its client and principal id
     GRANT = 1  # credentials, role assignments, and what stands in the cluster
@@ -27,7 +28,9 @@ class PutIdentity:
     identity: WantedIdentity
     tags: Mapping[str, str]
     missing: tuple[str, ...] = ()  # keys of tags to be merged; empty when it is created
+    link = Link.IDENTITY
     stage = Stage.IDENTITY
+    verb = "write"
 
     def __str__(self) -> str:
         if self.missing:
@@ -41,7 +44,9 @@ class PutCredential:
 
     identity: Identity
     credential: Credential
+    link = Link.CREDENTIALS
     stage = Stage.GRANT
+    verb = "write"
 
     def __str__(self) -> str:
         return f"federated credential for {self.credential.subject}"
@@ -55,23 +60,27 @@ class PutAssignment:
     grant: Grant
     principal_id: str
     description: str
+    link = Link.ROLES
     stage = Stage.GRANT
+    verb = "write"
 
     def __str__(self) -> str:
-        return f'role assignment "{self.grant.role.name}" at {place(self.grant.scope)}'
+        return f'role assignment "{self.grant.role.name}" at {self.grant.scope.words}'
 
 
 @dataclass(frozen=True)
 class ApplyServiceAccount:
     """Apply a service account: all of ours, or of somebody else's the annotation alone. `uid` of one that exists already
-    makes the API server refuse to create it, should it have gone meanwhile."""
+    makes the API server refuse to create it, should it have been deleted meanwhile."""
 
     name: str
     client_id: str
     owned: bool
     uid: str | None
     labels: Mapping[str, str]
+    link = Link.SERVICE_ACCOUNTS
     stage = Stage.GRANT
+    verb = "write"
 
     def __str__(self) -> str:
         return f"service account {self.name}" if self.owned else f"client ID annotation of service account {self.name}"
@@ -88,7 +97,9 @@ class ApplyObject:
     labels: Mapping[str, str]
     uid: str | None
     differing: tuple[str, ...]
+    link = Link.SECRETS
     stage = Stage.GRANT
+    verb = "write"
 
     def __str__(self) -> str:
         what = f"key {', '.join(self.differing)}" if self.differing else "owner label"
@@ -97,11 +108,15 @@ class ApplyObject:
 
 @dataclass(frozen=True)
 class DeleteAssignment:
+    """Delete a role assignment of ours."""
+
     assignment: Assignment
+    link = Link.ROLES
     stage = Stage.REVOKE_ROLES
+    verb = "delete"
 
     def __str__(self) -> str:
-        return f"role assignment {self.assignment.name} at {place(self.assignment.scope)}"
+        return f"role assignment {self.assignment.name} at {self.assignment.scope.words}"
 
 
 @dataclass(frozen=True)
@@ -110,6 +125,11 @@ class ReleaseObject:
 
     found: ClusterObject
     stage = Stage.REVOKE_CLUSTER
+    verb = "give up"
+
+    @property
+    def link(self) -> Link:
+        return link_of(self.found.kind)
 
     def __str__(self) -> str:
         return f"our marks on {words(self.found.kind)} {self.found.name}"
@@ -121,6 +141,11 @@ class DeleteObject:
 
     found: ClusterObject
     stage = Stage.REVOKE_CLUSTER
+    verb = "delete"
+
+    @property
+    def link(self) -> Link:
+        return link_of(self.found.kind)
 
     def __str__(self) -> str:
         return f"{words(self.found.kind)} {self.found.name}"
@@ -128,9 +153,13 @@ class DeleteObject:
 
 @dataclass(frozen=True)
 class DeleteCredential:
+    """Delete a federated identity credential of ours."""
+
     identity: Identity
     credential: Credential
+    link = Link.CREDENTIALS
     stage = Stage.REVOKE_CREDENTIALS
+    verb = "delete"
 
     def __str__(self) -> str:
         return f"federated credential for {self.credential.subject}"
@@ -138,28 +167,25 @@ class DeleteCredential:
 
 @dataclass(frozen=True)
 class DeleteIdentity:
+    """Delete the managed identity that we created. Azure deletes its credentials with it."""
+
     identity: Identity
+    link = Link.IDENTITY
     stage = Stage.REVOKE_IDENTITY
+    verb = "delete"
 
     def __str__(self) -> str:
         return f"managed identity {self.identity.name}"
 
 
 Write = PutIdentity | PutCredential | PutAssignment | ApplyServiceAccount | ApplyObject
-Removal = DeleteAssignment | ReleaseObject | DeleteObject | DeleteCredential | DeleteIdentity
-Change = Write | Removal
+Revocation = DeleteAssignment | ReleaseObject | DeleteObject | DeleteCredential | DeleteIdentity
+Change = Write | Revocation
 
 
-def place(scope: str) -> str:
-    """A storage scope in words: `storage account x` or `container y of storage account x`."""
-    parts = scope.strip("/").split("/")
-    folded = [part.lower() for part in parts]
-    if "storageaccounts" not in folded:
-        return scope
-    account = parts[folded.index("storageaccounts") + 1]
-    if "containers" in folded:
-        return f"container {parts[folded.index('containers') + 1]} of storage account {account}"
-    return f"storage account {account}"
+def link_of(kind: str) -> Link:
+    """The link of the chain that a Kubernetes kind belongs to."""
+    return Link.SERVICE_ACCOUNTS if kind == "ServiceAccount" else Link.SECRETS
 
 
 def words(kind: str) -> str:

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.secrets import SecretSpec
 from gitlab_azure_identity.api.spec import (
@@ -15,12 +16,12 @@ from gitlab_azure_identity.api.spec import (
     Verification,
 )
 from gitlab_azure_identity.domain import naming
-from gitlab_azure_identity.domain.arm import ResourceGroupId, parse_identity_id
+from gitlab_azure_identity.domain.arm_ids import IdentityId, StorageScope
 from gitlab_azure_identity.domain.clouds import Cloud
 from gitlab_azure_identity.domain.gitlab.secrets import backup_secret, object_storage_secret, registry_secret
 from gitlab_azure_identity.domain.gitlab.values import gitlab_values
-from gitlab_azure_identity.domain.naming import STORAGE_BLOB_DATA_CONTRIBUTOR, STORAGE_BLOB_DELEGATOR, Role
 from gitlab_azure_identity.domain.ownership import Owner
+from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR, STORAGE_BLOB_DELEGATOR, Role
 
 
 class Defaults(BaseModel):
@@ -40,32 +41,26 @@ class Defaults(BaseModel):
 class WantedIdentity:
     """The managed identity: where it lives and what it carries."""
 
-    subscription: str
-    resource_group: str
-    name: str
+    id: IdentityId
     location: str
-    tags: Mapping[str, str]  # the person's, each key once to Azure; ours are added when it is created
+    tags: Mapping[str, str]  # the person's; ours are added when it is created
 
     @property
-    def resource_id(self) -> str:
-        return naming.identity_id(self.subscription, self.resource_group, self.name)
-
-    @property
-    def resource_group_id(self) -> str:
-        return str(ResourceGroupId(self.subscription, self.resource_group))
+    def name(self) -> str:
+        return self.id.name
 
 
 @dataclass(frozen=True)
 class WantedStorage:
     """The storage account and the containers that are reached."""
 
-    account: str
-    account_id: str
+    scope: StorageScope  # the account
     role_scope: RoleScope
     containers: Mapping[str, str]  # purpose to container name
 
-    def container_id(self, container: str) -> str:
-        return naming.container_scope(self.account_id, container)
+    @property
+    def account(self) -> str:
+        return self.scope.account
 
 
 @dataclass(frozen=True)
@@ -88,7 +83,7 @@ class Grant:
     """A role at a scope, for the identity's principal."""
 
     role: Role
-    scope: str
+    scope: StorageScope
 
 
 @dataclass(frozen=True)
@@ -120,7 +115,7 @@ class Desired:
     secret_names: Mapping[str, str]  # entry (registry, objectStorage, backups) to secret name
     values_config_map: str
     verification: Verification
-    pin_differs: str | None = field(default=None)  # the id that settings would resolve to, where the pin says otherwise
+    pin_differs: IdentityId | None = field(default=None)  # what settings would resolve to, where the pin says otherwise
 
     @cached_property
     def credentials(self) -> tuple[Credential, ...]:
@@ -139,36 +134,45 @@ class Desired:
     def grants(self) -> tuple[Grant, ...]:
         storage = self.storage
         if storage.role_scope is RoleScope.ACCOUNT:
-            return (Grant(STORAGE_BLOB_DATA_CONTRIBUTOR, storage.account_id),)
+            return (Grant(STORAGE_BLOB_DATA_CONTRIBUTOR, storage.scope),)
         return (
             # Signed URLs need a user delegation key, which only a role at the account (or above) may ask for
             # (Microsoft Learn, "Create a user delegation SAS").
-            Grant(STORAGE_BLOB_DELEGATOR, storage.account_id),
+            Grant(STORAGE_BLOB_DELEGATOR, storage.scope),
             *(
-                Grant(STORAGE_BLOB_DATA_CONTRIBUTOR, storage.container_id(container))
+                Grant(STORAGE_BLOB_DATA_CONTRIBUTOR, storage.scope.at(container))
                 for container in storage.containers.values()
             ),
         )
 
 
 class Unresolved(Exception):
-    """A value that neither the resource nor the operator's settings give. The text says where to put it."""
+    """What is wanted cannot be told. The text says what to mend."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason, self.message = reason, message
 
 
 def desire(
-    resource: Resource, *, cluster: str, cloud: Cloud, issuer: str, defaults: Defaults, pin: str | None = None
+    resource: Resource, *, cluster: str, cloud: Cloud, issuer: str, defaults: Defaults, pin: IdentityId | None = None
 ) -> Desired:
-    """Fill in every default. `pin` is the ARM id of the identity, where it was found; else the status may tell it.
+    """Fill in every default. `pin` is where the identity was found; else the status may tell it.
 
-    Raises Unresolved when a value is given nowhere."""
+    Raises Unresolved when the spec cannot be read, or a value is given nowhere."""
     spec, key = resource.spec, resource.key
+    if spec is None:
+        message = (
+            f"The spec does not fit this operator's schema: {resource.unreadable}. Mend these fields, and apply it again; "
+            "upgrade the CRD where it is older than the operator."
+        )
+        raise Unresolved(Reason.INVALID_SPEC, message)
     owner = Owner(cluster, key.namespace, key.name)
-    identity, differs = _identity(resource, owner, defaults, pin or _pinned(resource))
-    storage_group = spec.storage.resource_group or defaults.storage_resource_group or identity.resource_group
-    storage_subscription = spec.storage.subscription_id or identity.subscription
+    identity, differs = _identity(spec, owner, defaults, pin or _pinned(resource))
+    storage_group = spec.storage.resource_group or defaults.storage_resource_group or identity.id.resource_group
+    storage_subscription = spec.storage.subscription_id or identity.id.subscription
     storage = WantedStorage(
-        account=spec.storage.account_name,
-        account_id=naming.account_scope(storage_subscription, storage_group, spec.storage.account_name),
+        scope=StorageScope(storage_subscription, storage_group, spec.storage.account_name),
         role_scope=spec.storage.role_scope,
         containers=spec.storage.containers.enabled(),
     )
@@ -192,36 +196,26 @@ def desire(
     )
 
 
-def _pinned(resource: Resource) -> str | None:
-    """Where the status says that the identity is. One that was only about to be made is not bound to a place yet."""
+def _pinned(resource: Resource) -> IdentityId | None:
+    """Where the status says that the identity is. One that was only about to be created is not bound to a place yet."""
     known = resource.status.identity
-    return known.resource_id if known and known.principal_id else None
+    return IdentityId.parse(known.resource_id) if known and known.resource_id and known.principal_id else None
 
 
 def _identity(
-    resource: Resource, owner: Owner, defaults: Defaults, pinned: str | None
-) -> tuple[WantedIdentity, str | None]:
+    spec: Spec, owner: Owner, defaults: Defaults, pin: IdentityId | None
+) -> tuple[WantedIdentity, IdentityId | None]:
     """The identity, where it is pinned; and what settings would say instead, if other."""
-    azure, key, tags = resource.spec.azure, resource.key, _told_apart(resource.spec.azure.tags)
-    name = resource.spec.identity.name or naming.identity_name(owner.cluster, key.namespace, key.name)
+    azure, tags = spec.azure, _told_apart(spec.azure.tags)
+    name = spec.identity.name or naming.identity_name(owner.cluster, owner.namespace, owner.name)
     subscription = azure.subscription_id or defaults.subscription_id
     group = azure.resource_group or defaults.resource_group
     location = azure.location or defaults.location or ""
-    if pinned:
-        pin = parse_identity_id(pinned)
-        kept = WantedIdentity(pin.subscription, pin.resource_group, pin.name, location, tags)
-        resolved = naming.identity_id(subscription or pin.subscription, group or pin.resource_group, name)
-        return kept, None if naming.same_arm_id(pinned, resolved) else resolved
-    return (
-        WantedIdentity(
-            subscription=_given(subscription, "azure.subscriptionId"),
-            resource_group=_given(group, "azure.resourceGroup"),
-            name=name,
-            location=_given(location, "azure.location"),
-            tags=tags,
-        ),
-        None,
-    )
+    if pin:
+        resolved = IdentityId(subscription or pin.subscription, group or pin.resource_group, name)
+        return WantedIdentity(pin, location, tags), None if pin.same_as(resolved) else resolved
+    place = IdentityId(_given(subscription, "azure.subscriptionId"), _given(group, "azure.resourceGroup"), name)
+    return WantedIdentity(place, _given(location, "azure.location"), tags), None
 
 
 def _told_apart(tags: Mapping[str, str]) -> dict[str, str]:
@@ -236,10 +230,11 @@ def _told_apart(tags: Mapping[str, str]) -> dict[str, str]:
 def _given(value: str | None, path: str) -> str:
     if value:
         return value
-    raise Unresolved(
+    message = (
         f"spec.{path} is not set and the operator has no default for it: set it in the resource, "
-        f"or defaults.{path.partition('.')[2]} in the operator's settings"
+        f"or defaults.{path.partition('.')[2]} in the operator's settings."
     )
+    raise Unresolved(Reason.NOT_CONFIGURED, message)
 
 
 def _entries(spec: Spec) -> dict[str, SecretSpec]:

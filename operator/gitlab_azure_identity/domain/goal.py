@@ -1,27 +1,65 @@
 """What a plan is made for: what is desired of one resource, and what policy and ownership allow on the way there."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
 
+from gitlab_azure_identity.api.conditions import READY, Link
+from gitlab_azure_identity.api.reasons import Reason
+from gitlab_azure_identity.api.resource import Resource
+from gitlab_azure_identity.api.spec import Verification
 from gitlab_azure_identity.domain import naming
-from gitlab_azure_identity.domain.desired import Credential, Desired, Grant, WantedObject, WantedServiceAccount
+from gitlab_azure_identity.domain.arm_ids import IdentityId
+from gitlab_azure_identity.domain.clouds import Cloud
+from gitlab_azure_identity.domain.desired import (
+    Credential,
+    Defaults,
+    Desired,
+    Grant,
+    Unresolved,
+    WantedObject,
+    WantedServiceAccount,
+    desire,
+)
+from gitlab_azure_identity.domain.findings import CannotProceed, Failure, Outlook
 from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity, Observed
 from gitlab_azure_identity.domain.ownership import Owner, claimed, handed_to
-from gitlab_azure_identity.domain.policy import matches
+from gitlab_azure_identity.domain.policy import PolicyRule, adoptable, creatable, matches, refusal, sharers
+
+
+class Mode(Enum):
+    """Which way a plan goes."""
+
+    RECONCILE = "all of what is desired is to stand"
+    FINALIZE = "nothing of the owner's is to be left, and what is desired only says whose"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the operator's settings say of every resource."""
+
+    cluster: str
+    cloud: Cloud
+    defaults: Defaults
+    policy: Sequence[PolicyRule]
+
+    def owner(self, resource: Resource) -> Owner:
+        return Owner(self.cluster, resource.key.namespace, resource.key.name)
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What a plan is made for: that all of `desired` stands. With `keep` off it is a deletion: nothing of the owner's is to
-    be left, and `desired` only says whose."""
+    """What a plan is made for."""
 
     desired: Desired
-    keep: bool = True
+    mode: Mode = Mode.RECONCILE
     may_create: bool = True  # policy: the identity may be created where it is wanted
     may_adopt: bool = False  # policy: the identity may be used although somebody else made it
     shared_with: tuple[str, ...] = ()  # policy: globs of namespaces that an adopted identity may trust besides
     former_issuers: tuple[str, ...] = ()  # of this cluster: credentials of theirs are ours too
-    settled: bool = True  # nobody needs those any more: access by the present issuer is proven, or none is to be left
+    settled: bool = (
+        True  # nobody needs those any more: access by the present issuer is proven, or nothing is to be left
+    )
 
     @property
     def owner(self) -> Owner:
@@ -34,19 +72,19 @@ class Goal:
 
     @property
     def credentials(self) -> tuple[Credential, ...]:
-        return self.desired.credentials if self.keep else ()
+        return self.desired.credentials if self.mode is Mode.RECONCILE else ()
 
     @property
     def grants(self) -> tuple[Grant, ...]:
-        return self.desired.grants if self.keep else ()
+        return self.desired.grants if self.mode is Mode.RECONCILE else ()
 
     @property
     def service_accounts(self) -> tuple[WantedServiceAccount, ...]:
-        return self.desired.service_accounts if self.keep else ()
+        return self.desired.service_accounts if self.mode is Mode.RECONCILE else ()
 
     @property
     def objects(self) -> tuple[WantedObject, ...]:
-        return self.desired.objects if self.keep else ()
+        return self.desired.objects if self.mode is Mode.RECONCILE else ()
 
     def owns(self, identity: Identity) -> bool:
         return self.owner.owns_identity(identity.tags)
@@ -136,3 +174,52 @@ class Goal:
 
     def _applied(self, found: ClusterObject) -> bool:
         return naming.field_manager(self.owner.name) in found.managers
+
+
+def reconcile_goal(resource: Resource, terms: Terms, issuer: str, pin: IdentityId | None = None) -> Goal:
+    """That all of what the resource wants stands. `pin` is where its identity was found, if not where the status has it.
+
+    Raises CannotProceed, also where policy does not admit it."""
+    desired, policy = _desired(resource, terms, issuer, pin), terms.policy
+    if denied := refusal(policy, desired):
+        raise CannotProceed(Link.IDENTITY, Failure(Reason.NOT_PERMITTED, denied, Outlook.STALLED))
+    return Goal(
+        desired,
+        may_create=creatable(policy, desired),
+        may_adopt=adoptable(policy, desired),
+        shared_with=sharers(policy, desired),
+        former_issuers=former_issuers(resource, issuer),
+        settled=_is_settled(resource, issuer),
+    )
+
+
+def finalize_goal(resource: Resource, terms: Terms, issuer: str, pin: IdentityId | None = None) -> Goal:
+    """That nothing of the resource's is left: what it wanted, as far as that can be read, says where to look.
+
+    Raises CannotProceed."""
+    legible = replace(resource, spec=resource.legible)
+    desired = _desired(legible, terms, issuer, pin)
+    return Goal(desired, Mode.FINALIZE, former_issuers=former_issuers(resource, issuer))
+
+
+def _desired(resource: Resource, terms: Terms, issuer: str, pin: IdentityId | None) -> Desired:
+    try:
+        return desire(
+            resource, cluster=terms.cluster, cloud=terms.cloud, issuer=issuer, defaults=terms.defaults, pin=pin
+        )
+    except Unresolved as gap:
+        raise CannotProceed(Link.IDENTITY, Failure(gap.reason, gap.message, Outlook.STALLED)) from gap
+
+
+def former_issuers(resource: Resource, issuer: str) -> tuple[str, ...]:
+    """Issuers that the cluster had before, by the status: credentials of theirs are still ours."""
+    known = dict.fromkeys([*resource.status.former_issuers, resource.status.issuer])
+    return tuple(one for one in known if one and one != issuer)
+
+
+def _is_settled(resource: Resource, issuer: str) -> bool:
+    """Whether access by this issuer was proven before this pass. Until then GitLab lives by the credentials of a former
+    issuer: the new one may be a typing mistake, and pods keep tokens of the former one for up to an hour."""
+    counts = READY if resource.legible.verification is Verification.DISABLED else Link.ACCESS
+    condition = resource.status.condition(counts)
+    return resource.status.issuer == issuer and condition is not None and condition.status == "True"

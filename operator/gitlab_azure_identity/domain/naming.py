@@ -11,28 +11,16 @@ import json
 import re
 import unicodedata
 import uuid
-from dataclasses import dataclass
 from hashlib import sha256
 
 from gitlab_azure_identity.api.secrets import SECRET_SUFFIXES
+from gitlab_azure_identity.domain.arm_ids import StorageScope
+from gitlab_azure_identity.domain.roles import Role
 
 IDENTITY_NAME_LIMIT = 128
 CREDENTIAL_NAME_LIMIT = 120
 
 _ROLE_ASSIGNMENTS = uuid.UUID("1d81e1bc-a9f0-5b19-8aea-c2c20cf01e3a")  # uuid5(NAMESPACE_DNS, "gitlabazure.io")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Role:
-    """A built-in Azure role; its GUID is the same in every tenant and cloud."""
-
-    name: str
-    guid: str
-
-
-STORAGE_BLOB_DATA_CONTRIBUTOR = Role(name="Storage Blob Data Contributor", guid="ba92f5b4-2d11-453d-a403-e96b0029c9fe")
-STORAGE_BLOB_DELEGATOR = Role(name="Storage Blob Delegator", guid="db58b8e5-c6ad-4a2a-8342-4190687cbf4a")
-STORAGE_ROLES = (STORAGE_BLOB_DATA_CONTRIBUTOR, STORAGE_BLOB_DELEGATOR)
 
 
 def identity_name(cluster: str, namespace: str, resource: str) -> str:
@@ -100,58 +88,14 @@ def namespace_of(subject: str) -> str | None:
     return subject.removeprefix(_SERVICE_ACCOUNT).partition(":")[0]
 
 
-def role_assignment_name(scope: str, principal_id: str, role_definition_guid: str) -> str:
+def role_assignment_name(scope: StorageScope, principal_id: str, role: Role) -> str:
     """The name, a GUID, of the role assignment that gives this principal this role at this scope.
 
     The principal belongs in it: an identity made anew under its old name is another principal, and Azure refuses to
     turn an assignment to it (RoleAssignmentUpdateNotPermitted).
     """
-    key = _kept_apart(_folded(scope), principal_id.lower(), role_definition_guid.lower())
+    key = _kept_apart(scope.key, principal_id.lower(), role.guid.lower())
     return str(uuid.uuid5(_ROLE_ASSIGNMENTS, key))
-
-
-def account_scope(subscription: str, resource_group: str, account: str) -> str:
-    """The ARM id of a storage account."""
-    return (
-        f"/subscriptions/{subscription}/resourceGroups/{resource_group}"
-        f"/providers/Microsoft.Storage/storageAccounts/{account}"
-    )
-
-
-def account_of(scope: str) -> str:
-    """ARM id of the storage account that a scope is, or is in."""
-    return "/".join(scope.split("/")[:9])
-
-
-def container_scope(account_scope: str, container: str) -> str:
-    """The ARM id of a blob container of the storage account with the ARM id `account_scope`."""
-    return f"{account_scope}/blobServices/default/containers/{container}"
-
-
-def identity_id(subscription: str, resource_group: str, name: str) -> str:
-    """The ARM id of a managed identity."""
-    return (
-        f"/subscriptions/{subscription}/resourceGroups/{resource_group}"
-        f"/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
-    )
-
-
-def role_definition_id(subscription: str, guid: str) -> str:
-    """The ARM id of a role definition, as a role assignment in this subscription names it."""
-    return f"/subscriptions/{subscription}/providers/Microsoft.Authorization/roleDefinitions/{guid}"
-
-
-def role_guid(role_definition_id: str) -> str:
-    """The GUID a role definition's id ends with, in lower case.
-
-    Compare roles by it: Azure may answer `/providers/…` where `/subscriptions/…/providers/…` was sent.
-    """
-    return _folded(role_definition_id).rpartition("/")[2]
-
-
-def same_arm_id(a: str, b: str) -> bool:
-    """Whether two ARM ids name one thing: case does not count (Azure answers `resourcegroups` whatever was sent)."""
-    return _folded(a) == _folded(b)
 
 
 def tag_key(key: str) -> str:
@@ -164,22 +108,6 @@ def tag_key(key: str) -> str:
     values (kubernetes-sigs/cloud-provider-azure#8119).
     """
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", key).casefold())
-
-
-def _folded(arm_id: str) -> str:
-    text = arm_id.strip("/")
-    return text.lower() if text.isascii() else "".join(map(_small, text))
-
-
-def _small(letter: str) -> str:
-    """A letter in lower case, by way of its capital, as Azure compares (.NET, OrdinalIgnoreCase): three sigmas are one.
-
-    Not casefold(): it makes `straße` and `strasse` one, and both may be resource groups. Nor does a letter become one of
-    ASCII, such as the sign of Kelvin `k`, or two.
-    """
-    capital = letter.upper()
-    small = (capital if len(capital) == 1 else letter).lower()
-    return small if len(small) == 1 and small.isascii() == letter.isascii() else letter
 
 
 def secret_names(resource: str) -> dict[str, str]:

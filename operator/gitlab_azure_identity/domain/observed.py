@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from gitlab_azure_identity.api.conditions import Link
+from gitlab_azure_identity.domain.arm_ids import IdentityId, StorageScope
 from gitlab_azure_identity.domain.desired import Credential
-from gitlab_azure_identity.domain.naming import same_arm_id
+from gitlab_azure_identity.domain.findings import Failure
 
 
 @dataclass(frozen=True)
 class Identity:
     """A user-assigned managed identity as Azure gives it."""
 
-    resource_id: str
+    resource_id: str  # as Azure spells it
     name: str
     location: str
     tags: Mapping[str, str]
@@ -19,21 +21,26 @@ class Identity:
     principal_id: str
     tenant_id: str
 
+    @property
+    def id(self) -> IdentityId:
+        return IdentityId.parse(self.resource_id)
+
 
 @dataclass(frozen=True)
 class Assignment:
-    """A role assignment. `scope` keeps the case of the request that made it (recorded traffic of real Azure)."""
+    """A role assignment at a storage account or a container of it."""
 
     name: str
     role_guid: str
-    scope: str
+    scope: StorageScope
     principal_id: str
     description: str
     created_on: float | None = None  # seconds since the epoch
 
     @property
-    def resource_id(self) -> str:
-        return f"{self.scope}/providers/Microsoft.Authorization/roleAssignments/{self.name}"
+    def key(self) -> str:
+        """The same text for the same assignment: Azure ignores case in ids."""
+        return f"{self.scope.key}/{self.name}".lower()
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,7 @@ class ClusterObject:
 
 @dataclass(frozen=True)
 class Observed:
-    """One look at the world. What nobody looked for is not in it."""
+    """What one look saw. What nobody looked for is not in it."""
 
     identity: Identity | None = None
     credentials: tuple[Credential, ...] = ()
@@ -70,7 +77,7 @@ class Observed:
         return any(present.name == name for present in self.credentials)
 
     def has_assignment(self, assignment: Assignment) -> bool:
-        return any(same_arm_id(present.resource_id, assignment.resource_id) for present in self.assignments)
+        return any(present.key == assignment.key for present in self.assignments)
 
     def with_credential(self, credential: Credential) -> "Observed":
         others = tuple(present for present in self.credentials if present.name != credential.name)
@@ -83,7 +90,7 @@ class Observed:
         return replace(self.without_assignment(assignment), assignments=(*self.assignments, assignment))
 
     def without_assignment(self, assignment: Assignment) -> "Observed":
-        kept = tuple(a for a in self.assignments if not same_arm_id(a.resource_id, assignment.resource_id))
+        kept = tuple(present for present in self.assignments if present.key != assignment.key)
         return replace(self, assignments=kept)
 
     def with_object(self, found: ClusterObject) -> "Observed":
@@ -91,3 +98,15 @@ class Observed:
 
     def without_object(self, kind: str, name: str) -> "Observed":
         return replace(self, objects={key: found for key, found in self.objects.items() if key != (kind, name)})
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a look saw, and what it could not see. Storage accounts go by the key of their ARM id."""
+
+    have: Observed
+    unseen: Mapping[Link, Failure] = field(default_factory=dict)
+    former: Mapping[str, Failure] = field(default_factory=dict)  # former storage accounts that could not be read
+    absent: frozenset[str] = frozenset()  # storage accounts that Azure says are not there
+    account_asked: bool = False  # whether the wanted one was asked for: only where no assignment is on record
+    no_account: Failure | None = None  # why there is none to grant access to

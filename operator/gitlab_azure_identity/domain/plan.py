@@ -19,8 +19,7 @@ from gitlab_azure_identity.domain.changes import (
     ReleaseObject,
 )
 from gitlab_azure_identity.domain.desired import Credential, Grant, WantedObject, WantedServiceAccount
-from gitlab_azure_identity.domain.goal import Goal
-from gitlab_azure_identity.domain.naming import same_arm_id
+from gitlab_azure_identity.domain.goal import Goal, Mode
 from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity, Observed
 
 
@@ -35,7 +34,7 @@ def plan(goal: Goal, have: Observed) -> tuple[Change, ...]:
 
 def _identity(goal: Goal, have: Observed) -> Iterator[Change]:
     want, identity = goal.desired.identity, have.identity
-    if not goal.keep:
+    if goal.mode is Mode.FINALIZE:
         if identity and goal.owns(identity) and not goal.of_another_cluster(have):
             yield DeleteIdentity(identity)
     elif identity is None:
@@ -55,7 +54,7 @@ def _credentials(goal: Goal, have: Observed) -> Iterator[Change]:
     if identity is None:
         return  # the next look, with the identity there, plans them
     names = {credential.name for credential in goal.credentials}
-    former_too = goal.settled or not _room(goal, have)
+    former_too = goal.settled or not _fits(goal, have)
     removed = [
         credential
         for credential in have.credentials
@@ -68,7 +67,7 @@ def _credentials(goal: Goal, have: Observed) -> Iterator[Change]:
     if not goal.may_use(have):
         return
     for credential in goal.credentials:
-        if not _federated(credential, have) and twin(credential, have) is None and _room(goal, have):
+        if not _federated(credential, have) and conflicting_credential(credential, have) is None and _fits(goal, have):
             yield PutCredential(identity, credential)
 
 
@@ -81,7 +80,7 @@ def _federated(credential: Credential, have: Observed) -> bool:
     )
 
 
-def twin(credential: Credential, have: Observed) -> Credential | None:
+def conflicting_credential(credential: Credential, have: Observed) -> Credential | None:
     """A credential under another name with the same issuer and subject: Azure allows one such pair an identity."""
     return next(
         (
@@ -99,29 +98,29 @@ def missing_credentials(goal: Goal, have: Observed) -> tuple[Credential, ...]:
     return tuple(c for c in goal.credentials if not _federated(c, have))
 
 
-def _room(goal: Goal, have: Observed) -> bool:
-    """Whether all that is missing still fits: an identity takes 20 credentials, and half a set is no use to anybody."""
+def _fits(goal: Goal, have: Observed) -> bool:
+    """Whether all that is missing still fits: Azure allows 20 credentials an identity, and half a set is no use to anybody."""
     present = {credential.name for credential in have.credentials}
     return len(present | {credential.name for credential in missing_credentials(goal, have)}) <= MAX_SERVICE_ACCOUNTS
 
 
 def _assignments(goal: Goal, have: Observed) -> Iterator[Change]:
     identity = have.identity
-    if identity is None and goal.keep:
+    if identity is None and goal.mode is Mode.RECONCILE:
         return
     principal = identity.principal_id if identity else None
     # Both clusters of one name describe their assignments alike: an identity that stays for the other keeps its roles.
-    shared = not goal.keep and goal.of_another_cluster(have) is not None
+    shared = goal.mode is Mode.FINALIZE and goal.of_another_cluster(have) is not None
     for assignment in have.assignments:
         still_wanted = assignment.principal_id == principal and (
-            shared or any(_answers(grant, assignment) for grant in goal.grants)
+            shared or any(answers(grant, assignment) for grant in goal.grants)
         )
         if goal.owns_assignment(assignment) and not still_wanted:
             yield DeleteAssignment(assignment)
     if identity is None or not goal.may_use(have):
         return
     for grant in missing_grants(goal, have):
-        name = naming.role_assignment_name(grant.scope, identity.principal_id, grant.role.guid)
+        name = naming.role_assignment_name(grant.scope, identity.principal_id, grant.role)
         yield PutAssignment(name, grant, identity.principal_id, goal.owner.description)
 
 
@@ -129,11 +128,11 @@ def missing_grants(goal: Goal, have: Observed) -> tuple[Grant, ...]:
     """The grants that no assignment answers. One that already stands is used, whoever made it."""
     principal = have.identity.principal_id if have.identity else None
     standing = [assignment for assignment in have.assignments if assignment.principal_id == principal]
-    return tuple(grant for grant in goal.grants if not any(_answers(grant, assignment) for assignment in standing))
+    return tuple(grant for grant in goal.grants if not any(answers(grant, assignment) for assignment in standing))
 
 
-def _answers(grant: Grant, assignment: Assignment) -> bool:
-    return assignment.role_guid == grant.role.guid and same_arm_id(assignment.scope, grant.scope)
+def answers(grant: Grant, assignment: Assignment) -> bool:
+    return assignment.role_guid == grant.role.guid and grant.scope.same_as(assignment.scope)
 
 
 def _service_accounts(goal: Goal, have: Observed) -> Iterator[Change]:
@@ -185,7 +184,7 @@ def _differing(wanted: WantedObject, found: ClusterObject | None) -> tuple[str, 
 
 def _retired(goal: Goal, have: Observed) -> Iterator[Change]:
     """Objects that were ours and are wanted no longer. What we made goes, of the rest our marks alone."""
-    if have.identity is None and goal.keep:
+    if have.identity is None and goal.mode is Mode.RECONCILE:
         return
     wanted = {(wanted.kind, wanted.name) for wanted in goal.objects}
     wanted |= {("ServiceAccount", account.name) for account in goal.service_accounts}

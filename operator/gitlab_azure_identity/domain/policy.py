@@ -10,9 +10,9 @@ from pydantic.alias_generators import to_camel
 
 from gitlab_azure_identity.api.spec import RoleScope
 from gitlab_azure_identity.domain import naming
+from gitlab_azure_identity.domain.arm_ids import ResourceGroupId
 from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.gitlab.yaml import MISREAD
-from gitlab_azure_identity.domain.naming import same_arm_id
 from gitlab_azure_identity.domain.ownership import Owner
 
 
@@ -80,7 +80,7 @@ def refusal(policy: Sequence[PolicyRule], desired: Desired) -> str | None:
     if not any(_admits_identity(rule.identities, desired) for rule in rules):
         return _add(
             f"no rule of the operator's policy lets namespace {namespace} use managed identity {desired.identity.name} in "
-            f"resource group {desired.identity.resource_group}",
+            f"resource group {desired.identity.id.resource_group}",
             f"let namespace {namespace} have managed identities created there",
             f"{{namespaces: [{_quoted(namespace)}], identities: {_identity_rule(desired)}}}",
         )
@@ -130,44 +130,42 @@ def sharers(policy: Sequence[PolicyRule], desired: Desired) -> tuple[str, ...]:
 def _adopting(policy: Sequence[PolicyRule], desired: Desired) -> Iterator[IdentityRule]:
     """The rules that list the identity under adopt, for this namespace."""
     for rule in policy:
-        listed = any(same_arm_id(identity, desired.identity.resource_id) for identity in rule.identities.adopt)
+        listed = any(desired.identity.id.same_as(identity) for identity in rule.identities.adopt)
         if listed and matches(rule.namespaces, desired.owner.namespace):
             yield rule.identities
 
 
 def adoption(desired: Desired) -> str:
     """The rule that would let the identity be used although the operator did not create it."""
-    return (
-        f"{{namespaces: [{_quoted(desired.owner.namespace)}], identities: {{adopt: [{desired.identity.resource_id}]}}}}"
-    )
+    return f"{{namespaces: [{_quoted(desired.owner.namespace)}], identities: {{adopt: [{desired.identity.id}]}}}}"
 
 
 def creatable(policy: Sequence[PolicyRule], desired: Desired) -> bool:
     """Whether the identity may be created where it is wanted, under the name that is wanted."""
     return reserved(desired.owner, desired.identity.name) is None and any(
-        same_arm_id(group, desired.identity.resource_group_id)
+        desired.identity.id.group.same_as(group)
         for rule in policy
         if matches(rule.namespaces, desired.owner.namespace)
         for group in rule.identities.resource_groups
     )
 
 
-def identity_groups(policy: Sequence[PolicyRule], namespace: str) -> Iterator[str]:
-    """ARM ids of the resource groups in which identities of this namespace may live."""
+def identity_groups(policy: Sequence[PolicyRule], namespace: str) -> Iterator[ResourceGroupId]:
+    """The resource groups in which identities of this namespace may live."""
     for rule in policy:
         if matches(rule.namespaces, namespace):
-            yield from rule.identities.resource_groups
+            yield from map(ResourceGroupId.parse, rule.identities.resource_groups)
 
 
 def _admits_identity(rule: IdentityRule, desired: Desired) -> bool:
-    return any(same_arm_id(group, desired.identity.resource_group_id) for group in rule.resource_groups) or any(
-        same_arm_id(identity, desired.identity.resource_id) for identity in rule.adopt
+    return any(desired.identity.id.group.same_as(group) for group in rule.resource_groups) or any(
+        desired.identity.id.same_as(identity) for identity in rule.adopt
     )
 
 
 def _admits_storage(rule: StorageRule, desired: Desired) -> bool:
     storage = desired.storage
-    if not matches([rule.account], storage.account_id, case=False) or storage.role_scope not in rule.role_scopes:
+    if not matches([rule.account], str(storage.scope), case=False) or storage.role_scope not in rule.role_scopes:
         return False
     if storage.role_scope is RoleScope.ACCOUNT and "*" not in rule.containers:
         return False
@@ -193,11 +191,11 @@ def _storage_rule(desired: Desired) -> str:
     storage = desired.storage
     narrow = storage.role_scope is RoleScope.CONTAINER
     containers = ", ".join(map(_quoted, storage.containers.values())) if narrow else '"*"'
-    return f"{{account: {storage.account_id}, containers: [{containers}], roleScopes: [{storage.role_scope}]}}"
+    return f"{{account: {storage.scope}, containers: [{containers}], roleScopes: [{storage.role_scope}]}}"
 
 
 def _identity_rule(desired: Desired) -> str:
-    return f"{{resourceGroups: [{desired.identity.resource_group_id}]}}"
+    return f"{{resourceGroups: [{desired.identity.id.group}]}}"
 
 
 def _whole_rule(desired: Desired) -> str:

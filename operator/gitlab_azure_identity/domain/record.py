@@ -10,60 +10,59 @@ from dataclasses import replace
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.status import IdentityStatus, Origin
 from gitlab_azure_identity.domain import naming
-from gitlab_azure_identity.domain.arm import ResourceGroupId, parse_identity_id
+from gitlab_azure_identity.domain.arm_ids import IdentityId, ResourceGroupId, StorageScope, folded
 from gitlab_azure_identity.domain.changes import Change, DeleteAssignment, DeleteCredential, DeleteIdentity, words
 from gitlab_azure_identity.domain.desired import Credential
 from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.judge import another_cluster
-from gitlab_azure_identity.domain.naming import STORAGE_ROLES, same_arm_id
 from gitlab_azure_identity.domain.observed import Assignment, Identity, Observed
 from gitlab_azure_identity.domain.ownership import OWNER_TAGS, Owner, handed_to
 from gitlab_azure_identity.domain.policy import reserved
+from gitlab_azure_identity.domain.roles import STORAGE_ROLES
 
 
 def credible(resource: Resource, owner: Owner) -> Resource:
     """The resource; without the identity that its status names where the operator cannot have recorded that one, since its name
     is reserved for a resource of another namespace."""
     known = resource.status.identity
-    if known is None or known.resource_id is None or reserved(owner, parse_identity_id(known.resource_id).name) is None:
+    if known is None or known.resource_id is None or reserved(owner, IdentityId.parse(known.resource_id).name) is None:
         return resource
     return resource.without_identity()
 
 
 def remembered(
-    resource: Resource, goal: Goal, have: Observed, *, groups: Collection[str], deleted: Collection[str]
+    resource: Resource, goal: Goal, have: Observed, *, groups: Collection[ResourceGroupId], deleted: Collection[str]
 ) -> Observed:
-    """What was seen, and what is on record besides. `groups` are the ARM ids of the resource groups that policy admits, `deleted`
-    the ids (see `deleted_ids`) of what Azure confirmed to be deleted."""
+    """What was seen, and what is on record besides. `groups` are the resource groups that policy admits, `deleted` the keys (see
+    `deleted_keys`) of what Azure confirmed to be deleted."""
     known = resource.status.identity
     if have.identity is None and known and _undeleted(known, deleted):
         have = replace(have, identity=_identity(resource, goal, known, groups))
     if have.identity is not None:
         for credential in _credentials(resource, goal):
-            if _credential_id(have.identity, credential) not in deleted and not have.has_credential(credential.name):
+            if _credential_key(have.identity, credential) not in deleted and not have.has_credential(credential.name):
                 have = have.with_credential(credential)
     for assignment in _assignments(resource, goal):
-        if assignment.resource_id.lower() not in deleted and not have.has_assignment(assignment):
+        if assignment.key not in deleted and not have.has_assignment(assignment):
             have = have.with_assignment(assignment)
     return have
 
 
 def _undeleted(known: IdentityStatus, deleted: Collection[str]) -> bool:
     """Whether the record names an identity that once stood, and that Azure has not confirmed to be deleted."""
-    return bool(known.resource_id and known.principal_id) and (known.resource_id or "").lower() not in deleted
+    return bool(known.resource_id and known.principal_id) and folded(known.resource_id or "") not in deleted
 
 
-def _identity(resource: Resource, goal: Goal, known: IdentityStatus, groups: Collection[str]) -> Identity:
+def _identity(resource: Resource, goal: Goal, known: IdentityStatus, groups: Collection[ResourceGroupId]) -> Identity:
     """The identity on record. It carries our tags where this resource would have created just that one."""
     resource_id = known.resource_id or ""
-    place = parse_identity_id(resource_id)
+    place = IdentityId.parse(resource_id)
     owner = goal.owner
-    own_name = resource.spec.identity.name or naming.identity_name(owner.cluster, owner.namespace, owner.name)
-    group = str(ResourceGroupId(place.subscription, place.resource_group))
+    own_name = resource.legible.identity.name or naming.identity_name(owner.cluster, owner.namespace, owner.name)
     created = (
         known.origin is Origin.CREATED
         and place.name.lower() == own_name.lower()
-        and any(same_arm_id(group, admitted) for admitted in groups)
+        and any(place.group.same_as(group) for group in groups)
     )
     return Identity(
         resource_id=resource_id,
@@ -90,26 +89,27 @@ def _assignments(resource: Resource, goal: Goal) -> Iterator[Assignment]:
         role = next((role for role in STORAGE_ROLES if role.name == entry.role), None)
         if role is None or not entry.principal_id:
             continue
-        if entry.name == naming.role_assignment_name(entry.scope, entry.principal_id, role.guid):
-            yield Assignment(entry.name, role.guid, entry.scope, entry.principal_id, goal.owner.description)
+        scope = StorageScope.parse(entry.scope)
+        if entry.name == naming.role_assignment_name(scope, entry.principal_id, role):
+            yield Assignment(entry.name, role.guid, scope, entry.principal_id, goal.owner.description)
 
 
-def deleted_ids(done: Iterable[Change]) -> Iterator[str]:
-    """The ids, in lower case, of what these changes deleted in Azure. Azure confirms each, also where nothing was there."""
+def deleted_keys(done: Iterable[Change]) -> Iterator[str]:
+    """The keys of what these changes deleted in Azure. Azure confirms each, also where nothing was there."""
     for change in done:
         match change:
             case DeleteIdentity():
-                yield change.identity.resource_id.lower()
+                yield change.identity.id.key
             case DeleteCredential():
-                yield _credential_id(change.identity, change.credential)
+                yield _credential_key(change.identity, change.credential)
             case DeleteAssignment():
-                yield change.assignment.resource_id.lower()
+                yield change.assignment.key
             case _:
                 pass
 
 
-def _credential_id(identity: Identity, credential: Credential) -> str:
-    return f"{identity.resource_id}/federatedIdentityCredentials/{credential.name}".lower()
+def _credential_key(identity: Identity, credential: Credential) -> str:
+    return f"{identity.id.key}/{credential.name.lower()}"
 
 
 def left_behind(resource: Resource, goal: Goal, have: Observed, deleted: Collection[str]) -> Iterator[str]:

@@ -18,14 +18,16 @@ from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.client.rest import RESTClientObject, RESTResponse
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
-from gitlab_azure_identity.inflight import finished
 from gitlab_azure_identity.kube.bodies import encoded
+from gitlab_azure_identity.waiting import finished
 
 Json = dict[str, Any]
+Body = Json | list[Json]  # a list is that of a JSON patch
 
 CONNECTIONS = 16  # open at a time: each costs a TLS handshake, and memory for as long as it stays
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
 
 
 class ClusterError(Exception):
@@ -36,7 +38,7 @@ class ClusterError(Exception):
         self.status, self.reason, self.message, self.causes = status, reason, message, causes
 
     @property
-    def gone(self) -> bool:
+    def not_found(self) -> bool:
         return self.status == 404  # noqa: PLR2004
 
     @property
@@ -111,7 +113,7 @@ class Cluster:
         self,
         method: str,
         path: str,
-        body: Json | None = None,
+        body: Body | None = None,
         *,
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
@@ -127,7 +129,7 @@ class Cluster:
         return answer
 
     async def _sent(
-        self, method: str, path: str, body: Json | None, query: Mapping[str, str] | None, content_type: str
+        self, method: str, path: str, body: Body | None, query: Mapping[str, str] | None, content_type: str
     ) -> tuple[int, bytes]:
         """Status and body of the answer; a write that was sent comes to its end whoever leaves."""
         serialized = await self._api.param_serialize(
@@ -154,7 +156,7 @@ class Cluster:
         try:
             return await self.request("GET", path)
         except ClusterError as error:
-            if error.gone:
+            if error.not_found:
                 return None
             raise
 

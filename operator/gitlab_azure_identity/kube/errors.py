@@ -4,7 +4,8 @@ import re
 from dataclasses import replace
 
 from gitlab_azure_identity.api import CLIENT_ID_ANNOTATION
-from gitlab_azure_identity.domain.changes import ApplyServiceAccount, Change
+from gitlab_azure_identity.api.reasons import Reason
+from gitlab_azure_identity.domain.changes import ApplyServiceAccount
 from gitlab_azure_identity.domain.findings import Failure, Outlook
 from gitlab_azure_identity.domain.observed import ClusterObject
 from gitlab_azure_identity.kube.client import ClusterError
@@ -16,34 +17,34 @@ def classify(error: ClusterError, doing: str, namespace: str) -> Failure:
     """What an error means for a person. `doing` completes the sentence `The operator may not …`."""
     match error.status:
         case 409 if error.field_conflict:
-            return Failure("FieldConflict", f"Could not {doing}: {_conflict(error)}", Outlook.STALLED)
+            return Failure(Reason.FIELD_CONFLICT, f"Could not {doing}: {_conflict(error)}", Outlook.STALLED)
         case 409:
             return Failure(
-                "Progressing", f"Could not {doing}: it changed meanwhile; it is looked at again.", Outlook.WAITING
+                Reason.PROGRESSING, f"Could not {doing}: it changed meanwhile; it is looked at again.", Outlook.WAITING
             )
         case 403 if "is being terminated" in error.message:
-            return Failure("NamespaceTerminating", f"Namespace {namespace} is being deleted.", Outlook.STALLED)
+            return Failure(Reason.NAMESPACE_TERMINATING, f"Namespace {namespace} is being deleted.", Outlook.STALLED)
         case 403 | 422 if "ValidatingAdmissionPolicy" in error.message or "admission webhook" in error.message:
-            return Failure("AdmissionRefused", f"Could not {doing}: {error.message}", Outlook.STALLED)
+            return Failure(Reason.ADMISSION_REFUSED, f"Could not {doing}: {error.message}", Outlook.STALLED)
         case 403:
             message = (
                 f"The operator may not {doing}. Add {namespace} to `namespaces` in the values of its Helm chart, "
                 "and upgrade the chart."
             )
-            return Failure("Forbidden", message, Outlook.STALLED)
+            return Failure(Reason.FORBIDDEN, message, Outlook.STALLED)
         case 404:
-            return Failure("NotFound", f"Could not {doing}: {error.message}.", Outlook.STALLED)
+            return Failure(Reason.NOT_FOUND, f"Could not {doing}: {error.message}.", Outlook.STALLED)
         case 400 | 422:
-            return Failure("Invalid", f"The API server refused to {doing}: {error.message}", Outlook.STALLED)
+            return Failure(Reason.INVALID, f"The API server refused to {doing}: {error.message}", Outlook.STALLED)
     text = f"The API server could not {doing} just now: {error.message}. It is tried again."
-    return Failure("ClusterUnavailable", text, Outlook.TRANSIENT)
+    return Failure(Reason.CLUSTER_UNAVAILABLE, text, Outlook.TRANSIENT)
 
 
 def token_refused(error: ClusterError, service_account: str, namespace: str) -> Failure:
     """Why a service account gave us no token. The chart can withhold that right alone."""
     doing = f"create tokens for service account {service_account}"
     known = classify(error, doing, namespace)
-    if known.reason != "Forbidden":
+    if known.reason is not Reason.FORBIDDEN:
         return known
     advice = (
         f"In the values of its Helm chart, set verification.enabled to true and add {namespace} to `namespaces`; or set "
@@ -66,11 +67,4 @@ def annotation_conflict(error: ClusterError, change: ApplyServiceAccount, found:
         f"manager {' and '.join(managers) or 'unknown'}, where {change.client_id} is wanted. Remove or correct it there, such as "
         "in the values of the chart that makes the service account."
     )
-    return Failure("FieldConflict", message, Outlook.STALLED)
-
-
-def doing(change: Change) -> str:
-    """What a change in the cluster does, as a verb and its object."""
-    name = type(change).__name__
-    verb = "delete" if name.startswith("Delete") else "give up" if name.startswith("Release") else "write"
-    return f"{verb} {change}"
+    return Failure(Reason.FIELD_CONFLICT, message, Outlook.STALLED)

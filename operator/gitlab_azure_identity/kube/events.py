@@ -3,10 +3,11 @@
 import logging
 import os
 import uuid
-from datetime import UTC, datetime
 
 from gitlab_azure_identity.api import API_VERSION, KIND
 from gitlab_azure_identity.api.resource import Key
+from gitlab_azure_identity.clock import Clock
+from gitlab_azure_identity.domain.assessment import Event
 from gitlab_azure_identity.domain.redaction import redact
 from gitlab_azure_identity.domain.texts import unicode
 from gitlab_azure_identity.kube.client import Cluster, ClusterError
@@ -20,12 +21,12 @@ log = logging.getLogger(__name__)
 class Events:
     """Tells what happened. An event that cannot be posted is logged: it is a courtesy, and never stops the work."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+    def __init__(self, cluster: Cluster, clock: Clock) -> None:
+        self._cluster, self._clock = cluster, clock
 
-    async def post(self, key: Key, uid: str, kind: str, reason: str, message: str) -> None:
-        """Post an event of kind Normal or Warning, its message redacted."""
-        now = datetime.now(UTC)
+    async def post(self, key: Key, uid: str, event: Event) -> None:
+        """Post an event, its message redacted."""
+        now = self._clock.now()
         body = {
             "apiVersion": "v1",
             "kind": "Event",
@@ -37,9 +38,9 @@ class Events:
                 "namespace": key.namespace,
                 "uid": uid,
             },
-            "type": kind,
-            "reason": reason,
-            "message": _cut(unicode(redact(message))),
+            "type": event.kind,
+            "reason": event.reason,
+            "message": _cut(unicode(redact(event.message))),
             "source": {"component": COMPONENT},
             "reportingComponent": COMPONENT,
             "reportingInstance": os.environ.get("HOSTNAME", COMPONENT),
@@ -52,7 +53,7 @@ class Events:
         try:
             await self._cluster.request("POST", f"/api/v1/namespaces/{key.namespace}/events", body)
         except ClusterError as error:
-            log.warning("event %s not posted: %s", reason, error, extra={"resource": str(key)})
+            log.warning("event %s not posted: %s", event.reason, error, extra={"resource": str(key)})
 
 
 def _cut(message: str) -> str:

@@ -68,13 +68,13 @@ class Objects:
                 "DELETE", _path(owner.namespace, found.kind, found.name), {"preconditions": preconditions}
             )
         except ClusterError as error:
-            if not error.gone:
+            if not error.not_found:
                 raise
 
     async def _apply(
         self, owner: Owner, kind: str, name: str, body: Json, metadata: Json, *, uid: str | None, force: bool
     ) -> ClusterObject:
-        # With a uid the API server refuses to create the object, should it have gone meanwhile (409; measured on 1.37).
+        # With a uid the API server refuses to create the object, should it have been deleted meanwhile (409; measured on 1.37).
         identity: Json = {"name": name, "namespace": owner.namespace} | ({"uid": uid} if uid else {})
         applied = await self._cluster.request(
             "PATCH",

@@ -1,11 +1,11 @@
-"""Carry out changes. No decision is made here: each change is one request, and what it answers becomes part of the world."""
+"""Carry out changes. No decision is made here: each change is one request, and what it answers becomes part of what stands."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from gitlab_azure_identity.azure import errands
+from gitlab_azure_identity.azure import operations
 from gitlab_azure_identity.azure.errors import AzureError, classify
 from gitlab_azure_identity.domain.changes import (
     ApplyObject,
@@ -21,34 +21,33 @@ from gitlab_azure_identity.domain.changes import (
     ReleaseObject,
 )
 from gitlab_azure_identity.domain.findings import Failure
-from gitlab_azure_identity.domain.goal import Goal
-from gitlab_azure_identity.domain.judge import link
+from gitlab_azure_identity.domain.goal import Goal, Mode
 from gitlab_azure_identity.domain.observed import Observed
 from gitlab_azure_identity.domain.ownership import Owner
 from gitlab_azure_identity.kube import errors as kube_errors
 from gitlab_azure_identity.kube.client import ClusterError
-from gitlab_azure_identity.reconcile.ports import Azure, Kube
+from gitlab_azure_identity.reconcile.context import AzureWrites, KubeWrites
 
 Fold = Callable[[Observed], Observed]
 Failed = tuple[tuple[Change, Failure], ...]
 
 
 async def apply(
-    azure: Azure, kube: Kube, goal: Goal, changes: Sequence[Change], have: Observed
+    azure: AzureWrites, kube: KubeWrites, goal: Goal, changes: Sequence[Change], have: Observed
 ) -> tuple[Observed, tuple[Change, ...], Failed]:
-    """Make the changes, stage by stage. What failed holds back the later changes of its own link: the old is taken away only
-    once the new stands. In a deletion, and where not even the identity could be made, it holds back all of them: their order is
-    what leaves no orphans.
+    """Carry out the changes, stage by stage. A failure holds back the later changes of its own link: the old is removed only once
+    the new stands. In a deletion, and where not even the identity could be created, it holds back all of them: their order
+    leaves no orphans.
 
-    Returns the world with what was done in it, what was done, and what failed. It returns, and raises, only when every
-    request that was begun has ended: whoever comes next finds it done."""
+    Returns what stands then, what was done, and what failed. It returns, and raises, only when every request that was sent has
+    ended: whoever comes next finds it done."""
     done: list[Change] = []
     failed: list[tuple[Change, Failure]] = []
     for _, stage in groupby(changes, key=lambda change: change.stage):
-        broken = {link(change) for change, _ in failed}
-        if broken and (have.identity is None or not goal.keep):
+        broken = {change.link for change, _ in failed}
+        if broken and (have.identity is None or goal.mode is Mode.FINALIZE):
             break
-        together = [change for change in stage if link(change) not in broken]
+        together = [change for change in stage if change.link not in broken]
         async with asyncio.TaskGroup() as group:
             attempts = [group.create_task(_attempt(azure, kube, goal.owner, change, have)) for change in together]
         for change, attempt in zip(together, attempts, strict=True):
@@ -61,51 +60,53 @@ async def apply(
     return have, tuple(done), tuple(failed)
 
 
-async def _attempt(azure: Azure, kube: Kube, owner: Owner, change: Change, have: Observed) -> Fold | Failure:
+async def _attempt(
+    azure: AzureWrites, kube: KubeWrites, owner: Owner, change: Change, have: Observed
+) -> Fold | Failure:
     """The change, and what its failure means."""
     try:
         return await _make(azure, kube, owner, change, have)
     except AzureError as error:
-        return classify(error, errands.changing(change))
+        return classify(error, operations.changing(change))
     except ClusterError as error:
         if error.field_conflict and isinstance(change, ApplyServiceAccount):
             return kube_errors.annotation_conflict(error, change, have.objects.get(("ServiceAccount", change.name)))
-        return kube_errors.classify(error, kube_errors.doing(change), owner.namespace)
+        return kube_errors.classify(error, f"{change.verb} {change}", owner.namespace)
 
 
 async def _make(  # noqa: C901, PLR0911 - one flat case a change
-    azure: Azure, kube: Kube, owner: Owner, change: Change, have: Observed
+    azure: AzureWrites, kube: KubeWrites, owner: Owner, change: Change, have: Observed
 ) -> Fold:
-    """One request, and how its answer changes the world. Raises AzureError or ClusterError."""
+    """One request, and how its answer changes what stands. Raises AzureError or ClusterError."""
     match change:
         case PutIdentity():
             location = have.identity.location if have.identity else change.identity.location
             identity = await azure.identities.put(change.identity, change.tags, location)
-            return lambda world: replace(world, identity=identity)
+            return lambda standing: replace(standing, identity=identity)
         case PutCredential():
-            await azure.credentials.put(change.identity, change.credential)
-            return lambda world: world.with_credential(change.credential)
+            await azure.credentials.put(change.identity.id, change.credential)
+            return lambda standing: standing.with_credential(change.credential)
         case PutAssignment():
             assignment = await azure.roles.put(change)
-            return lambda world: world.with_assignment(assignment)
+            return lambda standing: standing.with_assignment(assignment)
         case ApplyServiceAccount():
             account = await kube.objects.apply_service_account(owner, change)
-            return lambda world: world.with_object(account)
+            return lambda standing: standing.with_object(account)
         case ApplyObject():
             applied = await kube.objects.apply_object(owner, change)
-            return lambda world: world.with_object(applied)
+            return lambda standing: standing.with_object(applied)
         case DeleteAssignment():
             await azure.roles.delete(change.assignment)
-            return lambda world: world.without_assignment(change.assignment)
+            return lambda standing: standing.without_assignment(change.assignment)
         case DeleteCredential():
-            await azure.credentials.delete(change.identity, change.credential.name)
-            return lambda world: world.without_credential(change.credential.name)
+            await azure.credentials.delete(change.identity.id, change.credential.name)
+            return lambda standing: standing.without_credential(change.credential.name)
         case DeleteIdentity():
-            await azure.identities.delete(change.identity, owner)
-            return lambda world: replace(world, identity=None, credentials=())
+            await azure.identities.delete(change.identity.id, owner)
+            return lambda standing: replace(standing, identity=None, credentials=())
         case ReleaseObject():
             released = await kube.objects.release(owner, change.found)
-            return lambda world: world.with_object(released)
+            return lambda standing: standing.with_object(released)
         case DeleteObject():
             await kube.objects.delete(owner, change.found)
-            return lambda world: world.without_object(*change.found.key)
+            return lambda standing: standing.without_object(*change.found.key)

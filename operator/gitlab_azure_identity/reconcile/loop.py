@@ -1,29 +1,34 @@
-"""One loop for each resource: a pass when something is new, when something is to be tried again, and now and then anyway."""
+"""One loop for each object: a pass when something is new, when something is to be tried again, and now and then anyway; and when
+the object is deleted, its removal until it can be let go of."""
 
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any
 from weakref import WeakValueDictionary
 
-from gitlab_azure_identity.api.resource import Key, Resource, news
+from gitlab_azure_identity.api.resource import Key, Resource, let_go, news
+from gitlab_azure_identity.domain.deletion import Remaining
 from gitlab_azure_identity.domain.findings import Outlook
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.metrics import CONTROLLER, READY, RECONCILE_SECONDS, RECONCILES
-from gitlab_azure_identity.reconcile.goals import Goals, World
-from gitlab_azure_identity.reconcile.passes import Outcome, Passes
-from gitlab_azure_identity.reconcile.removal import Remaining, Removal
+from gitlab_azure_identity.reconcile.context import Context
+from gitlab_azure_identity.reconcile.defects import Defects
+from gitlab_azure_identity.reconcile.finalizer import Finalizer
+from gitlab_azure_identity.reconcile.issuer import Issuer
+from gitlab_azure_identity.reconcile.memory import Memory, ObjectMemory
+from gitlab_azure_identity.reconcile.reconciler import Outcome, Reconciler
 from gitlab_azure_identity.reconcile.report import Reporter
-from gitlab_azure_identity.reconcile.watched import Memory, Watched
+from gitlab_azure_identity.waiting import unless
 
 log = logging.getLogger(__name__)
-Result = TypeVar("Result")
 
 FIRST_BACKOFF = 1.0  # seconds
 WAITING_BACKOFF = 30.0  # seconds at most: what comes right by itself is to be seen soon
 REVERIFICATIONS = 6  # attempts at access (about a minute) between two looks at everything
+DELETION_RETRY = 15.0  # seconds at most: nobody tells when a missing right, say, is granted
 # As controller-runtime counts passes; a defect is an error too.
 _RESULTS = {
     Outlook.GOOD: "success",
@@ -32,15 +37,6 @@ _RESULTS = {
     Outlook.TRANSIENT: "error",
     Outlook.STALLED: "error",
 }
-DELETION_RETRY = 15.0  # seconds at most: edits do not wake a deletion
-
-
-class Stopped(Protocol):
-    """Set when the loop is to leave: the resource is being deleted, or the operator ends."""
-
-    def __bool__(self) -> bool: ...
-
-    def wait(self) -> Awaitable[object]: ...
 
 
 @dataclass(frozen=True)
@@ -52,137 +48,171 @@ class Pace:
     backoff: float = 300.0
 
 
-class Reconciler:
-    """Keeps resources true, and takes away what was made for those that are deleted."""
+class Loop:
+    """Keeps objects true, and removes what was made for those that are deleted."""
 
-    def __init__(self, world: World, pace: Pace, concurrency: int) -> None:
-        self._world, self._pace = world, pace
-        report, goals = Reporter(world.kube), Goals(world)
+    def __init__(self, context: Context, pace: Pace, concurrency: int) -> None:
+        self._resources, self._pace = context.kube.resources, pace
         self._memory = Memory()
-        self._passes = Passes(world, goals, report, self._memory)
-        self._removal = Removal(world, goals, report, self._memory)
+        report, issuer = Reporter(context.kube), Issuer(context)
+        self._reconciler = Reconciler(context, issuer, report, self._memory)
+        self._finalizer = Finalizer(context, issuer, report, self._memory)
+        self._defects = Defects(context, report)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._locks: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
-        self._room = asyncio.Semaphore(concurrency)
+        self._places = asyncio.Semaphore(concurrency)
 
     def _lock(self, key: Key) -> asyncio.Lock:
-        """One pass or removal at a time for a name: what is made is named by it. It lives as long as somebody holds it."""
+        """One pass or removal at a time for a name: what is created is named by it. It lives as long as somebody holds it."""
         return self._locks.setdefault(key, asyncio.Lock())
 
-    def notice(self, key: Key, uid: str, news: tuple[object, ...], *, held: bool) -> None:
-        """Something about the object may be new. `held` says whether it carries our finalizer."""
-        self._memory.of(key, uid).notice(news, held=held)
+    def notice(self, key: Key, uid: str, news: tuple[object, ...], *, deleting: bool) -> None:
+        """There is such an object, and something about it may be new. Its loop starts with the first event."""
+        memory = self._memory.get_or_add(key, uid)
+        memory.notice(news, deleting=deleting)
+        if uid not in self._tasks:
+            task = self._tasks[uid] = asyncio.ensure_future(self._live(memory))
+            task.add_done_callback(lambda _: self._tasks.pop(uid, None))
 
     def forget(self, key: Key, uid: str) -> None:
-        """The object is gone."""
+        """The object was deleted, or carries our finalizer no longer."""
+        if task := self._tasks.get(uid):
+            task.cancel()
         self._memory.forget(uid)
         if not self._memory.knows(key):
             READY.remove_by_labels({"namespace": key.namespace, "name": key.name})
 
-    async def keep(self, key: Key, uid: str, stopped: Stopped) -> None:
-        """Keep one object true until `stopped`. A defect in a pass is raised: whoever calls logs it, and calls again."""
-        watched = self._memory.of(key, uid)
-        while not stopped:
-            watched.wake.clear()
-            delay = await _unless(stopped, self._pass(watched))
-            if delay is not None:
-                await _first(stopped.wait(), watched.wake.wait(), seconds=delay)
+    async def leave(self) -> None:
+        """End all loops, after the writes that were sent, and forget everything: whoever starts again hears of every object
+        anew."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._memory.clear()
+        READY.clear()
 
-    async def _pass(self, watched: Watched) -> float:
-        """One pass, and attempts at access while nothing else is left to wait for. The seconds until the next."""
-        async with self._lock(watched.key):
-            async with self._room:
-                outcome = await self._timed(self._look_and_pass(watched))
-            tries = 0
-            while outcome and outcome.standing and tries < REVERIFICATIONS:
-                if await watched.woken(self._delay(outcome, watched)):
-                    return 0.0
-                tries += 1
-                async with self._room:
-                    outcome = await self._timed(self._passes.verify_again(outcome.standing, watched))
-        if outcome is None:
-            return self._pace.backoff
-        return self._delay(outcome, watched)
+    async def _live(self, memory: ObjectMemory) -> None:
+        """Keep one object true until it is deleted; then remove what was made for it, and let it go."""
+        while True:
+            memory.wake.clear()
+            turn = self._remove(memory) if memory.deleting.is_set() else self._keep(memory)
+            delay = await self._survived(memory, turn)
+            if delay is None:
+                return
+            await memory.woken(delay)
 
-    async def _look_and_pass(self, watched: Watched) -> Outcome | None:
-        """A pass over the object as it is now. None when it is gone, or on its way."""
+    async def _survived(self, memory: ObjectMemory, turn: Coroutine[Any, Any, float | None]) -> float | None:
+        """The seconds until the next turn. A defect in this one ends neither the loop nor the process: it is logged, told, and
+        tried again. This is the one place that catches whatever there is."""
         try:
-            body = await self._world.kube.resources.get(watched.key)
+            return await turn
+        except Exception as defect:
+            log.exception("defect", extra={"resource": str(memory.key)})
+            told = self._defects.tell(memory.key, memory.uid, defect)
+        try:
+            await told
+        except Exception:
+            log.exception("defect not told", extra={"resource": str(memory.key)})
+        return self._delay(Outcome((), Outlook.TRANSIENT), memory)
+
+    # a pass
+
+    async def _keep(self, memory: ObjectMemory) -> float:
+        """One pass, ended by the deletion of the object: a write that was sent is finished first. The seconds until the next."""
+        delay = await unless(memory.deleting, self._pass(memory))
+        return 0.0 if delay is None or memory.deleting.is_set() else delay
+
+    async def _pass(self, memory: ObjectMemory) -> float:
+        """One pass, and attempts at access while nothing else is left to wait for. The seconds until the next."""
+        async with self._lock(memory.key):
+            async with self._places:
+                outcome = await self._counted(self._read_and_run(memory))
+            attempts = 0
+            while outcome and outcome.awaiting and attempts < REVERIFICATIONS:
+                if await memory.woken(self._delay(outcome, memory)):
+                    return 0.0
+                attempts += 1
+                async with self._places:
+                    outcome = await self._counted(self._reconciler.verify_again(outcome.awaiting, memory))
+        return self._pace.backoff if outcome is None else self._delay(outcome, memory)
+
+    async def _read_and_run(self, memory: ObjectMemory) -> Outcome | None:
+        """A pass over the object as it is now. None when it was deleted, or is being deleted."""
+        try:
+            body = await self._resources.get(memory.key)
         except ClusterError as error:
-            log.warning("not read: %s", error, extra={"resource": str(watched.key)})
+            log.warning("not read: %s", error, extra={"resource": str(memory.key)})
             return Outcome((), Outlook.TRANSIENT)
-        if body is None or body["metadata"]["uid"] != watched.uid:
+        if body is None or body["metadata"]["uid"] != memory.uid:
             return None
-        watched.read(news(body["metadata"]))
+        memory.read(news(body["metadata"]))
         resource = Resource.parse(body)
         if resource.deleting:
             return None
-        outcome = await self._passes.run(resource, watched)
+        outcome = await self._reconciler.run(resource, memory)
         if not any(finding.outlook is Outlook.TRANSIENT for finding in outcome.findings):
-            watched.forgive()
+            memory.reset()
         return outcome
 
-    def _delay(self, outcome: Outcome, watched: Watched) -> float:
+    def _delay(self, outcome: Outcome, memory: ObjectMemory) -> float:
         """Seconds until the next attempt: exponential with jitter; what the other side asked for comes first."""
-        if outcome.outlook is not watched.outlook:
-            watched.outlook, watched.attempts = outcome.outlook, 0
+        if outcome.outlook is not memory.outlook:
+            memory.outlook, memory.attempts = outcome.outlook, 0
         if outcome.outlook is Outlook.GOOD:
             return self._pace.resync * random.uniform(0.9, 1.1)  # noqa: S311 - jitter, not a secret
-        limit = {Outlook.STALLED: self._pace.stalled, Outlook.WAITING: WAITING_BACKOFF}.get(
-            outcome.outlook, self._pace.backoff
-        )
-        backoff = min(limit, FIRST_BACKOFF * 2.0 ** min(watched.attempts, 20))
-        watched.attempts += 1
-        return max(backoff * random.uniform(0.8, 1.2), outcome.retry_after or 0.0)  # noqa: S311
+        limits = {Outlook.STALLED: self._pace.stalled, Outlook.WAITING: WAITING_BACKOFF}
+        limit = limits.get(outcome.outlook, self._pace.backoff)
+        backoff = min(limit, FIRST_BACKOFF * 2.0 ** min(memory.attempts, 20))
+        memory.attempts += 1
+        return max(backoff * random.uniform(0.8, 1.2), outcome.retry_after or 0.0)  # noqa: S311 - the same
 
-    async def _timed(self, work: Coroutine[Any, Any, Outcome | None]) -> Outcome | None:
-        told = "error"
+    async def _counted(self, work: Coroutine[Any, Any, Outcome | None]) -> Outcome | None:
+        """The outcome of a pass, counted and timed."""
+        result = "error"
         try:
             with RECONCILE_SECONDS.labels(CONTROLLER).time():
                 outcome = await work
-            told = _RESULTS[outcome.outlook] if outcome else "skipped"
+            result = _RESULTS[outcome.outlook] if outcome else "skipped"
         except asyncio.CancelledError:
-            told = "skipped"  # the resource is being deleted, or the operator ends
+            result = "skipped"  # the resource is being deleted, or the operator ends
             raise
         finally:
-            RECONCILES.labels(CONTROLLER, told).inc()
+            RECONCILES.labels(CONTROLLER, result).inc()
         return outcome
 
-    async def remove(self, key: Key, uid: str) -> Remaining | None:
-        """Take away what was made for a resource that is being deleted. None when it may go: also when that very object is gone
-        already, though another may bear its name by now."""
-        async with self._lock(key), self._room:
-            try:
-                body = await self._world.kube.resources.get(key)
-                resource = Resource.parse(body) if body else None
-                ours = resource is not None and resource.uid == uid and resource.deleting
-                return await self._removal.run(resource) if resource and ours else None
-            except ClusterError as error:
-                return Remaining(f"the API server did not answer: {error}", None)
+    # a deletion
 
-    def deletion_delay(self, remaining: Remaining, retry: int) -> float:
+    async def _remove(self, memory: ObjectMemory) -> float | None:
+        """Remove what was made for an object that is being deleted, and let it go. The seconds until the next attempt; None
+        when it was let go of."""
+        async with self._lock(memory.key), self._places:
+            remaining = await self._finalize(memory)
+        if remaining is None:
+            return None
+        log.info("the deletion waits: %s", remaining.message, extra={"resource": str(memory.key)})
+        return self._deletion_delay(remaining, memory)
+
+    async def _finalize(self, memory: ObjectMemory) -> Remaining | None:
+        """Why the object cannot be let go of yet; None when it was, or was deleted before, though another may bear its name
+        by now."""
+        try:
+            body = await self._resources.get(memory.key)
+            if body is None or body["metadata"]["uid"] != memory.uid or let_go(body["metadata"]):
+                return None
+            memory.read(news(body["metadata"]))
+            resource = Resource.parse(body)
+            if not resource.deleting:
+                return Remaining("it is not seen to be deleted yet", None)
+            remaining = await self._finalizer.run(resource)
+            if remaining is None:
+                await self._resources.remove_finalizer(resource)
+        except ClusterError as error:
+            return Remaining(f"the API server did not answer: {error}", None)
+        return remaining
+
+    def _deletion_delay(self, remaining: Remaining, memory: ObjectMemory) -> float:
         """Seconds until a deletion is tried again."""
-        return min(DELETION_RETRY, max(2.0 ** min(retry, 10), remaining.retry_after or 0.0))
-
-
-async def _unless(stopped: Stopped, work: Coroutine[Any, Any, Result]) -> Result | None:
-    """Await `work`, but end it when `stopped` is set: a write in flight is finished first. None when it was ended."""
-    task = asyncio.ensure_future(work)
-    stop = asyncio.ensure_future(stopped.wait())
-    try:
-        await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
-        return await task if task.done() else None
-    finally:
-        for pending in (task, stop):
-            pending.cancel()
-        await asyncio.wait((task, stop))
-
-
-async def _first(*waits: Awaitable[object], seconds: float) -> None:
-    """Wait until one of them is through, or so many seconds."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    try:
-        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        backoff = FIRST_BACKOFF * 2.0 ** min(memory.attempts, 10)
+        memory.attempts += 1
+        return min(DELETION_RETRY, max(backoff, remaining.retry_after or 0.0))

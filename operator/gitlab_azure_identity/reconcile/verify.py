@@ -5,20 +5,19 @@ from dataclasses import dataclass
 
 from azure.core.credentials import AccessTokenInfo
 
-from gitlab_azure_identity.api.conditions import ACCESS_VERIFIED
+from gitlab_azure_identity.api.conditions import Link
+from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.spec import Verification
 from gitlab_azure_identity.api.status import ContainerStatus
-from gitlab_azure_identity.azure.access import Door, another_issuer, container_refused, token_refused
+from gitlab_azure_identity.azure.access_errors import AccessAttempt, another_issuer, container_refused, token_refused
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.domain.desired import Desired
-from gitlab_azure_identity.domain.findings import Failure, Finding, failed, good, worst
+from gitlab_azure_identity.domain.findings import Failure, Finding, failed, good, not_asked, worst
 from gitlab_azure_identity.domain.observed import Identity
 from gitlab_azure_identity.kube import errors as kube_errors
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.kube.tokens import issuer_of
-from gitlab_azure_identity.reconcile.ports import Azure, Kube
-
-UNTRIED = "Unverified"
+from gitlab_azure_identity.reconcile.context import AzureReads, KubeReads
 
 
 @dataclass(frozen=True)
@@ -34,59 +33,59 @@ def unproven(finding: Finding, desired: Desired) -> Proof:
     return Proof(finding, _states(desired, {}))
 
 
-async def verify(azure: Azure, kube: Kube, desired: Desired, identity: Identity, *, fresh: bool) -> Proof:
+async def verify(azure: AzureReads, kube: KubeReads, desired: Desired, identity: Identity, *, fresh: bool) -> Proof:
     """Attempt access. With `fresh`, a refusal that a recent grant may explain counts as still propagating."""
     if desired.verification is Verification.DISABLED:
         message = "spec.verification is Disabled: access is not checked."
-        return unproven(Finding(ACCESS_VERIFIED, "Unknown", "Disabled", message), desired)
-    door = Door(desired, fresh)
+        return unproven(not_asked(Link.ACCESS, Reason.DISABLED, message), desired)
+    attempt = AccessAttempt(desired, fresh)
     exchanged = await asyncio.gather(
-        *(_exchange(azure, kube, door, identity, account.name) for account in desired.service_accounts)
+        *(_exchange(azure, kube, attempt, identity, account.name) for account in desired.service_accounts)
     )
     tokens = [answer for answer in exchanged if isinstance(answer, AccessTokenInfo)]
     problems = [answer for answer in exchanged if isinstance(answer, Failure)]
     states: dict[str, Failure | None] = {}
     if tokens:
-        names = desired.storage.containers.values()
-        answers = await azure.blobs.try_containers(desired.storage.account, names, tokens[0])
+        names = tuple(desired.storage.containers.values())
+        answers = await azure.access.try_containers(desired.storage.account, names, tokens[0])
         states = {
-            name: container_refused(error, door, name) if error is not None else None for name, error in answers.items()
+            name: None if error is None else container_refused(error, attempt, name) for name, error in answers.items()
         }
         problems += [failure for failure in states.values() if failure is not None]
     containers = _states(desired, states)
     if problems:
-        return Proof(failed(ACCESS_VERIFIED, worst(problems)), containers)
+        return Proof(failed(Link.ACCESS, worst(problems)), containers)
     count, accounts = len(states), len(tokens)
     message = (
         f"{accounts} service account{'s' * (accounts > 1)} exchanged a token at Entra, and {count} "
         f"container{'s' * (count != 1)} of {desired.storage.account} answered."
     )
-    return Proof(good(ACCESS_VERIFIED, "Verified", message), containers)
+    return Proof(good(Link.ACCESS, Reason.VERIFIED, message), containers)
 
 
 async def _exchange(
-    azure: Azure, kube: Kube, door: Door, identity: Identity, service_account: str
+    azure: AzureReads, kube: KubeReads, attempt: AccessAttempt, identity: Identity, service_account: str
 ) -> AccessTokenInfo | Failure:
-    namespace = door.desired.owner.namespace
+    namespace = attempt.desired.owner.namespace
     try:
-        assertion = await kube.tokens.token(namespace, service_account, door.desired.cloud.audience)
+        assertion = await kube.tokens.token(namespace, service_account, attempt.desired.cloud.audience)
     except ClusterError as error:
         return kube_errors.token_refused(error, service_account, namespace)
     issuer = issuer_of(assertion)
-    if issuer and issuer != door.desired.issuer:  # Entra may still let it in, by a credential of before
-        return another_issuer(issuer, door)
+    if issuer and issuer != attempt.desired.issuer:  # Entra may still let it in, by a credential of a former issuer
+        return another_issuer(issuer, attempt)
     try:
-        return await azure.blobs.exchange(identity, assertion)
+        return await azure.access.exchange(identity, assertion)
     except AzureError as error:
-        return token_refused(error, door, service_account)
+        return token_refused(error, attempt, service_account)
 
 
 def _states(desired: Desired, states: dict[str, Failure | None]) -> tuple[ContainerStatus, ...]:
-    def state(container: str) -> str:
+    def state(container: str) -> Reason:
         if container not in states:
-            return UNTRIED
+            return Reason.UNVERIFIED
         failure = states[container]
-        return failure.reason if failure else "Verified"
+        return failure.reason if failure else Reason.VERIFIED
 
     return tuple(
         ContainerStatus(name=container, purpose=purpose, state=state(container))

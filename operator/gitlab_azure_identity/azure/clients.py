@@ -25,7 +25,7 @@ _NO_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"  # roles are asked for
 SUBSCRIPTIONS = 50  # whose clients are kept; anybody may name one in a resource
 
 
-class Arm:
+class Clients:
     """Azure Resource Manager of one cloud, through one pipeline.
 
     The policies are spelled out because the default ones retry (the loop does that) and register resource providers,
@@ -79,7 +79,9 @@ class Arm:
 
 
 @asynccontextmanager
-async def connect(cloud: Cloud, throttle: Throttle, timeout: float) -> AsyncIterator[tuple[Arm, aiohttp.ClientSession]]:
+async def connect(
+    cloud: Cloud, throttle: Throttle, timeout: float
+) -> AsyncIterator[tuple[Clients, aiohttp.ClientSession]]:
     """Log in with the environment that the workload identity webhook gives the operator's own pod.
 
     Yields the clients and the HTTP session that verification shares with them. `timeout` is that of one request, in
@@ -88,4 +90,4 @@ async def connect(cloud: Cloud, throttle: Throttle, timeout: float) -> AsyncIter
         credential = Login(
             authority=cloud.authority_host.rstrip("/"), transport=Transport(session, timeout), retry_total=0
         )
-        yield Arm(cloud, credential, session, throttle, timeout), session
+        yield Clients(cloud, credential, session, throttle, timeout), session

@@ -1,18 +1,10 @@
-"""The one place where a status is made. Pure, so that its invariants can be tested over every input."""
+"""The one place where a status is made. It is pure, so that the invariants of statuses are tested over every input."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from gitlab_azure_identity.api.conditions import (
-    CREDENTIALS_FEDERATED,
-    LINKS,
-    READY,
-    RECONCILING,
-    ROLES_ASSIGNED,
-    SECRETS_WRITTEN,
-    SERVICE_ACCOUNTS_ANNOTATED,
-    STALLED,
-)
+from gitlab_azure_identity.api.conditions import CHAIN, READY, RECONCILING, STALLED, Link
+from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.status import (
     ContainerStatus,
@@ -24,17 +16,17 @@ from gitlab_azure_identity.api.status import (
     ServiceAccountStatus,
     Status,
 )
+from gitlab_azure_identity.domain.arm_ids import StorageScope, folded
 from gitlab_azure_identity.domain.desired import Desired
-from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook
+from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, Truth, failed
 from gitlab_azure_identity.domain.goal import Goal
-from gitlab_azure_identity.domain.naming import STORAGE_ROLES, account_of, same_arm_id
 from gitlab_azure_identity.domain.observed import Assignment, Observed
-from gitlab_azure_identity.reconcile.verdict import Truth, as_condition, conditions
+from gitlab_azure_identity.domain.plan import answers
+from gitlab_azure_identity.domain.readiness import as_condition, conditions
+from gitlab_azure_identity.domain.roles import STORAGE_ROLES
 
-_ROLES = {role.guid: role.name for role in STORAGE_ROLES}
 
-
-def judged(resource: Resource, findings: Sequence[Finding], now: datetime) -> Status:
+def with_conditions(resource: Resource, findings: Sequence[Finding], now: datetime) -> Status:
     """The status when there is nothing new to say but conditions: what was recorded before stays."""
     return resource.status.model_copy(
         update={
@@ -45,22 +37,23 @@ def judged(resource: Resource, findings: Sequence[Finding], now: datetime) -> St
     )
 
 
-def begun(resource: Resource, goal: Goal, now: datetime) -> Status:
-    """The status before the first write: what is about to be made is recorded, so that a pass that is killed half-way
-    leaves nothing that nobody knows of."""
-    findings = [Finding(link, "Unknown", "Progressing", "Being worked on.", Outlook.WAITING) for link in LINKS]
+def before_writing(resource: Resource, goal: Goal, now: datetime) -> Status:
+    """The status before the first write. It records what is about to be created, so that a pass that is killed half-way leaves
+    nothing that nobody knows of."""
+    working = Failure(Reason.PROGRESSING, "Being worked on.", Outlook.WAITING)
+    findings = [failed(link, working) for link in CHAIN]
     before, desired = resource.status, goal.desired
     identity = before.identity
     if identity is None or identity.principal_id is None:  # it is only about to be made
-        identity = IdentityStatus(name=desired.identity.name, resource_id=desired.identity.resource_id)
-    scopes = {(entry.role, entry.scope.lower()) for entry in before.role_assignments}
+        identity = IdentityStatus(name=desired.identity.name, resource_id=str(desired.identity.id))
+    recorded = {(entry.role, folded(entry.scope)) for entry in before.role_assignments}
     planned = [
-        RoleAssignmentStatus(name="", role=grant.role.name, scope=grant.scope)
+        RoleAssignmentStatus(name="", role=grant.role.name, scope=str(grant.scope))
         for grant in desired.grants
-        if (grant.role.name, grant.scope.lower()) not in scopes
+        if (grant.role.name, grant.scope.key) not in recorded
     ]
     accounts = {entry.name: entry for entry in before.service_accounts} | {e.name: e for e in _accounts(desired)}
-    return judged(resource, findings, now).model_copy(
+    return with_conditions(resource, findings, now).model_copy(
         update={
             "last_handled_reconcile_at": before.last_handled_reconcile_at,  # answered when the pass is through
             "identity": identity,
@@ -72,27 +65,32 @@ def begun(resource: Resource, goal: Goal, now: datetime) -> Status:
             "retired_secrets": _retired(before, desired),
             "values_config_map": desired.values_config_map,
             "containers": [
-                ContainerStatus(name=name, purpose=purpose, state="Unverified")
+                ContainerStatus(name=name, purpose=purpose, state=Reason.UNVERIFIED)
                 for purpose, name in desired.storage.containers.items()
             ],
         }
     )
 
 
-def summarize(
+def says_the_same(status: Status, known: Status) -> bool:
+    """Whether a status records nothing that the known one does not, conditions and the states of containers aside."""
+    return status.model_copy(update={"conditions": known.conditions, "containers": known.containers}) == known
+
+
+def after_pass(
     resource: Resource,
     goal: Goal,
     have: Observed,
     findings: Sequence[Finding],
     containers: Sequence[ContainerStatus],
-    unseen: Collection[str],
+    unseen: Collection[Link],
+    former: Collection[str],
     now: datetime,
 ) -> Status:
-    """The status after a pass: what stands now, and what is still to be taken away. Of links that could not be seen, the
-    record stays as it was: what it forgets, nobody looks for again. `unseen` names them by condition, and storage accounts of
-    before by their folded id."""
+    """The status after a pass: what stands now, and what is still to be removed. Of links that could not be seen, and of former
+    storage accounts (by the key of their ARM id), the record stays as it was: what it forgets, nobody looks for again."""
     before, desired, identity = resource.status, goal.desired, have.identity
-    known = IdentityStatus(name=desired.identity.name, resource_id=desired.identity.resource_id)
+    known = IdentityStatus(name=desired.identity.name, resource_id=str(desired.identity.id))
     if identity is not None:
         known = IdentityStatus(
             name=identity.name,
@@ -110,24 +108,22 @@ def summarize(
         and _still_ours(goal, have, kind, name)
     ]
     retired = _retired(before, desired)
-    if SECRETS_WRITTEN not in unseen:
+    if Link.SECRETS not in unseen:
         retired = [name for name in retired if _still_ours(goal, have, "Secret", name)]
     accounts = [*_accounts(desired), *lingering]
-    if SERVICE_ACCOUNTS_ANNOTATED in unseen:
+    if Link.SERVICE_ACCOUNTS in unseen:
         accounts = list(({e.name: e for e in before.service_accounts} | {e.name: e for e in accounts}).values())
     lingering_issuers = {credential.issuer for credential in have.credentials if goal.owns_credential(credential)}
     assignments = before.role_assignments
-    if ROLES_ASSIGNED not in unseen:
-        kept = [entry for entry in assignments if account_of(entry.scope).lower() in unseen]
+    if Link.ROLES not in unseen:
+        kept = [entry for entry in assignments if StorageScope.parse(entry.scope).whole_account.key in former]
         assignments = _assignments(goal, have) + kept
-    return judged(resource, findings, now).model_copy(
+    return with_conditions(resource, findings, now).model_copy(
         update={
             "identity": known,
             "issuer": desired.issuer,
             "former_issuers": [
-                issuer
-                for issuer in goal.former_issuers
-                if CREDENTIALS_FEDERATED in unseen or issuer in lingering_issuers
+                issuer for issuer in goal.former_issuers if Link.CREDENTIALS in unseen or issuer in lingering_issuers
             ],
             "federated_credentials": [
                 FederatedCredentialStatus(name=present.name, subject=present.subject)
@@ -155,7 +151,7 @@ def suspended(resource: Resource, now: datetime) -> Status:
     return resource.status.model_copy(
         update={
             "observed_generation": resource.generation,
-            "conditions": [as_condition(resource, READY, "False", "Suspended", message, now), *kept],
+            "conditions": [as_condition(resource, READY, "False", Reason.SUSPENDED, message, now), *kept],
         }
     )
 
@@ -165,7 +161,7 @@ def deletion_waits(resource: Resource, failure: Failure, now: datetime) -> Statu
     links = [c for c in resource.status.conditions if c.type not in (READY, RECONCILING, STALLED)]
     kept = [condition.model_copy(update={"observed_generation": resource.generation}) for condition in links]
     stalled = failure.outlook is Outlook.STALLED
-    reason = "DeletionBlocked" if stalled else failure.reason
+    reason = Reason.DELETION_BLOCKED if stalled else failure.reason
     kind = STALLED if stalled else RECONCILING
     truth: Truth = "False" if stalled else "Unknown"
     return resource.status.model_copy(
@@ -208,23 +204,21 @@ def _assignments(goal: Goal, have: Observed) -> list[RoleAssignmentStatus]:
     """What answers a grant, what is ours besides, and each grant that nothing answers yet."""
     answered: list[Assignment] = []
     pending: list[RoleAssignmentStatus] = []
+    principal = have.identity.principal_id if have.identity else None
     for grant in goal.grants:
-        standing = [
-            a
-            for a in have.assignments
-            if a.role_guid == grant.role.guid
-            and same_arm_id(a.scope, grant.scope)
-            and have.identity is not None
-            and a.principal_id == have.identity.principal_id
-        ]
+        standing = [a for a in have.assignments if a.principal_id == principal and answers(grant, a)]
         answered += standing[:1]
         if not standing:
-            pending.append(RoleAssignmentStatus(name="", role=grant.role.name, scope=grant.scope))
+            pending.append(RoleAssignmentStatus(name="", role=grant.role.name, scope=str(grant.scope)))
     ours = [a for a in have.assignments if goal.owns_assignment(a) and a not in answered]
-    told = [
-        RoleAssignmentStatus(
-            name=a.name, role=_ROLES.get(a.role_guid, a.role_guid), scope=a.scope, principal_id=a.principal_id
-        )
-        for a in answered + ours
-    ]
-    return told + pending
+    return [_recorded(assignment) for assignment in answered + ours] + pending
+
+
+def _recorded(assignment: Assignment) -> RoleAssignmentStatus:
+    names = {role.guid: role.name for role in STORAGE_ROLES}
+    return RoleAssignmentStatus(
+        name=assignment.name,
+        role=names.get(assignment.role_guid, assignment.role_guid),
+        scope=str(assignment.scope),
+        principal_id=assignment.principal_id,
+    )

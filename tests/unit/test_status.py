@@ -11,25 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitlab_azure_identity.api import ADOPT_ANNOTATION
-from gitlab_azure_identity.api.conditions import (
-    ACCESS_VERIFIED,
-    CREDENTIALS_FEDERATED,
-    LINKS,
-    ROLES_ASSIGNED,
-    SECRETS_WRITTEN,
-    SERVICE_ACCOUNTS_ANNOTATED,
-)
+from gitlab_azure_identity.api.conditions import CHAIN, Link
+from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.status import ContainerStatus, RoleAssignmentStatus, ServiceAccountStatus, Status
-from gitlab_azure_identity.azure.errors import AzureError, Errand, classify
+from gitlab_azure_identity.azure.errors import AzureError, Operation, classify
 from gitlab_azure_identity.domain import naming
+from gitlab_azure_identity.domain.arm_ids import StorageScope
 from gitlab_azure_identity.domain.desired import Credential
-from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, failed
-from gitlab_azure_identity.domain.judge import Failures, judge
-from gitlab_azure_identity.domain.naming import STORAGE_BLOB_DATA_CONTRIBUTOR
+from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, failed, good
+from gitlab_azure_identity.domain.judge import PassRecord, judge
 from gitlab_azure_identity.domain.observed import ClusterObject, Observed
-from gitlab_azure_identity.reconcile.summarize import begun, deletion_waits, judged, summarize, suspended
-from gitlab_azure_identity.reconcile.verdict import ready, was_ready, was_told
+from gitlab_azure_identity.domain.readiness import ready, was_overdue, was_ready
+from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR
+from gitlab_azure_identity.domain.status import after_pass, before_writing, deletion_waits, suspended, with_conditions
 from tests.invariants import broken
 
 from .worlds import (
@@ -60,19 +55,24 @@ BY_HAND = "bbbbbbbb-0000-4000-8000-000000000001"
 Truth = Literal["True", "False", "Unknown"]
 
 
-def finding(condition: str, outlook: Outlook = Outlook.GOOD, status: Truth = "True", reason: str = "Fine") -> Finding:
-    return Finding(condition, status, reason, f"{condition} is {reason}.", outlook)
+def finding(link: Link, outlook: Outlook = Outlook.GOOD, reason: Reason = Reason.WRITTEN) -> Finding:
+    message = f"{link} is {reason}."
+    return good(link, reason, message) if outlook is Outlook.GOOD else failed(link, Failure(reason, message, outlook))
 
 
 def chain(**bad: Outlook) -> list[Finding]:
     """Findings of all links, good but for those named."""
-    statuses: dict[Outlook, Truth] = {Outlook.GOOD: "True", Outlook.STALLED: "False"}
-    return [
-        finding(
-            link, bad.get(link, Outlook.GOOD), statuses.get(bad.get(link, Outlook.GOOD), "Unknown"), f"{link}Reason"
-        )
-        for link in LINKS
-    ]
+    return [finding(link, bad.get(link, Outlook.GOOD), REASONS[link]) for link in CHAIN]
+
+
+REASONS = {
+    Link.IDENTITY: Reason.NOT_PERMITTED,
+    Link.CREDENTIALS: Reason.LIMIT_EXCEEDED,
+    Link.ROLES: Reason.ACCOUNT_NOT_FOUND,
+    Link.SERVICE_ACCOUNTS: Reason.NOT_FOUND,
+    Link.SECRETS: Reason.FIELD_CONFLICT,
+    Link.ACCESS: Reason.ACCESS_DENIED,
+}
 
 
 def types(status: Status) -> list[str]:
@@ -83,27 +83,27 @@ def types(status: Status) -> list[str]:
     ("bad", "verification", "verdict"),
     [
         ({}, "Required", ("True", "Ready")),
-        ({"RolesAssigned": Outlook.STALLED}, "Required", ("False", "RolesAssignedReason")),
-        ({"RolesAssigned": Outlook.WAITING}, "Required", ("Unknown", "RolesAssignedReason")),
-        ({"RolesAssigned": Outlook.TRANSIENT}, "Required", ("Unknown", "RolesAssignedReason")),
+        ({"RolesAssigned": Outlook.STALLED}, "Required", ("False", "AccountNotFound")),
+        ({"RolesAssigned": Outlook.WAITING}, "Required", ("Unknown", "AccountNotFound")),
+        ({"RolesAssigned": Outlook.TRANSIENT}, "Required", ("Unknown", "AccountNotFound")),
         # the first link that does not hold, and not one that only waits for another
         (
             {"CredentialsFederated": Outlook.WAITING, "SecretsWritten": Outlook.STALLED},
             "Required",
-            ("Unknown", "CredentialsFederatedReason"),
+            ("Unknown", "LimitExceeded"),
         ),
         (
             {"IdentityReady": Outlook.BLOCKED, "RolesAssigned": Outlook.STALLED, "AccessVerified": Outlook.BLOCKED},
             "Required",
-            ("False", "RolesAssignedReason"),
+            ("False", "AccountNotFound"),
         ),
         # access counts only when it is required
-        ({"AccessVerified": Outlook.STALLED}, "Required", ("False", "AccessVerifiedReason")),
+        ({"AccessVerified": Outlook.STALLED}, "Required", ("False", "AccessDenied")),
         ({"AccessVerified": Outlook.STALLED}, "Report", ("True", "Ready")),
         ({"AccessVerified": Outlook.WAITING}, "Report", ("True", "Ready")),
         ({"AccessVerified": Outlook.STALLED}, "Disabled", ("True", "Ready")),
         # what nobody could look at is not Ready
-        ({"AccessVerified": Outlook.BLOCKED}, "Required", ("Unknown", "AccessVerifiedReason")),
+        ({"AccessVerified": Outlook.BLOCKED}, "Required", ("Unknown", "AccessDenied")),
     ],
 )
 def test_ready_is_the_first_link_that_does_not_hold(
@@ -111,8 +111,8 @@ def test_ready_is_the_first_link_that_does_not_hold(
 ) -> None:
     one = resource({"verification": verification})
 
-    found = ready(chain(**bad), one.spec.verification)
-    status = judged(one, chain(**bad), NOW)
+    found = ready(chain(**bad), one.legible.verification)
+    status = with_conditions(one, chain(**bad), NOW)
 
     assert (found.status, found.reason) == verdict
     shown = status.condition("Ready")
@@ -131,9 +131,9 @@ def test_ready_is_the_first_link_that_does_not_hold(
 )
 def test_what_comes_with_ready(outlook: Outlook, companion: str | None) -> None:
     """kstatus: Reconciling and Stalled are there only while True, with the words of Ready."""
-    status = judged(resource(), chain(SecretsWritten=outlook), NOW)
+    status = with_conditions(resource(), chain(SecretsWritten=outlook), NOW)
 
-    assert types(status) == ["Ready", *([companion] if companion else []), *LINKS]
+    assert types(status) == ["Ready", *([companion] if companion else []), *CHAIN]
     if companion:
         told, first = status.condition(companion), status.condition("Ready")
         assert told is not None
@@ -143,7 +143,7 @@ def test_what_comes_with_ready(outlook: Outlook, companion: str | None) -> None:
 
 def ready_before(**metadata: Any) -> Resource:
     """A resource that became Ready in February."""
-    status = judged(resource(), chain(), NOW).model_dump(by_alias=True, exclude_none=True)
+    status = with_conditions(resource(), chain(), NOW).model_dump(by_alias=True, exclude_none=True)
     for condition in status["conditions"]:
         condition["lastTransitionTime"] = BEFORE_TEXT
     return resource(status=status, **metadata)
@@ -154,33 +154,33 @@ def times(status: Status) -> dict[str, str]:
 
 
 def test_a_transition_time_moves_only_with_its_status() -> None:
-    status = judged(ready_before(generation=2), chain(AccessVerified=Outlook.WAITING), NOW)
+    status = with_conditions(ready_before(generation=2), chain(AccessVerified=Outlook.WAITING), NOW)
 
     assert {kind for kind, moment in times(status).items() if moment == NOW_TEXT} == {
         "Ready",
         "Reconciling",
-        ACCESS_VERIFIED,
+        Link.ACCESS,
     }
     assert {condition.observed_generation for condition in status.conditions} == {2}
 
 
 def test_another_message_is_no_transition() -> None:
-    findings = [replace(one, message="In other words.", reason="Other") for one in chain()]
+    findings = [replace(one, message="In other words.", reason=Reason.ANNOTATED) for one in chain()]
 
-    assert set(times(judged(ready_before(), findings, NOW)).values()) == {BEFORE_TEXT}
+    assert set(times(with_conditions(ready_before(), findings, NOW)).values()) == {BEFORE_TEXT}
 
 
 def test_a_pass_that_finds_the_same_gives_the_same_status() -> None:
     """So that nothing is written."""
     one = ready_before()
 
-    assert judged(one, chain(), NOW) == one.status
+    assert with_conditions(one, chain(), NOW) == one.status
 
 
 def test_what_was_asked_for_is_answered() -> None:
     one = resource(annotations={"gitlabazure.io/requested-at": "now"})
 
-    assert judged(one, chain(), NOW).last_handled_reconcile_at == "now"
+    assert with_conditions(one, chain(), NOW).last_handled_reconcile_at == "now"
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_what_was_asked_for_is_answered() -> None:
     [(1, {}, True), (2, {}, False), (1, {"SecretsWritten": Outlook.WAITING}, False)],
 )
 def test_was_ready_speaks_of_this_generation(generation: int, bad: dict[str, Outlook], was: bool) -> None:
-    before = judged(resource(), chain(**bad), NOW).model_dump(by_alias=True, exclude_none=True)
+    before = with_conditions(resource(), chain(**bad), NOW).model_dump(by_alias=True, exclude_none=True)
 
     assert was_ready(resource(status=before, generation=generation)) is was
     assert not was_ready(resource())
@@ -202,19 +202,21 @@ def recorded(one: Resource, status: Status) -> Resource:
     return replace(one, status=Status.model_validate(status.model_dump(by_alias=True, exclude_none=True)))
 
 
-def summary(one: Resource, have: Observed, unseen: frozenset[str] = frozenset()) -> Status:
+def summary(
+    one: Resource, have: Observed, unseen: frozenset[Link] = frozenset(), former: frozenset[str] = frozenset()
+) -> Status:
     to = goal(desired_of(one))
     containers = [ContainerStatus(name="registry", purpose="registry", state="Verified")]
-    findings = (*judge(to, have, Failures()), finding(ACCESS_VERIFIED))
-    return summarize(one, to, have, findings, containers, unseen, NOW)
+    findings = (*judge(to, have, PassRecord()), finding(Link.ACCESS))
+    return after_pass(one, to, have, findings, containers, unseen, former, NOW)
 
 
 def test_before_the_first_write_everything_that_is_about_to_be_made_is_recorded() -> None:
     """A pass that is killed half-way leaves nothing that nobody knows of."""
-    status = begun(resource(), goal(WANT), NOW)
+    status = before_writing(resource(), goal(WANT), NOW)
 
     assert status.identity is not None
-    assert (status.identity.name, status.identity.resource_id) == (WANT.identity.name, WANT.identity.resource_id)
+    assert (status.identity.name, status.identity.resource_id) == (WANT.identity.name, str(WANT.identity.id))
     assert status.identity.client_id is None
     assert status.role_assignments == [RoleAssignmentStatus(name="", role=CONTRIBUTOR, scope=STORE)]
     assert status.service_accounts == [ServiceAccountStatus(name="gitlab", management="Manage")]
@@ -255,7 +257,7 @@ def test_an_assignment_stays_recorded_until_it_is_seen_to_be_gone() -> None:
     before = recorded(resource(), summary(resource(), HAVE))
     again = replace(resource(moved, generation=2), status=before.status)
 
-    started = begun(again, goal(desired_of(again)), NOW)
+    started = before_writing(again, goal(desired_of(again)), NOW)
     old = assignment(STORE, STORAGE_BLOB_DATA_CONTRIBUTOR, owner=OWNER)
     new = assignment(f"{STORAGE}/newstore", STORAGE_BLOB_DATA_CONTRIBUTOR, owner=OWNER)
     both = summary(recorded(again, started), replace(HAVE, assignments=(old, new)))
@@ -284,7 +286,7 @@ def test_a_grant_that_nothing_answers_stays_recorded_without_a_name() -> None:
 def test_a_record_is_not_doubled_by_beginning_again() -> None:
     one = resource()
     for _ in range(3):
-        one = recorded(one, begun(one, goal(WANT), NOW))
+        one = recorded(one, before_writing(one, goal(WANT), NOW))
 
     assert len(one.status.role_assignments) == 1
     assert len(one.status.service_accounts) == 1
@@ -310,7 +312,7 @@ def test_a_secret_under_an_earlier_name_is_recorded_until_it_is_gone(found: Clus
     before = recorded(resource(), summary(resource(), HAVE))
     again = replace(resource(renamed, generation=2), status=before.status)
 
-    started = recorded(again, begun(again, goal(desired_of(again)), NOW))
+    started = recorded(again, before_writing(again, goal(desired_of(again)), NOW))
     have = HAVE.without_object("Secret", "gitlab-registry-storage")
     status = summary(started, have.with_object(found) if found else have)
 
@@ -321,7 +323,7 @@ def test_a_secret_under_an_earlier_name_is_recorded_until_it_is_gone(found: Clus
 def test_a_retired_secret_that_is_wanted_again_is_none() -> None:
     one = resource(status={"retiredSecrets": ["gitlab-registry-storage", "older"]})
 
-    assert begun(one, goal(WANT), NOW).retired_secrets == ["older"]
+    assert before_writing(one, goal(WANT), NOW).retired_secrets == ["older"]
 
 
 def test_a_service_account_that_is_wanted_no_longer_is_retiring_until_it_is_gone() -> None:
@@ -335,7 +337,7 @@ def test_the_pin_survives_a_beginning() -> None:
     pinned = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/old/providers/Microsoft.ManagedIdentity/userAssignedIdentities/own"
     one = resource(status={"identity": {"resourceId": pinned, "clientId": CLIENT, "principalId": PRINCIPAL}})
 
-    status = begun(one, goal(desired_of(one)), NOW)
+    status = before_writing(one, goal(desired_of(one)), NOW)
 
     assert status.identity is not None
     assert (status.identity.resource_id, status.identity.client_id) == (pinned, CLIENT)
@@ -349,13 +351,13 @@ def test_suspended_freezes_everything_but_ready() -> None:
     shown = status.condition("Ready")
     assert shown is not None
     assert (shown.status, shown.reason) == ("False", "Suspended")
-    assert types(status) == ["Ready", *LINKS]
-    assert times(status)[ROLES_ASSIGNED] == BEFORE_TEXT
+    assert types(status) == ["Ready", *CHAIN]
+    assert times(status)[Link.ROLES] == BEFORE_TEXT
     assert suspended(replace(one, status=status), NOW) == status
 
 
-MAY_NOT = Failure("AuthorizationFailed", "The operator may not.", Outlook.STALLED)
-BUSY = Failure("AzureUnavailable", "Azure could not.", Outlook.TRANSIENT)
+MAY_NOT = Failure(Reason.AUTHORIZATION_FAILED, "The operator may not.", Outlook.STALLED)
+BUSY = Failure(Reason.AZURE_UNAVAILABLE, "Azure could not.", Outlook.TRANSIENT)
 
 
 @pytest.mark.parametrize(
@@ -387,14 +389,11 @@ STATUSES: dict[Outlook, tuple[Truth, ...]] = {
 
 @st.composite
 def findings_of_all_links(draw: st.DrawFn) -> list[Finding]:
-    outlooks = [draw(st.sampled_from(list(Outlook))) for _ in LINKS]
-    return [
-        finding(link, outlook, draw(st.sampled_from(STATUSES[outlook])))
-        for link, outlook in zip(LINKS, outlooks, strict=True)
-    ]
+    outlooks = [draw(st.sampled_from(list(Outlook))) for _ in CHAIN]
+    return [finding(link, outlook) for link, outlook in zip(CHAIN, outlooks, strict=True)]
 
 
-STEPS = st.sampled_from(["judged", "begun", "summarize", "suspended", "blocked", "retried"])
+STEPS = st.sampled_from(["with_conditions", "before_writing", "after_pass", "suspended", "blocked", "retried"])
 
 
 @settings(max_examples=20, deadline=None, derandomize=True)
@@ -409,12 +408,12 @@ def test_every_status_satisfies_the_invariants(verification: str, steps: list[tu
         generation += newer
         one = replace(resource({"verification": verification}, generation=generation), status=status)
         match step:
-            case "judged":
-                status = judged(one, findings, NOW)
-            case "begun":
-                status = begun(one, goal(WANT), NOW)
-            case "summarize":
-                status = summarize(one, goal(), HAVE, findings, (), (), NOW)
+            case "with_conditions":
+                status = with_conditions(one, findings, NOW)
+            case "before_writing":
+                status = before_writing(one, goal(WANT), NOW)
+            case "after_pass":
+                status = after_pass(one, goal(), HAVE, findings, (), (), (), NOW)
             case "suspended":
                 status = suspended(one, NOW)
             case "blocked":
@@ -427,13 +426,13 @@ def test_every_status_satisfies_the_invariants(verification: str, steps: list[tu
         }
         assert not broken(written)
         assert status.observed_generation == generation  # and so Ready is never True for an older one: check 0007
-        assert (step != "judged") or _ready_is_earned(status, findings, verification)
+        assert (step != "with_conditions") or _ready_is_earned(status, findings, verification)
 
 
 def _ready_is_earned(status: Status, findings: list[Finding], verification: str) -> bool:
     """Ready is True exactly while every link that counts holds."""
     shown = status.condition("Ready")
-    counted = [f for f in findings if f.condition != ACCESS_VERIFIED or verification == "Required"]
+    counted = [f for f in findings if f.link is not Link.ACCESS or verification == "Required"]
     return (shown is not None and shown.status == "True") == all(f.outlook is Outlook.GOOD for f in counted)
 
 
@@ -448,16 +447,16 @@ def _ready_is_earned(status: Status, findings: list[Finding], verification: str)
 )
 def test_what_is_overdue_was_told_already(status: str, reason: str, told: bool) -> None:
     earlier = {
-        "type": ROLES_ASSIGNED,
+        "type": Link.ROLES,
         "status": status,
         "observedGeneration": 1,
         "lastTransitionTime": BEFORE_TEXT,
         "reason": reason,
         "message": "…",
     }
-    waiting = Finding(ROLES_ASSIGNED, "Unknown", "PrincipalNotFound", "…", Outlook.WAITING)
+    waiting = failed(Link.ROLES, Failure(Reason.PRINCIPAL_NOT_FOUND, "…", Outlook.WAITING))
 
-    assert was_told(resource(status={"conditions": [earlier]}), waiting) is told
+    assert was_overdue(resource(status={"conditions": [earlier]}), waiting) is told
 
 
 @pytest.mark.parametrize(
@@ -465,7 +464,7 @@ def test_what_is_overdue_was_told_already(status: str, reason: str, told: bool) 
 )
 def test_a_principal_is_waited_for_three_minutes(seconds: float, status: str) -> None:
     refused = AzureError("PrincipalNotFound", 400, "Principal … does not exist in the directory.")
-    finding = failed(ROLES_ASSIGNED, classify(refused, Errand("assign roles", ""))).after(seconds)
+    finding = failed(Link.ROLES, classify(refused, Operation("assign roles", ""))).after(seconds)
 
     assert finding.status == status
     assert ("after 3 minutes" in finding.message) is (status == "False")
@@ -478,7 +477,10 @@ def test_a_storage_account_of_before_that_could_not_be_read_stays_on_record() ->
     before = recorded(moved, summary(resource(), HAVE))
     now = standing(desired_of(moved))
 
-    told = {entry.scope for entry in summary(before, now, frozenset({STORE.lower()})).role_assignments}
+    told = {
+        entry.scope
+        for entry in summary(before, now, former=frozenset({StorageScope.parse(STORE).key})).role_assignments
+    }
 
     assert told == {STORE, f"{STORAGE}/other"}
     assert {entry.scope for entry in summary(before, now).role_assignments} == {f"{STORAGE}/other"}
@@ -498,17 +500,17 @@ def test_an_issuer_of_before_is_remembered_until_no_credential_of_its_is_left() 
     )
     lingering = replace(HAVE, credentials=(*HAVE.credentials, old))
 
-    def remembered(have: Observed, unseen: frozenset[str] = frozenset()) -> list[str]:
-        return summarize(one, to, have, judge(to, have, Failures()), (), unseen, NOW).former_issuers
+    def remembered(have: Observed, unseen: frozenset[Link] = frozenset()) -> list[str]:
+        return after_pass(one, to, have, judge(to, have, PassRecord()), (), unseen, (), NOW).former_issuers
 
-    assert begun(one, to, NOW).former_issuers == [BEFORE]
+    assert before_writing(one, to, NOW).former_issuers == [BEFORE]
     assert remembered(lingering) == [BEFORE]
-    assert remembered(HAVE, frozenset({CREDENTIALS_FEDERATED})) == [BEFORE]
+    assert remembered(HAVE, frozenset({Link.CREDENTIALS})) == [BEFORE]
     assert remembered(HAVE) == []
 
 
-@pytest.mark.parametrize("link", [ROLES_ASSIGNED, SERVICE_ACCOUNTS_ANNOTATED, SECRETS_WRITTEN])
-def test_what_could_not_be_seen_stays_on_record(link: str) -> None:
+@pytest.mark.parametrize("link", [Link.ROLES, Link.SERVICE_ACCOUNTS, Link.SECRETS])
+def test_what_could_not_be_seen_stays_on_record(link: Link) -> None:
     """Else the next pass, and the deletion, would never look for it again."""
     moved = {
         "storage": {"accountName": "other"},
@@ -516,12 +518,12 @@ def test_what_could_not_be_seen_stays_on_record(link: str) -> None:
         "secrets": {"registry": {"name": "other"}},
     }
     again = replace(resource(moved, generation=2), status=recorded(resource(), summary(resource(), HAVE)).status)
-    started = recorded(again, begun(again, goal(desired_of(again)), NOW))
+    started = recorded(again, before_writing(again, goal(desired_of(again)), NOW))
 
     status = summary(started, Observed(identity=HAVE.identity), frozenset({link}))
 
     scopes = {entry.scope for entry in status.role_assignments}
     accounts = {entry.name for entry in status.service_accounts}
-    assert (STORE in scopes) is (link == ROLES_ASSIGNED)
-    assert ("gitlab" in accounts) is (link == SERVICE_ACCOUNTS_ANNOTATED)
-    assert (status.retired_secrets == ["gitlab-registry-storage"]) is (link == SECRETS_WRITTEN)
+    assert (STORE in scopes) is (link == Link.ROLES)
+    assert ("gitlab" in accounts) is (link == Link.SERVICE_ACCOUNTS)
+    assert (status.retired_secrets == ["gitlab-registry-storage"]) is (link == Link.SECRETS)

@@ -1,17 +1,15 @@
-"""From findings to conditions, and to the one that people look at: Ready. Pure."""
+"""From findings to conditions, and to the one that people look at: Ready."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
 
-from gitlab_azure_identity.api.conditions import ACCESS_VERIFIED, READY, RECONCILING, STALLED
+from gitlab_azure_identity.api.conditions import READY, RECONCILING, STALLED, Link
+from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.spec import Verification
 from gitlab_azure_identity.api.status import Condition
-from gitlab_azure_identity.domain.findings import Finding, Outlook
-
-Truth = Literal["True", "False", "Unknown"]
+from gitlab_azure_identity.domain.findings import Finding, Outlook, Truth
 
 
 @dataclass(frozen=True)
@@ -19,7 +17,7 @@ class Verdict:
     """What Ready is, and why."""
 
     status: Truth
-    reason: str
+    reason: Reason
     message: str
     outlook: Outlook
 
@@ -30,19 +28,19 @@ def was_ready(resource: Resource) -> bool:
     return ready is not None and ready.status == "True" and ready.observed_generation == resource.generation
 
 
-def was_told(resource: Resource, finding: Finding) -> bool:
+def was_overdue(resource: Resource, finding: Finding) -> bool:
     """Whether the reason of a finding has made its condition False already: what is overdue does not begin anew."""
-    before = resource.status.condition(finding.condition)
+    before = resource.status.condition(finding.link)
     return before is not None and (before.status, before.reason) == ("False", finding.reason)
 
 
 def ready(findings: Sequence[Finding], verification: Verification) -> Verdict:
     """Ready is the first link that does not hold, with its reason and message."""
-    counted = [f for f in findings if f.condition != ACCESS_VERIFIED or verification is Verification.REQUIRED]
+    counted = [f for f in findings if f.link is not Link.ACCESS or verification is Verification.REQUIRED]
     bad = [finding for finding in counted if finding.outlook is not Outlook.GOOD]
     first = next((finding for finding in bad if finding.outlook is not Outlook.BLOCKED), bad[0] if bad else None)
     if first is None:
-        return Verdict("True", "Ready", _all_is_well(findings, verification), Outlook.GOOD)
+        return Verdict("True", Reason.READY, _all_is_well(findings, verification), Outlook.GOOD)
     status: Truth = "False" if first.outlook is Outlook.STALLED else "Unknown"
     return Verdict(status, first.reason, first.message, first.outlook)
 
@@ -51,20 +49,20 @@ def _all_is_well(findings: Sequence[Finding], verification: Verification) -> str
     """What Ready may claim: access, where it is not proven, is told of but not counted."""
     if verification is Verification.DISABLED:
         return "Everything is in place. Whether GitLab gets in was not tried: spec.verification is Disabled."
-    if any(finding.condition == ACCESS_VERIFIED and finding.outlook is not Outlook.GOOD for finding in findings):
+    if any(finding.link is Link.ACCESS and finding.outlook is not Outlook.GOOD for finding in findings):
         return "Everything is in place, but access is not proven: see AccessVerified. spec.verification is Report."
     return "GitLab can reach its storage as the managed identity."
 
 
 def conditions(resource: Resource, findings: Sequence[Finding], now: datetime) -> list[Condition]:
     """The conditions for these findings."""
-    verdict = ready(findings, resource.spec.verification)
+    verdict = ready(findings, resource.legible.verification)
     entries: list[tuple[str, Truth, str, str]] = [(READY, verdict.status, verdict.reason, verdict.message)]
     if verdict.outlook in (Outlook.WAITING, Outlook.TRANSIENT, Outlook.BLOCKED):
         entries.append((RECONCILING, "True", verdict.reason, verdict.message))
     if verdict.outlook is Outlook.STALLED:
         entries.append((STALLED, "True", verdict.reason, verdict.message))
-    entries += [(finding.condition, finding.status, finding.reason, finding.message) for finding in findings]
+    entries += [(finding.link, finding.status, finding.reason, finding.message) for finding in findings]
     return [as_condition(resource, *entry, now) for entry in entries]
 
 

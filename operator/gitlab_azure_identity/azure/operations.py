@@ -1,0 +1,74 @@
+"""What each request to Azure does, and the right that it takes: the words that go with its refusal."""
+
+from gitlab_azure_identity.azure.errors import Operation
+from gitlab_azure_identity.domain.arm_ids import StorageScope
+from gitlab_azure_identity.domain.changes import (
+    Change,
+    DeleteAssignment,
+    DeleteCredential,
+    DeleteIdentity,
+    PutAssignment,
+    PutCredential,
+    PutIdentity,
+)
+from gitlab_azure_identity.domain.desired import WantedIdentity
+
+IDENTITY_ROLE = "Managed Identity Contributor"
+STORAGE_ROLE = "Role Based Access Control Administrator"
+
+
+def _on_identities(doing: str, group: str, hint: str = "") -> Operation:
+    right = f'Grant its identity "{IDENTITY_ROLE}" on resource group {group}: docs/azure-permissions.md#identities.'
+    return Operation(doing, right + hint, "spec.azure")
+
+
+def _on_storage(doing: str, where: str, hint: str = "") -> Operation:
+    right = f'Grant its identity "{STORAGE_ROLE}" on {where}: docs/azure-permissions.md#storage.'
+    return Operation(doing, right + hint, "spec.storage")
+
+
+def _or_missing(what: str) -> str:
+    """Azure answers who lacks a right to read the same as who asks for a thing that is not there (403, "or the scope is
+    invalid")."""
+    return f" Azure says the same of {what} that does not exist: check its name."
+
+
+def reading_identity(identity: WantedIdentity) -> Operation:
+    group = identity.id.resource_group
+    return _on_identities(f"read managed identities in resource group {group}", group, _or_missing("a resource group"))
+
+
+def reading_credentials(identity: WantedIdentity) -> Operation:
+    doing = f"read the federated credentials of managed identity {identity.name}"
+    return _on_identities(doing, identity.id.resource_group)
+
+
+def reading_assignments(account: StorageScope) -> Operation:
+    return _on_storage(f"read role assignments on {account.words}", account.words, _or_missing("an account"))
+
+
+def reading_account(account: StorageScope) -> Operation:
+    return _on_storage(f"read {account.words}", account.words, _or_missing("an account"))
+
+
+def changing(change: Change) -> Operation:
+    """The operation of a change in Azure.
+
+    Raises ValueError for a change in the cluster."""
+    match change:
+        case PutIdentity():
+            group = change.identity.id.resource_group
+            return _on_identities(f"write managed identity {change.identity.name} in resource group {group}", group)
+        case PutCredential() | DeleteCredential():
+            doing = f"{change.verb} federated credentials of managed identity {change.identity.name}"
+            return _on_identities(doing, change.identity.id.resource_group)
+        case DeleteIdentity():
+            doing = f"delete managed identity {change.identity.name}"
+            return _on_identities(doing, change.identity.id.resource_group)
+        case PutAssignment():
+            where = change.grant.scope.words
+            return _on_storage(f"assign roles on {where}", where)
+        case DeleteAssignment():
+            where = change.assignment.scope.words
+            return _on_storage(f"remove role assignments on {where}", where)
+    raise ValueError(f"not a change in Azure: {change!r}")

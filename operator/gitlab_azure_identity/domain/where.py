@@ -1,0 +1,103 @@
+"""Where to look for what belongs to a resource: what is desired now, and what the status remembers."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from gitlab_azure_identity.api.resource import NO_ACCOUNT, Resource
+from gitlab_azure_identity.api.status import RoleAssignmentStatus, Status
+from gitlab_azure_identity.domain.arm_ids import IdentityId, ResourceGroupId, StorageScope
+from gitlab_azure_identity.domain.desired import Desired
+from gitlab_azure_identity.domain.goal import Goal, Mode
+from gitlab_azure_identity.domain.observed import Identity
+from gitlab_azure_identity.domain.ownership import Owner
+from gitlab_azure_identity.domain.policy import PolicyRule, identity_groups
+
+
+@dataclass(frozen=True)
+class WhereToLook:
+    """Where an identity, role assignments and objects of one resource may be."""
+
+    desired: Desired
+    status: Status
+    groups: tuple[
+        ResourceGroupId, ...
+    ]  # where an identity of ours may be, when no status tells; where it is wanted comes first
+    adopts: bool  # the identity may be somebody else's: it is asked for by its name alone
+    granting: bool  # access is to be granted, so that there must be something to grant it to
+    creating: bool  # an identity that is not there is created, so that it must be certain that it is not
+    group_deleted: bool = False  # the identity's resource group is known not to exist
+
+    @property
+    def owner(self) -> Owner:
+        return self.desired.owner
+
+    @property
+    def pinned(self) -> IdentityId | None:
+        """Where the identity is, by the status. One that was only about to be created may be elsewhere by now; a deletion
+        looks there all the same."""
+        known = self.status.identity
+        if known is None or known.resource_id is None or (self.granting and not known.principal_id):
+            return None
+        return IdentityId.parse(known.resource_id)
+
+    def principals(self, identity: Identity | None) -> list[str]:
+        """Whose role assignments may be ours: the identity's, and those of every principal that it had, by the record."""
+        known = self.status.identity
+        recorded = (entry.principal_id for entry in self.status.role_assignments)
+        candidates = (identity.principal_id if identity else None, known.principal_id if known else None, *recorded)
+        return list(dict.fromkeys(principal for principal in candidates if principal))
+
+    def accounts(self) -> list[StorageScope]:
+        """The storage accounts at or below which assignments of ours may stand. The wanted one counts when access is to be
+        granted, or nothing is recorded; else we never were there, and may have no right to look."""
+        scopes = [StorageScope.parse(entry.scope) for entry in self.status.role_assignments]
+        wanted = self.desired.storage.scope
+        if wanted.account != NO_ACCOUNT and (self.granting or not self.pinned):
+            scopes.insert(0, wanted)
+        return list({scope.whole_account.key: scope.whole_account for scope in scopes}.values())
+
+    def recorded_credentials(self, identity: Identity) -> frozenset[str]:
+        """Names of the credentials that this identity has by the record. A deletion deletes them by name, seen or not."""
+        known = self.status.identity
+        if not self.granting or known is None or known.principal_id != identity.principal_id:
+            return frozenset()
+        return frozenset(entry.name for entry in self.status.federated_credentials)
+
+    def recorded_assignments(self) -> list[RoleAssignmentStatus]:
+        """The role assignments that stand by the record. A deletion deletes them by name, seen or not."""
+        return [entry for entry in self.status.role_assignments if self.granting and entry.name]
+
+    def objects(self) -> list[tuple[str, str]]:
+        """Kind and name of every object that is ours or is to be, each once."""
+        return list(dict.fromkeys(self._objects()))
+
+    def _objects(self) -> Iterator[tuple[str, str]]:
+        for wanted in self.desired.objects:
+            yield wanted.kind, wanted.name
+        for account in self.desired.service_accounts:
+            yield "ServiceAccount", account.name
+        for known in self.status.service_accounts:
+            yield "ServiceAccount", known.name
+        yield from (("Secret", name) for name in self.status.secret_names)
+        if self.status.values_config_map:
+            yield "ConfigMap", self.status.values_config_map
+
+
+def where_to_look(resource: Resource, goal: Goal, policy: Sequence[PolicyRule]) -> WhereToLook:
+    """Where to look for what a goal is about."""
+    home = goal.desired.identity.id.group
+    groups = [home] if goal.may_adopt else [home, *identity_groups(policy, resource.key.namespace)]
+    known = resource.status.identity
+    if known and known.resource_id and not goal.may_adopt:  # its creation may have ended before anybody heard of it
+        groups.append(IdentityId.parse(known.resource_id).group)
+    unique: dict[str, ResourceGroupId] = {}
+    for group in groups:
+        unique.setdefault(group.key, group)
+    return WhereToLook(
+        goal.desired,
+        resource.status,
+        tuple(unique.values()),
+        adopts=goal.may_adopt,
+        granting=goal.mode is Mode.RECONCILE,
+        creating=goal.mode is Mode.RECONCILE and goal.may_create,
+    )

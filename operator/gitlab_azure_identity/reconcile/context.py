@@ -1,0 +1,184 @@
+"""What all passes share: who we are, what we may, and how Azure and the cluster are asked.
+
+Reading and writing are two types. What is handed `AzureReads` and `KubeReads` can write nothing."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import aiohttp
+from azure.core.credentials import AccessTokenInfo
+
+from gitlab_azure_identity.azure.access import BlobAccess
+from gitlab_azure_identity.azure.clients import Clients
+from gitlab_azure_identity.azure.credentials import FederatedCredentials
+from gitlab_azure_identity.azure.errors import AzureError
+from gitlab_azure_identity.azure.identities import Identities
+from gitlab_azure_identity.azure.roles import RoleAssignments
+from gitlab_azure_identity.azure.storage import StorageAccounts
+from gitlab_azure_identity.clock import Clock
+from gitlab_azure_identity.domain.arm_ids import IdentityId, ResourceGroupId, StorageScope
+from gitlab_azure_identity.domain.changes import ApplyObject, ApplyServiceAccount, PutAssignment
+from gitlab_azure_identity.domain.desired import Credential, WantedIdentity
+from gitlab_azure_identity.domain.goal import Terms
+from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity
+from gitlab_azure_identity.domain.ownership import Owner
+from gitlab_azure_identity.kube.client import Cluster
+from gitlab_azure_identity.kube.events import Events
+from gitlab_azure_identity.kube.namespaces import Namespaces
+from gitlab_azure_identity.kube.objects import Objects
+from gitlab_azure_identity.kube.resources import Resources
+from gitlab_azure_identity.kube.tokens import Tokens
+
+
+class IdentityReads(Protocol):
+    async def get(self, identity: IdentityId) -> Identity | None: ...
+    async def list_in(self, group: ResourceGroupId) -> tuple[Identity, ...]: ...
+
+
+class CredentialReads(Protocol):
+    async def list_for(self, identity: IdentityId) -> tuple[Credential, ...]: ...
+    async def get(self, identity: IdentityId, name: str) -> Credential | None: ...
+
+
+class RoleReads(Protocol):
+    async def list_for(self, account: StorageScope, principal_id: str) -> tuple[Assignment, ...]: ...
+    async def get(self, scope: StorageScope, name: str) -> Assignment | None: ...
+
+
+class AccountReads(Protocol):
+    async def exists(self, account: StorageScope) -> bool: ...
+
+
+class AccessReads(Protocol):
+    async def exchange(self, identity: Identity, assertion: str) -> AccessTokenInfo: ...
+    async def try_containers(
+        self, account: str, containers: Collection[str], token: AccessTokenInfo
+    ) -> Mapping[str, AzureError | None]: ...
+
+
+class AzureReads(Protocol):
+    """Azure, to be looked at. Every method raises AzureError."""
+
+    @property
+    def identities(self) -> IdentityReads: ...
+    @property
+    def credentials(self) -> CredentialReads: ...
+    @property
+    def roles(self) -> RoleReads: ...
+    @property
+    def accounts(self) -> AccountReads: ...
+    @property
+    def access(self) -> AccessReads: ...
+
+
+class IdentityWrites(Protocol):
+    async def put(self, wanted: WantedIdentity, tags: Mapping[str, str], location: str) -> Identity: ...
+    async def delete(self, identity: IdentityId, owner: Owner) -> None: ...
+
+
+class CredentialWrites(Protocol):
+    async def put(self, identity: IdentityId, credential: Credential) -> None: ...
+    async def delete(self, identity: IdentityId, name: str) -> None: ...
+
+
+class RoleWrites(Protocol):
+    async def put(self, change: PutAssignment) -> Assignment: ...
+    async def delete(self, assignment: Assignment) -> None: ...
+
+
+class AzureWrites(Protocol):
+    """Azure, to be changed. Every method raises AzureError."""
+
+    @property
+    def identities(self) -> IdentityWrites: ...
+    @property
+    def credentials(self) -> CredentialWrites: ...
+    @property
+    def roles(self) -> RoleWrites: ...
+
+
+class ObjectReads(Protocol):
+    async def get(self, owner: Owner, kind: str, name: str) -> ClusterObject | None: ...
+
+
+class TokenReads(Protocol):
+    async def issuer(self) -> str | None: ...
+    async def token(self, namespace: str, service_account: str, audience: str) -> str: ...
+
+
+class NamespaceReads(Protocol):
+    async def terminating(self, namespace: str) -> bool: ...
+
+
+class KubeReads(Protocol):
+    """The cluster, to be looked at. Every method raises ClusterError. A token is no object: asking for one writes nothing."""
+
+    @property
+    def objects(self) -> ObjectReads: ...
+    @property
+    def tokens(self) -> TokenReads: ...
+    @property
+    def namespaces(self) -> NamespaceReads: ...
+
+
+class ObjectWrites(Protocol):
+    async def apply_service_account(self, owner: Owner, change: ApplyServiceAccount) -> ClusterObject: ...
+    async def apply_object(self, owner: Owner, change: ApplyObject) -> ClusterObject: ...
+    async def release(self, owner: Owner, found: ClusterObject) -> ClusterObject: ...
+    async def delete(self, owner: Owner, found: ClusterObject) -> None: ...
+
+
+class KubeWrites(Protocol):
+    """The objects of a resource, to be changed. Every method raises ClusterError."""
+
+    @property
+    def objects(self) -> ObjectWrites: ...
+
+
+@dataclass(frozen=True)
+class Azure:
+    """All parts of Azure."""
+
+    identities: Identities
+    credentials: FederatedCredentials
+    roles: RoleAssignments
+    accounts: StorageAccounts
+    access: BlobAccess
+
+    @classmethod
+    def through(cls, clients: Clients, session: aiohttp.ClientSession, timeout: float, clock: Clock) -> "Azure":
+        return cls(
+            Identities(clients, clock),
+            FederatedCredentials(clients),
+            RoleAssignments(clients),
+            StorageAccounts(clients),
+            BlobAccess(clients.cloud, session, timeout),
+        )
+
+
+@dataclass(frozen=True)
+class Kube:
+    """All parts of the cluster."""
+
+    resources: Resources
+    objects: Objects
+    tokens: Tokens
+    events: Events
+    namespaces: Namespaces
+
+    @classmethod
+    def through(cls, cluster: Cluster, clock: Clock) -> "Kube":
+        return cls(Resources(cluster), Objects(cluster), Tokens(cluster), Events(cluster, clock), Namespaces(cluster))
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the operator's settings say, and the ways to Azure and to the cluster."""
+
+    terms: Terms
+    issuer: str | None  # None: it is discovered
+    propagation_limit: float  # seconds
+    azure: Azure
+    kube: Kube
+    clock: Clock

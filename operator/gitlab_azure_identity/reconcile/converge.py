@@ -1,0 +1,50 @@
+"""From what stands to what the goal says: plan, carry out, and plan again. The only place that writes for a resource that
+is kept."""
+
+from dataclasses import dataclass
+
+from gitlab_azure_identity.domain.assessment import reverted
+from gitlab_azure_identity.domain.changes import Change
+from gitlab_azure_identity.domain.findings import Failure
+from gitlab_azure_identity.domain.goal import Goal
+from gitlab_azure_identity.domain.judge import PassRecord
+from gitlab_azure_identity.domain.observed import Observation, Observed
+from gitlab_azure_identity.domain.plan import plan
+from gitlab_azure_identity.reconcile.apply import apply
+from gitlab_azure_identity.reconcile.context import AzureWrites, KubeWrites
+
+ROUNDS = 5  # plans a pass: the identity, what hangs on it, what is pruned, and room for one surprise
+
+
+@dataclass(frozen=True)
+class Converged:
+    """What stands after the writes, what was done, what failed, and what is still planned of the links that were seen."""
+
+    have: Observed
+    done: tuple[Change, ...]
+    record: PassRecord
+    pending: tuple[Change, ...]
+
+
+def first_changes(goal: Goal, observation: Observation) -> list[Change]:
+    """The changes that may be carried out: none of a link that could not be seen."""
+    return [change for change in plan(goal, observation.have) if change.link not in observation.unseen]
+
+
+async def converge(
+    azure: AzureWrites, kube: KubeWrites, goal: Goal, observation: Observation, *, write: bool
+) -> Converged:
+    """Carry out plan after plan, until one holds nothing that could be done. With `write` off nothing is carried out."""
+    have = observation.have
+    done, failed = list[Change](), list[tuple[Change, Failure]]()
+    for _ in range(ROUNDS if write else 0):
+        out_of_reach = observation.unseen.keys() | {change.link for change, _ in failed}
+        changes = [change for change in plan(goal, have) if change.link not in out_of_reach and change not in done]
+        if not changes or (failed and have.identity is None):
+            break
+        have, made, failed_now = await apply(azure, kube, goal, changes, have)
+        done += made
+        failed += failed_now
+    pending = tuple(change for change in plan(goal, have) if change.link not in observation.unseen)
+    record = PassRecord(observation.unseen, [*failed, *reverted(done, pending)], observation.former)
+    return Converged(have, tuple(done), record, pending)

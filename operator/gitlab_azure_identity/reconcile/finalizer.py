@@ -1,0 +1,160 @@
+"""The way back, from the same parts as a pass: observe, plan, apply. The resource is let go of only after a look that finds
+nothing of ours, and when Azure confirmed that what is on record was deleted."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from gitlab_azure_identity.api.conditions import Link, Place
+from gitlab_azure_identity.api.reasons import Reason
+from gitlab_azure_identity.api.resource import Resource
+from gitlab_azure_identity.domain.assessment import Event
+from gitlab_azure_identity.domain.changes import Change
+from gitlab_azure_identity.domain.deletion import (
+    STILL_SEEN,
+    Remaining,
+    blocking,
+    by_link,
+    let_go,
+    next_changes,
+    nothing_was_made,
+    scope_is_absent,
+    with_way_out,
+)
+from gitlab_azure_identity.domain.findings import CannotProceed, Failure, worst
+from gitlab_azure_identity.domain.goal import Goal, finalize_goal
+from gitlab_azure_identity.domain.observed import Observation, Observed
+from gitlab_azure_identity.domain.policy import identity_groups
+from gitlab_azure_identity.domain.record import deleted_keys, left_behind, remembered
+from gitlab_azure_identity.domain.status import deletion_waits
+from gitlab_azure_identity.domain.where import where_to_look
+from gitlab_azure_identity.reconcile.apply import apply
+from gitlab_azure_identity.reconcile.context import Context
+from gitlab_azure_identity.reconcile.issuer import Issuer
+from gitlab_azure_identity.reconcile.memory import Memory
+from gitlab_azure_identity.reconcile.observe import observe
+from gitlab_azure_identity.reconcile.report import Reporter
+
+log = logging.getLogger(__name__)
+
+LOOKS = 4
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """What came of removing: what failed, whether the identity that we created was among it, and what stays, in sentences."""
+
+    failures: tuple[Failure, ...]
+    found_ours: bool
+    left: tuple[str, ...] = ()
+
+
+class Finalizer:
+    """Carries out deletions."""
+
+    def __init__(self, context: Context, issuer: Issuer, reporter: Reporter, memory: Memory) -> None:
+        self._context, self._issuer, self._report, self._memory = context, issuer, reporter, memory
+        self._terms = context.terms
+
+    async def run(self, resource: Resource) -> Remaining | None:
+        """Remove what was made for the resource. None when nothing of ours is left, or nothing is to be removed."""
+        if event := let_go(resource):
+            await self._report.event(resource, event)
+            return None
+        try:
+            failures = await self._remove(resource)
+        except CannotProceed as stop:
+            failures = (stop.failure,)
+        if not failures:
+            return None
+        failure = worst(failures)
+        status = deletion_waits(resource, with_way_out(resource, failure), self._context.clock.now())
+        await self._report.status(resource, status)
+        return Remaining(f"{failure.reason}: {failure.message}", failure.retry_after)
+
+    async def _remove(self, resource: Resource) -> tuple[Failure, ...]:
+        """Remove what the record leads to, and what our tags lead to unless that was the same. Returns what failed. Raises
+        CannotProceed."""
+        cleaned = await self._clean(resource)
+        if not cleaned.failures and not cleaned.found_ours and resource.status.identity is not None:
+            # The status names an identity that is not ours, or is not there: our own is looked for as if it named none.
+            elsewhere = await self._clean(resource.without_identity())
+            cleaned = replace(elsewhere, left=(*cleaned.left, *elsewhere.left))
+        if not cleaned.failures:
+            for told in dict.fromkeys(cleaned.left):
+                await self._report.event(resource, Event("Warning", Reason.LEFT_BEHIND, told))
+        return cleaned.failures
+
+    async def _clean(self, resource: Resource) -> Cleaned:
+        """Look and remove until there is nothing to remove. Raises CannotProceed."""
+        goal = await self._goal(resource)
+        groups = tuple(identity_groups(self._terms.policy, resource.key.namespace))
+        deleted, found_ours = set[str](), False
+        for _ in range(LOOKS):
+            observation = await self._observe(resource, goal) if goal else None
+            if goal is None or observation is None:
+                return Cleaned((), found_ours)
+            have = remembered(resource, goal, observation.have, groups=groups, deleted=deleted)
+            found = have.identity
+            if found and not goal.desired.identity.id.same_as(found.id):
+                issuer = await self._issuer.of_a_deletion(resource)
+                goal = finalize_goal(resource, self._terms, issuer, pin=found.id)
+                continue
+            found_ours = found_ours or (found is not None and goal.owns(found))
+            unseen = await self._blocking(resource, have, observation.unseen)
+            changes = next_changes(goal, have, observation.unseen, unseen)
+            if not changes:
+                left = left_behind(resource, goal, observation.have, deleted)
+                return Cleaned(tuple(unseen.values()), found_ours, tuple(left))
+            failed = await self._apply(resource, goal, changes, have, observation, deleted)
+            if failures := await self._blocking(resource, have, failed):
+                return Cleaned(tuple(failures.values()), found_ours)
+        return Cleaned((STILL_SEEN,), found_ours)
+
+    async def _goal(self, resource: Resource) -> Goal | None:
+        """What is to be removed; None when nothing can ever have been made. Raises CannotProceed."""
+        try:
+            return finalize_goal(resource, self._terms, await self._issuer.of_a_deletion(resource))
+        except CannotProceed as stop:
+            if stop.failure.reason is Reason.NOT_CONFIGURED and not resource.status.recorded:
+                return None  # what it wanted was never resolved
+            raise
+
+    async def _observe(self, resource: Resource, goal: Goal) -> Observation | None:
+        """What still stands; None where nothing was ever made. Raises CannotProceed."""
+        where = where_to_look(resource, goal, self._terms.policy)
+        azure, kube = self._context.azure, self._context.kube
+        try:
+            return await observe(azure, kube, where)
+        except CannotProceed as stop:
+            if nothing_was_made(where, stop.failure):
+                return None
+            if stop.failure.reason not in (Reason.RESOURCE_GROUP_NOT_FOUND, Reason.SUBSCRIPTION_NOT_FOUND):
+                raise
+            return await observe(azure, kube, replace(where, group_deleted=True))
+
+    async def _apply(
+        self,
+        resource: Resource,
+        goal: Goal,
+        changes: list[Change],
+        have: Observed,
+        observation: Observation,
+        deleted: set[str],
+    ) -> dict[Link, Failure]:
+        """Carry out the changes, and note in `deleted` what Azure confirmed. Returns what failed, by link."""
+        _, done, failed = await apply(self._context.azure, self._context.kube, goal, changes, have)
+        absent = [change for change, failure in failed if scope_is_absent(change, observation, failure)]
+        deleted.update(deleted_keys([*done, *absent]))
+        self._memory.revoked(resource.uid, done)
+        log.info("removed %s", "; ".join(map(str, done)) or "nothing", extra={"resource": str(resource.key)})
+        failures = by_link([(change, failure) for change, failure in failed if change not in absent])
+        return {link: worst(each) for link, each in failures.items()}
+
+    async def _blocking(
+        self, resource: Resource, have: Observed, failures: Mapping[Link, Failure]
+    ) -> dict[Link, Failure]:
+        """The failures that keep the resource. The namespace is asked about only where one is in the cluster."""
+        local = any(link.place is Place.CLUSTER for link in failures)
+        terminating = local and await self._context.kube.namespaces.terminating(resource.key.namespace)
+        return blocking(resource, have, failures, terminating=terminating)

@@ -1,0 +1,57 @@
+"""The issuer of the cluster's service account tokens: the setting, or what the API server says of itself."""
+
+import math
+
+from gitlab_azure_identity.api.conditions import Link
+from gitlab_azure_identity.api.reasons import Reason
+from gitlab_azure_identity.api.resource import Resource
+from gitlab_azure_identity.domain.findings import CannotProceed, Failure, Outlook
+from gitlab_azure_identity.kube import errors as kube_errors
+from gitlab_azure_identity.kube.client import ClusterError
+from gitlab_azure_identity.reconcile.context import Context
+
+KNOWN_FOR = 60.0  # seconds; it changes only with the API server itself
+DOING = "read the cluster's OIDC issuer (/.well-known/openid-configuration)"
+
+
+class Issuer:
+    """Tells the issuer, and asks the API server again once in a while."""
+
+    def __init__(self, context: Context) -> None:
+        self._setting, self._tokens, self._clock = context.issuer, context.kube.tokens, context.clock
+        self._discovered, self._since = "", -math.inf
+
+    async def current(self) -> str:
+        """The issuer, to the letter. Raises CannotProceed."""
+        if self._setting:
+            return self._setting
+        if self._clock.steady() - self._since > KNOWN_FOR:
+            self._discovered, self._since = await self._discover(), self._clock.steady()
+        return self._discovered
+
+    async def of_a_deletion(self, resource: Resource) -> str:
+        """The issuer; where it cannot be learned any more, the one on record, or "" where nothing was ever made for the resource.
+
+        Raises CannotProceed for a transient failure."""
+        try:
+            return await self.current()
+        except CannotProceed as stop:
+            if stop.failure.outlook is not Outlook.STALLED:
+                raise
+            return resource.status.issuer or ""
+
+    async def _discover(self) -> str:
+        try:
+            issuer = await self._tokens.issuer()
+        except ClusterError as error:
+            known = kube_errors.classify(error, DOING, "this cluster")
+            if known.outlook is Outlook.TRANSIENT:
+                raise CannotProceed(Link.IDENTITY, known) from error
+            issuer = None
+        if issuer is None or not issuer.startswith("https://"):
+            message = (
+                f"The operator could not {DOING}. Enable the OIDC issuer (az aks update --enable-oidc-issuer), or name it in "
+                "the operator's setting `issuer`."
+            )
+            raise CannotProceed(Link.IDENTITY, Failure(Reason.ISSUER_UNKNOWN, message, Outlook.STALLED))
+        return issuer

@@ -1,0 +1,120 @@
+"""What is remembered of objects between passes. A restart may lose all of it."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from gitlab_azure_identity.api.conditions import Link
+from gitlab_azure_identity.api.reasons import Reason
+from gitlab_azure_identity.api.resource import Key, Resource
+from gitlab_azure_identity.domain.assessment import Event, Tolerance
+from gitlab_azure_identity.domain.changes import Change, DeleteAssignment
+from gitlab_azure_identity.domain.findings import Finding, Outlook
+from gitlab_azure_identity.waiting import within
+
+
+@dataclass
+class ObjectMemory:
+    """One object, as its events and passes have it. One that is created later under the same name is another."""
+
+    key: Key
+    uid: str
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    deleting: asyncio.Event = field(default_factory=asyncio.Event)
+    seen: tuple[object, ...] | None = None
+    attempts: int = 0  # in a row that came to the same outlook
+    outlook: Outlook = Outlook.GOOD
+    principal: str | None = None  # of the managed identity that the last look found
+    tolerance: Tolerance = field(default_factory=Tolerance)
+    _posted: dict[Reason, Event] = field(default_factory=dict)
+    _waiting: dict[Link, tuple[Reason, datetime]] = field(default_factory=dict)  # link to reason, and since when
+
+    def notice(self, news: tuple[object, ...], *, deleting: bool) -> None:
+        """A watch event came. It wakes the loop when it holds news, or tells of the deletion."""
+        if self.seen != news or deleting > self.deleting.is_set():
+            self.seen = news
+            self.attempts = 0
+            self.wake.set()
+        if deleting:
+            self.deleting.set()
+
+    def read(self, news: tuple[object, ...]) -> None:
+        """A pass starts from this version of the object. Its watch event must not start another."""
+        if self.seen == news:
+            self.wake.clear()
+        elif not self.wake.is_set():  # else an event told of something newer than what was read
+            self.seen = news
+
+    async def woken(self, seconds: float) -> bool:
+        """Whether there is news within so many seconds."""
+        return await within(seconds, self.wake)
+
+    def tolerate(self, now: float) -> Tolerance | None:
+        """Count one more transient failure of a Ready resource. None when its conditions may not stay as they are any longer."""
+        self.tolerance = self.tolerance.after_another(now)
+        return self.tolerance if self.tolerance.lasts(now) else None
+
+    def reset(self) -> None:
+        """A pass met no transient failure: the next one is the first in a row."""
+        self.tolerance = Tolerance()
+
+    def is_new(self, reason: Reason, event: Event | None) -> bool:
+        """Whether an event that holds for as long as its cause does has not been posted for this cause yet."""
+        before = self._posted.pop(reason, None)
+        if event is not None:
+            self._posted[reason] = event
+        return event is not None and event != before
+
+    def waited(self, finding: Finding, now: datetime) -> float:
+        """Take note of a finding: the seconds that its link has been waiting for this very reason; 0 where it is not. The
+        condition's transition time cannot tell: it stays when an Unknown changes its reason. A transient failure says nothing of
+        what is waited for."""
+        if finding.outlook is not Outlook.WAITING:
+            if finding.outlook is not Outlook.TRANSIENT:
+                self._waiting.pop(finding.link, None)
+            return 0.0
+        reason, since = self._waiting.get(finding.link, (None, now))
+        since = since if reason == finding.reason else now
+        self._waiting[finding.link] = finding.reason, since
+        return (now - since).total_seconds()
+
+    def waiting_since(self, resource: Resource, link: Link, reason: Reason, now: datetime) -> datetime | None:
+        """Since when a link has been waiting for this reason. The status tells what an earlier process saw; a moment to come was
+        written by somebody else."""
+        if link in self._waiting:
+            known, since = self._waiting[link]
+            return since if known == reason else None
+        before = resource.status.condition(link)
+        if before is None or (before.status, before.reason) != ("Unknown", reason):
+            return None
+        since = datetime.fromisoformat(before.last_transition_time)
+        return since if since <= now else None
+
+
+class Memory:
+    """What is remembered of every object, by its uid: events of two that bore one name may come in any order."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, ObjectMemory] = {}
+
+    def get_or_add(self, key: Key, uid: str) -> ObjectMemory:
+        return self._objects.setdefault(uid, ObjectMemory(key, uid))
+
+    def forget(self, uid: str) -> None:
+        self._objects.pop(uid, None)
+
+    def clear(self) -> None:
+        self._objects.clear()
+
+    def knows(self, key: Key) -> bool:
+        """Whether there is an object of this name."""
+        return any(one.key == key for one in self._objects.values())
+
+    def revoked(self, uid: str, done: Iterable[Change]) -> None:
+        """Wake those whose identity lost a role by what was done for another object. Azure allows one assignment of a role at a
+        scope: resources that share an adopted identity share what the first of them created."""
+        principals = {change.assignment.principal_id for change in done if isinstance(change, DeleteAssignment)}
+        for one in self._objects.values():
+            if one.uid != uid and one.principal in principals:
+                one.wake.set()

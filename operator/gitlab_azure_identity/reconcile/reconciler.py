@@ -1,0 +1,252 @@
+"""One pass over one resource: observe, converge, verify, assess, report. Every judgement on the way is a function of the
+domain."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from gitlab_azure_identity.api import FINALIZER
+from gitlab_azure_identity.api.conditions import Link
+from gitlab_azure_identity.api.reasons import Reason
+from gitlab_azure_identity.api.resource import Resource
+from gitlab_azure_identity.api.status import Status
+from gitlab_azure_identity.domain import assessment
+from gitlab_azure_identity.domain.findings import (
+    CannotProceed,
+    Failure,
+    Finding,
+    Outlook,
+    blocked,
+    first_broken,
+    stopped,
+)
+from gitlab_azure_identity.domain.goal import Goal, reconcile_goal
+from gitlab_azure_identity.domain.judge import judge
+from gitlab_azure_identity.domain.observed import Observation, Observed
+from gitlab_azure_identity.domain.plan import missing_grants
+from gitlab_azure_identity.domain.record import credible
+from gitlab_azure_identity.domain.status import after_pass, before_writing, says_the_same, suspended, with_conditions
+from gitlab_azure_identity.domain.texts import presentable
+from gitlab_azure_identity.domain.where import where_to_look
+from gitlab_azure_identity.kube import errors as kube_errors
+from gitlab_azure_identity.kube.client import ClusterError
+from gitlab_azure_identity.reconcile.context import AzureReads, Context, KubeReads
+from gitlab_azure_identity.reconcile.converge import converge, first_changes
+from gitlab_azure_identity.reconcile.issuer import Issuer
+from gitlab_azure_identity.reconcile.memory import Memory, ObjectMemory
+from gitlab_azure_identity.reconcile.observe import no_account, observe
+from gitlab_azure_identity.reconcile.report import Reporter
+from gitlab_azure_identity.reconcile.verify import Proof, unproven, verify
+
+
+@dataclass(frozen=True)
+class AwaitingAccess:
+    """A pass that came as far as verifying: enough to verify again without looking at everything anew."""
+
+    resource: Resource
+    goal: Goal
+    have: Observed
+    findings: tuple[Finding, ...]  # all but AccessVerified
+    observation: Observation
+    lacking: bool  # something that GitLab needs is known to be missing
+    granted_at: datetime | None  # when this pass wrote what Azure takes time to spread
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a pass ended. `awaiting` is set when nothing but access is left to wait for."""
+
+    findings: tuple[Finding, ...]
+    outlook: Outlook
+    awaiting: AwaitingAccess | None = None
+
+    @property
+    def retry_after(self) -> float | None:
+        """What Azure or the cluster asked us to wait, in seconds."""
+        return max((finding.retry_after for finding in self.findings if finding.retry_after), default=None)
+
+
+class Reconciler:
+    """Brings resources to what they say."""
+
+    def __init__(self, context: Context, issuer: Issuer, reporter: Reporter, memory: Memory) -> None:
+        self._context, self._issuer, self._report, self._memory = context, issuer, reporter, memory
+        self._clock, self._terms = context.clock, context.terms
+        self._azure_reads: AzureReads = context.azure
+        self._kube_reads: KubeReads = context.kube
+
+    async def run(self, resource: Resource, memory: ObjectMemory) -> Outcome:
+        """One pass."""
+        try:
+            await self._add_finalizer(resource)
+            if resource.legible.suspend:
+                await self._report.status(resource, suspended(resource, self._clock.now()))
+                return Outcome((), Outlook.GOOD)
+            resource, goal, observation = await self._look(credible(resource, self._terms.owner(resource)))
+            return await self._converge(resource, memory, goal, observation)
+        except CannotProceed as stop:
+            findings = stopped(stop.link, stop.failure)
+            status = with_conditions(resource, findings, self._clock.now())
+            await self._write(resource, memory, findings, status, lacking=False)
+            return Outcome(findings, stop.failure.outlook)
+
+    async def verify_again(self, awaiting: AwaitingAccess, memory: ObjectMemory) -> Outcome:
+        """Try access once more, with everything else as the last pass left it."""
+        return await self._conclude(awaiting, memory, await self._verify(awaiting, memory))
+
+    # observe
+
+    async def _look(self, resource: Resource) -> tuple[Resource, Goal, Observation]:
+        """What the resource is to come to, and what stands. The identity that is found may move the goal. Raises
+        CannotProceed."""
+        goal = reconcile_goal(resource, self._terms, await self._issuer.current())
+        for _ in range(3):  # a lost status, and one that named another's identity
+            observation = await self._observe(resource, goal)
+            other = assessment.other_identity(resource, goal, observation.have.identity)
+            if other is None:
+                break
+            resource, pin = other
+            goal = reconcile_goal(resource, self._terms, await self._issuer.current(), pin)
+        return resource, goal, observation
+
+    async def _observe(self, resource: Resource, goal: Goal) -> Observation:
+        return await observe(self._azure_reads, self._kube_reads, where_to_look(resource, goal, self._terms.policy))
+
+    async def _no_account(self, goal: Goal, observation: Observation) -> Failure | None:
+        """Why there is nothing to grant access to. It is asked only while no assignment of what is wanted stands."""
+        if len(missing_grants(goal, observation.have)) < len(goal.grants):
+            return None
+        if observation.account_asked:
+            return observation.no_account
+        return await no_account(self._azure_reads, goal.desired.storage.scope)
+
+    # converge
+
+    async def _converge(
+        self, resource: Resource, memory: ObjectMemory, goal: Goal, observation: Observation
+    ) -> Outcome:
+        found = observation.have.identity
+        memory.principal = found.principal_id if found else None
+        absent = await self._no_account(goal, observation)
+        if absent and found is None:
+            raise CannotProceed(Link.ROLES, absent)
+        if absent:
+            observation = replace(observation, unseen={**observation.unseen, Link.ROLES: absent})
+        await self._standing_events(resource, memory, goal, observation.have)
+        write = absent is None and bool(first_changes(goal, observation))
+        if write:
+            resource = await self._record(resource, goal)
+        context = self._context
+        converged = await converge(context.azure, context.kube, goal, observation, write=write)
+        self._memory.revoked(memory.uid, converged.done)
+        now = self._clock.now()
+        findings = (
+            assessment.overdue(resource, finding, memory.waited(finding, now))
+            for finding in judge(goal, converged.have, converged.record)
+        )
+        awaiting = AwaitingAccess(
+            resource,
+            goal,
+            converged.have,
+            tuple(findings),
+            observation,
+            lacking=assessment.lacks_something(converged.have, converged.pending),
+            granted_at=now if assessment.takes_time(converged.done) else None,
+        )
+        drift = assessment.is_drift(resource, goal)
+        proof, *_ = await asyncio.gather(
+            self._verify(awaiting, memory),
+            self._report.event(resource, assessment.changes_event(converged.done, drift=drift)),
+            self._report.event(resource, assessment.client_id_event(resource, converged.have)),
+        )
+        return await self._conclude(awaiting, memory, proof)
+
+    async def _add_finalizer(self, resource: Resource) -> None:
+        """Make sure, before anything is created, that the deletion of the resource waits for us. Raises CannotProceed."""
+        if resource.has_finalizer:
+            return
+        try:
+            await self._context.kube.resources.add_finalizer(resource.key, resource.uid)
+        except ClusterError as error:
+            doing = f"put its finalizer {FINALIZER} on this resource, without which nothing is made"
+            failure = kube_errors.classify(error, doing, resource.key.namespace)
+            raise CannotProceed(Link.IDENTITY, failure) from error
+
+    async def _record(self, resource: Resource, goal: Goal) -> Resource:
+        """Record what is about to be created, before the first write, where the record does not hold it yet.
+
+        Raises CannotProceed when it cannot be recorded: what nobody remembers is not created."""
+        status = presentable(before_writing(resource, goal, self._clock.now()))
+        if says_the_same(status, resource.status):
+            return resource
+        written = await self._report.status(resource, status)
+        if written.status.identity != status.identity or written.status.role_assignments != status.role_assignments:
+            message = "The status could not be written, and nothing is made that the status does not know of. It is tried again."
+            raise CannotProceed(Link.IDENTITY, Failure(Reason.CLUSTER_UNAVAILABLE, message, Outlook.TRANSIENT))
+        return written
+
+    async def _standing_events(self, resource: Resource, memory: ObjectMemory, goal: Goal, have: Observed) -> None:
+        """Say once in the life of this process what holds for as long as its cause does."""
+        causes = {
+            Reason.IDENTITY_PINNED: assessment.pin_event(goal.desired),
+            Reason.CLUSTER_NOT_UNIQUE: assessment.cluster_event(goal, have),
+        }
+        for reason, event in causes.items():
+            if memory.is_new(reason, event):
+                await self._report.event(resource, event)
+
+    # verify
+
+    async def _verify(self, awaiting: AwaitingAccess, memory: ObjectMemory) -> Proof:
+        desired, identity, broken = awaiting.goal.desired, awaiting.have.identity, first_broken(awaiting.findings)
+        if identity is None or broken is not None:
+            waits_for = broken.link if broken else Link.IDENTITY
+            return unproven(blocked(Link.ACCESS, waits_for), desired)
+        now = self._clock.now()
+        fresh = assessment.may_still_propagate(
+            awaiting.have.assignments,
+            granted_at=awaiting.granted_at,
+            since=memory.waiting_since(awaiting.resource, Link.ACCESS, Reason.PROPAGATING, now),
+            now=now,
+            limit=self._context.propagation_limit,
+        )
+        return await verify(self._azure_reads, self._kube_reads, desired, identity, fresh=fresh)
+
+    # assess and report
+
+    async def _conclude(self, awaiting: AwaitingAccess, memory: ObjectMemory, proof: Proof) -> Outcome:
+        now = self._clock.now()
+        if (
+            proof.finding.outlook is not Outlook.BLOCKED
+        ):  # an attempt that was not made says nothing of how long access is awaited
+            memory.waited(proof.finding, now)
+        findings = (*awaiting.findings, proof.finding)
+        status = self._status(awaiting, findings, proof, now)
+        resource = await self._write(awaiting.resource, memory, findings, status, lacking=awaiting.lacking)
+        outlook = assessment.outlook_of(findings, awaiting.goal.desired.verification)
+        only_access = assessment.only_access_is_awaited(findings, outlook)
+        return Outcome(findings, outlook, replace(awaiting, resource=resource) if only_access else None)
+
+    def _status(self, awaiting: AwaitingAccess, findings: Sequence[Finding], proof: Proof, now: datetime) -> Status:
+        resource, goal, have, observation = awaiting.resource, awaiting.goal, awaiting.have, awaiting.observation
+        if not goal.may_use(have):
+            return with_conditions(
+                resource, findings, now
+            )  # nothing is recorded of an identity that is not ours to use
+        return after_pass(resource, goal, have, findings, proof.containers, observation.unseen, observation.former, now)
+
+    async def _write(
+        self, resource: Resource, memory: ObjectMemory, findings: Sequence[Finding], status: Status, *, lacking: bool
+    ) -> Resource:
+        """Write the status. A Ready resource keeps the one that it has while it meets transient failures alone, and nothing that
+        GitLab needs is known to be missing."""
+        self._report.transient(resource, findings)
+        tolerance = None
+        if assessment.may_be_tolerated(resource, findings, lacking=lacking):
+            tolerance = memory.tolerate(self._clock.steady())
+        if tolerance is None:
+            return await self._report.status(resource, status)
+        await self._report.event(resource, assessment.tolerated_event(findings, tolerance))
+        handled = {"last_handled_reconcile_at": resource.requested_at}
+        return await self._report.status(resource, resource.status.model_copy(update=handled))

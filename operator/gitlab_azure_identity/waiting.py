@@ -1,0 +1,77 @@
+"""Waiting, with an end: the one place for races between tasks, and for requests that must not be left in the middle."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Protocol, TypeVar
+
+Result = TypeVar("Result")
+
+
+class Stopped(Protocol):
+    """Set when somebody is to leave. An `asyncio.Event` is one, and so is what kopf hands to its daemons."""
+
+    def wait(self) -> Awaitable[object]: ...
+
+
+async def finished(work: Awaitable[Result], seconds: float, *expected: type[Exception]) -> Result:
+    """Await a request to its end even when we are cancelled meanwhile: once sent it cannot be called back, and whoever comes
+    next must find it done.
+
+    Raises TimeoutError when there is no end within so many seconds, and what is expected of the work. Its task hands these
+    on instead of raising them: at the end of the operator kopf waits for every task, and would end with what one raised."""
+
+    async def bounded() -> Result | Exception:
+        try:
+            async with asyncio.timeout(seconds):
+                return await work
+        except TimeoutError as error:
+            return error
+        except expected as error:
+            return error
+
+    task = asyncio.ensure_future(bounded())
+    try:
+        answer = await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+async def unless(stopped: Stopped, work: Awaitable[Result]) -> Result | None:
+    """Await `work`, but cancel it when `stopped` is set; a write that was sent is finished first. None when it was cancelled."""
+    task = asyncio.ensure_future(work)
+    stop = asyncio.ensure_future(stopped.wait())
+    try:
+        await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
+        return await task if task.done() else None
+    finally:
+        await _cancelled(task, stop)
+
+
+async def first(*waits: Awaitable[object], seconds: float | None = None) -> None:
+    """Wait until one of them has ended, or so many seconds have passed. The others are cancelled."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await _cancelled(*tasks)
+
+
+async def within(seconds: float, event: asyncio.Event) -> bool:
+    """Whether an event is set within so many seconds."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _cancelled(*tasks: asyncio.Future[object] | asyncio.Future[Result]) -> None:
+    """Cancel tasks, and wait until they have left."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)

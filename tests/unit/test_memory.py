@@ -1,0 +1,135 @@
+"""What is remembered of a resource between passes: its news, what was posted, and what is tolerated."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from gitlab_azure_identity.api.conditions import Link
+from gitlab_azure_identity.api.reasons import Reason
+from gitlab_azure_identity.api.resource import Key
+from gitlab_azure_identity.domain.assessment import Event, Tolerance
+from gitlab_azure_identity.domain.changes import DeleteAssignment, PutCredential
+from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, failed
+from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR
+from gitlab_azure_identity.reconcile.memory import Memory, ObjectMemory
+
+from .worlds import BEFORE_TEXT, NOW, PRINCIPAL, STORAGE, assignment, identity, resource, wanted
+
+KEY, UID = Key("gitlab", "gitlab"), "uid"
+
+
+def test_only_news_wakes() -> None:
+    watched = ObjectMemory(KEY, UID)
+    woken = []
+    for told in (("uid", 1), ("uid", 1), ("uid", 2), ("other", 2)):
+        watched.wake.clear()
+        watched.notice(told, deleting=False)
+        woken.append(watched.wake.is_set())
+
+    assert woken == [True, False, True, True]
+
+
+def test_two_transient_failures_in_a_row_are_tolerated() -> None:
+    """The third is told; so is the first after a quarter of an hour."""
+    watched, slow = ObjectMemory(KEY, UID), ObjectMemory(KEY, UID)
+
+    counts = [tolerance and tolerance.count for tolerance in (watched.tolerate(1000.0) for _ in range(4))]
+    assert counts == [1, 2, None, None]
+    assert slow.tolerate(1000.0)
+    assert slow.tolerate(1900.0) is None
+    watched.reset()
+    assert watched.tolerate(2000.0) == Tolerance(1, 2000.0)
+
+
+def test_what_holds_for_as_long_as_its_cause_is_posted_once_for_each_cause() -> None:
+    watched = ObjectMemory(KEY, UID)
+    one, two = (Event("Warning", Reason.IDENTITY_PINNED, text) for text in ("one", "two"))
+
+    posted = [watched.is_new(Reason.IDENTITY_PINNED, event) for event in (None, one, one, two, None, two)]
+
+    assert posted == [False, True, False, True, False, True]
+
+
+def test_a_moment_to_come_in_a_status_was_written_by_somebody_else() -> None:
+    told = {
+        "type": Link.ROLES,
+        "status": "Unknown",
+        "observedGeneration": 1,
+        "lastTransitionTime": "2099-01-01T00:00:00Z",
+        "reason": Reason.PROPAGATING,
+        "message": "…",
+    }
+    one = resource(status={"conditions": [told]})
+
+    assert ObjectMemory(KEY, UID).waiting_since(one, Link.ROLES, Reason.PROPAGATING, NOW) is None
+
+
+def test_a_deletion_wakes_whatever_else_is_known() -> None:
+    """A pass may have read the object already as the event tells of it."""
+    watched = ObjectMemory(KEY, UID)
+    watched.read(("uid", 2))
+
+    watched.notice(("uid", 2), deleting=True)
+
+    assert watched.wake.is_set()
+    assert watched.deleting.is_set()
+
+
+def waiting(reason: Reason, outlook: Outlook = Outlook.WAITING) -> Finding:
+    return failed(Link.ROLES, Failure(reason, "…", outlook))
+
+
+def test_how_long_a_link_waits_is_counted_for_its_reason() -> None:
+    """An hour in which an earlier link did not hold is no hour of waiting for the principal."""
+    watched = ObjectMemory(KEY, UID)
+    told = [
+        (0, waiting(Reason.PROGRESSING), 0),
+        (10, waiting(Reason.PROGRESSING), 10),
+        (3600, waiting(Reason.PRINCIPAL_NOT_FOUND), 0),
+        (3660, waiting(Reason.PRINCIPAL_NOT_FOUND), 60),
+        (3670, waiting(Reason.AZURE_UNAVAILABLE, Outlook.TRANSIENT), 0),  # says nothing of the principal
+        (3680, waiting(Reason.PRINCIPAL_NOT_FOUND), 80),
+        (3700, waiting(Reason.PENDING, Outlook.BLOCKED), 0),
+        (3710, waiting(Reason.PRINCIPAL_NOT_FOUND), 0),
+    ]
+
+    for seconds, finding, waited in told:
+        assert watched.waited(finding, NOW + timedelta(seconds=seconds)) == waited, seconds
+
+
+@pytest.mark.parametrize(
+    ("reason", "since"), [(Reason.PROPAGATING, BEFORE_TEXT), (Reason.PENDING, None)], ids=["the same", "another"]
+)
+def test_what_an_earlier_process_waited_for_is_told_by_the_status(reason: Reason, since: str | None) -> None:
+    told = {
+        "type": Link.ROLES,
+        "status": "Unknown",
+        "observedGeneration": 1,
+        "lastTransitionTime": BEFORE_TEXT,
+        "reason": reason,
+        "message": "…",
+    }
+    one, watched = resource(status={"conditions": [told]}), ObjectMemory(KEY, UID)
+    moment = datetime.fromisoformat(since) if since else None
+
+    assert watched.waiting_since(one, Link.ROLES, Reason.PROPAGATING, NOW) == moment
+    watched.waited(waiting(Reason.PROPAGATING), NOW)
+    assert watched.waiting_since(one, Link.ROLES, Reason.PROPAGATING, NOW) == NOW
+
+
+def test_who_shares_an_identity_looks_when_a_role_of_it_was_taken_away() -> None:
+    """Azure allows one assignment of a role at a scope, so that who shares an identity shares it too."""
+    memory = Memory()
+    by, sharer, other = (memory.get_or_add(Key("gitlab", name), name) for name in ("by", "sharer", "other"))
+    by.principal = sharer.principal = PRINCIPAL
+    other.principal = "another"
+    role = assignment(f"{STORAGE}/gitlabstore", STORAGE_BLOB_DATA_CONTRIBUTOR)
+    watched = (by, sharer, other)
+
+    memory.revoked("by", [PutCredential(identity(), wanted().credentials[0])])
+    assert not any(each.wake.is_set() for each in watched)
+
+    memory.revoked("by", [DeleteAssignment(role)])
+    assert [each.wake.is_set() for each in watched] == [False, True, False]
