@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint unit integration chart lab lab-down operator bench image-test crd lock clean needs-lab needs-tests
+.PHONY: help demo test lint unit integration coverage chart lab lab-down operator bench image-test crd lock clean needs-lab needs-tests
 # The prerequisites of a target are made from left to right, even with make -j: first comes what the machine lacks.
 .NOTPARALLEL:
 
@@ -43,6 +43,15 @@ unit: $(READY) ## The pure tests: seconds
 
 integration: needs-tests $(READY) ## The operator in the lab
 	$(BIN)/python -m pytest tests/integration
+
+coverage: $(READY) ## Which branches the tests reach: of domain/ the unit tests, of the operator all but those of chart and lab
+	@rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest tests/unit
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --include='operator/gitlab_azure_identity/domain/*' --fail-under=100
+	$(BIN)/coverage run -m pytest tests/unit tests/edges tests/integration
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 chart: $(READY) ## The Helm chart
 	$(BIN)/python -m pytest tests/chart
@@ -74,7 +83,7 @@ lock: $(READY) ## Lock the newest Python packages that pyproject.toml allows, by
 		--output-file requirements-build.lock pyproject.toml
 
 clean: lab-down ## Remove all that the targets made in this folder; the user's cache stays
-	rm -rf $(VENV) .lab .test node_modules dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .coverage .coverage.* .lab .test node_modules dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 needs-lab:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from gitlab_azure_identity.api import ADOPT_ANNOTATION, CREATED_BY_ANNOTATION, OWNER_LABEL
+from gitlab_azure_identity.api.conditions import Link
+from gitlab_azure_identity.api.reasons import Reason
+from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.domain import naming
-from gitlab_azure_identity.domain.desired import Credential
+from gitlab_azure_identity.domain.arm_ids import IdentityId
+from gitlab_azure_identity.domain.clouds import CLOUDS
+from gitlab_azure_identity.domain.desired import Credential, Defaults
+from gitlab_azure_identity.domain.findings import CannotProceed, Outlook
+from gitlab_azure_identity.domain.goal import Mode, Terms, finalize_goal, reconcile_goal
 from gitlab_azure_identity.domain.observed import ClusterObject
+from gitlab_azure_identity.domain.policy import PolicyRule
 
-from .worlds import ISSUER, MANAGER, goal, identity, standing, wanted
+from .worlds import DEFAULTS, GROUP, ISSUER, MANAGER, STORAGE, goal, identity, resource, standing, wanted
 
 WANT = wanted()
 HAVE = standing()
@@ -56,6 +65,7 @@ def test_an_adopted_identity_is_not_used_while_nobody_knows_whom_it_trusts() -> 
     have = replace(HAVE, identity=identity(tags={}), credentials=())
 
     assert goal(may_adopt=True).may_use(have)
+    assert goal(may_adopt=True).strangers(replace(have, identity=None)) == ()
     assert not goal(may_adopt=True).may_use(replace(have, credentials_seen=False))
 
 
@@ -110,3 +120,109 @@ def test_whose_an_object_is(found: ClusterObject, created: bool, ours: bool, may
     assert to.owns_object(found) is ours
     assert to.may_write(found) is may_write
     assert to.unlabelled(found) is unlabelled
+
+
+# from a resource to its goal
+
+CLOUD = CLOUDS["AzurePublic"]
+RULE = PolicyRule.model_validate(
+    {
+        "namespaces": ["gitlab"],
+        "identities": {"resourceGroups": [GROUP], "adopt": [str(WANT.identity.id)], "sharedWith": ["runners"]},
+        "storage": [{"account": f"{STORAGE}/*"}],
+    }
+)
+TERMS = Terms("lab", CLOUD, DEFAULTS, [RULE])
+
+
+def test_a_goal_holds_what_policy_allows() -> None:
+    to = reconcile_goal(resource(), TERMS, ISSUER)
+
+    assert (to.mode, to.desired) == (Mode.RECONCILE, WANT)
+    assert (to.may_create, to.may_adopt, to.shared_with) == (True, True, ("runners",))
+    assert to.owner == TERMS.owner(resource())
+
+
+@pytest.mark.parametrize(
+    ("one", "terms", "reason"),
+    [
+        (resource(namespace="evil"), TERMS, Reason.NOT_PERMITTED),
+        (resource(), Terms("lab", CLOUD, Defaults(), [RULE]), Reason.NOT_CONFIGURED),
+        (resource({"verification": "Perhaps"}), TERMS, Reason.INVALID_SPEC),
+    ],
+)
+def test_without_a_goal_a_pass_cannot_proceed(one: Resource, terms: Terms, reason: Reason) -> None:
+    with pytest.raises(CannotProceed) as stop:
+        reconcile_goal(one, terms, ISSUER)
+
+    assert (stop.value.link, stop.value.failure.reason) == (Link.IDENTITY, reason)
+    assert stop.value.failure.outlook is Outlook.STALLED
+    assert str(stop.value).startswith(f"IdentityReady: {reason}: ")
+
+
+def test_a_spec_that_cannot_be_read_is_told_with_its_field() -> None:
+    with pytest.raises(CannotProceed) as stop:
+        reconcile_goal(resource({"verification": "Perhaps"}), TERMS, ISSUER)
+
+    assert stop.value.failure.message.startswith("The spec does not fit this operator's schema: spec.verification: ")
+
+
+def test_a_deletion_goes_by_what_can_be_read_of_a_spec_and_asks_no_policy() -> None:
+    unreadable = resource({"verification": "Perhaps", "identity": {"name": "own-name"}}, namespace="evil")
+
+    to = finalize_goal(unreadable, TERMS, ISSUER)
+
+    assert to.mode is Mode.FINALIZE
+    assert to.desired.identity.name == "own-name"
+    assert (to.credentials, to.grants, to.service_accounts, to.objects) == ((), (), (), ())
+
+
+def test_a_deletion_aims_at_the_identity_where_it_was_found() -> None:
+    pin = IdentityId.parse(str(WANT.identity.id).replace("rg-gitlab", "rg-old"))
+
+    assert finalize_goal(resource(), TERMS, ISSUER, pin).desired.identity.id == pin
+
+
+@pytest.mark.parametrize(
+    ("status", "former"),
+    [
+        ({}, ()),
+        ({"issuer": ISSUER}, ()),
+        ({"issuer": FORMER}, (FORMER,)),
+        ({"issuer": FORMER, "formerIssuers": [ELSEWHERE, ISSUER]}, (ELSEWHERE, FORMER)),
+    ],
+)
+def test_issuers_that_the_cluster_had_before(status: dict[str, Any], former: tuple[str, ...]) -> None:
+    assert reconcile_goal(resource(status=status), TERMS, ISSUER).former_issuers == former
+    assert finalize_goal(resource(status=status), TERMS, ISSUER).former_issuers == former
+
+
+def proven(kind: str, status: str = "True", issuer: str = ISSUER) -> dict[str, Any]:
+    condition = {
+        "type": kind,
+        "status": status,
+        "observedGeneration": 1,
+        "lastTransitionTime": "2026-03-01T12:00:00Z",
+        "reason": "Verified",
+        "message": "…",
+    }
+    return {"issuer": issuer, "conditions": [condition]}
+
+
+@pytest.mark.parametrize(
+    ("spec", "status", "settled"),
+    [
+        ({}, {}, False),
+        ({}, proven("AccessVerified"), True),
+        ({}, proven("AccessVerified", "False"), False),
+        ({}, proven("AccessVerified", issuer=FORMER), False),  # by the former issuer
+        ({}, proven("Ready"), False),
+        # access is never tried: what else stands is all that there is to go by
+        ({"verification": "Disabled"}, proven("Ready"), True),
+        ({"verification": "Disabled"}, proven("AccessVerified"), False),
+    ],
+)
+def test_credentials_of_a_former_issuer_go_after_access_by_the_present_one_was_proven(
+    spec: dict[str, Any], status: dict[str, Any], settled: bool
+) -> None:
+    assert reconcile_goal(resource(spec, status=status), TERMS, ISSUER).settled is settled

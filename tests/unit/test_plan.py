@@ -136,6 +136,7 @@ def test_tags_are_merged_into_an_identity_of_ours() -> None:
 
     assert isinstance(change, PutIdentity)
     assert change.missing == ("team",)
+    assert str(change) == "tags team of managed identity lab-gitlab-gitlab"
     assert change.tags == {**WANT.owner.tags, "cost-centre": "7", "team": "platform"}
 
 

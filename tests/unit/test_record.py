@@ -9,6 +9,7 @@ import pytest
 
 from gitlab_azure_identity.api import ADOPT_ANNOTATION, CREATED_BY_ANNOTATION
 from gitlab_azure_identity.api.resource import Resource
+from gitlab_azure_identity.api.status import FederatedCredentialStatus, RoleAssignmentStatus, Status
 from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.arm_ids import ResourceGroupId, StorageScope
 from gitlab_azure_identity.domain.changes import Change
@@ -237,6 +238,22 @@ def test_a_secret_that_lost_every_mark_stays_and_is_named(have: Observed, count:
         ({"serviceAccounts": [{"name": "../secrets/x", "management": "Manage"}]}, "service_accounts"),
         ({"retiredSecrets": ["a/b"]}, "retired_secrets"),
         ({"valuesConfigMap": "a b"}, "values_config_map"),
+        ({"conditions": "none"}, "conditions"),
+        (
+            {
+                "conditions": [
+                    {
+                        "type": "Ready",
+                        "status": "True",
+                        "observedGeneration": 1,
+                        "lastTransitionTime": "2026-03-01T12:00:00",
+                        "reason": "Ready",
+                        "message": "a moment without a time zone",
+                    }
+                ]
+            },
+            "conditions",
+        ),
         (
             {
                 "conditions": [
@@ -263,7 +280,27 @@ def test_an_entry_of_a_status_that_cannot_be_one_counts_as_lost_and_the_rest_sta
     assert read.issuer == "https://issuer.example.com/"
 
 
+def test_a_status_that_does_not_fit_at_all_counts_as_lost() -> None:
+    assert resource(status={"observedGeneration": "many", "issuer": "https://issuer.example.com/"}).status == Status()
+
+
 def test_of_a_list_the_entries_that_fit_are_kept() -> None:
     names = [{"name": name, "management": "Manage"} for name in ("gitlab", "../x", "runner")]
 
     assert [e.name for e in resource(status={"serviceAccounts": names}).status.service_accounts] == ["gitlab", "runner"]
+
+
+def test_what_is_on_record_and_not_ours_is_not_believed_to_be() -> None:
+    theirs = FederatedCredentialStatus(name="by-hand", subject="system:serviceaccount:gitlab:gitlab")
+    reader = RoleAssignmentStatus(name="", role="Reader", scope=f"{STORAGE}/gitlabstore", principal_id=PRINCIPAL)
+    pending = RoleAssignmentStatus(name="", role="Storage Blob Delegator", scope=f"{STORAGE}/gitlabstore")
+
+    one = recorded(federated_credentials=[theirs], role_assignments=[reader, pending])
+
+    assert planned(one, Observed()) == ["DeleteIdentity"]
+
+
+def test_what_is_deleted_in_the_cluster_has_no_key_in_azure() -> None:
+    keys = list(deleted_keys(plan(deletion(), HAVE)))
+
+    assert len(keys) == len(IN_AZURE)

@@ -24,7 +24,14 @@ from gitlab_azure_identity.domain.judge import PassRecord, judge
 from gitlab_azure_identity.domain.observed import ClusterObject, Observed
 from gitlab_azure_identity.domain.readiness import ready, was_overdue, was_ready
 from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR
-from gitlab_azure_identity.domain.status import after_pass, before_writing, deletion_waits, suspended, with_conditions
+from gitlab_azure_identity.domain.status import (
+    after_pass,
+    before_writing,
+    deletion_waits,
+    says_the_same,
+    suspended,
+    with_conditions,
+)
 from tests.invariants import broken
 
 from .worlds import (
@@ -527,3 +534,21 @@ def test_what_could_not_be_seen_stays_on_record(link: Link) -> None:
     assert (STORE in scopes) is (link == Link.ROLES)
     assert ("gitlab" in accounts) is (link == Link.SERVICE_ACCOUNTS)
     assert (status.retired_secrets == ["gitlab-registry-storage"]) is (link == Link.SECRETS)
+
+
+def test_conditions_and_states_of_containers_record_nothing() -> None:
+    """A pass that begins again with the same record writes no status before its first change."""
+    one = resource()
+    begun = before_writing(one, goal(WANT), NOW)
+    known = summary(recorded(one, begun), HAVE)
+
+    assert says_the_same(begun.model_copy(update={"conditions": [], "containers": []}), begun)
+    assert not says_the_same(begun, one.status)
+    assert says_the_same(before_writing(recorded(one, known), goal(WANT), NOW), known)
+
+
+def test_an_identity_that_is_not_there_yet_is_recorded_by_where_it_is_wanted() -> None:
+    known = summary(resource(), Observed()).identity
+
+    assert known is not None
+    assert (known.resource_id, known.principal_id, known.origin) == (str(WANT.identity.id), None, None)

@@ -164,3 +164,10 @@ def test_every_object_that_is_ours_or_is_to_be_is_read_once() -> None:
         ("Secret", "former"),
         ("ConfigMap", "former-values"),
     ]
+
+
+def test_a_new_resource_has_the_objects_that_it_wants() -> None:
+    where = looking(resource())
+
+    assert where.owner == WANT.owner
+    assert len(where.objects()) == 5

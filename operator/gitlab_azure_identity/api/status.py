@@ -46,11 +46,9 @@ def _or_lost(value: Any, handler: Callable[[Any], Any]) -> Any:
 
 
 def _entries_that_fit(value: Any, handler: Callable[[Any], Any]) -> Any:
-    """The list, without the entries that do not fit."""
-    if not isinstance(value, list):
-        return handler(value)
+    """The list, without the entries that do not fit; empty where it is none."""
     kept = []
-    for entry in value:
+    for entry in value if isinstance(value, list) else ():
         try:
             kept += handler([entry])
         except ValidationError:

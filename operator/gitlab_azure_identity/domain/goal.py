@@ -57,9 +57,7 @@ class Goal:
     may_adopt: bool = False  # policy: the identity may be used although somebody else made it
     shared_with: tuple[str, ...] = ()  # policy: globs of namespaces that an adopted identity may trust besides
     former_issuers: tuple[str, ...] = ()  # of this cluster: credentials of theirs are ours too
-    settled: bool = (
-        True  # nobody needs those any more: access by the present issuer is proven, or nothing is to be left
-    )
+    settled: bool = True  # those are needed no longer: access by the present issuer is proven, or nothing is to be left
 
     @property
     def owner(self) -> Owner:

@@ -97,15 +97,12 @@ def _assignments(resource: Resource, goal: Goal) -> Iterator[Assignment]:
 def deleted_keys(done: Iterable[Change]) -> Iterator[str]:
     """The keys of what these changes deleted in Azure. Azure confirms each, also where nothing was there."""
     for change in done:
-        match change:
-            case DeleteIdentity():
-                yield change.identity.id.key
-            case DeleteCredential():
-                yield _credential_key(change.identity, change.credential)
-            case DeleteAssignment():
-                yield change.assignment.key
-            case _:
-                pass
+        if isinstance(change, DeleteIdentity):
+            yield change.identity.id.key
+        elif isinstance(change, DeleteCredential):
+            yield _credential_key(change.identity, change.credential)
+        elif isinstance(change, DeleteAssignment):
+            yield change.assignment.key
 
 
 def _credential_key(identity: Identity, credential: Credential) -> str:
