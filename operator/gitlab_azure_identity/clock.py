@@ -16,3 +16,6 @@ class Clock:
 
     now: Callable[[], datetime] = _wall
     steady: Callable[[], float] = time.monotonic
+
+
+SYSTEM = Clock()

@@ -14,7 +14,7 @@ from gitlab_azure_identity.api import GROUP, PLURAL, VERSION
 from gitlab_azure_identity.azure import clients
 from gitlab_azure_identity.azure.clients import Clients
 from gitlab_azure_identity.azure.throttle import Throttle
-from gitlab_azure_identity.clock import Clock
+from gitlab_azure_identity.clock import SYSTEM
 from gitlab_azure_identity.domain.clouds import CLOUDS
 from gitlab_azure_identity.domain.goal import Terms
 from gitlab_azure_identity.kube import client
@@ -68,14 +68,13 @@ async def _connect_to_cluster(stack: AsyncExitStack, settings: Settings) -> Clus
 
 def _loop(settings: Settings, azure: Clients, session: aiohttp.ClientSession, cluster: Cluster) -> Loop:
     """The loop, with all that it needs."""
-    clock = Clock()
     context = Context(
         terms=Terms(settings.cluster, azure.cloud, settings.defaults, settings.policy),
         issuer=settings.issuer,
         propagation_limit=settings.propagation_limit,
-        azure=Azure.through(azure, session, settings.request_timeout, clock),
-        kube=Kube.through(cluster, clock),
-        clock=clock,
+        azure=Azure.through(azure, session, settings.request_timeout, SYSTEM),
+        kube=Kube.through(cluster, SYSTEM),
+        clock=SYSTEM,
     )
     pace = Pace(settings.resync_interval, settings.stalled_interval, settings.max_backoff)
     return Loop(context, pace, settings.max_concurrent)

@@ -1,6 +1,5 @@
 """The operator's own login to Azure."""
 
-import time
 from typing import Any
 
 from azure.core.credentials import AccessTokenInfo, TokenRequestOptions
@@ -11,6 +10,7 @@ from azure.identity.aio import WorkloadIdentityCredential
 
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.azure.transport import azure_errors
+from gitlab_azure_identity.clock import SYSTEM, Clock
 
 FLUSH = 1.0  # seconds; ample for all who wait at the lock to pass it
 
@@ -21,21 +21,21 @@ class Login(WorkloadIdentityCredential):
     azure-core logs in under a lock (AsyncBearerTokenCredentialPolicy): each that waits there would try anew and, while Entra
     does not answer, wait for a time-out of its own after all those before it."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, clock: Clock = SYSTEM, **options: Any) -> None:
         super().__init__(**options)
-        self._options = options
+        self._options, self._clock = options, clock
         self._failure: tuple[float, AzureError] | None = None
         self._given = ""
 
     async def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
         """A token for the scopes. Raises AzureError."""
-        if self._failure and time.monotonic() - self._failure[0] < FLUSH:
+        if self._failure and self._clock.steady() - self._failure[0] < FLUSH:
             raise self._failure[1].with_traceback(None)
         try:
             async with azure_errors():
                 token = await super().get_token_info(*scopes, options=options)
         except AzureError as error:
-            self._failure = time.monotonic(), error
+            self._failure = self._clock.steady(), error
             raise
         self._given = token.token
         return token

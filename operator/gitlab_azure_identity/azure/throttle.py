@@ -20,7 +20,7 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.azure.transport import retry_after
-from gitlab_azure_identity.clock import Clock
+from gitlab_azure_identity.clock import SYSTEM
 from gitlab_azure_identity.domain.arm_ids import IdentityId
 
 # kind of request: a second and subscription, a second and resource
@@ -41,7 +41,7 @@ class Bucket:
 
     rate: float | None
     burst: float
-    clock: Callable[[], float] = Clock().steady
+    clock: Callable[[], float] = SYSTEM.steady
     _level: float = field(init=False)
     _at: float = field(init=False)
     _shut_until: float = field(init=False, default=0.0)
@@ -80,7 +80,7 @@ class Throttle:
     published: bool = True
     identity_burst: float = 2.0
     subscription_burst: float = 10.0
-    clock: Callable[[], float] = Clock().steady
+    clock: Callable[[], float] = SYSTEM.steady
     _buckets: dict[tuple[str, ...], Bucket] = field(default_factory=dict)
 
     def buckets(self, method: str, url: str) -> list[Bucket]:

@@ -1,10 +1,8 @@
 """The one pipeline to Azure: one token, one HTTP session, no retries of its own, and errors as `AzureError`."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Collection, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -20,6 +18,7 @@ from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from gitlab_azure_identity.azure.errors import AzureError
+from gitlab_azure_identity.clock import SYSTEM, Clock
 from gitlab_azure_identity.metrics import AZURE_REQUESTS, AZURE_SECONDS
 from gitlab_azure_identity.waiting import finished
 
@@ -70,15 +69,19 @@ class Transport(AioHttpTransport):  # type: ignore[misc]
 class MeasurePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
     """Counts and times each request that leaves."""
 
+    def __init__(self, clock: Clock = SYSTEM) -> None:
+        super().__init__()
+        self._clock = clock
+
     async def send(self, request: PipelineRequest[HttpRequest]) -> PipelineResponse[HttpRequest, AsyncHttpResponse]:
-        method, start = request.http_request.method, time.monotonic()
+        method, start = request.http_request.method, self._clock.steady()
         code = "error"
         try:
             response = await self.next.send(request)
             code = str(response.http_response.status_code)
         finally:
             AZURE_REQUESTS.labels(method, code).inc()
-            AZURE_SECONDS.labels(method).observe(time.monotonic() - start)
+            AZURE_SECONDS.labels(method).observe(self._clock.steady() - start)
         return response
 
 
@@ -124,7 +127,7 @@ def _from_response(error: HttpResponseError) -> AzureError:
     return AzureError(str(code), status, str(detail), retry_after(headers))
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
+def retry_after(headers: Mapping[str, str], clock: Clock = SYSTEM) -> float | None:
     """Seconds that the Retry-After header asks for, given as seconds or as a date; None without one."""
     value = headers.get("Retry-After")
     if not value:
@@ -134,6 +137,6 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     except ValueError:
         pass
     try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+        return max(0.0, (parsedate_to_datetime(value) - clock.now()).total_seconds())
     except ValueError:
         return None
