@@ -42,6 +42,8 @@ def command(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
+            for marker in folder.glob("*/lab.json"):
+                lifecycle.stop(marker.parent)  # what a failed test leaves
 
 
 def lab_below(folder: Path) -> Parts:
