@@ -10,9 +10,9 @@ OUTSIDE := $(if $(LAB_DIR),env -u HTTPS_PROXY -u SSL_CERT_FILE -u REQUESTS_CA_BU
 COMPILE = $(OUTSIDE) $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
-# What a target takes from the machine is told at once, before anything is downloaded or built. Python makes .venv only.
+# Before anything is downloaded or built, all that the machine lacks is printed at once. Python is needed to make .venv only.
 MAKES_VENV := $(if $(wildcard $(READY)),,python)
-LACKS := @PYTHON="$(PYTHON)" sh lab/prerequisites.sh
+REQUIRE := @PYTHON="$(PYTHON)" sh lab/prerequisites.sh
 
 # Bytecode is kept: the tests start the operator dozens of times.
 unexport PYTHONDONTWRITEBYTECODE
@@ -87,13 +87,13 @@ clean: lab-down ## Remove all that the targets made in this folder; the user's c
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 needs-lab:
-	$(LACKS) $(MAKES_VENV) linux go node certificates azcopy
+	$(REQUIRE) $(MAKES_VENV) linux go node certificates azcopy
 
 needs-tests:
-	$(LACKS) $(MAKES_VENV) linux go node certificates azcopy bash curl
+	$(REQUIRE) $(MAKES_VENV) linux go node certificates azcopy bash curl
 
 $(READY): requirements-dev.lock pyproject.toml
-	$(LACKS) python
+	$(REQUIRE) python
 	@echo "setting up $(VENV) (a minute or two)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(OUTSIDE) $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock

@@ -9,11 +9,10 @@ from dataclasses import asdict
 
 import click
 
-from lab import envfile, lifecycle
+from lab import envfile, interrupts, lifecycle
 from lab.azure import seeded
 from lab.controls import RefusedError
 from lab.errors import LabError
-from lab.interrupts import interrupt_once
 from lab.places import Places
 from lab.processes import OPERATOR, Parts
 from lab.running import Lab
@@ -246,5 +245,5 @@ def operator(folder: str | None, arguments: tuple[str, ...]) -> None:
 
 def main() -> None:
     """Run the command line."""
-    interrupt_once()
+    interrupts.raise_once()
     cli(prog_name="python -m lab")

@@ -42,7 +42,7 @@ for name in "$@"; do
     python)
       version=$("$PYTHON" -c 'import platform; print(platform.python_version())' 2>/dev/null)
       if ! at_least "$version" 3.11; then
-        lack "Python 3.11 or newer; $PYTHON: $(found "$version"). Another one is named by make PYTHON=python3.12 …"
+        lack "Python 3.11 or newer; $PYTHON: $(found "$version"). To use another: make PYTHON=python3.12 …"
         packaged 3.11 "Python: https://www.python.org/downloads/" python3 python3-venv
       elif ! "$PYTHON" -c 'import ensurepip, venv' >/dev/null 2>&1; then
         lack "Python's modules venv and ensurepip"

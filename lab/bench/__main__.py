@@ -9,11 +9,10 @@ from pathlib import Path
 
 import aiohttp
 
-from lab import lifecycle
+from lab import interrupts, lifecycle
 from lab.bench.measurements import Bench
 from lab.controls import RefusedError
 from lab.errors import LabError
-from lab.interrupts import interrupt_once
 
 COMPARISON = """
   For comparison, measured on a control plane like this one: Azure Service Operator 2.13 takes 5.4 s and 9
@@ -29,7 +28,7 @@ def main() -> int:
     )
     parser.add_argument("--resources", type=_count, default=100, help="how many are created at once (default: 100)")
     count: int = parser.parse_args().resources
-    interrupt_once()
+    interrupts.raise_once()
     folder = Path(tempfile.mkdtemp(prefix="gai-bench-"))
     complete = False
     try:
@@ -42,6 +41,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
     finally:
+        interrupts.ignore()
         lifecycle.stop(folder)
         if complete:
             shutil.rmtree(folder)

@@ -6,13 +6,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from lab import lifecycle
+from lab import interrupts, lifecycle
 from lab.controls import RefusedError
 from lab.demo import steps
 from lab.demo.demonstration import Demonstration
 from lab.demo.terminal import Terminal
 from lab.errors import LabError
-from lab.interrupts import interrupt_once
 from lab.operators import Operator
 
 LOG_LINES = 20
@@ -21,7 +20,7 @@ LOG_LINES = 20
 def main() -> int:
     """Run the demonstration. Returns the exit status."""
     terminal = Terminal.standard()
-    interrupt_once()
+    interrupts.raise_once()
     folder = Path(tempfile.mkdtemp(prefix="gitlab-azure-identity-demo-"))
     held = False
     try:
@@ -33,6 +32,7 @@ def main() -> int:
     except KeyboardInterrupt:
         terminal.failed("Interrupted.")
     finally:
+        interrupts.ignore()
         lifecycle.stop(folder)
         if held:
             shutil.rmtree(folder)

@@ -53,7 +53,7 @@ def assignments(lab: Lab) -> dict[str, str]:
     return {str(item["id"]): str(_properties(item)["principalId"]) for item in found}
 
 
-def account_stands(lab: Lab) -> bool:
+def account_exists(lab: Lab) -> bool:
     return lab.arm("GET", ACCOUNT)[0] == OK
 
 

@@ -64,7 +64,7 @@ def apply_until_ready(demo: Demonstration) -> None:
     demo.check(
         ready,
         f"Ready after {took:.1f} s, most of it Azure's own: a new credential and a new role take a moment to be known.",
-        f"It was not Ready within {WITHIN} s:\n{demo.run_kubectl('-n', NAMESPACE, 'describe', 'gai', NAME)}",
+        f"The resource was not Ready within {WITHIN} s:\n{demo.run_kubectl('-n', NAMESPACE, 'describe', 'gai', NAME)}",
     )
 
 
@@ -104,11 +104,15 @@ def secrets(demo: Demonstration) -> None:
             demo.terminal.output(text)
             demo.check(seeded.BLOB_ACCOUNT in text, f"{name} names storage account {seeded.BLOB_ACCOUNT}.")
             found = [word for word in KEY_WORDS if word in text.lower()]
-            demo.check(not found, "It holds no storage key.", f"It holds: {', '.join(found)}")
+            demo.check(not found, "The secret holds no storage key.", f"The secret holds: {', '.join(found)}")
     account = "jsonpath={.metadata.annotations}"
     annotations = json.loads(demo.kubectl("-n", NAMESPACE, "get", "serviceaccount", "gitlab", "-o", account))
     client = demo.resource()["status"]["identity"]["clientId"]
-    demo.check(annotations.get(ANNOTATION) == client, "It carries the managed identity's client ID.", str(annotations))
+    demo.check(
+        annotations.get(ANNOTATION) == client,
+        "The service account has the managed identity's client ID.",
+        str(annotations),
+    )
 
 
 def pod(demo: Demonstration) -> dict[str, str]:
@@ -225,8 +229,8 @@ def delete(demo: Demonstration, before: AzureBefore) -> None:
     demo.check(
         not found.strip(), "The cluster has no secret, config map or service account of the resource any more.", found
     )
-    demo.check(azure.account_stands(demo.lab), f"Storage account {seeded.BLOB_ACCOUNT} stands,")
+    demo.check(azure.account_exists(demo.lab), f"Storage account {seeded.BLOB_ACCOUNT} exists.")
     now = azure.blobs(demo.lab)
     demo.check(
-        now == before.blobs and now, f"and its blobs are untouched: {', '.join(now)}.", f"There were: {before.blobs}"
+        now == before.blobs and now, f"Its blobs are unchanged: {', '.join(now)}.", f"There were: {before.blobs}"
     )

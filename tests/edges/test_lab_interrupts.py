@@ -11,11 +11,18 @@ from pathlib import Path
 
 import pytest
 
+from lab import lifecycle
 from lab.controls import Controls
 from lab.places import ROOT, Places
 from lab.processes import OPERATOR, Parts
 
 SECONDS = 60
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _built() -> None:
+    """Builds and fetches what would otherwise keep the commands busy for minutes."""
+    lifecycle.build_and_fetch()
 
 
 @contextmanager
@@ -35,6 +42,8 @@ def command(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
+            for marker in folder.glob("*/lab.json"):
+                lifecycle.stop(marker.parent)  # what a failed test leaves
 
 
 def lab_below(folder: Path) -> Parts:

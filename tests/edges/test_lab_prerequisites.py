@@ -70,7 +70,7 @@ def test_a_machine_that_has_all_is_told_nothing(machine: Machine) -> None:
 def test_a_bare_machine_is_told_everything_in_one_message(machine: Machine) -> None:
     assert machine({"apt-get": "", "apt-cache": BOOKWORM}) == (
         "This machine lacks:\n"
-        "  - Python 3.11 or newer; python3: found none. Another one is named by make PYTHON=python3.12 …\n"
+        "  - Python 3.11 or newer; python3: found none. To use another: make PYTHON=python3.12 …\n"
         "  - Go 1.26 or newer, which builds the control plane and the webhook; found none\n"
         "  - Node.js 20 or newer with npm, for Azurite and azcopy; found none\n"
         "  - curl\n"

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
+from lab import tools
 from lab.azure import seeded
 from lab.controls import Controls
 
@@ -24,6 +25,7 @@ NO_DELAYS = {
 
 @pytest.fixture(scope="session")
 def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    tools.node_modules()
     with running(tmp_path_factory.mktemp("azure")) as azure:
         yield azure
 
