@@ -49,5 +49,10 @@ def test_messages_name_pages_and_headings_that_are_there() -> None:
 
 
 def test_the_readme_leads_to_every_page() -> None:
-    linked = {(ROOT / target.partition("#")[0]).resolve() for target in page("README.md").links}
+    """To those of docs/; to the pages of a folder in it by the folder's own list."""
+    lists = [
+        page("README.md"),
+        *(found for found in pages() if found.name.startswith("docs/") and found.path.name == "README.md"),
+    ]
+    linked = {(found.path.parent / target.partition("#")[0]).resolve() for found in lists for target in found.links}
     assert {found.path for found in pages() if found.name.startswith("docs/")} <= linked
