@@ -274,11 +274,11 @@ def test_grants_that_are_not_known_everywhere_yet_are_waited_for(gitlab: GitLab)
     entra, blobs = said_of_access(gitlab, "Propagating")
     assert entra == (
         f"Entra does not accept service account {gitlab.namespace}/gitlab yet (AADSTS70021). "
-        "New credentials take up to some minutes to be known."
+        "New credentials take up to several minutes."
     )
     assert re.fullmatch(
         r"Access to container \S+ of storage account gitlabstore is not granted everywhere yet. "
-        r"New role assignments take up to some minutes.",
+        r"New role assignments take up to 10 minutes.",
         blobs,
     )
     # Neither is a reason to look at everything anew, nor to write anything.

@@ -44,18 +44,17 @@ def test_entra_refuses(code: str) -> None:
 
 @pytest.mark.parametrize("code", UNKNOWN_YET)
 def test_what_entra_does_not_know_yet(code: str) -> None:
-    """A credential takes up to some minutes to be known everywhere."""
+    """Azure may take several minutes to know a credential everywhere."""
     failure = token_refused(entra(code), FRESH, "gitlab")
 
     assert (failure.reason, failure.outlook) == ("Propagating", WAITING)
     assert failure.message == (
-        f"Entra does not accept service account gitlab/gitlab yet ({code}). New credentials take up to some minutes to be "
-        "known."
+        f"Entra does not accept service account gitlab/gitlab yet ({code}). New credentials take up to several minutes."
     )
 
 
 @pytest.mark.parametrize("code", ["AADSTS700024", "AADSTS90061"])
-def test_what_does_not_pass_by_waiting(code: str) -> None:
+def test_waiting_does_not_help_against_a_refused_token(code: str) -> None:
     assert token_refused(entra(code), FRESH, "gitlab").reason == "TokenRejected"
 
 
@@ -124,7 +123,7 @@ def blob(code: str, status: int = 403) -> AzureError:
             WAITING,
             (
                 "Access to container registry of storage account gitlabstore is not granted everywhere yet. New role "
-                "assignments take up to some minutes."
+                "assignments take up to 10 minutes."
             ),
         ),
         (
@@ -153,7 +152,7 @@ def blob(code: str, status: int = 403) -> AzureError:
             "NetworkBlocked",
             TRANSIENT,
             (
-                "Could not reach storage account gitlabstore: no such host. Check its name, DNS and the cluster's way out: "
+                "Could not reach storage account gitlabstore: no such host. Check its name, DNS and the cluster's egress: "
                 "docs/troubleshooting.md#networkblocked."
             ),
         ),

@@ -1,4 +1,4 @@
-"""What GitLab itself would do: exchange a service account's token at Entra, and list its containers."""
+"""The access that GitLab itself will need: exchange a service account's token at Entra, and list its containers."""
 
 import asyncio
 from collections.abc import Iterable
@@ -21,10 +21,10 @@ BLOB_API_VERSION = "2023-11-03"
 
 
 class BlobAccess:
-    """Tries the way from a service account to the blobs.
+    """Attempts the access of a service account to the blobs.
 
-    Containers are listed by plain requests: one entry and a status are all that is asked, and the storage SDK spends more
-    time on the pipeline of each container's client than the rest of a pass takes."""
+    Plain requests list the containers, since only the status of the answer is needed. The storage SDK spends more time on the
+    pipeline of each container's client than the rest of a pass takes."""
 
     def __init__(self, cloud: Cloud, session: aiohttp.ClientSession, timeout: float) -> None:
         self._cloud, self._session, self._timeout = cloud, session, timeout
@@ -54,7 +54,7 @@ class BlobAccess:
     async def try_containers(
         self, account: str, containers: Iterable[str], token: AccessTokenInfo
     ) -> dict[str, AzureError | None]:
-        """For each container, None when it can be listed with the token, or why not."""
+        """For each container, None when the token can list it, or else the error."""
         names = tuple(containers)
         answers = await asyncio.gather(*(self._try_container(account, name, token) for name in names))
         return dict(zip(names, answers, strict=True))

@@ -1,4 +1,4 @@
-"""Why a service account's way to the blobs is refused: Entra's and Blob Storage's errors, classified once.
+"""Errors of Entra and of Blob Storage, classified: why a service account cannot reach the blobs.
 
 Codes: Microsoft Learn, "Microsoft Entra authentication and authorization error codes" and "Blob service error codes"."""
 
@@ -11,8 +11,8 @@ from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.findings import Failure, Outlook
 
 _CODE = re.compile(r"AADSTS\d+")
-# A credential or an identity that Entra does not know, which for minutes after it was made means: not yet. 70025 is said of
-# an identity without any credential, and so while its first one spreads.
+# Entra does not know the credential or the identity. For minutes after it was created, that means: not yet. Entra answers 70025
+# for an identity without any credential, and so while its first one still propagates.
 _UNKNOWN_YET = {"AADSTS70021", "AADSTS70025", "AADSTS700211", "AADSTS700212", "AADSTS700213", "AADSTS700016"}
 _ADVICE = {
     "AADSTS700211": "No federated credential has the issuer of the token. Compare the cluster's issuer with status.issuer.",
@@ -28,8 +28,8 @@ _ADVICE = {
 
 @dataclass(frozen=True)
 class AccessAttempt:
-    """What was tried: by which service account, at which container; and whether it was granted so lately that Azure may
-    not know yet (Microsoft Learn gives up to 10 minutes for roles, several for credentials)."""
+    """An attempt at access. `fresh` says that access was granted so recently that Azure may not know it everywhere yet
+    (Microsoft Learn gives up to 10 minutes for roles, several for credentials)."""
 
     desired: Desired
     fresh: bool
@@ -41,16 +41,16 @@ def token_refused(error: AzureError, attempt: AccessAttempt, service_account: st
     code = found.group() if found else error.code
     who = f"service account {attempt.desired.owner.namespace}/{service_account}"
     if error.status == 0 or error.status >= 500 or error.status == 429:  # noqa: PLR2004
-        return _passing(error, f"exchange the token of {who} at Entra")
+        return _transient(error, f"exchange the token of {who} at Entra")
     if code in _UNKNOWN_YET and attempt.fresh:
-        message = f"Entra does not accept {who} yet ({code}). New credentials take up to some minutes to be known."
+        message = f"Entra does not accept {who} yet ({code}). New credentials take up to several minutes."
         return Failure(Reason.PROPAGATING, message, Outlook.WAITING)
     advice = _ADVICE.get(code) or sanitize(error.detail)
     return Failure(Reason.TOKEN_REJECTED, f"Entra refused the token of {who} ({code}). {advice}", Outlook.STALLED)
 
 
 def another_issuer(issuer: str, attempt: AccessAttempt) -> Failure:
-    """The cluster's tokens are not of the issuer that the federated credentials trust."""
+    """The issuer of the cluster's tokens is not the one that the federated credentials trust."""
     message = (
         f"The cluster's tokens are issued by {issuer}, but the federated credentials trust {attempt.desired.issuer}. Correct the "
         "operator's setting `issuer`, to the letter, or take it out."
@@ -67,7 +67,7 @@ def container_refused(error: AzureError, attempt: AccessAttempt, container: str)
             message = f"There is no {what}. Create it: az storage container create --auth-mode login --account-name "
             return Failure(Reason.CONTAINER_NOT_FOUND, f"{message}{account} --name {container}", Outlook.STALLED)
         case "AuthorizationPermissionMismatch" if attempt.fresh:
-            message = f"Access to {what} is not granted everywhere yet. New role assignments take up to some minutes."
+            message = f"Access to {what} is not granted everywhere yet. New role assignments take up to 10 minutes."
             return Failure(Reason.PROPAGATING, message, Outlook.WAITING)
         case "AuthorizationPermissionMismatch":
             message = (
@@ -83,18 +83,18 @@ def container_refused(error: AzureError, attempt: AccessAttempt, container: str)
             return Failure(Reason.NETWORK_BLOCKED, message, Outlook.STALLED)
     if error.status == 0:
         message = (
-            f"Could not reach storage account {account}: {sanitize(error.detail)} Check its name, DNS and the cluster's way "
-            "out: docs/troubleshooting.md#networkblocked."
+            f"Could not reach storage account {account}: {sanitize(error.detail)} Check its name, DNS and the cluster's "
+            "egress: docs/troubleshooting.md#networkblocked."
         )
         return Failure(Reason.NETWORK_BLOCKED, message, Outlook.TRANSIENT)
     if error.status >= 500 or error.status == 429:  # noqa: PLR2004
-        return _passing(error, f"list {what}")
+        return _transient(error, f"list {what}")
     return Failure(
         Reason.ACCESS_DENIED, f"Could not list {what}: {error.code}: {sanitize(error.detail)}", Outlook.STALLED
     )
 
 
-def _passing(error: AzureError, doing: str) -> Failure:
+def _transient(error: AzureError, doing: str) -> Failure:
     known = classify(error, Operation(doing, ""))
     if known.outlook is Outlook.TRANSIENT:
         return known

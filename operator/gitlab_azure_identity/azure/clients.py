@@ -1,4 +1,4 @@
-"""The clients of Azure Resource Manager: one pair a process, whatever the number of resources and subscriptions."""
+"""The clients of Azure Resource Manager. All resources and subscriptions share one pipeline."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,15 +21,15 @@ from gitlab_azure_identity.azure.throttle import Throttle, ThrottlePolicy
 from gitlab_azure_identity.azure.transport import USER_AGENT, MeasurePolicy, Transport, new_session
 from gitlab_azure_identity.domain.clouds import Cloud
 
-_NO_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"  # roles are asked for by scope, which names the subscription
-SUBSCRIPTIONS = 50  # whose clients are kept; anybody may name one in a resource
+_NO_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"  # the scope of each role request names the subscription
+SUBSCRIPTIONS = 50  # as many clients are kept at most: anybody may name a subscription in a resource
 
 
 class Clients:
     """Azure Resource Manager of one cloud, through one pipeline.
 
-    The policies are spelled out because the default ones retry (the loop does that) and register resource providers,
-    polling without end (azure-mgmt-core 1.6, AsyncARMAutoResourceProviderRegistrationPolicy)."""
+    The policies are listed here because of what the default ones do. They retry, which is the loop's work. They register
+    resource providers, and poll without end (azure-mgmt-core 1.6, AsyncARMAutoResourceProviderRegistrationPolicy)."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Clients:
         """Managed identities and federated credentials of a subscription."""
         if subscription not in self._msi:
             if len(self._msi) >= SUBSCRIPTIONS:
-                del self._msi[next(iter(self._msi))]  # the oldest: it is made again when it is asked for
+                del self._msi[next(iter(self._msi))]  # the oldest: it is created again when it is needed
             self._msi[subscription] = ManagedServiceIdentityClient(
                 self._credential, subscription, base_url=self.cloud.arm_endpoint, **self._pipeline
             )
@@ -82,10 +82,10 @@ class Clients:
 async def connect(
     cloud: Cloud, throttle: Throttle, timeout: float
 ) -> AsyncIterator[tuple[Clients, aiohttp.ClientSession]]:
-    """Log in with the environment that the workload identity webhook gives the operator's own pod.
+    """Log in with the environment that the workload identity webhook sets in the operator's own pod.
 
-    Yields the clients and the HTTP session that verification shares with them. `timeout` is that of one request, in
-    seconds. Raises ValueError when the environment lacks AZURE_CLIENT_ID, AZURE_TENANT_ID or AZURE_FEDERATED_TOKEN_FILE."""
+    Yields the clients, and the HTTP session that verification shares with them. `timeout` bounds one request, in seconds.
+    Raises ValueError when the environment lacks AZURE_CLIENT_ID, AZURE_TENANT_ID or AZURE_FEDERATED_TOKEN_FILE."""
     async with new_session() as session:
         credential = Login(
             authority=cloud.authority_host.rstrip("/"), transport=Transport(session, timeout), retry_total=0

@@ -11,16 +11,18 @@ from gitlab_azure_identity.domain.desired import Credential
 
 
 class FederatedCredentials:
-    """Federated credentials, written one at a time for each identity: Azure refuses concurrent writes (409,
-    ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity). Two resources may share an adopted identity,
-    so the locks are here and not in the loop. Every method raises AzureError."""
+    """Reads and writes federated credentials. Every method raises AzureError.
+
+    Writes are made one at a time for each identity, since Azure refuses concurrent ones (409,
+    ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity). Two resources may share an adopted identity, so the
+    locks are here and not in the loop."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def _writing(self, identity: IdentityId) -> asyncio.Lock:
-        """The lock of an identity; it lives as long as somebody holds it or waits for it."""
+        """The lock of an identity. It exists as long as a task has it or waits for it."""
         return self._locks.setdefault(identity.key, asyncio.Lock())
 
     def _operations(self, identity: IdentityId) -> Any:
@@ -33,7 +35,7 @@ class FederatedCredentials:
             return tuple([_credential(answer) async for answer in listing])
 
     async def get(self, identity: IdentityId, name: str) -> Credential | None:
-        """One credential, or None when it is not there."""
+        """One credential, or None when it does not exist."""
         answer = await found(self._operations(identity).get(identity.resource_group, identity.name, name))
         return _credential(answer) if answer is not None else None
 
@@ -52,7 +54,7 @@ class FederatedCredentials:
             )
 
     async def delete(self, identity: IdentityId, name: str) -> None:
-        """Delete a credential; one that is not there, with or without its identity, counts as deleted."""
+        """Delete a credential. One that does not exist counts as deleted, as does one whose identity does not exist."""
         async with self._writing(identity):
             await deleted(self._operations(identity).delete(identity.resource_group, identity.name, name))
 

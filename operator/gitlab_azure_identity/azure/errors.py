@@ -1,8 +1,8 @@
-"""Azure's errors, classified once: from Azure's code to what comes next and to words for a person. Pure but for its input.
+"""Azure's errors in one table: for each code of Azure, the reason, what comes next, and a message for a person.
 
-Codes and texts: recorded traffic of real Azure (the recordings that ship in azure-service-operator v2.13.0), the
-troubleshooting pages of Azure RBAC and of workload identity federation on Microsoft Learn, and the classes that Azure
-Service Operator sorts them into."""
+Sources of the codes and texts: recorded traffic of real Azure (the recordings that ship in azure-service-operator v2.13.0), the
+troubleshooting pages of Azure RBAC and of workload identity federation on Microsoft Learn, and the classes that Azure Service
+Operator sorts errors into."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.domain.findings import Failure, Outlook
 
-PRINCIPAL_REPLICATION = 180.0  # seconds that a new principal may take to be known everywhere
+PRINCIPAL_REPLICATION = 180.0  # seconds that Entra may take to know a new principal everywhere
 
 
 class AzureError(Exception):
@@ -22,17 +22,17 @@ class AzureError(Exception):
 
     @property
     def not_found(self) -> bool:
-        """Whether it says that the thing, its parent or its scope is not there."""
+        """Whether Azure says that the object, its parent or its scope does not exist."""
         return self.status == 404  # noqa: PLR2004
 
 
 @dataclass(frozen=True)
 class Operation:
-    """What was being done, for the sentence `The operator may not …`, and the right that it takes."""
+    """What a request does, for the sentence `The operator may not …`, and the right that it needs."""
 
     doing: str
     right: str
-    settled_by: str = "spec"  # the part of the resource that says where it is
+    settled_by: str = "spec"  # the part of the resource that says where the object is
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Entry:
     reason: Reason
     outlook: Outlook
     text: str
-    limit: float | None = None  # seconds that this may go on before a person must act
-    overdue: str = ""  # what the person reads then
+    limit: float | None = None  # seconds that the error may last before a person must act
+    overdue: str = ""  # the message after that
 
 
 DETAIL = "Azure refused to {doing}: {detail}"
@@ -73,10 +73,10 @@ TABLE: dict[str, Entry] = {
     "RoleAssignmentLimitExceeded": Entry(
         Reason.LIMIT_EXCEEDED,
         Outlook.STALLED,
-        "The subscription holds no more role assignments (4000): remove unused ones.",
+        "The subscription has reached its limit of 4000 role assignments: remove unused ones.",
     ),
     "RoleAssignmentUpdateNotPermitted": Entry(
-        Reason.CONFLICT, Outlook.STALLED, "Another role assignment bears the name of ours: {detail} Remove that one."
+        Reason.CONFLICT, Outlook.STALLED, "Another role assignment has the name of ours: {detail} Remove that one."
     ),
     "ScopeLocked": Entry(Reason.SCOPE_LOCKED, Outlook.STALLED, "A lock forbids to {doing}: {detail} Remove the lock."),
     "MissingSubscriptionRegistration": Entry(
@@ -84,14 +84,14 @@ TABLE: dict[str, Entry] = {
         Outlook.STALLED,
         "{detail} Register it once: az provider register --namespace Microsoft.ManagedIdentity",
     ),
-    # comes right by itself
+    # the operator waits
     "PrincipalNotFound": Entry(
         Reason.PRINCIPAL_NOT_FOUND,
         Outlook.WAITING,
         "The identity's principal is not known everywhere in Entra yet; this takes seconds.",
         limit=PRINCIPAL_REPLICATION,
-        overdue="Entra still does not know the identity's principal after 3 minutes. Look whether the identity is in the tenant "
-        "of the storage account's subscription; if it is, delete it, and it is made anew.",
+        overdue="Entra still does not know the identity's principal after 3 minutes. Check that the identity is in the tenant "
+        "of the storage account's subscription. If it is, delete the identity, and the operator creates it again.",
     ),
     "RoleAssignmentExists": Entry(
         Reason.PROGRESSING, Outlook.WAITING, "The role assignment exists already; it is looked up."
@@ -104,11 +104,11 @@ TABLE: dict[str, Entry] = {
     "ParentResourceNotFound": Entry(
         Reason.PROGRESSING,
         Outlook.WAITING,
-        "The managed identity is gone, or not known everywhere yet; it is looked at again.",
+        "The managed identity no longer exists, or Azure does not know it everywhere yet; it is read again.",
     ),
     "AnotherOperationInProgress": Entry(Reason.PROGRESSING, Outlook.WAITING, BUSY),
     "Conflict": Entry(Reason.PROGRESSING, Outlook.WAITING, BUSY),
-    # Azure is not itself
+    # a transient failure
     "TooManyRequests": Entry(
         Reason.THROTTLED, Outlook.TRANSIENT, "Azure limits the rate of requests; it is tried again."
     ),

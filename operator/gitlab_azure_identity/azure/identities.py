@@ -13,21 +13,21 @@ from gitlab_azure_identity.domain.desired import WantedIdentity
 from gitlab_azure_identity.domain.observed import Identity
 from gitlab_azure_identity.domain.ownership import OWNER_TAGS, Owner
 
-PLACES = ("ResourceGroupNotFound", "SubscriptionNotFound")  # what is missing is not the identity, but where it would be
+PLACES = ("ResourceGroupNotFound", "SubscriptionNotFound")  # not the identity is missing, but its parent
 REMEMBERED = 600.0  # seconds
 
 
 @dataclass
 class RecentWriters:
     """Remembers for ten minutes which resource wrote an identity. Azure's PUT creates or replaces, so two resources that
-    both read "not found" would both think that they created it; the second is refused here. After that time a read
-    tells."""
+    both read "not found" would both think that they created it; the second is refused here. After ten minutes a read shows
+    whose identity it is."""
 
     clock: Clock
     _writers: dict[str, tuple[tuple[str | None, ...], float]] = field(default_factory=dict)
 
     def admit(self, identity: IdentityId, owner: tuple[str | None, ...]) -> bool:
-        """Note that this owner writes the identity; False while it is remembered as another's."""
+        """Remember that this owner writes the identity. False while another owner is remembered for it."""
         now = self.clock.steady()
         writer, since = self._writers.get(identity.key, (owner, now))
         if writer != owner and now - since < REMEMBERED:
@@ -47,13 +47,13 @@ class Identities:
         self._writers = RecentWriters(clock)
 
     async def get(self, identity: IdentityId) -> Identity | None:
-        """The identity, or None when it is not there. A missing resource group is an error, not an absence."""
+        """The identity, or None when it does not exist. A resource group that does not exist is an error."""
         operations = self._clients.msi(identity.subscription).user_assigned_identities
         answer = await found(operations.get(identity.resource_group, identity.name), but_for=PLACES)
         return _identity(answer) if answer is not None else None
 
     async def list_in(self, group: ResourceGroupId) -> tuple[Identity, ...]:
-        """All identities of a resource group, whoever created them: a second answer to whether one of them is there."""
+        """All identities of a resource group, whoever created them. It is a second way to ask whether an identity exists."""
         operations = self._clients.msi(group.subscription).user_assigned_identities
         async with azure_errors():
             return tuple([_identity(answer) async for answer in operations.list_by_resource_group(group.name)])
@@ -61,16 +61,16 @@ class Identities:
     async def put(self, wanted: WantedIdentity, tags: Mapping[str, str], location: str) -> Identity:
         """Create the identity with these tags, or give an existing one these tags and no others."""
         if not self._writers.admit(wanted.id, tuple(tags.get(tag) for tag in OWNER_TAGS)):
-            raise AzureError("Conflict", 409, "Another resource is making an identity of this name.")
+            raise AzureError("Conflict", 409, "Another resource is creating an identity of this name.")
         operations = self._clients.msi(wanted.id.subscription).user_assigned_identities
         body: Any = {"location": location, "tags": dict(tags)}
         async with azure_errors():
             return _identity(await operations.create_or_update(wanted.id.resource_group, wanted.name, body))
 
     async def delete(self, identity: IdentityId, owner: Owner) -> None:
-        """Delete an identity of this owner; one that is not there counts as deleted.
+        """Delete an identity of this owner. One that does not exist counts as deleted.
 
-        What another owner wrote lately is left alone: a look that did not show it told nothing."""
+        An identity that another owner wrote recently is left alone: a read that did not show it is no proof."""
         if not self._writers.admit(identity, tuple(owner.tags.values())):
             raise AzureError("Conflict", 409, "Another resource has just written an identity of this name.")
         operations = self._clients.msi(identity.subscription).user_assigned_identities

@@ -12,14 +12,14 @@ from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.azure.transport import azure_errors
 from gitlab_azure_identity.clock import SYSTEM, Clock
 
-FLUSH = 1.0  # seconds; ample for all who wait at the lock to pass it
+FLUSH = 1.0  # seconds, in which every request that waits at the lock goes past it
 
 
 class Login(WorkloadIdentityCredential):
-    """A login whose failure is told to all who waited for it, and whose token can be thrown away.
+    """A login that fails for all requests that wait for it, and whose token can be thrown away.
 
-    azure-core logs in under a lock (AsyncBearerTokenCredentialPolicy): each that waits there would try anew and, while Entra
-    does not answer, wait for a time-out of its own after all those before it."""
+    azure-core logs in under a lock (AsyncBearerTokenCredentialPolicy). Without the shared failure, each request that waits
+    there would log in again. While Entra does not answer, each would wait for a time-out of its own, one after the other."""
 
     def __init__(self, clock: Clock = SYSTEM, **options: Any) -> None:
         super().__init__(**options)
@@ -41,18 +41,18 @@ class Login(WorkloadIdentityCredential):
         return token
 
     def throw_away(self, token: str) -> None:
-        """Have the next one who asks get another token than this one, for the token file as it is then. Once: many are refused
-        with one token, and the one that came after it is good."""
+        """Make the next request for a token get another one, from the token file as it is then. This happens once for each
+        token: Azure may refuse many requests with one token, and its successor must not be thrown away with it."""
         if token and token == self._given:
             self._given = ""
-            super().__init__(
-                **self._options
-            )  # azure-identity has no way to empty its caches, of tokens and of the file
+            # azure-identity has no way to empty its two caches, of tokens and of the token file
+            super().__init__(**self._options)
 
 
 class FreshTokenPolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
-    """Sends a request once more, with a new token, when Azure does not take the one that it had (401), as when it was revoked.
-    It stands before the policy that puts the token on: azure-core's asks anew only where Azure challenges it to."""
+    """Sends a request once more, with a new token, when Azure refuses its token (401), for example because it was revoked.
+
+    It comes before the policy that adds the token, since azure-core's policy gets a new one only when Azure challenges it."""
 
     def __init__(self, login: Login) -> None:
         super().__init__()

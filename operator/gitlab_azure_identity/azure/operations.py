@@ -1,4 +1,4 @@
-"""What each request to Azure does, and the right that it takes: the words that go with its refusal."""
+"""What each request to Azure does, and the right that it needs: the words for its refusal."""
 
 from gitlab_azure_identity.azure.errors import Operation
 from gitlab_azure_identity.domain.arm_ids import StorageScope
@@ -28,8 +28,8 @@ def _on_storage(doing: str, where: str, hint: str = "") -> Operation:
 
 
 def _or_missing(what: str) -> str:
-    """Azure answers who lacks a right to read the same as who asks for a thing that is not there (403, "or the scope is
-    invalid")."""
+    """Azure gives one answer both when the right to read is missing and when the object does not exist (403, "or the scope
+    is invalid")."""
     return f" Azure says the same of {what} that does not exist: check its name."
 
 
@@ -52,9 +52,7 @@ def reading_account(account: StorageScope) -> Operation:
 
 
 def changing(change: Change) -> Operation:
-    """The operation of a change in Azure.
-
-    Raises ValueError for a change in the cluster."""
+    """The operation of a change in Azure. Raises ValueError for a change in the cluster."""
     match change:
         case PutIdentity():
             group = change.identity.id.resource_group

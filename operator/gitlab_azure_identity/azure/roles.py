@@ -19,9 +19,9 @@ class RoleAssignments:
     async def list_for(self, account: StorageScope, principal_id: str) -> tuple[Assignment, ...]:
         """Assignments of a principal at a storage account and below it.
 
-        The filter `principalId eq` reaches below the scope too (Microsoft Learn, "List Azure role assignments using the REST
-        API"), so one request tells an account's and its containers'. It reaches above it as well: what is assigned there is
-        none of ours, and is left out."""
+        The filter `principalId eq` also finds assignments below the scope (Microsoft Learn, "List Azure role assignments using
+        the REST API"), so one request lists those of an account and of its containers. It also finds assignments above the
+        scope. None of those is ours, and they are left out."""
         quoted = principal_id.replace("'", "''")  # OData doubles a quote inside a string
         listing = self._operations.list_for_scope(str(account), filter=f"principalId eq '{quoted}'")
         async with azure_errors():
@@ -29,12 +29,12 @@ class RoleAssignments:
         return tuple(assignment for assignment in assignments if assignment is not None)
 
     async def get(self, scope: StorageScope, name: str) -> Assignment | None:
-        """One assignment, or None when it is not there."""
+        """One assignment, or None when it does not exist."""
         answer = await found(self._operations.get(str(scope), name))
         return _assignment(answer) if answer is not None else None
 
     async def put(self, change: PutAssignment) -> Assignment:
-        """Assign a role. Azure answers alike when the very same assignment stands already."""
+        """Assign a role. Azure gives the same answer when that very assignment exists already."""
         grant = change.grant
         body: Any = {
             "properties": {
@@ -50,12 +50,12 @@ class RoleAssignments:
         return _assigned(answer, grant.scope)
 
     async def delete(self, assignment: Assignment) -> None:
-        """Delete an assignment; one that is not there, with or without its scope, counts as deleted."""
+        """Delete an assignment. One that does not exist counts as deleted, as does one whose scope does not exist."""
         await deleted(self._operations.delete(str(assignment.scope), assignment.name))
 
 
 def _assignment(answer: Any) -> Assignment | None:
-    """The assignment; None when it is at another scope than a storage account's."""
+    """The assignment, or None when its scope is neither a storage account nor a container."""
     try:
         scope = StorageScope.parse(answer.scope)
     except ValueError:

@@ -11,13 +11,13 @@ STORAGE_API_VERSION = "2024-01-01"
 
 
 class StorageAccounts:
-    """Tells whether a storage account is there."""
+    """Reads storage accounts."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
     async def exists(self, account: StorageScope) -> bool:
-        """Whether the account exists. Raises AzureError when the question is not answered, or the resource group is missing."""
+        """Whether the account exists. Raises AzureError when Azure does not say, or when the resource group does not exist."""
         endpoint = self._clients.cloud.arm_endpoint
         request = HttpRequest("GET", f"{endpoint}{account}?api-version={STORAGE_API_VERSION}")
         try:

@@ -1,13 +1,13 @@
-"""Token buckets at the rates that Azure publishes, so that it need not refuse us.
+"""Token buckets at the rates that Azure publishes, so that Azure need not refuse requests.
 
 Rates of the managed identity provider: Microsoft Learn, "Important considerations and restrictions for federated identity
 credentials", section "Throttling limits" (create or update 2 a second and subscription, 0.25 a second and resource; delete the
-same; get 10 and 0.5; list 5 and 0.25). The page gives no burst: that is a setting. Of everything else: Microsoft Learn,
-"Understand how Azure Resource Manager throttles requests" (a subscription and principal: reads 25 a second in bursts of 250,
-writes and deletes 10 in bursts of 200).
+same; get 10 and 0.5; list 5 and 0.25). The page gives no burst: that is a setting. Rates of all other requests: Microsoft
+Learn, "Understand how Azure Resource Manager throttles requests" (a subscription and principal: reads 25 a second in bursts of
+250, writes and deletes 10 in bursts of 200).
 
-The resource of a request is the identity that it names, whose federated credentials count with it: the page's first edition
-had these very rates for requests on credentials, where it can be nothing else."""
+The resource of a request is the identity that it names. Requests for its federated credentials count with it: the first edition
+of the page gave the same rates for these requests, whose resource can only be the identity."""
 
 import asyncio
 import re
@@ -37,7 +37,7 @@ _TARGET = re.compile(
 
 @dataclass
 class Bucket:
-    """Lets `burst` through at once and `rate` a second after that; without a rate, everything, unless it is shut."""
+    """Lets `burst` requests through at once, and `rate` a second after that. Without a rate it only stops them while shut."""
 
     rate: float | None
     burst: float
@@ -50,11 +50,11 @@ class Bucket:
         self._level, self._at = self.burst, self.clock()
 
     def shut_for(self) -> float:
-        """Seconds until it opens again; 0 when it is open."""
+        """Seconds until the bucket opens again, or 0 when it is open."""
         return max(0.0, self._shut_until - self.clock())
 
     def take(self) -> float:
-        """Take one token, now or in advance, and return the seconds to wait until it is there."""
+        """Take one token, if need be in advance. Return the seconds until it is available."""
         now = self.clock()
         shut = self.shut_for()
         if self.rate is None:
@@ -64,18 +64,18 @@ class Bucket:
         return max(shut, -self._level / self.rate)
 
     def give_back(self) -> None:
-        """Return a token that was taken and not used."""
+        """Put back a token that was taken and not used."""
         if self.rate is not None:
             self._level = min(self.burst, self._level + 1)
 
     def shut(self, seconds: float) -> None:
-        """Let nobody through for that long: Azure asked for it, and asking earlier makes it longer."""
+        """Let no request through for so many seconds. Azure asked for it, and an earlier request would prolong it."""
         self._shut_until = max(self._shut_until, self.clock() + seconds)
 
 
 @dataclass
 class Throttle:
-    """The buckets of one process. With `published` off nothing waits, but Retry-After is still obeyed."""
+    """The buckets of one process. With `published` off they have no rates, but Retry-After is still obeyed."""
 
     published: bool = True
     identity_burst: float = 2.0
@@ -84,7 +84,7 @@ class Throttle:
     _buckets: dict[tuple[str, ...], Bucket] = field(default_factory=dict)
 
     def buckets(self, method: str, url: str) -> list[Bucket]:
-        """The buckets that a request draws from: its subscription's and, where it names an identity, that one's."""
+        """The buckets that a request takes a token from: its subscription's and, when it names an identity, the identity's."""
         target = _TARGET.search(url)
         if target is None:
             return self._of_subscription(method, url)
@@ -96,7 +96,7 @@ class Throttle:
         ]
 
     def _of_subscription(self, method: str, url: str) -> list[Bucket]:
-        """The bucket of any other request; none of one that names no subscription."""
+        """The bucket of a request that names no identity. A request that names no subscription has none."""
         target = _SUBSCRIPTION.search(url)
         if target is None:
             return []
@@ -125,8 +125,10 @@ def _kind(method: str, target: re.Match[str]) -> str:
 
 
 class ThrottlePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
-    """Waits for the buckets before a request, and shuts them when Azure answers 429. What Azure wants to wait for long is
-    not waited for here, where it would hold a place that others need: it fails as Azure would have it fail."""
+    """Waits for the buckets before a request, and shuts them when Azure answers 429.
+
+    A request that would have to wait longer than PATIENCE fails as if Azure had refused it. Its pass would keep the place of
+    another resource's pass meanwhile."""
 
     def __init__(self, throttle: Throttle, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         super().__init__()
@@ -142,8 +144,8 @@ class ThrottlePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         return response
 
     async def _turn(self, buckets: list[Bucket]) -> None:
-        """Wait until a token of each is there and none is shut: Azure may refuse somebody else while we wait for ours, and
-        whoever asks it all the same makes its wait longer."""
+        """Wait until each bucket has a token and none is shut. Azure may answer 429 to another request in the meantime, and
+        each request after that prolongs the wait that it asks for."""
         _shut_for(buckets)
         wait = max((bucket.take() for bucket in buckets), default=0.0)
         try:
@@ -157,7 +159,7 @@ class ThrottlePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
 
 
 def _shut_for(buckets: list[Bucket]) -> float:
-    """Seconds until all are open. Raises AzureError when these are too many to wait for."""
+    """Seconds until all buckets are open. Raises AzureError when they are more than PATIENCE."""
     seconds = max((bucket.shut_for() for bucket in buckets), default=0.0)
     if seconds > PATIENCE:
         raise AzureError("TooManyRequests", 429, "Azure asked to wait.", seconds)

@@ -1,4 +1,4 @@
-"""The one pipeline to Azure: one token, one HTTP session, no retries of its own, and errors as `AzureError`."""
+"""What all clients of Azure share: one HTTP session, a time-out for each request, no retries, and errors as `AzureError`."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Collection, Mapping
@@ -25,12 +25,12 @@ from gitlab_azure_identity.waiting import finished
 Answer = TypeVar("Answer")
 
 USER_AGENT = "gitlab-azure-identity"
-CONNECTIONS_PER_HOST = 16  # a TLS handshake costs more than the wait for a connection that is open
+CONNECTIONS_PER_HOST = 16  # a TLS handshake takes longer than the wait for an open connection
 
 
 def new_session() -> aiohttp.ClientSession:
-    """The HTTP session that all clients share; closing one of them leaves it open. It honours SSL_CERT_FILE, like any Azure
-    client; for proxies see Transport."""
+    """The HTTP session that all clients share. Closing a client leaves the session open. Like any Azure client it honours
+    SSL_CERT_FILE. For proxies see Transport."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit_per_host=CONNECTIONS_PER_HOST),
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -40,18 +40,19 @@ def new_session() -> aiohttp.ClientSession:
 
 @lru_cache(maxsize=256)
 def _proxies(host: str) -> dict[str, str] | None:
-    """The proxy that HTTPS_PROXY and NO_PROXY say for a host, as azure-core wants it; None for none."""
+    """The proxy of a host, by HTTPS_PROXY and NO_PROXY, in the form that azure-core takes. None when there is no proxy."""
     proxy = None if proxy_bypass(host) else getproxies().get("https")
     return {"https": proxy} if proxy else None
 
 
 class Transport(AioHttpTransport):  # type: ignore[misc]
-    """Bounds each request as a whole, and lets a write that was sent come to its end whoever leaves. Here, below all policies,
-    since those of the credentials are not ours: azure-core logs in under a lock, and its own time-outs do not count while a
-    proxy keeps silent.
+    """Bounds the time of each whole request, and finishes a write that was sent even when its caller is cancelled.
 
-    Reads the proxy variables once a host. aiohttp's own `trust_env` reads them, and a .netrc file, for every request: a
-    tenth of the time that a pass spends on requests."""
+    Both are done here, below all policies, since the policies of a login belong to azure-core. It logs in under a lock, and its
+    own time-outs do not count while a proxy keeps silent.
+
+    The proxy variables are read once for each host. aiohttp's own `trust_env` reads them, and a .netrc file, for every request,
+    which took a tenth of the time that a pass spends on requests."""
 
     def __init__(self, session: aiohttp.ClientSession, timeout: float) -> None:
         super().__init__(session=session, session_owner=False, connection_timeout=timeout, read_timeout=timeout)
@@ -67,7 +68,7 @@ class Transport(AioHttpTransport):  # type: ignore[misc]
 
 
 class MeasurePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
-    """Counts and times each request that leaves."""
+    """Counts and times each request."""
 
     def __init__(self, clock: Clock = SYSTEM) -> None:
         super().__init__()
@@ -87,17 +88,21 @@ class MeasurePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
 
 @asynccontextmanager
 async def azure_errors() -> AsyncIterator[None]:
-    """Turns what the SDK raises into AzureError."""
+    """Turns the errors that the SDK raises into AzureError."""
     try:
         yield
     except HttpResponseError as error:
         raise _from_response(error) from error
-    except (SdkError, OSError, aiohttp.ClientError) as error:  # OSError: time-outs, and a token file that is not there
+    except (
+        SdkError,
+        OSError,
+        aiohttp.ClientError,
+    ) as error:  # OSError: a time-out, or a token file that does not exist
         raise AzureError(type(error).__name__, 0, str(error) or "no answer in time") from error
 
 
 async def found(question: Awaitable[Answer], *, but_for: Collection[str] = ()) -> Answer | None:
-    """The answer to a read; None when Azure says that the thing is not there. Codes in `but_for` are errors all the same.
+    """The answer to a read, or None when Azure says that the object does not exist. Codes in `but_for` stay errors.
 
     Raises AzureError."""
     try:
@@ -110,7 +115,7 @@ async def found(question: Awaitable[Answer], *, but_for: Collection[str] = ()) -
 
 
 async def deleted(request: Awaitable[object]) -> None:
-    """Await a deletion. What is not there, with or without what it is in, counts as deleted. Raises AzureError."""
+    """Await a deletion. An object that does not exist counts as deleted, as does one without its parent. Raises AzureError."""
     await found(request)
 
 
@@ -120,7 +125,7 @@ def _from_response(error: HttpResponseError) -> AzureError:
     if (urlsplit(str(getattr(getattr(error.response, "request", None), "url", ""))).hostname or "").startswith(
         "login."
     ):
-        # Entra says 400 for most of what is a refused login
+        # Entra answers 400 to most of the logins that it refuses
         status = status if status >= 500 or status == 429 else 401  # noqa: PLR2004
     code = getattr(error.error, "code", None) or headers.get("x-ms-error-code") or type(error).__name__
     detail = getattr(error.error, "message", None) or error.message or str(error)
@@ -128,7 +133,7 @@ def _from_response(error: HttpResponseError) -> AzureError:
 
 
 def retry_after(headers: Mapping[str, str], clock: Clock = SYSTEM) -> float | None:
-    """Seconds that the Retry-After header asks for, given as seconds or as a date; None without one."""
+    """The seconds that the Retry-After header asks for, as a number or as a date. None without the header."""
     value = headers.get("Retry-After")
     if not value:
         return None
