@@ -119,11 +119,11 @@ async def _leave_on_signal(ready: asyncio.Event, stop: asyncio.Event) -> None:
     """Set `stop` on SIGTERM and SIGINT. kopf puts handlers of its own in place when it starts, which leave its stop flag
     hanging for five seconds (measured, kopf 1.45.2): ours go in again after that."""
     await ready.wait()
+    _stop_on_signal(stop)
     # What the imports left behind stays for the life of the process: the collector need not walk it again and again.
     gc.collect()
     gc.freeze()
     log.info("ready")
-    _stop_on_signal(stop)
     await stop.wait()
 
 

@@ -1,20 +1,22 @@
-"""What kopf calls: one file, and the only one that knows kopf. Each handler parses, makes one call, and is done."""
+"""What kopf calls: one file, and the only one that knows kopf. Each handler makes one call, and is done.
+
+kopf watches, and no more. Its own handlers of deletions keep their progress in annotations of the object, and believe what they
+find there; its daemons are not started again for an object that is being deleted (measured, kopf 1.45.2). So passes,
+deletions and the finalizer are the reconciler's."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import kopf
 
-from gitlab_azure_identity.api import FINALIZER, GROUP, PLURAL, VERSION
-from gitlab_azure_identity.api.resource import Key, news
+from gitlab_azure_identity.api import GROUP, PLURAL, VERSION
+from gitlab_azure_identity.api.resource import Key, deleting, let_go, news
 from gitlab_azure_identity.kube.client import Access
-from gitlab_azure_identity.reconcile.loop import DELETION_RETRY, Reconciler
-
-DEFECT_RETRY = 60.0  # seconds until kopf starts a loop again that a defect has ended
+from gitlab_azure_identity.reconcile.loop import Reconciler
 
 
 class NoDiffs(kopf.DiffBaseStorage):
-    """Remembers nothing on the object: what is there decides what is done, not what changed."""
+    """Remembers nothing on the object, and reads nothing there: what is there decides what is done, not what changed."""
 
     def build(self, **_: Any) -> kopf.BodyEssence:
         return kopf.BodyEssence({})
@@ -40,8 +42,9 @@ def register(
 
     @kopf.on.startup(registry=registry)
     def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
-        settings.persistence.finalizer = FINALIZER
-        settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP, v1=False)
+        settings.persistence.finalizer = (
+            f"{GROUP}/none-of-kopfs"  # kopf takes its finalizer off where none of its handlers needs it
+        )
         settings.persistence.diffbase_storage = NoDiffs()
         settings.posting.enabled = False  # events are posted by the reconciler, on transitions alone
         settings.peering.standalone = True
@@ -53,28 +56,17 @@ def register(
         settings.watching.connect_timeout = 30
         settings.networking.request_timeout = request_timeout
         settings.networking.connect_timeout = 10
-        settings.background.cancellation_polling = 5
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry, id="wake")
     async def wake(type: str | None, meta: kopf.Meta, **_: Any) -> None:  # noqa: A002 - kopf's name
         """Tell the loop what may be new. Everything else about an object (its status, labels) is no reason to wake."""
-        if type == "DELETED":
-            reconciler.forget(_key(meta), str(meta.uid))
+        key, uid = Key(str(meta.namespace), str(meta.name)), str(meta.uid)
+        if type == "DELETED" or let_go(meta):
+            reconciler.forget(key, uid)
         else:
-            reconciler.notice(_key(meta), str(meta.uid), news(meta), held=FINALIZER in meta.get("finalizers", ()))
+            reconciler.notice(key, uid, news(meta), deleting=deleting(meta))
 
-    @kopf.daemon(
-        GROUP, VERSION, PLURAL, registry=registry, id="keep", cancellation_timeout=request_timeout, backoff=DEFECT_RETRY
-    )
-    async def keep(meta: kopf.Meta, stopped: kopf.DaemonStopped, **_: Any) -> None:
-        await reconciler.keep(_key(meta), str(meta.uid), stopped)
-
-    @kopf.on.delete(GROUP, VERSION, PLURAL, registry=registry, id="remove", backoff=DELETION_RETRY)
-    async def remove(meta: kopf.Meta, retry: int, **_: Any) -> None:
-        remaining = await reconciler.remove(_key(meta), str(meta.uid))
-        if remaining is not None:
-            raise kopf.TemporaryError(remaining.message, delay=reconciler.deletion_delay(remaining, retry))
-
-
-def _key(meta: kopf.Meta) -> Key:
-    return Key(str(meta.namespace), str(meta.name))
+    @kopf.on.cleanup(registry=registry)
+    async def leave(**_: Any) -> None:
+        """End the loops before kopf does: it cancels every task that is left."""
+        await reconciler.leave()

@@ -37,23 +37,24 @@ def outcome(outlook: Outlook, retry_after: float | None = None) -> Outcome:
 UID = "uid-of-gitlab-gitlab"
 
 
-class Stop(asyncio.Event):
-    """kopf's: true once it is set."""
-
-    def __bool__(self) -> bool:
-        return self.is_set()
-
-
 class Cluster:
-    """Resources as the API server gives them; an answer may be an error."""
+    """Resources as the API server gives them; an answer may be an error. What is let go is gone."""
 
     def __init__(self) -> None:
         self.answer: dict[str, Any] | ClusterError | None = body()
+        self.refusal: ClusterError | None = None
+        self.went = asyncio.Event()
 
     async def get(self, key: Key) -> dict[str, Any] | None:
         if isinstance(self.answer, ClusterError):
             raise self.answer
         return body(name=key.name) if key != KEY else self.answer
+
+    async def let_go(self, _resource: Resource) -> None:
+        if self.refusal:
+            raise self.refusal
+        self.answer = None
+        self.went.set()
 
 
 class Passes:
@@ -94,19 +95,25 @@ class Desk:
         world = SimpleNamespace(kube=SimpleNamespace(resources=self.cluster))
         self.reconciler = Reconciler(cast("World", world), pace or Pace(), concurrency)
         self.reconciler._passes = cast("Any", self.passes)
-        self.stop = Stop()
-        self.kept: asyncio.Task[None] | None = None
 
-    def keep(self) -> asyncio.Task[None]:
-        self.kept = asyncio.ensure_future(self.reconciler.keep(KEY, UID, self.stop))
-        return self.kept
+    def notice(self, generation: int = 1, *, key: Key = KEY, uid: str = UID, deleting: bool = False) -> None:
+        """An event, as kopf brings it."""
+        self.reconciler.notice(key, uid, ("news", uid, generation), deleting=deleting)
+
+    def delete(self) -> None:
+        """Somebody deletes the object, and the event comes."""
+        self.cluster.answer = body(deleting=True)
+        self.notice(2, deleting=True)
+
+    @property
+    def loops(self) -> list[asyncio.Task[None]]:
+        return list(self.reconciler._loops.values())
 
     async def leave(self) -> None:
-        """Stop, as kopf does; the loop must return by itself."""
-        self.stop.set()
-        assert self.kept is not None
+        """As the operator ends; every loop must return by itself."""
         async with asyncio.timeout(5):
-            await self.kept
+            await self.reconciler.leave()
+        assert self.loops == []
 
 
 @pytest.fixture
@@ -167,7 +174,7 @@ def test_success_and_news_begin_anew() -> None:
     first = [reconciler._delay(outcome(Outlook.TRANSIENT), watched) for _ in range(3)]
     reconciler._delay(GOOD, watched)
     second = [reconciler._delay(outcome(Outlook.TRANSIENT), watched) for _ in range(2)]
-    reconciler.notice(KEY, UID, ("new",), held=True)
+    reconciler._memory.of(KEY, UID).notice(("new",), deleting=False)
 
     assert (first, second) == ([1, 2, 4], [1, 2])
     assert reconciler._delay(outcome(Outlook.TRANSIENT), watched) == 1
@@ -185,11 +192,14 @@ def test_jitter_keeps_many_from_asking_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("retry", "asked", "delay"), [(0, None, 1), (1, None, 2), (3, None, 8), (4, None, 15), (60, None, 15), (0, 9.0, 9)]
+    ("attempts", "asked", "delay"),
+    [(0, None, 1), (1, None, 2), (3, None, 8), (4, None, 15), (100_000, None, 15), (0, 9.0, 9), (0, 99.0, 15)],
 )
-def test_a_deletion_is_tried_again_within_fifteen_seconds(retry: int, asked: float | None, delay: float) -> None:
-    """kopf's wait is not woken by edits."""
-    assert Desk().reconciler.deletion_delay(Remaining("x", asked), retry) == delay
+def test_a_deletion_is_tried_again_within_fifteen_seconds(attempts: int, asked: float | None, delay: float) -> None:
+    """Nobody tells when a right that is missing comes back."""
+    watched = Watched(KEY, UID, attempts=attempts)
+
+    assert Desk().reconciler._deletion_delay(Remaining("x", asked), watched) == delay
 
 
 # Wakes
@@ -206,6 +216,7 @@ def test_a_deletion_is_tried_again_within_fifteen_seconds(retry: int, asked: flo
         ({"finalizers": []}, False),
         ({"annotations": {"gitlabazure.io/requested-at": "now"}}, True),
         ({"annotations": {"reconcile.fluxcd.io/requestedAt": "now"}}, True),
+        ({"annotations": {"gitlabazure.io/abandon": "true"}}, True),
     ],
 )
 def test_what_is_news(changed: dict[str, Any], is_news: bool) -> None:
@@ -217,11 +228,11 @@ def test_what_is_news(changed: dict[str, Any], is_news: bool) -> None:
 
 async def test_a_pass_answers_the_event_of_what_it_has_read() -> None:
     desk = Desk()
-    desk.keep()
+    desk.reconciler.notice(KEY, UID, news(body()["metadata"]), deleting=False)
     await desk.passes.until(1)
 
-    desk.reconciler.notice(KEY, UID, news(body()["metadata"]), held=True)
-    desk.reconciler.notice(KEY, UID, news(body(generation=2)["metadata"]), held=True)
+    desk.reconciler.notice(KEY, UID, news(body()["metadata"]), deleting=False)
+    desk.reconciler.notice(KEY, UID, news(body(generation=2)["metadata"]), deleting=False)
     await desk.passes.until(2)
     await desk.leave()
 
@@ -230,7 +241,7 @@ async def test_a_pass_answers_the_event_of_what_it_has_read() -> None:
 
 async def test_a_ready_resource_is_looked_at_again_by_itself() -> None:
     desk = Desk(pace=Pace(resync=0.001))
-    desk.keep()
+    desk.notice()
 
     await desk.passes.until(3)  # and nothing was noticed in between
     await desk.leave()
@@ -244,9 +255,9 @@ async def test_news_during_a_wait_for_access_ends_the_wait(monkeypatch: pytest.M
         return Outcome((), Outlook.WAITING, STANDING)
 
     desk.passes.act = waiting
-    desk.keep()
+    desk.notice()
     await desk.passes.until(1)
-    desk.reconciler.notice(KEY, UID, ("new",), held=True)
+    desk.notice(2)
     await desk.passes.until(2)
     await desk.leave()
 
@@ -265,7 +276,7 @@ async def test_access_is_tried_again_without_looking_at_everything() -> None:
 
     desk.passes.act = waiting
     desk.passes.again = lambda: Outcome((), Outlook.WAITING, STANDING)
-    desk.keep()
+    desk.notice()
     await desk.passes.until(2)
     await desk.leave()
 
@@ -273,23 +284,30 @@ async def test_access_is_tried_again_without_looking_at_everything() -> None:
 
 
 @pytest.mark.usefixtures("quick")
-async def test_a_defect_is_raised_for_kopf_to_log_and_the_loop_can_be_started_again() -> None:
+async def test_a_defect_in_a_pass_is_logged_and_the_pass_is_tried_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     desk = Desk()
+    defect = KeyError("identity")
 
     async def broken() -> Outcome:
         if desk.passes.runs < 2:
-            raise KeyError("identity")
+            raise defect
         return GOOD
 
     desk.passes.act = broken
-    with pytest.raises(KeyError):
-        await desk.keep()
-
-    kept = desk.keep()
+    desk.notice()
     await desk.passes.until(2)
 
-    assert not kept.done()
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    assert (record.exc_info[1], getattr(record, "resource", None)) == (defect, "gitlab/gitlab")
     await desk.leave()
+
+
+async def forever() -> Outcome:
+    await asyncio.Event().wait()
+    return GOOD
 
 
 ODD: list[dict[str, Any] | ClusterError | None] = [
@@ -305,25 +323,15 @@ async def test_an_object_that_nothing_is_written_for(answer: dict[str, Any] | Cl
     """The loop waits, without a pass, until there is news."""
     desk = Desk()
     desk.cluster.answer = answer
-    kept = desk.keep()
+    desk.notice()
     await asyncio.sleep(0.01)
 
-    assert not kept.done()
+    assert len(desk.loops) == 1
     assert desk.passes.runs == 0
     desk.cluster.answer = body()
-    desk.reconciler.notice(KEY, UID, ("new",), held=True)
+    desk.notice(2)
     await desk.passes.until(1)
     await desk.leave()
-
-
-async def test_a_loop_that_is_to_leave_before_it_began_does_nothing() -> None:
-    desk = Desk()
-    desk.stop.set()
-
-    desk.keep()
-    await desk.leave()
-
-    assert desk.passes.runs == 0
 
 
 async def test_a_write_in_flight_is_finished_before_the_loop_leaves() -> None:
@@ -338,86 +346,205 @@ async def test_a_write_in_flight_is_finished_before_the_loop_leaves() -> None:
         return GOOD
 
     desk.passes.act = lambda: finished(write(), 30)
-    kept = desk.keep()
+    desk.notice()
     await desk.passes.until(1)
-    desk.stop.set()
-    await asyncio.sleep(0)
-    assert not kept.done()
+    leaving = asyncio.ensure_future(desk.leave())
+    await asyncio.sleep(0.01)
+    assert not leaving.done()
     go.set()
-    await desk.leave()
+    await leaving
 
     assert written
 
 
-# Locks
+# Deletions
 
 
 class Removal:
-    """Notes when it ran."""
+    """Answers as the test says, and notes how often it was asked."""
 
-    def __init__(self, desk: Desk, answer: Remaining | ClusterError | None = None) -> None:
-        self.answer = answer
-        self.during_a_pass: list[bool] = []
-        self._desk = desk
+    def __init__(self, *answers: Remaining | Exception | None) -> None:
+        self.answers = list(answers)
+        self.runs = 0
+        self.began = asyncio.Event()
 
     async def run(self, _resource: Resource) -> Remaining | None:
-        self.during_a_pass.append(not self._desk.stop)
-        if isinstance(self.answer, ClusterError):
-            raise self.answer
-        return self.answer
+        self.runs += 1
+        self.began.set()
+        answer = self.answers.pop(0) if self.answers else None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
 
-async def test_a_deletion_waits_for_the_pass_to_leave() -> None:
-    desk = Desk()
-    removal = Removal(desk)
+def removing(desk: Desk, *answers: Remaining | Exception | None) -> Removal:
+    """What comes of the removals of this desk, one after the other."""
+    removal = Removal(*answers)
     desk.reconciler._removal = cast("Any", removal)
+    return removal
 
-    async def forever() -> Outcome:
-        await asyncio.Event().wait()
+
+async def went(desk: Desk) -> None:
+    """Wait until the object was let go, and nothing looks after it any more."""
+    async with asyncio.timeout(5):
+        await desk.cluster.went.wait()
+        await asyncio.gather(*desk.loops)
+
+
+async def test_an_object_whose_deletion_is_the_first_that_is_heard_of_it_is_cleaned_up_and_let_go() -> None:
+    """As after a restart."""
+    desk = Desk()
+    removal = removing(desk)
+
+    desk.delete()
+    await went(desk)
+
+    assert (removal.runs, desk.passes.runs) == (1, 0)
+
+
+async def test_a_deletion_ends_the_pass_that_is_under_way() -> None:
+    desk = Desk()
+    removal = removing(desk)
+    desk.passes.act = forever
+    desk.notice()
+    await desk.passes.until(1)
+
+    desk.delete()
+    await went(desk)
+
+    assert removal.runs == 1
+
+
+async def test_a_deletion_waits_for_a_write_that_is_in_flight() -> None:
+    desk = Desk()
+    removal, go = removing(desk), asyncio.Event()
+
+    async def write() -> Outcome:
+        await go.wait()
         return GOOD
 
-    desk.passes.act = forever
-    desk.keep()
+    desk.passes.act = lambda: finished(write(), 30)
+    desk.notice()
     await desk.passes.until(1)
-    desk.cluster.answer = body(deleting=True)
-    removing = asyncio.ensure_future(desk.reconciler.remove(KEY, UID))
+    desk.delete()
     await asyncio.sleep(0.01)
-    assert removal.during_a_pass == []
-    await desk.leave()
+    assert removal.runs == 0
+    go.set()
+    await went(desk)
 
-    assert await removing is None
-    assert removal.during_a_pass == [False]
+    assert removal.runs == 1
 
 
+@pytest.mark.usefixtures("quick")
+async def test_a_deletion_is_tried_again_until_nothing_remains() -> None:
+    desk = Desk()
+    removal = removing(desk, Remaining("a right is missing", None), Remaining("a right is missing", None))
+
+    desk.delete()
+    await went(desk)
+
+    assert removal.runs == 3
+
+
+async def test_news_wakes_a_deletion_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "FIRST_BACKOFF", 15.0)
+    desk = Desk()
+    removal = removing(desk, Remaining("a right is missing", None))
+    desk.delete()
+    await removal.began.wait()
+
+    desk.notice(3, deleting=True)
+    await went(desk)
+
+    assert removal.runs == 2
+
+
+async def test_a_deletion_that_waits_is_left_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "FIRST_BACKOFF", 15.0)
+    desk = Desk()
+    removal = removing(desk, Remaining("a right is missing", None))
+    desk.delete()
+    await removal.began.wait()
+
+    async with asyncio.timeout(1):
+        await desk.leave()
+
+    assert not desk.cluster.went.is_set()
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_defect_in_a_removal_lets_nothing_go() -> None:
+    desk = Desk()
+    removal = removing(desk, KeyError("identity"))
+
+    desk.delete()
+    await went(desk)
+
+    assert removal.runs == 2
+
+
+@pytest.mark.usefixtures("quick")
 async def test_a_deletion_that_the_api_server_does_not_answer_is_tried_again() -> None:
     desk = Desk()
-    desk.reconciler._removal = cast("Any", Removal(desk, ClusterError(503, "ServiceUnavailable", "starting")))
+    removal = removing(desk, ClusterError(503, "ServiceUnavailable", "starting"))
 
-    desk.cluster.answer = body(deleting=True)
-    remaining = await desk.reconciler.remove(KEY, UID)
+    desk.delete()
+    await went(desk)
 
-    assert remaining is not None
-    assert "starting" in remaining.message
+    assert removal.runs == 2
+
+
+@pytest.mark.usefixtures("quick")
+async def test_an_object_that_cannot_be_let_go_is_looked_at_again() -> None:
+    """As when somebody put a finalizer on it meanwhile."""
+    desk = Desk()
+    removal = removing(desk)
+    desk.cluster.refusal = ClusterError(
+        422, "Invalid", "the server rejected our request due to an error in our request"
+    )
+    desk.delete()
+    await removal.began.wait()
+    await asyncio.sleep(0.01)
+    desk.cluster.refusal = None
+    await went(desk)
+
+    assert removal.runs > 1
 
 
 SUCCESSOR = body(deleting=True)
 SUCCESSOR["metadata"]["uid"] = "uid-of-a-later-one"
+LET_GO = body(deleting=True, finalizers=("example.com/another",))
 
 
-@pytest.mark.parametrize("answer", [None, SUCCESSOR, body()], ids=["gone", "another of its name", "not being deleted"])
+@pytest.mark.parametrize("answer", [None, SUCCESSOR, LET_GO], ids=["gone", "another of its name", "let go before"])
 async def test_what_is_not_the_object_that_was_deleted_is_not_removed(answer: dict[str, Any] | None) -> None:
     desk = Desk()
-    removal = Removal(desk)
-    desk.reconciler._removal = cast("Any", removal)
+    removal = removing(desk)
+    desk.delete()
     desk.cluster.answer = answer
 
-    assert await desk.reconciler.remove(KEY, UID) is None
-    assert removal.during_a_pass == []
+    await asyncio.gather(*desk.loops)
+
+    assert removal.runs == 0
+    assert not desk.cluster.went.is_set()
 
 
-@pytest.mark.usefixtures("no_jitter")
-def test_a_deletion_that_is_blocked_for_days_is_still_tried_again() -> None:
-    assert Desk().reconciler.deletion_delay(Remaining("blocked", None), 100_000) == 15.0
+@pytest.mark.usefixtures("quick")
+async def test_what_is_not_seen_to_be_deleted_is_not_removed() -> None:
+    desk = Desk()
+    removal = removing(desk)
+    desk.delete()
+    desk.cluster.answer = body()
+
+    await asyncio.sleep(0.01)
+
+    assert removal.runs == 0
+    desk.cluster.answer = body(deleting=True)
+    await went(desk)
+    assert removal.runs == 1
+
+
+# Many
 
 
 async def test_so_many_at_the_same_time_and_no_more() -> None:
@@ -434,14 +561,10 @@ async def test_so_many_at_the_same_time_and_no_more() -> None:
         return GOOD
 
     desk.passes.act = work
-    keys = [Key("gitlab", f"gitlab-{number}") for number in range(6)]
-    kept = [
-        asyncio.ensure_future(desk.reconciler.keep(key, f"uid-of-{key.namespace}-{key.name}", desk.stop))
-        for key in keys
-    ]
+    for number in range(6):
+        desk.notice(key=Key("gitlab", f"gitlab-{number}"), uid=f"uid-of-gitlab-gitlab-{number}")
     await desk.passes.until(6)
-    desk.stop.set()
-    await asyncio.gather(*kept)
+    await desk.leave()
 
     assert max(at_once) == 2
 
@@ -456,15 +579,16 @@ def _quiet_gauges() -> Iterator[None]:
 LATER = "uid-of-a-later-one"
 
 
-def test_what_is_gone_is_forgotten_but_not_what_was_made_since() -> None:
+async def test_what_is_gone_is_forgotten_but_not_what_was_made_since() -> None:
     """Events of two objects that bore one name may come in any order: each speaks of its own."""
     desk = Desk()
-    desk.reconciler.notice(KEY, UID, news(body()["metadata"]), held=True)
+    desk.notice()
     READY.labels(KEY.namespace, KEY.name).set(1)
     later = desk.reconciler._memory.of(KEY, LATER)
-    desk.reconciler.notice(KEY, UID, news(body(generation=2)["metadata"]), held=True)
+    desk.notice(2)
 
     desk.reconciler.forget(KEY, UID)
+    await asyncio.gather(*desk.loops, return_exceptions=True)
 
     assert list(desk.reconciler._memory._watched) == [LATER]
     assert not later.wake.is_set()
@@ -475,10 +599,22 @@ def test_what_is_gone_is_forgotten_but_not_what_was_made_since() -> None:
 
 async def test_a_loop_does_not_work_for_another_object_of_the_name() -> None:
     desk = Desk()
-    desk.reconciler._memory.of(KEY, LATER)
-    kept = asyncio.ensure_future(desk.reconciler.keep(KEY, LATER, desk.stop))
+    desk.notice(uid=LATER)
     await asyncio.sleep(0.01)
 
     assert desk.passes.runs == 0
-    desk.stop.set()
-    await kept
+    await desk.leave()
+
+
+async def test_whoever_left_may_begin_again_and_knows_of_nothing() -> None:
+    """As when the API server did not list the resources for a while."""
+    desk = Desk()
+    desk.notice()
+    await desk.passes.until(1)
+    READY.labels(KEY.namespace, KEY.name).set(1)
+
+    await desk.leave()
+    assert next(iter(READY.collect())).samples == []
+    desk.notice()
+    await desk.passes.until(2)
+    await desk.leave()

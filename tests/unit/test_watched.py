@@ -1,8 +1,7 @@
-"""What is remembered of a resource between passes: its news, its finalizer, and how much has been borne."""
+"""What is remembered of a resource between passes: its news, and how much has been borne."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import datetime, timedelta
 
@@ -13,7 +12,6 @@ from gitlab_azure_identity.api.resource import Key
 from gitlab_azure_identity.domain.changes import DeleteAssignment, PutCredential
 from gitlab_azure_identity.domain.findings import Finding, Outlook
 from gitlab_azure_identity.domain.naming import STORAGE_BLOB_DATA_CONTRIBUTOR
-from gitlab_azure_identity.reconcile import watched as watched_module
 from gitlab_azure_identity.reconcile.watched import Memory, Watched
 
 from .worlds import BEFORE_TEXT, NOW, PRINCIPAL, assignment, identity, resource, wanted
@@ -26,7 +24,7 @@ def test_only_news_wakes() -> None:
     woken = []
     for told in (("uid", 1), ("uid", 1), ("uid", 2), ("other", 2)):
         watched.wake.clear()
-        watched.notice(told, held=True)
+        watched.notice(told, deleting=False)
         woken.append(watched.wake.is_set())
 
     assert woken == [True, False, True, True]
@@ -46,29 +44,15 @@ def test_patience_with_failures_that_pass(monkeypatch: pytest.MonkeyPatch) -> No
     assert watched.bear() == 1
 
 
-async def test_who_waits_for_the_finalizer_goes_on_when_an_event_tells_of_it() -> None:
+def test_a_deletion_wakes_whatever_else_is_known() -> None:
+    """A pass may have read the object already as the event tells of it."""
     watched = Watched(KEY, UID)
-    watched.notice(("uid", 1), held=False)
-    waiting = asyncio.ensure_future(watched.held())
-    await asyncio.sleep(0)
-    assert not waiting.done()
+    watched.read(("uid", 2))
 
-    watched.notice(("uid", 1), held=True)
+    watched.notice(("uid", 2), deleting=True)
 
-    assert await waiting
-
-
-@pytest.mark.parametrize("told", [[], [False], [True, False]], ids=["no event yet", "not held", "held no more"])
-async def test_who_waits_for_the_finalizer_does_not_wait_for_ever(
-    told: list[bool], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """kopf asks no second time when it is refused."""
-    monkeypatch.setattr(watched_module, "HOLD_PATIENCE", 0.001)
-    watched = Watched(KEY, UID)
-    for held in told:
-        watched.notice(("uid", 1), held=held)
-
-    assert not await watched.held()
+    assert watched.wake.is_set()
+    assert watched.deleting.is_set()
 
 
 def waiting(reason: str, outlook: Outlook = Outlook.WAITING) -> Finding:

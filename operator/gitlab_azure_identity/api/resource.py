@@ -65,7 +65,7 @@ class Resource:
             generation=metadata["generation"],
             annotations=dict(metadata.get("annotations") or {}),
             finalizers=tuple(metadata.get("finalizers") or ()),
-            deleting="deletionTimestamp" in metadata,
+            deleting=deleting(metadata),
             spec=spec,
             status=status,
             invalid=invalid,
@@ -93,8 +93,18 @@ def news(metadata: Mapping[str, Any]) -> tuple[object, ...]:
     """What about an object calls for a look when it changes: who it is, its generation, and a request by annotation. Its
     status, its finalizers and its other annotations do not."""
     annotations = metadata.get("annotations") or {}
-    asked = (annotations.get(REQUESTED_AT_ANNOTATION), annotations.get(FLUX_REQUESTED_AT_ANNOTATION))
-    return (metadata["uid"], metadata["generation"], *asked)
+    requests = (REQUESTED_AT_ANNOTATION, FLUX_REQUESTED_AT_ANNOTATION, ABANDON_ANNOTATION)
+    return (metadata["uid"], metadata["generation"], *(annotations.get(name) for name in requests))
+
+
+def deleting(metadata: Mapping[str, Any]) -> bool:
+    """Whether an object is being deleted: it stays until the last finalizer is off."""
+    return "deletionTimestamp" in metadata
+
+
+def let_go(metadata: Mapping[str, Any]) -> bool:
+    """Whether an object is being deleted, and no longer held by us."""
+    return deleting(metadata) and FINALIZER not in (metadata.get("finalizers") or ())
 
 
 def requested_at(annotations: Mapping[str, str]) -> str | None:

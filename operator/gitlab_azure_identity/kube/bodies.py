@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gitlab_azure_identity.domain.texts import unicode
@@ -11,7 +11,7 @@ from gitlab_azure_identity.domain.texts import unicode
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
-def encoded(body: Mapping[str, Any]) -> bytes:
+def encoded(body: Mapping[str, Any] | Sequence[Any]) -> bytes:
     """JSON that is also YAML: the API server reads an apply-patch as YAML, and refuses JSON's usual escapes of characters
     beyond U+FFFF, two halves of which it takes for two characters (measured on 1.37)."""
     text = unicode(json.dumps(body, ensure_ascii=False))

@@ -22,10 +22,12 @@ from gitlab_azure_identity.inflight import finished
 from gitlab_azure_identity.kube.bodies import encoded
 
 Json = dict[str, Any]
+Body = Json | list[Json]  # a list is that of a JSON patch
 
 CONNECTIONS = 16  # open at a time: each costs a TLS handshake, and memory for as long as it stays
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
 
 
 class ClusterError(Exception):
@@ -111,7 +113,7 @@ class Cluster:
         self,
         method: str,
         path: str,
-        body: Json | None = None,
+        body: Body | None = None,
         *,
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
@@ -127,7 +129,7 @@ class Cluster:
         return answer
 
     async def _sent(
-        self, method: str, path: str, body: Json | None, query: Mapping[str, str] | None, content_type: str
+        self, method: str, path: str, body: Body | None, query: Mapping[str, str] | None, content_type: str
     ) -> tuple[int, bytes]:
         """Status and body of the answer; a write that was sent comes to its end whoever leaves."""
         serialized = await self._api.param_serialize(

@@ -1,13 +1,13 @@
-"""The GitLabAzureIdentity objects themselves: read live, and their status written."""
+"""The GitLabAzureIdentity objects themselves: read live, held and let go by our finalizer, and their status written."""
 
 from typing import Any
 
 from gitlab_azure_identity.api import API_VERSION, FINALIZER, GROUP, KIND, PLURAL, VERSION
 from gitlab_azure_identity.api.resource import Key, Resource
 from gitlab_azure_identity.api.status import Status
-from gitlab_azure_identity.kube.client import APPLY, MERGE, Cluster, Json
+from gitlab_azure_identity.kube.client import APPLY, JSON_PATCH, Cluster, ClusterError, Json
 
-STATUS_MANAGER = "gitlab-azure-identity"
+MANAGER = "gitlab-azure-identity"
 
 
 class Resources:
@@ -20,10 +20,27 @@ class Resources:
         """The object as it is now, or None when it is gone."""
         return await self._cluster.find(_path(key))
 
-    async def hold(self, resource: Resource) -> None:
-        """Put our finalizer on a resource, beside those of others. A resource that changed meanwhile is refused (409)."""
-        metadata = {"resourceVersion": resource.resource_version, "finalizers": [*resource.finalizers, FINALIZER]}
-        await self._cluster.request("PATCH", _path(resource.key), {"metadata": metadata}, content_type=MERGE)
+    async def hold(self, key: Key, uid: str) -> None:
+        """Put our finalizer on a resource, beside those of others."""
+        metadata = {"name": key.name, "namespace": key.namespace, "uid": uid, "finalizers": [FINALIZER]}
+        body = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata}
+        query = {"fieldManager": MANAGER, "force": "true"}
+        await self._cluster.request("PATCH", _path(key), body, query=query, content_type=APPLY)
+
+    async def let_go(self, resource: Resource) -> None:
+        """Take our finalizer off a resource, which goes with the last one. One whose finalizers changed meanwhile is refused
+        (422)."""
+        others = [finalizer for finalizer in resource.finalizers if finalizer != FINALIZER]
+        patch: list[Json] = [
+            {"op": "test", "path": "/metadata/uid", "value": resource.uid},
+            {"op": "test", "path": "/metadata/finalizers", "value": list(resource.finalizers)},
+            {"op": "replace", "path": "/metadata/finalizers", "value": others},
+        ]
+        try:
+            await self._cluster.request("PATCH", _path(resource.key), patch, content_type=JSON_PATCH)
+        except ClusterError as error:
+            if not error.gone:
+                raise
 
     async def write_status(self, key: Key, uid: str, status: Status) -> None:
         """Replace what we said before. The uid keeps a late word about a deleted object off its successor."""
@@ -38,7 +55,7 @@ class Resources:
             "PATCH",
             f"{_path(key)}/status",
             body,
-            query={"fieldManager": STATUS_MANAGER, "force": "true"},
+            query={"fieldManager": MANAGER, "force": "true"},
             content_type=APPLY,
         )
 

@@ -1,14 +1,15 @@
-"""One loop for each resource: a pass when something is new, when something is to be tried again, and now and then anyway."""
+"""One loop for each object: a pass when something is new, when something is to be tried again, and now and then anyway; and when
+it is deleted, its removal until it can be let go."""
 
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
-from gitlab_azure_identity.api.resource import Key, Resource, news
+from gitlab_azure_identity.api.resource import Key, Resource, let_go, news
 from gitlab_azure_identity.domain.findings import Outlook
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.metrics import CONTROLLER, READY, RECONCILE_SECONDS, RECONCILES
@@ -32,15 +33,9 @@ _RESULTS = {
     Outlook.TRANSIENT: "error",
     Outlook.STALLED: "error",
 }
-DELETION_RETRY = 15.0  # seconds at most: edits do not wake a deletion
-
-
-class Stopped(Protocol):
-    """Set when the loop is to leave: the resource is being deleted, or the operator ends."""
-
-    def __bool__(self) -> bool: ...
-
-    def wait(self) -> Awaitable[object]: ...
+DELETION_RETRY = (
+    15.0  # seconds at most: what keeps a deletion back, such as a missing right, tells nobody when it comes
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +56,7 @@ class Reconciler:
         self._memory = Memory()
         self._passes = Passes(world, goals, report, self._memory)
         self._removal = Removal(world, goals, report, self._memory)
+        self._loops: dict[str, asyncio.Task[None]] = {}
         self._locks: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
         self._room = asyncio.Semaphore(concurrency)
 
@@ -68,24 +64,54 @@ class Reconciler:
         """One pass or removal at a time for a name: what is made is named by it. It lives as long as somebody holds it."""
         return self._locks.setdefault(key, asyncio.Lock())
 
-    def notice(self, key: Key, uid: str, news: tuple[object, ...], *, held: bool) -> None:
-        """Something about the object may be new. `held` says whether it carries our finalizer."""
-        self._memory.of(key, uid).notice(news, held=held)
+    def notice(self, key: Key, uid: str, news: tuple[object, ...], *, deleting: bool) -> None:
+        """There is such an object, and something about it may be new. Its loop is started by the first that is heard of it."""
+        watched = self._memory.of(key, uid)
+        watched.notice(news, deleting=deleting)
+        if uid not in self._loops:
+            loop = self._loops[uid] = asyncio.ensure_future(self._live(watched))
+            loop.add_done_callback(lambda _: self._loops.pop(uid, None))
 
     def forget(self, key: Key, uid: str) -> None:
-        """The object is gone."""
+        """The object is gone, or none of ours any more."""
+        if loop := self._loops.get(uid):
+            loop.cancel()
         self._memory.forget(uid)
         if not self._memory.knows(key):
             READY.remove_by_labels({"namespace": key.namespace, "name": key.name})
 
-    async def keep(self, key: Key, uid: str, stopped: Stopped) -> None:
-        """Keep one object true until `stopped`. A defect in a pass is raised: whoever calls logs it, and calls again."""
-        watched = self._memory.of(key, uid)
-        while not stopped:
+    async def leave(self) -> None:
+        """End all loops, a write in flight first, and forget everything: whoever begins again hears of every object anew."""
+        loops = list(self._loops.values())
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+        self._memory.clear()
+        READY.clear()
+
+    async def _live(self, watched: Watched) -> None:
+        """Keep one object true until it is deleted; then take away what was made for it, and let it go."""
+        while True:
             watched.wake.clear()
-            delay = await _unless(stopped, self._pass(watched))
-            if delay is not None:
-                await _first(stopped.wait(), watched.wake.wait(), seconds=delay)
+            turn = self._remove(watched) if watched.deleting.is_set() else self._keep(watched)
+            delay = await self._survived(watched, turn)
+            if delay is None:
+                return
+            await watched.woken(delay)
+
+    async def _survived(self, watched: Watched, turn: Coroutine[Any, Any, float | None]) -> float | None:
+        """The seconds until the next turn. A defect in this one ends neither the loop nor the process: it is logged, and tried
+        again. Here is the one place that catches whatever there is."""
+        try:
+            return await turn
+        except Exception:
+            log.exception("defect", extra={"resource": str(watched.key)})
+        return self._delay(Outcome((), Outlook.TRANSIENT), watched)
+
+    async def _keep(self, watched: Watched) -> float:
+        """One pass, ended by the deletion of the object: a write in flight is finished first. The seconds until the next."""
+        delay = await _unless(watched.deleting, self._pass(watched))
+        return 0.0 if delay is None or watched.deleting.is_set() else delay
 
     async def _pass(self, watched: Watched) -> float:
         """One pass, and attempts at access while nothing else is left to wait for. The seconds until the next."""
@@ -147,24 +173,42 @@ class Reconciler:
             RECONCILES.labels(CONTROLLER, told).inc()
         return outcome
 
-    async def remove(self, key: Key, uid: str) -> Remaining | None:
-        """Take away what was made for a resource that is being deleted. None when it may go: also when that very object is gone
-        already, though another may bear its name by now."""
-        async with self._lock(key), self._room:
-            try:
-                body = await self._world.kube.resources.get(key)
-                resource = Resource.parse(body) if body else None
-                ours = resource is not None and resource.uid == uid and resource.deleting
-                return await self._removal.run(resource) if resource and ours else None
-            except ClusterError as error:
-                return Remaining(f"the API server did not answer: {error}", None)
+    async def _remove(self, watched: Watched) -> float | None:
+        """Take away what was made for an object that is being deleted, and let it go. The seconds until it is tried again; None
+        when it is gone."""
+        async with self._lock(watched.key), self._room:
+            remaining = await self._cleaned(watched)
+        if remaining is None:
+            return None
+        log.info("the deletion waits: %s", remaining.message, extra={"resource": str(watched.key)})
+        return self._deletion_delay(remaining, watched)
 
-    def deletion_delay(self, remaining: Remaining, retry: int) -> float:
+    async def _cleaned(self, watched: Watched) -> Remaining | None:
+        """Why the object cannot go yet; None when it was let go, or is gone already, though another may bear its name by now."""
+        resources = self._world.kube.resources
+        try:
+            body = await resources.get(watched.key)
+            if body is None or body["metadata"]["uid"] != watched.uid or let_go(body["metadata"]):
+                return None
+            watched.read(news(body["metadata"]))
+            resource = Resource.parse(body)
+            if not resource.deleting:
+                return Remaining("it is not seen to be deleted yet", None)
+            remaining = await self._removal.run(resource)
+            if remaining is None:
+                await resources.let_go(resource)
+        except ClusterError as error:
+            return Remaining(f"the API server refused, or did not answer: {error}", None)
+        return remaining
+
+    def _deletion_delay(self, remaining: Remaining, watched: Watched) -> float:
         """Seconds until a deletion is tried again."""
-        return min(DELETION_RETRY, max(2.0 ** min(retry, 10), remaining.retry_after or 0.0))
+        backoff = FIRST_BACKOFF * 2.0 ** min(watched.attempts, 10)
+        watched.attempts += 1
+        return min(DELETION_RETRY, max(backoff, remaining.retry_after or 0.0))
 
 
-async def _unless(stopped: Stopped, work: Coroutine[Any, Any, Result]) -> Result | None:
+async def _unless(stopped: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Result | None:
     """Await `work`, but end it when `stopped` is set: a write in flight is finished first. None when it was ended."""
     task = asyncio.ensure_future(work)
     stop = asyncio.ensure_future(stopped.wait())
@@ -175,14 +219,3 @@ async def _unless(stopped: Stopped, work: Coroutine[Any, Any, Result]) -> Result
         for pending in (task, stop):
             pending.cancel()
         await asyncio.wait((task, stop))
-
-
-async def _first(*waits: Awaitable[object], seconds: float) -> None:
-    """Wait until one of them is through, or so many seconds."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    try:
-        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)

@@ -70,11 +70,12 @@ class Passes:
 
     async def run(self, resource: Resource, watched: Watched) -> Outcome:
         """Bring one resource to what it says."""
-        if resource.spec.suspend:
-            await self._report.status(resource, suspended(resource, self._world.now()))
-            return Outcome((), Outlook.GOOD)
-        resource = credible(resource, self._goals.owner(resource))
         try:
+            await self._hold(resource)
+            if resource.spec.suspend:
+                await self._report.status(resource, suspended(resource, self._world.now()))
+                return Outcome((), Outlook.GOOD)
+            resource = credible(resource, self._goals.owner(resource))
             return await self._pursue(resource, await self._goals.upkeep(resource), watched)
         except LookFailed as failed:
             findings = stop(failed.condition, failed.failure)
@@ -113,7 +114,6 @@ class Passes:
             if not changes or (failed and have.identity is None):
                 break
             if not done:
-                await self._hold(resource, watched)
                 resource = await self._begin(resource, goal)
             have, made, failed_now = await apply(world.azure, world.kube, goal, changes, have)
             done += made
@@ -137,15 +137,12 @@ class Passes:
             return None
         return look.no_account if look.account_asked else await no_account(self._world.azure, goal.desired)
 
-    async def _hold(self, resource: Resource, watched: Watched) -> None:
-        """Make sure, before the first write, that the deletion of the resource will pass by us. Looking needs no finalizer,
-        and goes on while kopf puts it there; where it does not come, we put it there, or tell who refuses it.
-
-        Raises LookFailed."""
-        if resource.held or await watched.held():
+    async def _hold(self, resource: Resource) -> None:
+        """Make sure, before anything is made, that the deletion of the resource will pass by us. Raises LookFailed."""
+        if resource.held:
             return
         try:
-            await self._world.kube.resources.hold(resource)
+            await self._world.kube.resources.hold(resource.key, resource.uid)
         except ClusterError as error:
             doing = f"put its finalizer {FINALIZER} on this resource, without which nothing is made"
             raise LookFailed(IDENTITY_READY, kube_errors.classify(error, doing, resource.key.namespace)) from error

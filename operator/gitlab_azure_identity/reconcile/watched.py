@@ -10,7 +10,6 @@ from gitlab_azure_identity.api.resource import Key, Resource
 from gitlab_azure_identity.domain.changes import Change, DeleteAssignment
 from gitlab_azure_identity.domain.findings import Finding, Outlook
 
-HOLD_PATIENCE = 1.0  # seconds for kopf to put our finalizer on an object; it asks no second time when it is refused
 BEAR_COUNT = 3  # transient failures in a row that a Ready resource may meet before its conditions say so
 BEAR_SECONDS = 900.0
 
@@ -22,6 +21,7 @@ class Watched:
     key: Key
     uid: str
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    deleting: asyncio.Event = field(default_factory=asyncio.Event)
     seen: tuple[object, ...] | None = None
     attempts: int = 0  # in a row that came to the same outlook
     outlook: Outlook = Outlook.GOOD
@@ -30,20 +30,16 @@ class Watched:
     twin_told: bool = False  # whether the Warning of another cluster of our name has been said
     _transient_since: float | None = None
     _transient_count: int = 0
-    _held: asyncio.Event = field(default_factory=asyncio.Event)
     _waiting: dict[str, tuple[str, datetime]] = field(default_factory=dict)  # condition to reason, and since when
 
-    def notice(self, news: tuple[object, ...], *, held: bool) -> None:
-        """An event came: a change of its news wakes the loop, the same again does not. `held` says whether the object
-        carries our finalizer."""
-        if held:
-            self._held.set()
-        else:
-            self._held.clear()
-        if self.seen != news:
+    def notice(self, news: tuple[object, ...], *, deleting: bool) -> None:
+        """An event came: a change of its news wakes the loop, and so does its deletion; the same again does not."""
+        if self.seen != news or deleting > self.deleting.is_set():
             self.seen = news
             self.attempts = 0
             self.wake.set()
+        if deleting:
+            self.deleting.set()
 
     def read(self, news: tuple[object, ...]) -> None:
         """A pass begins with this news: its event, come already or still to come, needs no other pass."""
@@ -52,13 +48,14 @@ class Watched:
         elif not self.wake.is_set():  # else an event told of something newer than what was read
             self.seen = news
 
-    async def held(self) -> bool:
-        """Whether an event tells, within kopf's time for it, that the object carries our finalizer."""
-        return await _within(HOLD_PATIENCE, self._held)
-
     async def woken(self, seconds: float) -> bool:
         """Whether there is news within so many seconds."""
-        return await _within(seconds, self.wake)
+        try:
+            async with asyncio.timeout(seconds):
+                await self.wake.wait()
+        except TimeoutError:
+            return False
+        return True
 
     def bear(self) -> int:
         """How many transient failures a Ready resource has met in a row, this one included, while its conditions may stay as
@@ -109,6 +106,9 @@ class Memory:
     def forget(self, uid: str) -> None:
         self._watched.pop(uid, None)
 
+    def clear(self) -> None:
+        self._watched.clear()
+
     def knows(self, key: Key) -> bool:
         """Whether there is an object of this name."""
         return any(watched.key == key for watched in self._watched.values())
@@ -120,13 +120,3 @@ class Memory:
         for watched in self._watched.values():
             if watched is not by and watched.principal in principals:
                 watched.wake.set()
-
-
-async def _within(seconds: float, event: asyncio.Event) -> bool:
-    """Whether an event is set within so many seconds."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True
