@@ -91,10 +91,14 @@ class Desk:
     """A reconciler with fakes around it."""
 
     def __init__(self, concurrency: int = 5, pace: Pace | None = None) -> None:
-        self.cluster, self.passes = Cluster(), Passes()
+        self.cluster, self.passes, self.told = Cluster(), Passes(), list[tuple[str, Exception]]()
         world = SimpleNamespace(kube=SimpleNamespace(resources=self.cluster))
         self.reconciler = Reconciler(cast("World", world), pace or Pace(), concurrency)
         self.reconciler._passes = cast("Any", self.passes)
+        self.reconciler._defects = cast("Any", SimpleNamespace(tell=self.tell))
+
+    async def tell(self, _key: Key, uid: str, defect: Exception) -> None:
+        self.told.append((uid, defect))
 
     def notice(self, generation: int = 1, *, key: Key = KEY, uid: str = UID, deleting: bool = False) -> None:
         """An event, as kopf brings it."""
@@ -284,7 +288,7 @@ async def test_access_is_tried_again_without_looking_at_everything() -> None:
 
 
 @pytest.mark.usefixtures("quick")
-async def test_a_defect_in_a_pass_is_logged_and_the_pass_is_tried_again(
+async def test_a_defect_in_a_pass_is_logged_and_told_and_the_pass_is_tried_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     desk = Desk()
@@ -299,10 +303,41 @@ async def test_a_defect_in_a_pass_is_logged_and_the_pass_is_tried_again(
     desk.notice()
     await desk.passes.until(2)
 
+    assert desk.told == [(UID, defect)]
     (record,) = caplog.records
     assert record.exc_info is not None
     assert (record.exc_info[1], getattr(record, "resource", None)) == (defect, "gitlab/gitlab")
     await desk.leave()
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_defect_that_cannot_be_told_either_does_not_end_the_loop(caplog: pytest.LogCaptureFixture) -> None:
+    desk = Desk()
+
+    async def broken() -> Outcome:
+        raise KeyError("identity")
+
+    async def untellable(*_: object) -> None:
+        raise ValueError("no words")
+
+    desk.passes.act = broken
+    desk.reconciler._defects = cast("Any", SimpleNamespace(tell=untellable))
+    desk.notice()
+    await desk.passes.until(2)
+    await desk.leave()
+
+    assert [record.getMessage() for record in caplog.records][:2] == ["defect", "defect not told"]
+
+
+async def test_a_pass_that_is_ended_is_no_defect() -> None:
+    desk = Desk()
+    desk.passes.act = forever
+    desk.notice()
+    await desk.passes.until(1)
+
+    await desk.leave()
+
+    assert desk.told == []
 
 
 async def forever() -> Outcome:
@@ -473,13 +508,15 @@ async def test_a_deletion_that_waits_is_left_at_once(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.usefixtures("quick")
-async def test_a_defect_in_a_removal_lets_nothing_go() -> None:
+async def test_a_defect_in_a_removal_is_told_and_lets_nothing_go() -> None:
     desk = Desk()
-    removal = removing(desk, KeyError("identity"))
+    defect = KeyError("identity")
+    removal = removing(desk, defect)
 
     desk.delete()
     await went(desk)
 
+    assert desk.told == [(UID, defect)]
     assert removal.runs == 2
 
 
@@ -492,6 +529,7 @@ async def test_a_deletion_that_the_api_server_does_not_answer_is_tried_again() -
     await went(desk)
 
     assert removal.runs == 2
+    assert desk.told == []
 
 
 @pytest.mark.usefixtures("quick")

@@ -13,6 +13,7 @@ from gitlab_azure_identity.api.resource import Key, Resource, let_go, news
 from gitlab_azure_identity.domain.findings import Outlook
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.metrics import CONTROLLER, READY, RECONCILE_SECONDS, RECONCILES
+from gitlab_azure_identity.reconcile.defects import Defects
 from gitlab_azure_identity.reconcile.goals import Goals, World
 from gitlab_azure_identity.reconcile.passes import Outcome, Passes
 from gitlab_azure_identity.reconcile.removal import Remaining, Removal
@@ -56,6 +57,7 @@ class Reconciler:
         self._memory = Memory()
         self._passes = Passes(world, goals, report, self._memory)
         self._removal = Removal(world, goals, report, self._memory)
+        self._defects = Defects(world, report)
         self._loops: dict[str, asyncio.Task[None]] = {}
         self._locks: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
         self._room = asyncio.Semaphore(concurrency)
@@ -100,12 +102,17 @@ class Reconciler:
             await watched.woken(delay)
 
     async def _survived(self, watched: Watched, turn: Coroutine[Any, Any, float | None]) -> float | None:
-        """The seconds until the next turn. A defect in this one ends neither the loop nor the process: it is logged, and tried
-        again. Here is the one place that catches whatever there is."""
+        """The seconds until the next turn. A defect in this one ends neither the loop nor the process: it is logged, told, and
+        tried again. Here is the one place that catches whatever there is."""
         try:
             return await turn
-        except Exception:
+        except Exception as defect:
             log.exception("defect", extra={"resource": str(watched.key)})
+            told = self._defects.tell(watched.key, watched.uid, defect)
+        try:
+            await told
+        except Exception:
+            log.exception("defect not told", extra={"resource": str(watched.key)})
         return self._delay(Outcome((), Outlook.TRANSIENT), watched)
 
     async def _keep(self, watched: Watched) -> float:
