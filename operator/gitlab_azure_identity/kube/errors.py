@@ -21,7 +21,7 @@ def classify(error: ClusterError, doing: str, namespace: str) -> Failure:
             return Failure(
                 "Progressing", f"Could not {doing}: it changed meanwhile; it is looked at again.", Outlook.WAITING
             )
-        case 403 if "is being terminated" in error.message:
+        case 403 if error.terminating:
             return Failure("NamespaceTerminating", f"Namespace {namespace} is being deleted.", Outlook.STALLED)
         case 403 | 422 if "ValidatingAdmissionPolicy" in error.message or "admission webhook" in error.message:
             return Failure("AdmissionRefused", f"Could not {doing}: {error.message}", Outlook.STALLED)
