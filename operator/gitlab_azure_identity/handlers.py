@@ -1,9 +1,10 @@
-"""What kopf calls: one file, and the only one that knows kopf. Each handler makes one call, and is done.
+"""What kopf calls. Each handler makes one call, and is done.
 
 kopf watches, and no more. Its own handlers of deletions keep their progress in annotations of the object, and believe what they
 find there; its daemons are not started again for an object that is being deleted (measured, kopf 1.45.2). So passes,
 deletions and the finalizer are the loop's."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -32,9 +33,11 @@ def register(
     loop: Loop,
     access: Callable[[], Awaitable[Access]],
     request_timeout: float,
+    over: asyncio.Event,
 ) -> None:
-    """Put the handlers into a registry. `access` is how our own client logs in: kopf is to watch the cluster that we write to,
-    and its own logins prefer the pod's service account to KUBECONFIG, or read that differently."""
+    """Put the handlers into a registry, for one run of kopf with `over` as its stop flag. `access` is how our own client logs
+    in: kopf is to watch the cluster that we write to, and its own logins prefer the pod's service account to KUBECONFIG, or
+    read that differently."""
 
     @kopf.on.login(registry=registry)
     async def login(**_: Any) -> kopf.ConnectionInfo:
@@ -56,6 +59,7 @@ def register(
         settings.watching.connect_timeout = 30
         settings.networking.request_timeout = request_timeout
         settings.networking.connect_timeout = 10
+        settings.networking.error_backoffs = (1, 1, 2, 3)  # then it gives up, and is run again as soon as that helps
         settings.process.ultimate_exiting_timeout = None  # else a watch that failed ends the process ten minutes later
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry, id="wake")
@@ -69,5 +73,6 @@ def register(
 
     @kopf.on.cleanup(registry=registry)
     async def leave(**_: Any) -> None:
-        """End the loops before kopf does: it cancels every task that is left."""
+        """End what kopf would wait five seconds for, and then cancel: the loops, and its own wait for the stop flag."""
         await loop.leave()
+        over.set()

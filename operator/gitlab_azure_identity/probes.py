@@ -14,13 +14,13 @@ log = logging.getLogger(__name__)
 @asynccontextmanager
 async def serve(port: int, ready: asyncio.Event) -> AsyncIterator[None]:
     """Answer probes while the operator runs. /healthz: the event loop turns. /readyz: the API server has listed our resources,
-    and kopf was told to watch them."""
+    and kopf watches them."""
 
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
     async def readyz(_: web.Request) -> web.Response:
-        return web.Response(text="ok\n") if ready.is_set() else web.Response(status=503, text="starting\n")
+        return web.Response(text="ok\n") if ready.is_set() else web.Response(status=503, text="not watching\n")
 
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=generate_latest(), content_type="text/plain", charset="utf-8")

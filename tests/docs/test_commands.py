@@ -113,10 +113,7 @@ def test_the_readme_shows_the_columns_that_kubectl_prints() -> None:
 
 
 def test_annotations_and_labels_are_those_of_the_code() -> None:
-    handlers = (OPERATOR / "handlers.py").read_text(encoding="utf-8")
-    retried = re.findall(r'on\.delete\(.*id="(\w+)"', handlers)
     known = {value for value in vars(api).values() if isinstance(value, str) and "/" in value}
-    known |= {f"{api.GROUP}/{name}" for name in ("kopf-managed", *retried)}  # kopf's, while a deletion is tried again
     named = set(re.findall(r"(?<![\w./])gitlabazure\.io/[a-z-]+", TEXT)) - {"gitlabazure.io/v"}
     assert named - {name for name in known if name.startswith(api.GROUP)} == set()
     for name in (api.ABANDON_ANNOTATION, api.ADOPT_ANNOTATION, api.REQUESTED_AT_ANNOTATION, api.OWNER_LABEL):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -111,7 +112,7 @@ def kubeconfig(path: Path, port: int, ca: Path, token: str, name: str = "here") 
 async def kopfs(cluster: client.Cluster) -> kopf.ConnectionInfo:
     """How kopf logs in, by the handler that it calls."""
     registry = kopf.OperatorRegistry()
-    handlers.register(registry, SimpleNamespace(), cluster.access, TIMEOUT)  # type: ignore[arg-type]
+    handlers.register(registry, SimpleNamespace(), cluster.access, TIMEOUT, asyncio.Event())  # type: ignore[arg-type]
     (login,) = [handler.fn for handler in registry._activities.get_all_handlers() if handler.id.endswith("login")]
     found = await cast("Any", login)()
     assert isinstance(found, kopf.ConnectionInfo)

@@ -9,7 +9,7 @@ import pytest
 from lab.azure import seeded
 from lab.running import ToolError
 
-from .behind import OBJECTS, create_store, remove, until
+from .behind import OBJECTS, create_store, patch, remove, until
 from .operating import GROUP, STORAGE, SUBSCRIPTION
 from .owner import (
     assert_nothing_was_written,
@@ -289,3 +289,21 @@ def test_without_its_finalizer_the_operator_writes_nothing(gitlab: GitLab, no_fi
     no_finalizers()
     gitlab.annotate("gitlabazure.io/requested-at=again")  # it goes on by itself too, but only after its backoff
     gitlab.ready(seconds=15)
+
+
+def test_another_finalizer_than_ours_stays_where_it_is(gitlab: GitLab) -> None:
+    """What is let go is none of our business, though it is there still."""
+    gitlab.apply().ready()
+    others = ["example.com/before", "example.com/after"]
+    patch(gitlab, "gai", "gitlab", {"metadata": {"finalizers": [others[0], "gitlabazure.io/finalizer", others[1]]}})
+
+    gitlab.ask_to_delete()
+    gitlab.until(lambda found: found["metadata"].get("finalizers") == others)
+
+    assert gitlab.identities() == []
+    gitlab.lab.controls.clear_calls()
+    gitlab.annotate("gitlabazure.io/requested-at=now")
+    gitlab.watch.until(gitlab.namespace, "gitlab", lambda found: "annotations" in found["metadata"])
+    patch(gitlab, "gai", "gitlab", {"metadata": {"finalizers": None}})
+    gitlab.until_gone()
+    assert gitlab.calls() == []

@@ -228,12 +228,20 @@ def test_of_the_resource_itself_we_write_the_status_and_a_finalizer(gitlab: GitL
 
     shown = gitlab.lab.kubectl("get", "gai", "-n", gitlab.namespace, "gitlab", "-o", "json", "--show-managed-fields")
     found = json.loads(shown)
-    written = {
-        entry["manager"]: sorted(entry["fieldsV1"]) + sorted(entry["fieldsV1"].get("f:metadata", ()))
+    written = [
+        (
+            entry["manager"],
+            entry["operation"],
+            sorted(entry["fieldsV1"]),
+            sorted(entry["fieldsV1"].get("f:metadata", ())),
+        )
         for entry in found["metadata"]["managedFields"]
         if not entry["manager"].startswith("kubectl")
-    }
-    assert written == {"gitlab-azure-identity": ["f:status"], "kopf": ["f:metadata", "f:finalizers"]}
+    ]
+    assert written == [
+        ("gitlab-azure-identity", "Apply", ["f:metadata"], ["f:finalizers"]),
+        ("gitlab-azure-identity", "Apply", ["f:status"], []),
+    ]
     assert found["metadata"]["finalizers"] == ["gitlabazure.io/finalizer"]
     assert list(found["metadata"]["annotations"]) == ["gitlabazure.io/requested-at"]  # the one that we put there
     versions = gitlab.watch.versions(gitlab.namespace)

@@ -49,13 +49,25 @@ async def test_a_long_message_is_cut_where_the_api_server_cuts_it_by_refusing() 
     assert cut.strip("🦊") == "…"
 
 
-async def test_an_event_that_is_refused_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    server = Posted(ClusterError(503, "ServiceUnavailable", "starting"))
+GOING = "unable to create new content in namespace gitlab because it is being terminated"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "level"),
+    [
+        (ClusterError(503, "ServiceUnavailable", "starting"), logging.WARNING),
+        (ClusterError(403, "Forbidden", "cannot create resource events"), logging.WARNING),
+        (ClusterError(403, "Forbidden", GOING), logging.INFO),
+    ],
+    ids=["no answer", "no right", "its namespace is being deleted"],
+)
+async def test_an_event_that_is_refused_stops_nothing(
+    refusal: ClusterError, level: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    server = Posted(refusal)
 
     await Events(cast("Cluster", server), Clock()).post(KEY, "uid", Event("Warning", Reason.CONFLICT, "text"))
 
     (record,) = caplog.records
-    assert (record.levelno, record.getMessage()) == (
-        logging.WARNING,
-        "event Conflict not posted: ServiceUnavailable (503): starting",
-    )
+    assert (record.levelno, record.getMessage()) == (level, f"event Conflict not posted: {refusal}")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gitlab_azure_identity import __main__ as command_line
-from gitlab_azure_identity import logs, start
+from gitlab_azure_identity import logs, start, watch
 from gitlab_azure_identity.kube.client import ClusterError, Json
 
 
@@ -75,10 +75,10 @@ NO_CRD = ClusterError(404, "NotFound", "the server could not find the requested 
 async def test_it_waits_until_the_api_server_lists_its_resources(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(start, "FIRST_WAIT", 0.0)
+    monkeypatch.setattr(watch, "FIRST_WAIT", 0.0)
     cluster = Cluster(ClusterError(0, "ClientConnectorError", "refused"), NO_CRD)
 
-    assert await start._until_listed(cluster, asyncio.Event())  # type: ignore[arg-type]
+    assert await watch.listed(cluster, asyncio.Event())  # type: ignore[arg-type]
 
     assert cluster.asked == [("GET", "/apis/gitlabazure.io/v1alpha1/gitlabazureidentities", {"limit": "1"})] * 3
     said = "the API server does not list gitlabazureidentities: "
@@ -90,7 +90,7 @@ async def test_it_waits_until_the_api_server_lists_its_resources(
 
 async def test_who_waits_for_the_api_server_can_be_ended() -> None:
     stop = asyncio.Event()
-    waiting = asyncio.ensure_future(start._until_listed(Cluster(*[NO_CRD] * 9), stop))  # type: ignore[arg-type]
+    waiting = asyncio.ensure_future(watch.listed(Cluster(*[NO_CRD] * 9), stop))  # type: ignore[arg-type]
     await asyncio.sleep(0)
     stop.set()
 

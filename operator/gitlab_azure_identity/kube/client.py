@@ -42,6 +42,11 @@ class ClusterError(Exception):
         return self.status == 404  # noqa: PLR2004
 
     @property
+    def terminating(self) -> bool:
+        """Whether the namespace is being deleted, and takes nothing new."""
+        return self.status == 403 and "is being terminated" in self.message  # noqa: PLR2004
+
+    @property
     def field_conflict(self) -> bool:
         """Whether another field manager holds a field that was applied without force."""
         return self.status == 409 and "Apply failed" in self.message  # noqa: PLR2004
@@ -171,7 +176,7 @@ def _decoded(text: bytes) -> Json:
 
 def _error(status: int, answer: Json, text: bytes) -> ClusterError:
     causes = tuple(cause.get("message", "") for cause in (answer.get("details") or {}).get("causes") or ())
-    message = answer.get("message") or text.decode(errors="replace")[:300]
+    message = answer.get("message") or text.decode(errors="replace")[:300].strip()
     return ClusterError(status, answer.get("reason") or "Unknown", message, causes)
 
 

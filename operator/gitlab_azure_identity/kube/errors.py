@@ -22,7 +22,7 @@ def classify(error: ClusterError, doing: str, namespace: str) -> Failure:
             return Failure(
                 Reason.PROGRESSING, f"Could not {doing}: it changed meanwhile; it is looked at again.", Outlook.WAITING
             )
-        case 403 if "is being terminated" in error.message:
+        case 403 if error.terminating:
             return Failure(Reason.NAMESPACE_TERMINATING, f"Namespace {namespace} is being deleted.", Outlook.STALLED)
         case 403 | 422 if "ValidatingAdmissionPolicy" in error.message or "admission webhook" in error.message:
             return Failure(Reason.ADMISSION_REFUSED, f"Could not {doing}: {error.message}", Outlook.STALLED)
