@@ -6,7 +6,7 @@ KIND = "GitLabAzureIdentity"
 PLURAL = "gitlabazureidentities"
 API_VERSION = f"{GROUP}/{VERSION}"
 
-# Everything the operator writes on a Kubernetes object, or reads from one, under its own prefix.
+# The names under the operator's own prefix that it writes on a Kubernetes object, or reads there.
 FINALIZER = f"{GROUP}/finalizer"
 OWNER_LABEL = f"{GROUP}/owner"
 CREATED_BY_ANNOTATION = f"{GROUP}/created-by"

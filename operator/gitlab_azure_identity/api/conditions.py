@@ -1,11 +1,11 @@
-"""The conditions of the resource. The links of the chain that must hold from a pod to its blobs are one table."""
+"""The conditions of the resource. One table lists the links of the chain that must hold from a pod to its blobs."""
 
 from enum import Enum, StrEnum
 from typing import Self
 
 
 class Place(Enum):
-    """Where a link is made of."""
+    """Where the objects of a link are."""
 
     AZURE = "Azure"
     CLUSTER = "the cluster"
@@ -13,8 +13,8 @@ class Place(Enum):
 
 
 class Link(StrEnum):
-    """A link of the chain, in the chain's order: its condition, where it is, and whether a plan can establish it. The last
-    one only a live attempt can establish."""
+    """A link of the chain: its condition, its place, and whether a plan can establish it. The members are in the chain's
+    order. Only a live attempt can establish the last one."""
 
     place: Place
     planned: bool

@@ -1,4 +1,4 @@
-"""`spec.storage.containers`: what GitLab keeps where, with the names of the GitLab chart."""
+"""`spec.storage.containers`: the container of each purpose, with the names of the GitLab chart."""
 
 from enum import StrEnum
 from typing import Any
@@ -10,7 +10,7 @@ from gitlab_azure_identity.api.schema import ContainerName, Model, rule, rules
 
 
 class ContainerManagement(StrEnum):
-    """What is done about a container."""
+    """What the operator does about a container."""
 
     OBSERVE = "Observe"
     DISABLED = "Disabled"
@@ -21,7 +21,7 @@ class Container(Model):
     management: ContainerManagement = Field(
         ContainerManagement.OBSERVE,
         description="Observe: the container must exist, and access to it is granted and verified. "
-        "Disabled: not granted, not verified, not in the Helm values.",
+        "Disabled: access is neither granted nor verified, and the Helm values leave the container out.",
     )
 
     @property
@@ -29,8 +29,8 @@ class Container(Model):
         return self.management is not ContainerManagement.DISABLED
 
 
-# Purpose to the name that the GitLab chart gives its container (chart 9.9.1, values.yaml). The API server fills it in. What the
-# chart has off is used only where it is named.
+# The name that the GitLab chart gives the container of each purpose (chart 9.9.1, values.yaml). The API server fills it in.
+# A purpose that the chart switches off is used only when the resource names its container.
 ON_BY_DEFAULT = {
     "registry": "registry",
     "artifacts": "gitlab-artifacts",
@@ -54,8 +54,8 @@ def _by_default(purpose: str) -> Container:
     return Container(name=CHART_NAMES[purpose])
 
 
-# A CEL list of the enabled containers' names. A purpose that is absent or disabled is given a name that no container can
-# have, so that the list needs no filtering.
+# A CEL list of the enabled containers' names. A purpose that is absent or disabled gets a name that no container can have, so
+# the list needs no filtering.
 _CONTAINER_NAMES = (
     "["
     + ", ".join(
@@ -67,15 +67,15 @@ _CONTAINER_NAMES = (
 
 
 def _containers_differ() -> str:
-    """No name may stand twice among those of the enabled containers.
+    """CEL: no two enabled containers have the same name.
 
-    CRD rules have no variables: a list of the one list gives it a name, so that it is made once. Made anew for each of its
-    items, it took the API server 8 ms of each write of a resource, its status too (measured, Kubernetes 1.37)."""
+    CRD rules have no variables. A list around the list gives it a name, so the API server builds it once. Building it for
+    each item took 8 ms of each write of a resource, its status included (measured, Kubernetes 1.37)."""
     return f"[{_CONTAINER_NAMES}].all(names, names.all(name, names.indexOf(name) == names.lastIndexOf(name)))"
 
 
 def _container_named_twice() -> str:
-    """The message of that rule, as CEL: it names the container. It is made only where it is told."""
+    """The message of that rule, as CEL: it names the container. The API server evaluates it only when the rule fails."""
     twice = f"{_CONTAINER_NAMES}.filter(name, !{_CONTAINER_NAMES}.exists_one(other, other == name))[0]"
     return f"'container ' + {twice} + ' is named for two purposes: give each purpose a container of its own'"
 
@@ -116,7 +116,7 @@ class Containers(Model):
         }
 
     def enabled(self) -> dict[str, str]:
-        """Purpose to container name, of those in use, in the order of the schema."""
+        """The names of the containers in use, by purpose, in the order of the schema."""
         found: dict[str, str] = {}
         for field in type(self).model_fields:
             container: Container | None = getattr(self, field)

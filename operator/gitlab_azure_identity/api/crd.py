@@ -33,7 +33,7 @@ def _structural(schema: Json, definitions: Json) -> Json:
     if "$ref" in schema:
         target = definitions[schema["$ref"].rpartition("/")[2]]
         schema = {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
-    if "anyOf" in schema:  # an optional field: absence says what null would
+    if "anyOf" in schema:  # an optional field: it is left out instead of being null
         (only,) = (option for option in schema["anyOf"] if option != {"type": "null"})
         schema = {**only, **{key: value for key, value in schema.items() if key not in ("anyOf", "default")}}
         return _structural(schema, definitions)
@@ -44,7 +44,7 @@ def _structural(schema: Json, definitions: Json) -> Json:
         result["items"] = _structural(schema["items"], definitions)
     if isinstance(schema.get("additionalProperties"), dict):
         result["additionalProperties"] = _structural(schema["additionalProperties"], definitions)
-    result.pop("propertyNames", None)  # unknown to structural schemas; the operator's own model still checks it
+    result.pop("propertyNames", None)  # structural schemas do not know it; the operator's model still checks it
     if "default" in schema:
         result["default"] = _default(schema["default"], result)
     return result
@@ -58,11 +58,11 @@ def _default(value: Any, schema: Json) -> Any:
 def definition() -> Json:
     """The whole CustomResourceDefinition."""
     spec, status = structural(Spec), structural(Status)
-    spec["description"], status["description"] = "What is wanted.", "What was found and done."
+    spec["description"], status["description"] = "What is wanted.", "What the operator found and did."
     spec["properties"]["serviceAccounts"]["default"] = [{"name": "gitlab"}]
     for purpose, container in spec["properties"]["storage"]["properties"]["containers"]["properties"].items():
         container["properties"]["name"]["default"] = CHART_NAMES[purpose]
-        del container["required"]  # a name is always there: the default
+        del container["required"]  # the default gives each container a name
     spec["properties"]["azure"]["properties"]["tags"].pop("default", None)
     for field in status["properties"].values():
         field.pop("default", None)
@@ -115,14 +115,14 @@ def definition() -> Json:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes repeated parts out in full: anchors have no place in a file that people read and diff."""
+    """Writes repeated parts in full instead of as anchors, since people read and diff the file."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
 
 
 def render() -> str:
-    """The CRD as YAML text; the same model gives the same bytes."""
+    """The CRD as YAML. The same model gives the same bytes."""
     header = "# Generated from the model in operator/gitlab_azure_identity/api: run `make crd` after changing it.\n"
     return header + yaml.dump(definition(), Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
 

@@ -1,6 +1,6 @@
-"""Every reason that a condition, an event or a container's state can give, with what it means.
+"""Every reason that a condition, an event or a container's state can have, with its meaning.
 
-`docs/troubleshooting.md` has a section for each; a test reads this type."""
+`docs/troubleshooting.md` has a section for each. A test compares it with this type."""
 
 from enum import StrEnum
 from typing import Self
@@ -19,26 +19,26 @@ class Reason(StrEnum):
 
     @classmethod
     def named(cls, word: str) -> "Reason":
-        """Raises StopIteration for a word that is none."""
+        """The reason of that word. Raises StopIteration for a word that is no reason."""
         return next(reason for reason in cls if reason == word)
 
     # a link of the chain holds
     READY = "Ready", "Everything holds."
     CREATED = "Created", "The operator created the managed identity."
-    ADOPTED = "Adopted", "Policy lets the resource use the managed identity of somebody else."
-    FEDERATED = "Federated", "Every service account is trusted."
-    ASSIGNED = "Assigned", "The role assignments stand."
-    ANNOTATED = "Annotated", "Every service account carries the client ID."
-    WRITTEN = "Written", "The secrets and the Helm values stand."
+    ADOPTED = "Adopted", "Policy lets the resource use a managed identity that somebody else created."
+    FEDERATED = "Federated", "Every service account has its federated credential."
+    ASSIGNED = "Assigned", "The role assignments exist."
+    ANNOTATED = "Annotated", "Every service account is annotated with the client ID."
+    WRITTEN = "Written", "The secrets and the Helm values are written."
     VERIFIED = "Verified", "Access was proven."
 
-    # it is not known yet whether a link holds
+    # the operator does not know yet whether a link holds
     PENDING = "Pending", "Another link must hold first."
-    PROGRESSING = "Progressing", "It is being worked on."
+    PROGRESSING = "Progressing", "A change is not done yet."
     PROPAGATING = "Propagating", "Azure has not spread a new credential or role everywhere yet."
     PRINCIPAL_NOT_FOUND = "PrincipalNotFound", "Entra does not know the new identity's principal everywhere yet."
     DISABLED = "Disabled", "Access is not checked."
-    UNVERIFIED = "Unverified", "A container was not tried."
+    UNVERIFIED = "Unverified", "Access to a container was not tried."
 
     # a transient failure
     THROTTLED = "Throttled", "Azure limits the rate of requests."
@@ -53,38 +53,41 @@ class Reason(StrEnum):
     SHARED_IDENTITY = "SharedIdentity", "The adopted managed identity trusts somebody whom policy does not name."
     INVALID_SPEC = "InvalidSpec", "The spec does not fit the operator's schema."
     ISSUER_UNKNOWN = "IssuerUnknown", "The operator could not learn the issuer of the cluster's tokens."
-    ISSUER_MISMATCH = "IssuerMismatch", "The cluster's tokens are not of the issuer that the credentials trust."
+    ISSUER_MISMATCH = "IssuerMismatch", "The cluster's tokens have an issuer that the credentials do not trust."
     ACCOUNT_NOT_FOUND = "AccountNotFound", "The storage account does not exist."
     CONTAINER_NOT_FOUND = "ContainerNotFound", "A blob container does not exist."
     RESOURCE_GROUP_NOT_FOUND = "ResourceGroupNotFound", "The resource group does not exist."
     SUBSCRIPTION_NOT_FOUND = "SubscriptionNotFound", "The subscription does not exist."
-    NOT_FOUND = "NotFound", "Something that others create does not exist."
+    NOT_FOUND = "NotFound", "An object that somebody else creates does not exist."
     ACCESS_DENIED = "AccessDenied", "Blob Storage refused the identity."
     TOKEN_REJECTED = "TokenRejected", "Entra refused a service account's token."
     NETWORK_BLOCKED = "NetworkBlocked", "The storage account cannot be reached."
     FIELD_CONFLICT = "FieldConflict", "Another field manager owns a field."
-    CONFLICT = "Conflict", "Something else stands in the way, or changes at once what is written."
-    LIMIT_EXCEEDED = "LimitExceeded", "Azure allows no more of them."
+    CONFLICT = "Conflict", "Another object is in the way, or somebody reverts what the operator writes."
+    LIMIT_EXCEEDED = "LimitExceeded", "Azure's limit on the number of such objects is reached."
     AUTHORIZATION_FAILED = "AuthorizationFailed", "The operator lacks a right in Azure."
     AUTHENTICATION_FAILED = "AuthenticationFailed", "The operator could not log in to Azure."
-    REQUEST_DISALLOWED_BY_POLICY = "RequestDisallowedByPolicy", "An Azure Policy forbids it."
-    SCOPE_LOCKED = "ScopeLocked", "A lock in Azure forbids it."
+    REQUEST_DISALLOWED_BY_POLICY = "RequestDisallowedByPolicy", "An Azure Policy forbids the request."
+    SCOPE_LOCKED = "ScopeLocked", "A lock in Azure forbids the request."
     MISSING_SUBSCRIPTION_REGISTRATION = "MissingSubscriptionRegistration", "A resource provider is not registered."
     INVALID_AZURE_REQUEST = "InvalidAzureRequest", "Azure refused a request."
     FORBIDDEN = "Forbidden", "The operator lacks a right in the cluster."
-    ADMISSION_REFUSED = "AdmissionRefused", "An admission policy or webhook forbids it."
+    ADMISSION_REFUSED = "AdmissionRefused", "An admission policy or webhook forbids the request."
     INVALID = "Invalid", "The API server refused a request."
     NAMESPACE_TERMINATING = "NamespaceTerminating", "The namespace is being deleted."
     SUSPENDED = "Suspended", "spec.suspend is true."
-    DELETION_BLOCKED = "DeletionBlocked", "Something keeps the deletion from going on."
+    DELETION_BLOCKED = "DeletionBlocked", "The deletion cannot go on."
 
     # events
     APPLIED = "Applied", "A pass wrote what the resource asked for."
     DRIFT_REPAIRED = "DriftRepaired", "A pass restored what somebody else had changed."
-    CLIENT_ID_CHANGED = "ClientIdChanged", "The managed identity is another one than before."
-    IDENTITY_PINNED = "IdentityPinned", "The managed identity stays where it is, though settings say otherwise."
+    CLIENT_ID_CHANGED = "ClientIdChanged", "The resource has another managed identity than before."
+    IDENTITY_PINNED = (
+        "IdentityPinned",
+        "The managed identity stays where it is, though the settings name another place.",
+    )
     CLUSTER_NOT_UNIQUE = "ClusterNotUnique", "Another cluster has the same setting `cluster`."
     RETAINED = "Retained", "The resource was deleted, and everything stays."
-    ABANDONED = "Abandoned", "The resource was let go by annotation."
-    LEFT_BEHIND = "LeftBehind", "The resource was deleted, and something on record stays."
-    STATUS_NOT_WRITTEN = "StatusNotWritten", "The API server does not take the status as it is."
+    ABANDONED = "Abandoned", "The operator let the resource go, as its annotation asks."
+    LEFT_BEHIND = "LeftBehind", "The resource was deleted, and an object on its record stays."
+    STATUS_NOT_WRITTEN = "StatusNotWritten", "The API server refused the status."

@@ -1,4 +1,4 @@
-"""The resource as the operator handles it: what identifies it, its spec, and the status last written."""
+"""The resource as the operator reads it: its metadata, its spec, and the status last written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from gitlab_azure_identity.api.status import Status
 
 @dataclass(frozen=True, order=True)
 class Key:
-    """Namespace and name: what one loop and one lock belong to."""
+    """Namespace and name of a resource. A lock for each key keeps its passes and deletions apart."""
 
     namespace: str
     name: str
@@ -27,7 +27,7 @@ class Key:
         return f"{self.namespace}/{self.name}"
 
 
-NO_ACCOUNT = "unreadable"  # stands where the name of the storage account cannot be read; nothing is ever asked of it
+NO_ACCOUNT = "unreadable"  # in place of a storage account's name that cannot be read; no request is made for it
 CAUTIOUS = {"deletion_policy": DeletionPolicy.RETAIN, "suspend": True}
 
 
@@ -42,8 +42,8 @@ class Resource:
     annotations: Mapping[str, str]
     finalizers: tuple[str, ...]
     deleting: bool
-    spec: Spec | None  # None when a field of it does not fit the schema, as when an older CRD let it in
-    legible: Spec  # what can be read of it: for the levers, and for a deletion
+    spec: Spec | None  # None when a field does not fit the schema: a former CRD may have admitted it
+    legible: Spec  # what can be read of the spec: for the levers, and for a deletion
     status: Status
     unreadable: str = ""  # the fields that do not fit, and why
 
@@ -78,12 +78,12 @@ class Resource:
         )
 
     def without_identity(self) -> "Resource":
-        """The resource as if its status did not say which managed identity it has."""
+        """The resource, without the managed identity in its status."""
         return replace(self, status=self.status.model_copy(update={"identity": None}))
 
     @property
     def has_finalizer(self) -> bool:
-        """Whether deletion is sure to pass by us, so that nothing made now can be left behind."""
+        """Whether the resource has our finalizer. Without it, its deletion would leave behind what is created now."""
         return FINALIZER in self.finalizers
 
     @property
@@ -96,8 +96,8 @@ class Resource:
 
 
 def _legible(given: Any) -> Spec:
-    """The parts of a spec that can be read one by one, and defaults for the others. A lever that cannot be read is taken for the
-    one that removes nothing."""
+    """The fields of a spec that can be read, and defaults for the others. A lever that cannot be read gets the value that
+    removes nothing."""
     fields: dict[str, Any] = {"storage": StorageSpec(account_name=NO_ACCOUNT)}
     for name, field in Spec.model_fields.items():
         key = field.alias or name
@@ -111,25 +111,25 @@ def _legible(given: Any) -> Spec:
 
 
 def news(metadata: Mapping[str, Any]) -> tuple[object, ...]:
-    """What about an object calls for a look when it changes: who it is, its generation, and a request by annotation. Its
-    status, its finalizers and its other annotations do not."""
+    """The parts of an object whose change starts a pass: its uid, its generation, and requests by annotation. A change of its
+    status, its finalizers or its other annotations starts none."""
     annotations = metadata.get("annotations") or {}
     requests = (REQUESTED_AT_ANNOTATION, FLUX_REQUESTED_AT_ANNOTATION, ABANDON_ANNOTATION)
     return (metadata["uid"], metadata["generation"], *(annotations.get(name) for name in requests))
 
 
 def deleting(metadata: Mapping[str, Any]) -> bool:
-    """Whether an object is being deleted: it stays until the last finalizer is off."""
+    """Whether an object is being deleted. It exists until its last finalizer is removed."""
     return "deletionTimestamp" in metadata
 
 
 def let_go(metadata: Mapping[str, Any]) -> bool:
-    """Whether an object is being deleted, and no longer held by us."""
+    """Whether an object is being deleted and no longer has our finalizer."""
     return deleting(metadata) and FINALIZER not in (metadata.get("finalizers") or ())
 
 
 def requested_at(annotations: Mapping[str, str]) -> str | None:
-    """What somebody asked for with our annotation or with Flux's; with both, one value that changes with either."""
+    """The value of our annotation or of Flux's. With both, it is one value that changes with either."""
     values = [
         annotations[name] for name in (REQUESTED_AT_ANNOTATION, FLUX_REQUESTED_AT_ANNOTATION) if name in annotations
     ]

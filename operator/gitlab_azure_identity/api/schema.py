@@ -16,7 +16,7 @@ class Model(BaseModel):
 def rule(
     expression: str, message: str, field_path: str | None = None, message_expression: str | None = None
 ) -> dict[str, str]:
-    """One CEL validation rule, as the API server reads it. `message_expression` is CEL too, and told in place of `message`."""
+    """One CEL validation rule, as the API server reads it. `message_expression` is CEL too. Its value replaces `message`."""
     spelled = {"rule": expression, "message": message}
     if field_path:
         spelled["fieldPath"] = field_path
@@ -26,8 +26,8 @@ def rule(
 
 
 def _in_words(message: str) -> Callable[[dict[str, Any]], None]:
-    """Has the API server check a field's pattern by a rule with this message, where the expression itself would tell a
-    person too little."""
+    """Has the API server check a field's pattern by a rule with this message. Its own message would be the expression,
+    which tells a person too little."""
 
     def reworded(schema: dict[str, Any]) -> None:
         schema.update(rules(rule(f"self.matches(r'{schema.pop('pattern')}')", message)))
@@ -73,8 +73,8 @@ ObjectName = Annotated[
         max_length=253,
     ),
 ]
-# What Kubernetes takes for a key of a secret (k8s.io/apimachinery v0.37, IsConfigMapKey): neither `.` nor `..`, and nothing
-# that begins with `..`.
+# The keys that Kubernetes allows in a secret (k8s.io/apimachinery v0.37, IsConfigMapKey): neither `.` nor anything that begins
+# with `..`.
 SecretKey = Annotated[str, Field(pattern=r"^\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$", min_length=1, max_length=253)]
 # Go's time.ParseDuration with a unit: the registry refuses a bare number ("missing unit in duration").
 GoDuration = Annotated[

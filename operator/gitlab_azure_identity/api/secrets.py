@@ -1,4 +1,4 @@
-"""`spec.secrets`: the three object storage secrets of the GitLab chart, and what may be tuned in them."""
+"""`spec.secrets`: the three object storage secrets of the GitLab chart, and the parameters that may be tuned in them."""
 
 from enum import StrEnum
 from typing import Literal
@@ -19,7 +19,7 @@ LogEvent = Literal["request", "response", "responseError", "retry", "longRunning
 
 
 class RegistryParameters(Model):
-    """What may be tuned of the registry's azure_v2 driver. Nothing in it can carry a key, another account or a URL.
+    """The parameters of the registry's azure_v2 driver that may be tuned. None can carry a key, another account or a URL.
 
     Meaning and bounds: container registry v4.39.0, registry/storage/driver/azure/v2/parser.go."""
 
@@ -28,7 +28,7 @@ class RegistryParameters(Model):
         min_length=1,
         max_length=256,
         pattern=r"^[A-Za-z0-9/._-]+$",
-        description="Folder in the container that holds all.",
+        description="Folder of the registry's data in the container.",
     )
     legacy_root_prefix: bool | None = Field(None, description="Use the leading slash that old registries wrote.")
     trim_legacy_root_prefix: bool | None = Field(
@@ -60,7 +60,7 @@ class RegistryParameters(Model):
     )
 
 
-# Entry to what its secret is called where it has no name: the resource's name, a dash, and this.
+# The default name of an entry's secret is the resource's name, a dash, and this suffix.
 SECRET_SUFFIXES = {"registry": "registry-storage", "objectStorage": "object-storage", "backups": "azure-backup-conf"}
 
 
@@ -72,7 +72,8 @@ def _secret_name(entry: str) -> ObjectName | None:
 class SecretSpec(Model):
     name: ObjectName | None = None
     management: SecretManagement = Field(
-        SecretManagement.MANAGE, description="Manage: written and kept by the operator. Disabled: not written."
+        SecretManagement.MANAGE,
+        description="Manage: the operator writes and repairs it. Disabled: the operator does not write it.",
     )
 
     @property

@@ -38,7 +38,7 @@ class ServiceAccountManagement(StrEnum):
 
 
 class Verification(StrEnum):
-    """What proven access counts for."""
+    """Whether access is checked, and whether Ready needs it."""
 
     REQUIRED = "Required"
     REPORT = "Report"
@@ -46,30 +46,30 @@ class Verification(StrEnum):
 
 
 class DeletionPolicy(StrEnum):
-    """What deleting the resource does to what it made."""
+    """What happens to the objects of a resource when it is deleted."""
 
     DELETE = "Delete"
     RETAIN = "Retain"
 
 
-# Microsoft Learn, "Use tags to organize your Azure resources", limitations; of control characters Azure's refusal tells
-# (InvalidTagNameCharacters), which exempts the hidden- tags of its own services.
+# Microsoft Learn, "Use tags to organize your Azure resources", limitations. Azure refuses control characters too
+# (InvalidTagNameCharacters), except in the hidden- tags of its own services.
 TAG_KEY = r"^[^<>%&\\?/\x00-\x1f\x7f]{1,512}$"
-# A structural schema has nothing that speaks of keys: the API server checks them by CEL.
+# A structural schema cannot constrain keys: the API server checks them by CEL.
 TagKey = Annotated[str, Field(pattern=TAG_KEY), WithJsonSchema({"type": "string"})]
 TagValue = Annotated[str, Field(max_length=256)]
 
 
 def _tags_differ() -> str:
-    """No two keys may differ in case alone. The list of a list is there for its name: see `containers`."""
+    """CEL: no two keys differ in case alone. The outer list gives the inner one a name, as in `containers.py`."""
     return "[self.tags.map(key, key.lowerAscii())].all(keys, keys.all(key, keys.indexOf(key) == keys.lastIndexOf(key)))"
 
 
 def _tag_spelled_twice() -> str:
-    """The message of that rule, as CEL: it names both keys, the one that sorts first before the other.
+    """The message of that rule, as CEL: it names both keys in their order.
 
-    It walks over the tags themselves and not over a list of their keys, whose items count as texts without bound: more than
-    a hundred times what the API server lets an expression cost (measured, Kubernetes 1.37)."""
+    It walks over the tags and not over a list of their keys. The API server counts the items of such a list as texts without
+    bound, which is a hundred times too expensive for it (measured, Kubernetes 1.37)."""
     other = "other, key < other && key.lowerAscii() == other.lowerAscii()"
     twice = f"self.tags.map(key, self.tags.exists({other}), key + ' and ' + self.tags.filter({other})[0])[0]"
     return f"'tags ' + {twice} + ' are one tag to Azure, which ignores the case of keys: keep one of them'"
@@ -146,13 +146,13 @@ class ServiceAccountSpec(Model):
     name: ObjectName = Field(description="Name of the service account, in the namespace of this resource.")
     management: ServiceAccountManagement = Field(
         ServiceAccountManagement.MANAGE,
-        description="Manage: the operator makes and owns the service account. Annotate: it exists (Helm's), and only the "
-        "client ID annotation is applied to it.",
+        description="Manage: the operator creates and owns the service account. Annotate: somebody else, such as Helm, "
+        "creates it, and the operator only applies the client ID annotation.",
     )
 
 
 def _immutable(path: str, what: str) -> dict[str, str]:
-    """Neither set, changed nor removed once the resource exists: each would move the identity."""
+    """A rule against setting, changing or removing a field once the resource exists: each would move the identity."""
     parent, _, _ = path.partition(".")
     return rule(
         f"has(self.{path}) == has(oldSelf.{path}) && (!has(self.{path}) || self.{path} == oldSelf.{path})",
@@ -190,8 +190,8 @@ class Spec(Model):
     )
     deletion_policy: DeletionPolicy = Field(
         DeletionPolicy.DELETE,
-        description="Delete: what the operator made goes with this resource. Retain: everything stays, in Azure and in the "
-        "cluster; only the management ends.",
+        description="Delete: what the operator created is deleted with this resource. Retain: everything stays, in Azure and "
+        "in the cluster; the operator only ceases to manage it.",
     )
     suspend: bool = Field(False, description="True stops all work on this resource, except its deletion.")
 

@@ -1,8 +1,8 @@
-"""`status`: what the operator found and did. Written by the operator alone, but read as anybody may have written it.
+"""`status`: what the operator found and did. Only the operator writes it, but anybody with the right to it may have changed it.
 
-What names a thing in Azure or in the cluster must have the form of such a name before a request is made of it. An entry that
-does not have it counts as lost, and the rest of the status is kept. The API server checks none of this: a status that the
-operator writes is never refused because of its form."""
+The name or ARM id of an object must have the form of one before a request is made with it. An entry without that form counts
+as lost, and the rest of the status is kept. The API server does not check this, so it never refuses a status of the operator
+because of its form."""
 
 import re
 from collections.abc import Callable
@@ -14,13 +14,13 @@ from pydantic import AfterValidator, Field, ValidationError, WrapValidator
 
 from gitlab_azure_identity.api.schema import Model
 
-# In characters. Longer texts are cut where a status is written.
+# In characters. Longer texts are cut when a status is written.
 MESSAGE_LIMIT = 32768
 HANDLED_LIMIT = 256
 
 
 def _shaped(what: str, pattern: str) -> AfterValidator:
-    """A check of the whole text, ignoring case as Azure does."""
+    """A check of the whole text. It ignores case, as Azure does."""
     form = re.compile(pattern, re.IGNORECASE)
 
     def check(text: str) -> str:
@@ -33,12 +33,12 @@ def _shaped(what: str, pattern: str) -> AfterValidator:
 
 def _moment(text: str) -> str:
     if datetime.fromisoformat(text).tzinfo is None:
-        raise ValueError("a moment has a time zone")
+        raise ValueError("a time without a time zone")
     return text
 
 
 def _or_lost(value: Any, handler: Callable[[Any], Any]) -> Any:
-    """The value; None where it does not fit."""
+    """The value, or None when it does not fit."""
     try:
         return handler(value)
     except ValidationError:
@@ -46,7 +46,7 @@ def _or_lost(value: Any, handler: Callable[[Any], Any]) -> Any:
 
 
 def _entries_that_fit(value: Any, handler: Callable[[Any], Any]) -> Any:
-    """The list, without the entries that do not fit; empty where it is none."""
+    """The list without the entries that do not fit. A value that is no list gives an empty one."""
     kept = []
     for entry in value if isinstance(value, list) else ():
         try:
@@ -84,7 +84,7 @@ Moment = Annotated[str, AfterValidator(_moment)]
 
 
 class Origin(StrEnum):
-    """How the managed identity came to be used. Only a created one is ever deleted."""
+    """Whether the operator created the managed identity or adopted it. It never deletes an adopted one."""
 
     CREATED = "Created"
     ADOPTED = "Adopted"
@@ -95,7 +95,7 @@ class Condition(Model):
 
     type: Annotated[str, Field(max_length=316)] = Field(description="Name of the condition, in CamelCase.")
     status: Literal["True", "False", "Unknown"] = Field(description="Whether the condition holds.")
-    observed_generation: int = Field(ge=0, description="Generation of the resource that this was judged on.")
+    observed_generation: int = Field(ge=0, description="Generation of the resource that the condition is about.")
     last_transition_time: Moment = Field(
         description="When status last changed.", json_schema_extra={"format": "date-time"}
     )
@@ -113,10 +113,10 @@ class Condition(Model):
 class IdentityStatus(Model):
     name: str | None = Field(None, description="Name of the managed identity.")
     resource_id: IdentityArmId | None = Field(
-        None, description="ARM id of the managed identity. Pins it, whatever settings say later."
+        None, description="ARM id of the managed identity. It stays, whatever the operator's settings say later."
     )
-    client_id: Guid | None = Field(None, description="Client ID: what the service accounts are annotated with.")
-    principal_id: Guid | None = Field(None, description="Principal ID: what the roles are assigned to.")
+    client_id: Guid | None = Field(None, description="Client ID. The service accounts are annotated with it.")
+    principal_id: Guid | None = Field(None, description="Principal ID. The roles are assigned to it.")
     tenant_id: Guid | None = Field(None, description="Entra tenant of the identity.")
     origin: Origin | None = Field(None, description="Created by the operator, or Adopted by its policy.")
 
@@ -153,11 +153,11 @@ class ContainerStatus(Model):
 
 
 class Status(Model):
-    observed_generation: int | None = Field(None, description="Generation that the conditions speak of.")
+    observed_generation: int | None = Field(None, description="Generation that the conditions are about.")
     last_handled_reconcile_at: str | None = Field(
         None,
-        description="Value of the requested-at annotation that was answered last; with gitlabazure.io/requested-at and "
-        f"reconcile.fluxcd.io/requestedAt both there, the two with a blank between. Its first {HANDLED_LIMIT} characters.",
+        description="Value of gitlabazure.io/requested-at or reconcile.fluxcd.io/requestedAt that was answered last. With both "
+        f"annotations it is both values, with a space between. Only its first {HANDLED_LIMIT} characters are kept.",
     )
     conditions: Annotated[list[Condition], Fitting] = Field(
         default_factory=list,
@@ -168,22 +168,22 @@ class Status(Model):
     issuer: str | None = Field(None, description="Issuer of the cluster's service account tokens, to the letter.")
     former_issuers: list[str] = Field(
         default_factory=list,
-        description="Issuers that the cluster had before, until no credential of theirs is left.",
+        description="Former issuers of the cluster. Each stays here until no credential with it is left.",
     )
     federated_credentials: Annotated[list[FederatedCredentialStatus], Fitting] = Field(
-        default_factory=list, description="Credentials that stand for this resource."
+        default_factory=list, description="Federated credentials of this resource."
     )
     role_assignments: Annotated[list[RoleAssignmentStatus], Fitting] = Field(
         default_factory=list,
-        description="Role assignments of this resource, recorded before they are made and until they are seen to be gone.",
+        description="Role assignments of this resource. Each is recorded before it is created and until it is seen deleted.",
     )
     service_accounts: Annotated[list[ServiceAccountStatus], Fitting] = Field(
         default_factory=list,
-        description="Service accounts of this resource, recorded before they are touched and until they are let go.",
+        description="Service accounts of this resource. Each is recorded before it is written and as long as it is managed.",
     )
     secrets: SecretsStatus | None = Field(None, description="Names of the secrets.")
     retired_secrets: Annotated[list[KubeName], Fitting] = Field(
-        default_factory=list, description="Secrets under earlier names, until they are removed."
+        default_factory=list, description="Secrets under former names, until they are deleted."
     )
     values_config_map: Annotated[KubeName | None, Lost] = Field(
         None, description="ConfigMap with the Helm values for the GitLab chart."
@@ -194,15 +194,15 @@ class Status(Model):
 
     @property
     def secret_names(self) -> list[str]:
-        """Every secret that was ever about to be written and is not known to be deleted."""
+        """Every secret that was recorded before its first write and is not known to be deleted."""
         known = self.secrets or SecretsStatus()
         return [name for name in (known.registry, known.object_storage, known.backups, *self.retired_secrets) if name]
 
     @property
     def recorded(self) -> bool:
-        """Whether anything was ever about to be made, by what is on record."""
+        """Whether the status records anything that was to be created."""
         return self.identity is not None or bool(self.service_accounts)
 
     def condition(self, kind: str) -> Condition | None:
-        """The condition of that type, or None when it was never set."""
+        """The condition of that type, or None without one."""
         return next((condition for condition in self.conditions if condition.type == kind), None)
