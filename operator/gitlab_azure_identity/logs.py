@@ -44,7 +44,6 @@ def configure_logging(level: str) -> None:
         logging.getLogger(name).setLevel(quiet)  # what they say of a failure is told in the resource's status
     logging.getLogger("kopf").setLevel(logging.WARNING if level == "INFO" else level)
     for name in ("orchestration", "running"):
-        logging.getLogger(f"kopf._core.reactor.{name}").setLevel(
-            logging.CRITICAL
-        )  # what ends kopf is told by who runs it
+        # What ends kopf is told by who runs it.
+        logging.getLogger(f"kopf._core.reactor.{name}").setLevel(logging.CRITICAL)
     sys.excepthook = lambda kind, error, trace: log.critical("ended by a defect", exc_info=(kind, error, trace))

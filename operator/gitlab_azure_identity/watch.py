@@ -19,9 +19,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.5, 10.0  # seconds between two tries to reach the A
 log = logging.getLogger(__name__)
 
 
-async def watch(
-    cluster: Cluster, loop: Loop, timeout: float, ready: asyncio.Event, stop: asyncio.Event
-) -> None:
+async def watch(cluster: Cluster, loop: Loop, timeout: float, ready: asyncio.Event, stop: asyncio.Event) -> None:
     """Watch until `stop`. `ready` is set as long as the resources are listed and watched. Without their definition, or the right
     to them, the API server ends the watch, and kopf ends with it."""
     while not stop.is_set() and await listed(cluster, stop):
@@ -59,9 +57,7 @@ async def _lists(cluster: Cluster) -> bool:
     return True
 
 
-async def _watch_once(
-    cluster: Cluster, loop: Loop, timeout: float, ready: asyncio.Event, stop: asyncio.Event
-) -> None:
+async def _watch_once(cluster: Cluster, loop: Loop, timeout: float, ready: asyncio.Event, stop: asyncio.Event) -> None:
     """Have kopf watch, until `stop` or until it cannot. Its loops have ended when it returns."""
     registry, over = kopf.OperatorRegistry(), asyncio.Event()
     handlers.register(registry, loop, cluster.access, timeout, over)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gitlab_azure_identity import __main__ as command_line
-from gitlab_azure_identity import logs, start, watch
+from gitlab_azure_identity import logs, watch
 from gitlab_azure_identity.kube.client import ClusterError, Json
 
 

@@ -53,7 +53,8 @@ class Events:
         try:
             await self._cluster.request("POST", f"/api/v1/namespaces/{key.namespace}/events", body)
         except ClusterError as error:
-            level = logging.INFO if error.terminating else logging.WARNING  # who deletes a namespace asks for no news of it
+            # Who deletes a namespace asks for no news of it.
+            level = logging.INFO if error.terminating else logging.WARNING
             log.log(level, "event %s not posted: %s", event.reason, error, extra={"resource": str(key)})
 
 
