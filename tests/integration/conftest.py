@@ -13,12 +13,12 @@ from lab.processes import Parts
 from lab.running import Lab
 from tests.invariants import broken, outdated
 
+from .apart import FAST, Apart, started_apart
 from .operating import Operator
 from .resources import GitLab
 from .watching import Object, Watch
 
 AT_A_TIME = 25
-FAST = {"credential_propagation": 0.0, "role_propagation": 0.0, "principal_replication": 0.0, "arm_latency": 0.0}
 
 
 @pytest.fixture(scope="session")
@@ -122,3 +122,9 @@ def _by_object(versions: list[Object]) -> Iterable[list[Object]]:
 def gitlab(new_gitlab: Callable[..., GitLab]) -> GitLab:
     """A resource that is not applied yet, in a namespace of its own."""
     return new_gitlab()
+
+
+@pytest.fixture(scope="module")
+def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apart]:
+    with started_apart(tmp_path_factory.mktemp("apart"), tmp_path_factory.mktemp("operator-apart")) as lab_and_operator:
+        yield lab_and_operator

@@ -72,7 +72,7 @@ def test_an_identity_that_may_not_be_adopted_any_more_keeps_what_was_given(gitla
     operator.restart(policy=[NARROWER[0] | {"storage": POLICY[0]["storage"]}])
 
     assert stalled(gitlab, "NotOwned").startswith(
-        "Managed identity shared exists and does not bear this operator's tags."
+        "Managed identity shared exists and does not carry this operator's tags."
     )
     assert len(gitlab.credentials("shared")) == len(gitlab.assignments(principal=principal)) == 1
 

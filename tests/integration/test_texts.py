@@ -13,6 +13,7 @@ from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Key, Resource
 from gitlab_azure_identity.api.status import IdentityStatus, Status
+from gitlab_azure_identity.domain.assessment import Event
 from gitlab_azure_identity.domain.findings import Failure, Outlook, stopped
 from gitlab_azure_identity.domain.status import with_conditions
 from gitlab_azure_identity.domain.texts import UNTOLD, presentable, unicode
@@ -174,8 +175,8 @@ class Desk:
 class Told:
     """Events that are not posted: thousands would say the same."""
 
-    async def post(self, _key: Key, _uid: str, kind: str, reason: str, message: str) -> None:
-        assert reason != "StatusNotWritten", (kind, message)
+    async def post(self, _key: Key, _uid: str, event: Event) -> None:
+        assert event.reason != "StatusNotWritten", event
 
 
 @pytest.fixture

@@ -1,57 +1,65 @@
 """A spec that the operator cannot read, since a looser definition let it in: its levers still work, and its deletion."""
 
 import copy
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from lab.apiserver import ApiError
-from lab.running import Lab
 
+from .apart import DEFINITION, Apart
 from .behind import OBJECTS, patch, until
 from .owner import identity, stalled
 from .resources import GitLab
 
-DEFINITION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/gitlabazureidentities.gitlabazure.io"
 BAD = {"verification": "Perhaps"}
 
 
-@pytest.fixture
-def looser(lab: Lab) -> Iterator[None]:
-    """The API server admits a verification that this operator does not know, as that of a later release would."""
-    strict = lab.api.get(DEFINITION)["spec"]["versions"]
-    versions = copy.deepcopy(strict)
+@pytest.fixture(scope="module")
+def looser(apart: Apart) -> Iterator[GitLab]:
+    """The API server admits a verification that this operator does not know, as that of a later release would. What it yields
+    are resources that are Ready."""
+    api = apart.lab.api
+    versions = copy.deepcopy(api.get(DEFINITION)["spec"]["versions"])
     spec = versions[0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
     spec["verification"]["enum"].append("Perhaps")
-    lab.api.patch(DEFINITION, {"spec": {"versions": versions}})
-    yield
-    lab.api.patch(DEFINITION, {"spec": {"versions": strict}})
+    api.patch(DEFINITION, {"spec": {"versions": versions}})
+    first = apart.gitlab().apply()
+    until(lambda: _taken(first, {"spec": BAD}), "the looser definition is served")
+
+    def ready() -> Iterator[GitLab]:
+        for number in itertools.count(1):
+            apart.lab.admit_namespaces(f"t-unreadable-{number}")
+            gitlab = apart.gitlab(f"t-unreadable-{number}").apply()
+            gitlab.ready()
+            yield gitlab
+
+    return ready()
 
 
 @pytest.fixture
-def spoil(gitlab: GitLab, looser: None) -> Callable[..., None]:
+def gitlab(looser: Iterator[GitLab]) -> GitLab:
+    return next(looser)
+
+
+@pytest.fixture
+def spoil(gitlab: GitLab) -> Callable[..., None]:
     """Gives the resource a field that cannot be read, beside others that can."""
-    del looser
 
     def spoiled(**spec: Any) -> None:
-        gitlab.apply().ready()
-        _admitted(gitlab, {"spec": {**BAD, **spec}})
+        patch(gitlab, "gai", gitlab.name, {"spec": {**BAD, **spec}})
 
     return spoiled
 
 
-def _admitted(gitlab: GitLab, change: dict[str, Any]) -> None:
-    """The API server takes a moment until it serves a definition that changed."""
-
-    def taken() -> bool:
-        try:
-            patch(gitlab, "gai", gitlab.name, change)
-        except ApiError:
-            return False
-        return True
-
-    until(taken, "the looser definition is served")
+def _taken(gitlab: GitLab, change: dict[str, Any]) -> bool:
+    try:
+        patch(gitlab, "gai", gitlab.name, change)
+    except ApiError:
+        return False
+    return True
 
 
 def test_the_message_names_the_field(gitlab: GitLab, spoil: Callable[..., None]) -> None:

@@ -75,21 +75,22 @@ class Finalizer:
     async def _remove(self, resource: Resource) -> tuple[Failure, ...]:
         """Remove what the record leads to, and what our tags lead to unless that was the same. Returns what failed. Raises
         CannotProceed."""
-        cleaned = await self._clean(resource)
+        deleted = set[str]()  # kept through both: what went may stand again by now, made under its name by another resource
+        cleaned = await self._clean(resource, deleted)
         if not cleaned.failures and not cleaned.found_ours and resource.status.identity is not None:
             # The status names an identity that is not ours, or is not there: our own is looked for as if it named none.
-            elsewhere = await self._clean(resource.without_identity())
+            elsewhere = await self._clean(resource.without_identity(), deleted)
             cleaned = replace(elsewhere, left=(*cleaned.left, *elsewhere.left))
         if not cleaned.failures:
             for told in dict.fromkeys(cleaned.left):
                 await self._report.event(resource, Event("Warning", Reason.LEFT_BEHIND, told))
         return cleaned.failures
 
-    async def _clean(self, resource: Resource) -> Cleaned:
-        """Look and remove until there is nothing to remove. Raises CannotProceed."""
+    async def _clean(self, resource: Resource, deleted: set[str]) -> Cleaned:
+        """Look and remove until there is nothing to remove. What Azure confirmed is in `deleted`. Raises CannotProceed."""
         goal = await self._goal(resource)
         groups = tuple(identity_groups(self._terms.policy, resource.key.namespace))
-        deleted, found_ours = set[str](), False
+        found_ours = False
         for _ in range(LOOKS):
             observation = await self._observe(resource, goal) if goal else None
             if goal is None or observation is None:

@@ -1,0 +1,77 @@
+"""A lab of its own, and an operator in it, for tests of a definition that changes or goes: the API server then ends every watch,
+which no other test could stand."""
+
+import urllib.error
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab import lifecycle
+from lab.running import Lab
+
+from .operating import Operator
+from .resources import GitLab
+from .watching import Object, Watch
+
+DEFINITION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/gitlabazureidentities.gitlabazure.io"
+NAMESPACE = "t-apart"
+FAST = {"credential_propagation": 0.0, "role_propagation": 0.0, "principal_replication": 0.0, "arm_latency": 0.0}
+
+
+@dataclass
+class Apart:
+    """A lab of its own, and an operator in it."""
+
+    lab: Lab
+    operator: Operator
+    watches: list[Watch] = field(default_factory=list)
+
+    def gitlab(self, namespace: str = NAMESPACE) -> GitLab:
+        """A resource, followed by a watch that knows the definition as it is now."""
+        self.watches.append(Watch(self.lab))
+        return GitLab(self.lab, self.watches[-1], namespace)
+
+    def ready(self) -> bool:
+        """What the operator's readiness probe says."""
+        try:
+            return self.operator.get("/readyz") == "ok\n"
+        except urllib.error.HTTPError:
+            return False
+
+    @contextmanager
+    def without(self, path: str) -> Iterator[None]:
+        """An object is deleted, and put back."""
+        taken = self.lab.api.get(path)
+        self.lab.api.delete(path)
+        yield
+        self.lab.apply([again(taken)])
+
+    def troubles(self) -> list[Object]:
+        """Entries of the log that a person would take for a crash."""
+        return [entry for entry in self.operator.entries() if "exception" in entry or entry["severity"] == "critical"]
+
+
+def again(taken: dict[str, Any]) -> dict[str, Any]:
+    """What somebody would apply to have it back."""
+    kept = {name: value for name, value in taken.items() if name != "status"}
+    return {**kept, "metadata": {"name": taken["metadata"]["name"], "labels": taken["metadata"].get("labels", {})}}
+
+
+@contextmanager
+def started_apart(folder: Path, operator_folder: Path) -> Iterator[Apart]:
+    """Such a lab, started, and ended with its operator."""
+    lifecycle.build_and_fetch()
+    lab, _ = lifecycle.start(folder)
+    try:
+        lab.controls.set(**FAST)
+        lab.admit_namespaces(NAMESPACE)
+        apart = Apart(lab, Operator(lab, operator_folder))
+        apart.operator.start()
+        yield apart
+        assert apart.operator.stop() < 2
+        for watch in apart.watches:
+            watch.close()
+    finally:
+        lifecycle.stop(folder)
