@@ -1,4 +1,4 @@
-"""The one clock. Whoever needs the time is handed it, so that tests set it."""
+"""The one clock. Code that needs the time receives the clock, so tests can set it."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ def _wall() -> datetime:
 
 @dataclass(frozen=True)
 class Clock:
-    """`now` is the time of day, which may be set back; `steady` counts seconds and never goes back."""
+    """`now` is the date and the time, which may be set back. `steady` counts seconds and never goes back."""
 
     now: Callable[[], datetime] = _wall
     steady: Callable[[], float] = time.monotonic

@@ -1,8 +1,8 @@
-"""What kopf calls. Each handler makes one call, and is done.
+"""The handlers that kopf calls. Each makes one call.
 
-kopf watches, and no more. Its own handlers of deletions keep their progress in annotations of the object, and believe what they
-find there; its daemons are not started again for an object that is being deleted (measured, kopf 1.45.2). So passes,
-deletions and the finalizer are the loop's."""
+kopf only watches. Its handlers of deletions keep their progress in annotations of the object, and believe the annotations that
+they find. It does not start a daemon again for an object that is being deleted (measured, kopf 1.45.2). So the loop makes the
+passes and the deletions, and writes the finalizer."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ from gitlab_azure_identity.reconcile.loop import Loop
 
 
 class NoDiffs(kopf.DiffBaseStorage):
-    """Remembers nothing on the object, and reads nothing there: what is there decides what is done, not what changed."""
+    """Keeps kopf from storing the last seen spec in an annotation, and from reading it there. A pass has no use for it."""
 
     def build(self, **_: Any) -> kopf.BodyEssence:
         return kopf.BodyEssence({})
@@ -35,9 +35,9 @@ def register(
     request_timeout: float,
     over: asyncio.Event,
 ) -> None:
-    """Put the handlers into a registry, for one run of kopf with `over` as its stop flag. `access` is how our own client logs
-    in: kopf is to watch the cluster that we write to, and its own logins prefer the pod's service account to KUBECONFIG, or
-    read that differently."""
+    """Put the handlers into a registry, for one run of kopf with `over` as its stop flag. `access` is the login of our own
+    client, so kopf watches the cluster that the operator writes to. kopf's own logins prefer the pod's service account to
+    KUBECONFIG, or read KUBECONFIG differently."""
 
     @kopf.on.login(registry=registry)
     async def login(**_: Any) -> kopf.ConnectionInfo:
@@ -45,26 +45,25 @@ def register(
 
     @kopf.on.startup(registry=registry)
     def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
-        settings.persistence.finalizer = (
-            f"{GROUP}/none-of-kopfs"  # kopf takes its finalizer off where none of its handlers needs it
-        )
+        # Not ours: kopf removes its finalizer when none of its handlers needs it.
+        settings.persistence.finalizer = f"{GROUP}/none-of-kopfs"
         settings.persistence.diffbase_storage = NoDiffs()
-        settings.posting.enabled = False  # events are posted by the loop, on transitions alone
+        settings.posting.enabled = False  # the loop posts events, on transitions only
         settings.peering.standalone = True
         settings.scanning.disabled = True
-        # Both time-outs: behind AKS's load balancer a watch can fall silent, and a server's alone did not help
-        # (Twingate/kubernetes-operator #642, #646).
+        # Both time-outs are needed: a watch can fall silent behind AKS's load balancer, and the server's time-out alone did not
+        # help (Twingate/kubernetes-operator #642, #646).
         settings.watching.server_timeout = 300
         settings.watching.client_timeout = 310
         settings.watching.connect_timeout = 30
         settings.networking.request_timeout = request_timeout
         settings.networking.connect_timeout = 10
-        settings.networking.error_backoffs = (1, 1, 2, 3)  # then it gives up, and is run again as soon as that helps
-        settings.process.ultimate_exiting_timeout = None  # else a watch that failed ends the process ten minutes later
+        settings.networking.error_backoffs = (1, 1, 2, 3)  # seconds; then kopf ends, and watch.py runs it again
+        settings.process.ultimate_exiting_timeout = None  # else a failed watch ends the process ten minutes later
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry, id="wake")
     async def wake(type: str | None, meta: kopf.Meta, **_: Any) -> None:  # noqa: A002 - kopf's name
-        """Tell the loop what may be new. Everything else about an object (its status, labels) is no reason to wake."""
+        """Notify the loop of the parts of an object that may start a pass. Its status and its labels start none."""
         key, uid = Key(str(meta.namespace), str(meta.name)), str(meta.uid)
         if type == "DELETED" or let_go(meta):
             loop.forget(key, uid)
@@ -73,6 +72,6 @@ def register(
 
     @kopf.on.cleanup(registry=registry)
     async def leave(**_: Any) -> None:
-        """End what kopf would wait five seconds for, and then cancel: the loops, and its own wait for the stop flag."""
+        """End the loops, and kopf's own wait for its stop flag. kopf would wait five seconds for them before it cancels them."""
         await loop.leave()
         over.set()

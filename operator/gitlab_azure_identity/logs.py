@@ -1,4 +1,4 @@
-"""Logs as JSON, one line an entry, with one reference to the resource it speaks of."""
+"""Logs as JSON: one line for each entry, with a reference to its resource."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class JsonLines(logging.Formatter):
-    """message, timestamp, severity, logger, and resource as namespace/name where the entry has one; all of it redacted."""
+    """Fields: timestamp, severity, logger, message, and the resource as namespace/name if the entry has one. All are redacted."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry = {
@@ -28,22 +28,22 @@ class JsonLines(logging.Formatter):
 
 
 def _reference(record: logging.LogRecord) -> str | None:
-    """The resource that kopf attached to its own entry."""
+    """The resource that kopf attached to an entry of its own."""
     reference = getattr(record, "k8s_ref", None)
     return f"{reference.get('namespace')}/{reference.get('name')}" if isinstance(reference, dict) else None
 
 
 def configure_logging(level: str) -> None:
-    """Send everything to standard error, what ends the process too. Libraries that log requests, and with them headers, never
-    go below WARNING."""
+    """Log to standard error, an exception that ends the process too. Libraries that log requests with their headers never log
+    below WARNING."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     quiet = logging.WARNING if level == "DEBUG" else logging.ERROR
     for name in ("azure", "aiohttp.access"):
-        logging.getLogger(name).setLevel(quiet)  # what they say of a failure is told in the resource's status
+        logging.getLogger(name).setLevel(quiet)  # the resource's status reports the failures that they log
     logging.getLogger("kopf").setLevel(logging.WARNING if level == "INFO" else level)
     for name in ("orchestration", "running"):
-        # What ends kopf is told by who runs it.
+        # watch.py logs the error that ended kopf.
         logging.getLogger(f"kopf._core.reactor.{name}").setLevel(logging.CRITICAL)
     sys.excepthook = lambda kind, error, trace: log.critical("ended by a defect", exc_info=(kind, error, trace))

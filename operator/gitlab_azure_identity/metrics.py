@@ -1,4 +1,4 @@
-"""Metrics. Names of reconciles follow controller-runtime, so that existing dashboards fit."""
+"""Metrics. The metrics of passes have the names of controller-runtime, so existing dashboards fit."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -11,10 +11,10 @@ AZURE_SECONDS = Histogram(
 READY = Gauge("gitlab_azure_identity_ready", "1 when the resource is Ready.", ["namespace", "name"])
 
 TRANSIENT_FAILURES = Counter(
-    "gitlab_azure_identity_transient_failures_total", "Failures that pass by themselves, by reason.", ["reason"]
+    "gitlab_azure_identity_transient_failures_total", "Transient failures, by reason.", ["reason"]
 )
 STATUSES_NOT_WRITTEN = Counter(
-    "gitlab_azure_identity_statuses_not_written_total", "Statuses that the API server did not take as they were."
+    "gitlab_azure_identity_statuses_not_written_total", "Statuses that the API server refused."
 )
 
 CONTROLLER = "gitlabazureidentity"

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def serve(port: int, ready: asyncio.Event) -> AsyncIterator[None]:
-    """Answer probes while the operator runs. /healthz: the event loop turns. /readyz: the API server has listed our resources,
+    """Answer probes while the operator runs. /healthz: the event loop runs. /readyz: the API server has listed our resources,
     and kopf watches them."""
 
     async def healthz(_: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""The operator's settings: a YAML file named by GAI_SETTINGS_FILE, and environment variables GAI_<FIELD> over it."""
+"""The operator's settings: a YAML file named by GAI_SETTINGS_FILE. Environment variables GAI_<FIELD> override its fields."""
 
 import os
 import re
@@ -24,13 +24,13 @@ class Unusable(Exception):
 
 
 class ThrottleSettings(BaseModel):
-    """How fast Azure is asked."""
+    """The rate of requests to Azure."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     rates: Literal["Published", "Unlimited"] = Field(
         "Published",
-        description="Published: at the rates of Azure's managed identity provider. Unlimited: as fast as it goes.",
+        description="Published: at the rates of Azure's managed identity provider. Unlimited: without a limit.",
     )
     identity_burst: int = Field(2, ge=1, description="Requests of a kind to one identity before its rate applies.")
     subscription_burst: int = Field(
@@ -55,27 +55,29 @@ class Settings(BaseSettings):
     cloud: Literal["AzurePublic", "AzureUSGovernment", "AzureChina"] = Field(
         "AzurePublic", description="The Azure cloud. Endpoints, storage domain and token audience follow from it."
     )
-    defaults: Defaults = Field(Defaults(), description="What applies where a resource says nothing.")
+    defaults: Defaults = Field(Defaults(), description="Values for the fields that a resource does not set.")
     policy: tuple[PolicyRule, ...] = Field((), description="What resources may ask for. Empty: nothing.")
     issuer: str | None = Field(
         None, description="Issuer of the cluster's tokens. Default: discovered from the API server."
     )
-    resync_interval: float = Field(3600, ge=10, description="How often a Ready resource is looked at, with jitter.")
+    resync_interval: float = Field(
+        3600, ge=10, description="Time between two passes over a Ready resource, with jitter."
+    )
     stalled_interval: float = Field(
-        600, ge=1, description="Longest wait before a resource that needs a person is looked at."
+        600, ge=1, description="Longest time between two passes over a resource that needs a person."
     )
     max_backoff: float = Field(300, ge=1, description="Longest wait between retries.")
     request_timeout: float = Field(30, ge=1, description="Time-out of one request, to Azure or to the cluster.")
     propagation_limit: float = Field(900, ge=0, description="How long a refused access counts as still propagating.")
-    max_concurrent: int = Field(20, ge=1, description="Resources worked on at the same time.")
-    throttle: ThrottleSettings = Field(ThrottleSettings(), description="How fast Azure is asked.")
+    max_concurrent: int = Field(20, ge=1, description="Passes and deletions at the same time.")
+    throttle: ThrottleSettings = Field(ThrottleSettings(), description="The rate of requests to Azure.")
     http_port: int = Field(8080, ge=0, le=65535, description="Port of /healthz, /readyz and /metrics. 0: a free one.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="What is logged.")
 
     @field_validator("policy")
     @classmethod
     def _ids_are_ids(cls, policy: tuple[PolicyRule, ...]) -> tuple[PolicyRule, ...]:
-        """An id with a typing mistake would admit nothing, silently."""
+        """Refuse an ARM id with a typing mistake: it would silently admit nothing."""
         for rule in policy:
             for group in rule.identities.resource_groups:
                 ResourceGroupId.parse(group)
@@ -99,7 +101,7 @@ class Settings(BaseSettings):
 
 
 class _File(PydanticBaseSettingsSource):
-    """The YAML file, whose keys are camelCase as in every Kubernetes file."""
+    """The YAML file. Its keys are in camelCase, as in every Kubernetes file."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         del field
@@ -131,9 +133,7 @@ def _snaked(value: Any) -> Any:
 
 
 def load() -> Settings:
-    """Read the settings.
-
-    Raises Unusable, naming every fault at once, in the spelling of the file."""
+    """Read the settings. Raises Unusable, which names every faulty field as the file spells it."""
     try:
         return Settings()
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Start: from settings to an operator that runs. Each step is a function."""
+"""The start of the operator, from its settings to its watch. Each step is a function."""
 
 import asyncio
 import gc
@@ -32,7 +32,7 @@ async def run(settings: Settings) -> None:
         cluster = await _connect_to_cluster(stack, settings)
         await stack.enter_async_context(serve(settings.http_port, ready))
         loop = _loop(settings, azure, session, cluster)
-        # What the imports left behind stays for the life of the process: the collector need not walk it again and again.
+        # The objects that the imports created stay as long as the process: the collector need not examine them again.
         gc.collect()
         gc.freeze()
         await watch(cluster, loop, settings.request_timeout, ready, stop)
@@ -62,7 +62,7 @@ async def _connect_to_cluster(stack: AsyncExitStack, settings: Settings) -> Clus
 
 
 def _loop(settings: Settings, azure: Clients, session: aiohttp.ClientSession, cluster: Cluster) -> Loop:
-    """The loop, with all that it needs."""
+    """The loop and everything that it needs."""
     context = Context(
         terms=Terms(settings.cluster, azure.cloud, settings.defaults, settings.policy),
         issuer=settings.issuer,

@@ -1,4 +1,4 @@
-"""Waiting, with an end: the one place for races between tasks, and for requests that must not be left in the middle."""
+"""The one place for races between tasks, for time-outs, and for requests that must be finished."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -8,17 +8,17 @@ Result = TypeVar("Result")
 
 
 class Stopped(Protocol):
-    """Set when somebody is to leave. An `asyncio.Event` is one, and so is what kopf hands to its daemons."""
+    """A flag that ends a wait. An `asyncio.Event` is one, and so is the flag that kopf gives to its daemons."""
 
     def wait(self) -> Awaitable[object]: ...
 
 
 async def finished(work: Awaitable[Result], seconds: float, *expected: type[Exception]) -> Result:
-    """Await a request to its end even when we are cancelled meanwhile: once sent it cannot be called back, and whoever comes
-    next must find it done.
+    """Await a request to its end, even when the caller is cancelled meanwhile. A request that was sent cannot be called back,
+    and the next pass must find it done.
 
-    Raises TimeoutError when there is no end within so many seconds, and what is expected of the work. Its task hands these
-    on instead of raising them: at the end of the operator kopf waits for every task, and would end with what one raised."""
+    Raises TimeoutError when it takes longer than so many seconds, and the expected errors. Its task returns the errors instead
+    of raising them: at the end of the operator kopf waits for every task, and would fail with the error of one."""
 
     async def bounded() -> Result | Exception:
         try:
@@ -41,7 +41,7 @@ async def finished(work: Awaitable[Result], seconds: float, *expected: type[Exce
 
 
 async def unless(stopped: Stopped, work: Awaitable[Result]) -> Result | None:
-    """Await `work`, but cancel it when `stopped` is set; a write that was sent is finished first. None when it was cancelled."""
+    """Await `work`, but cancel it when `stopped` is set. A write that was sent is finished first. None when it was cancelled."""
     task = asyncio.ensure_future(work)
     stop = asyncio.ensure_future(stopped.wait())
     try:
@@ -52,7 +52,7 @@ async def unless(stopped: Stopped, work: Awaitable[Result]) -> Result | None:
 
 
 async def first(*waits: Awaitable[object], seconds: float | None = None) -> None:
-    """Wait until one of them has ended, or so many seconds have passed. The others are cancelled."""
+    """Wait until one of the waits has ended, or so many seconds have passed. The others are cancelled."""
     tasks = [asyncio.ensure_future(wait) for wait in waits]
     try:
         await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -71,7 +71,7 @@ async def within(seconds: float, event: asyncio.Event) -> bool:
 
 
 async def _cancelled(*tasks: asyncio.Future[object] | asyncio.Future[Result]) -> None:
-    """Cancel tasks, and wait until they have left."""
+    """Cancel tasks, and wait until they have ended."""
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)

@@ -1,4 +1,4 @@
-"""Our resources are watched for as long as the operator runs, however often the API server stops listing them."""
+"""The watch of our resources, as long as the operator runs. When the API server stops listing them, the watch starts again."""
 
 import asyncio
 import logging
@@ -6,7 +6,7 @@ import signal
 
 import aiohttp
 import kopf
-from kopf._cogs.clients.errors import APIError  # kopf exports neither, and raises both
+from kopf._cogs.clients.errors import APIError  # kopf raises both, and exports neither
 from kopf._cogs.clients.watching import WatchingError
 
 from gitlab_azure_identity import handlers
@@ -15,28 +15,28 @@ from gitlab_azure_identity.kube.client import Cluster, ClusterError
 from gitlab_azure_identity.reconcile.loop import Loop
 from gitlab_azure_identity.waiting import unless
 
-FIRST_WAIT, LONGEST_WAIT = 0.5, 10.0  # seconds between two tries to reach the API server
+FIRST_WAIT, LONGEST_WAIT = 0.5, 10.0  # seconds between two attempts to reach the API server
 log = logging.getLogger(__name__)
 
 
 async def watch(cluster: Cluster, loop: Loop, timeout: float, ready: asyncio.Event, stop: asyncio.Event) -> None:
-    """Watch until `stop`. `ready` is set as long as the resources are listed and watched. Without their definition, or the right
-    to them, the API server ends the watch, and kopf ends with it."""
+    """Watch until `stop` is set. `ready` is set as long as the resources are listed and watched. Without their definition, or the
+    right to list them, the API server ends the watch, and kopf ends with it."""
     while not stop.is_set() and await listed(cluster, stop):
         try:
             await _watch_once(cluster, loop, timeout, ready, stop)
         except (APIError, WatchingError, aiohttp.ClientError, OSError) as error:
-            said = getattr(error, "message", None) or error
-            log.warning("%s are not watched any more, until the API server lists them: %s", PLURAL, said)
+            message = getattr(error, "message", None) or error
+            log.warning("%s are not watched any more, until the API server lists them: %s", PLURAL, message)
         finally:
             ready.clear()
 
 
 async def listed(cluster: Cluster, stop: asyncio.Event) -> bool:
-    """Wait until the API server lists our resources; False when `stop` was set before it did.
+    """Wait until the API server lists our resources. False when `stop` was set before that.
 
-    kopf looks once, when it starts, whether there is such a resource, and would never watch one that came later (measured,
-    kopf 1.45.2 with scanning disabled); and it says that it is ready before it has logged in."""
+    kopf looks for the definition of the resource only once, at its start, and never watches one that is created later (measured,
+    kopf 1.45.2 with scanning disabled). It also reports ready before it has logged in."""
 
     async def ask() -> bool:
         wait = FIRST_WAIT
@@ -58,7 +58,7 @@ async def _lists(cluster: Cluster) -> bool:
 
 
 async def _watch_once(cluster: Cluster, loop: Loop, timeout: float, ready: asyncio.Event, stop: asyncio.Event) -> None:
-    """Have kopf watch, until `stop` or until it cannot. Its loops have ended when it returns."""
+    """Have kopf watch until `stop` is set or the watch fails. The loops have ended when this returns."""
     registry, over = kopf.OperatorRegistry(), asyncio.Event()
     handlers.register(registry, loop, cluster.access, timeout, over)
     leaving = asyncio.ensure_future(_leave_on_signal(ready, stop, over))
@@ -76,8 +76,8 @@ def stop_on_signal(stop: asyncio.Event) -> None:
 
 
 async def _leave_on_signal(ready: asyncio.Event, stop: asyncio.Event, over: asyncio.Event) -> None:
-    """End kopf with `stop`. It puts handlers of its own in place when it starts, which leave its stop flag hanging for five
-    seconds (measured, kopf 1.45.2): ours go in again after that."""
+    """End kopf when `stop` is set. At its start kopf installs signal handlers of its own, which set its stop flag five seconds
+    late (measured, kopf 1.45.2). So ours are installed again after that."""
     await ready.wait()
     stop_on_signal(stop)
     log.info("ready")

@@ -74,10 +74,10 @@ def test_another_value_of_another_manager_is_told_and_left(gitlab: GitLab) -> No
     gitlab.apply(serviceAccounts=HELMS)
 
     assert stalled(gitlab, "FieldConflict") == (
-        "Service account gitlab carries annotation azure.workload.identity/client-id: "
-        "00000000-aaaa-bbbb-cccc-dddddddddddd, set by field manager helm, where "
-        f"{client_id(gitlab)} is wanted. Remove or correct it there, such as in the values of the chart that makes the "
-        "service account."
+        "Service account gitlab has annotation azure.workload.identity/client-id: "
+        "00000000-aaaa-bbbb-cccc-dddddddddddd, set by field manager helm. "
+        f"The operator needs {client_id(gitlab)}. Remove or correct it there, for example in the values of the chart that "
+        "creates the service account."
     )
     assert standing(gitlab)["ServiceAccountsAnnotated"] == "False FieldConflict"
     assert annotations(gitlab) == {CLIENT_ID: "00000000-aaaa-bbbb-cccc-dddddddddddd"}
@@ -94,7 +94,9 @@ def test_a_value_changed_with_kubectl_annotate_is_a_conflict_too(gitlab: GitLab)
     gitlab.reconcile_now()
 
     message = stalled(gitlab, "FieldConflict")
-    assert "azure.workload.identity/client-id: mine, set by field manager kubectl-annotate, where" in message
+    assert (
+        "azure.workload.identity/client-id: mine, set by field manager kubectl-annotate. The operator needs" in message
+    )
     assert annotations(gitlab) == {CLIENT_ID: "mine"}
 
     gitlab.delete()

@@ -53,7 +53,7 @@ WEBHOOK = 'admission webhook "x" denied the request: no'
             ClusterError(409, "Conflict", "the object has been modified"),
             "Progressing",
             WAITING,
-            "Could not write secret x: it changed meanwhile; it is looked at again.",
+            "Could not write secret x: it changed in the meantime; it is read again.",
         ),
         (
             ClusterError(422, "Invalid", "data[a/b]: Invalid value"),

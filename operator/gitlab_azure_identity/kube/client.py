@@ -1,7 +1,7 @@
-"""The one client of the API server: paths and JSON, through the Kubernetes client's own configuration and session.
+"""The one client of the API server: paths and JSON, with the configuration and the session of the Kubernetes client.
 
-The generated methods would do, but they build a typed model of each answer, and five kinds of objects would need five of
-each; what is handled here is the part of an object that the operator owns."""
+The generated methods of that client are not used. They build a typed model of each answer, and each of the five kinds of
+objects would need methods of its own. The operator only handles the part of an object that it owns."""
 
 import asyncio
 import json
@@ -22,16 +22,16 @@ from gitlab_azure_identity.kube.bodies import encoded
 from gitlab_azure_identity.waiting import finished
 
 Json = dict[str, Any]
-Body = Json | list[Json]  # a list is that of a JSON patch
+Body = Json | list[Json]  # a list is a JSON patch
 
-CONNECTIONS = 16  # open at a time: each costs a TLS handshake, and memory for as long as it stays
+CONNECTIONS = 16  # open at the same time; each costs a TLS handshake, and memory while it is open
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 
 
 class ClusterError(Exception):
-    """The API server refused, or did not answer (`status` 0). `causes` are the messages of details.causes."""
+    """The API server refused a request, or did not answer (`status` 0). `causes` are the messages of details.causes."""
 
     def __init__(self, status: int, reason: str, message: str, causes: tuple[str, ...] = ()) -> None:
         super().__init__(f"{reason} ({status}): {message}")
@@ -43,18 +43,18 @@ class ClusterError(Exception):
 
     @property
     def terminating(self) -> bool:
-        """Whether the namespace is being deleted, and takes nothing new."""
+        """Whether the request was refused because the namespace is being deleted."""
         return self.status == 403 and "is being terminated" in self.message  # noqa: PLR2004
 
     @property
     def field_conflict(self) -> bool:
-        """Whether another field manager holds a field that was applied without force."""
+        """Whether another field manager owns a field that was applied without force."""
         return self.status == 409 and "Apply failed" in self.message  # noqa: PLR2004
 
 
 @dataclass(frozen=True)
 class Access:
-    """Where the API server is, and what convinces it: for kopf, which has a client of its own."""
+    """The API server's address, and how to log in there: for kopf, which has a client of its own."""
 
     server: str
     token: str | None
@@ -66,7 +66,7 @@ class Access:
 
 
 class _Rest(RESTClientObject):
-    """Sends a body as it is given. The Kubernetes client's own encodes it, in a JSON that is not YAML (kubernetes 37.0.2)."""
+    """Sends a body as it is. The Kubernetes client's own class encodes it as JSON that is no YAML (kubernetes 37.0.2)."""
 
     async def request(
         self,
@@ -77,7 +77,7 @@ class _Rest(RESTClientObject):
         post_params: object = None,
         _request_timeout: object = None,
     ) -> RESTResponse:
-        del post_params, _request_timeout  # never given: a body is all we send, and its time is bounded by who sends it
+        del post_params, _request_timeout  # never given: Cluster sends bodies only, and bounds the time itself
         if self.pool_manager is None:
             self.pool_manager = self._create_pool_manager()
         return RESTResponse(
@@ -94,13 +94,13 @@ class _Rest(RESTClientObject):
 
 
 class Cluster:
-    """Sends requests to the API server. `timeout` is that of one request, in seconds."""
+    """Sends requests to the API server. `timeout` bounds one request, in seconds."""
 
     def __init__(self, api: ApiClient, timeout: float) -> None:
         self._api, self._timeout = api, timeout
 
     async def access(self) -> Access:
-        """The way that this client goes, read anew. Raises ValueError as `connect` does."""
+        """The access of this client, read again from its source. Raises ValueError as `connect` does."""
         configuration = self._api.configuration
         await _log_in(configuration)
         key = await configuration.get_api_key_with_prefix("BearerToken")
@@ -136,7 +136,7 @@ class Cluster:
     async def _sent(
         self, method: str, path: str, body: Body | None, query: Mapping[str, str] | None, content_type: str
     ) -> tuple[int, bytes]:
-        """Status and body of the answer; a write that was sent comes to its end whoever leaves."""
+        """Status and body of the answer. A write that was sent is finished even when its caller is cancelled."""
         serialized = await self._api.param_serialize(
             method,
             path,
@@ -157,7 +157,7 @@ class Cluster:
             return await exchange()
 
     async def find(self, path: str) -> Json | None:
-        """The object at a path, or None when it is not there. Raises ClusterError."""
+        """The object at a path, or None when it does not exist. Raises ClusterError."""
         try:
             return await self.request("GET", path)
         except ClusterError as error:
@@ -182,10 +182,10 @@ def _error(status: int, answer: Json, text: bytes) -> ClusterError:
 
 @asynccontextmanager
 async def connect(timeout: float) -> AsyncIterator[Cluster]:
-    """Log in by KUBECONFIG where that is set, else as the pod's service account.
+    """Log in with KUBECONFIG when it is set, else as the pod's service account. Raises ValueError when that fails.
 
-    Proxy variables are for Azure: the API server is reached directly (aiohttp reads no address ranges in NO_PROXY, so the
-    cluster's own would go to the proxy). Raises ValueError when neither can be used."""
+    Requests to the API server ignore the proxy variables, which are for Azure. aiohttp does not read address ranges in NO_PROXY,
+    so requests to addresses of the cluster would go to the proxy."""
     configuration = Configuration()
     configuration.client_session_kwargs = {"trust_env": False}
     configuration.connection_pool_maxsize = CONNECTIONS
@@ -193,7 +193,7 @@ async def connect(timeout: float) -> AsyncIterator[Cluster]:
     try:
         api = ApiClient(configuration)
         api.rest_client = _Rest(configuration)
-    except OSError as error:  # that of OpenSSL: what should hold certificates holds none
+    except OSError as error:  # raised by OpenSSL: the file of certificates has none
         raise ValueError(f"{_source()} cannot be used: {configuration.ssl_ca_cert}: {error}") from error
     async with api:
         yield Cluster(api, timeout)
@@ -204,7 +204,7 @@ def _source() -> str:
 
 
 async def _log_in(configuration: Configuration) -> None:
-    """The one place that decides which cluster is ours. Raises ValueError when there is none."""
+    """The one place that decides which cluster is used. Raises ValueError when there is none."""
     try:
         if paths := os.environ.get("KUBECONFIG"):
             await load_kube_config(config_file=paths, client_configuration=configuration)  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""The API server's errors, classified once: to what comes next and to words for a person."""
+"""The API server's errors, classified: the reason, what comes next, and a message for a person."""
 
 import re
 from dataclasses import replace
@@ -20,7 +20,7 @@ def classify(error: ClusterError, doing: str, namespace: str) -> Failure:
             return Failure(Reason.FIELD_CONFLICT, f"Could not {doing}: {_conflict(error)}", Outlook.STALLED)
         case 409:
             return Failure(
-                Reason.PROGRESSING, f"Could not {doing}: it changed meanwhile; it is looked at again.", Outlook.WAITING
+                Reason.PROGRESSING, f"Could not {doing}: it changed in the meantime; it is read again.", Outlook.WAITING
             )
         case 403 if error.terminating:
             return Failure(Reason.NAMESPACE_TERMINATING, f"Namespace {namespace} is being deleted.", Outlook.STALLED)
@@ -41,7 +41,7 @@ def classify(error: ClusterError, doing: str, namespace: str) -> Failure:
 
 
 def token_refused(error: ClusterError, service_account: str, namespace: str) -> Failure:
-    """Why a service account gave us no token. The chart can withhold that right alone."""
+    """Why the API server gave no token for a service account. The chart's values can withhold this right alone."""
     doing = f"create tokens for service account {service_account}"
     known = classify(error, doing, namespace)
     if known.reason is not Reason.FORBIDDEN:
@@ -55,16 +55,17 @@ def token_refused(error: ClusterError, service_account: str, namespace: str) -> 
 
 def _conflict(error: ClusterError) -> str:
     causes = "; ".join(error.causes) or error.message
-    return f"{causes}. Let one of the two manage the field: remove it there, or there is nothing left to do here."
+    return f"{causes}. Another field manager owns this field. Remove it there; the operator does not overwrite it."
 
 
 def annotation_conflict(error: ClusterError, change: ApplyServiceAccount, found: ClusterObject | None) -> Failure:
-    """Somebody else's service account, whose annotation somebody else set: who, to what, and what is wanted."""
+    """Another field manager set the annotation of a service account that the operator does not own. The message says which
+    manager, to which value, and which value the operator needs."""
     managers = sorted({name for cause in error.causes for name in _MANAGER.findall(cause)})
     there = found.annotations.get(CLIENT_ID_ANNOTATION) if found else None
     message = (
-        f"Service account {change.name} carries annotation {CLIENT_ID_ANNOTATION}: {there or 'another value'}, set by field "
-        f"manager {' and '.join(managers) or 'unknown'}, where {change.client_id} is wanted. Remove or correct it there, such as "
-        "in the values of the chart that makes the service account."
+        f"Service account {change.name} has annotation {CLIENT_ID_ANNOTATION}: {there or 'another value'}, set by field manager "
+        f"{' and '.join(managers) or 'unknown'}. The operator needs {change.client_id}. Remove or correct it there, for example "
+        "in the values of the chart that creates the service account."
     )
     return Failure(Reason.FIELD_CONFLICT, message, Outlook.STALLED)

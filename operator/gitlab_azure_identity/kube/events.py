@@ -1,4 +1,4 @@
-"""Kubernetes events about a resource, posted on transitions only."""
+"""Kubernetes events about a resource. They are posted on transitions only."""
 
 import logging
 import os
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class Events:
-    """Tells what happened. An event that cannot be posted is logged: it is a courtesy, and never stops the work."""
+    """Posts events. An event that the API server refuses is logged. It never stops a pass."""
 
     def __init__(self, cluster: Cluster, clock: Clock) -> None:
         self._cluster, self._clock = cluster, clock
@@ -53,7 +53,7 @@ class Events:
         try:
             await self._cluster.request("POST", f"/api/v1/namespaces/{key.namespace}/events", body)
         except ClusterError as error:
-            # Who deletes a namespace asks for no news of it.
+            # In a namespace that is being deleted nobody waits for events.
             level = logging.INFO if error.terminating else logging.WARNING
             log.log(level, "event %s not posted: %s", event.reason, error, extra={"resource": str(key)})
 

@@ -1,4 +1,4 @@
-"""Service accounts, secrets and config maps: read by name, applied with a field manager, deleted only as they were seen."""
+"""Service accounts, secrets and config maps: read by name, applied by a field manager, deleted only as they were seen."""
 
 import base64
 from collections.abc import Mapping
@@ -15,18 +15,18 @@ _PLURALS = {"ServiceAccount": "serviceaccounts", "Secret": "secrets", "ConfigMap
 
 
 class Objects:
-    """The objects of one kind of owner in its namespace. Every method raises ClusterError."""
+    """Reads and writes the objects of an owner, in its namespace. Every method raises ClusterError."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
     async def get(self, owner: Owner, kind: str, name: str) -> ClusterObject | None:
-        """The object, or None when it is not there."""
+        """The object, or None when it does not exist."""
         found = await self._cluster.find(_path(owner.namespace, kind, name))
         return _object(owner, kind, found) if found else None
 
     async def apply_service_account(self, owner: Owner, change: ApplyServiceAccount) -> ClusterObject:
-        """Apply a service account. Of somebody else's, only the annotation, and without force."""
+        """Apply a service account. On one that somebody else owns, apply only the annotation, and without force."""
         metadata: Json = {"annotations": {CLIENT_ID_ANNOTATION: change.client_id, **_witness(owner, change)}}
         body: Json = {}
         if change.owned:
@@ -37,7 +37,7 @@ class Objects:
         )
 
     async def apply_object(self, owner: Owner, change: ApplyObject) -> ClusterObject:
-        """Apply a secret or config map. Secrets carry `data`: with `stringData` a removed key would stay."""
+        """Apply a secret or config map. A secret is applied by `data`: with `stringData` a removed key would stay."""
         data = dict(change.data)
         if change.kind == "Secret":
             data = {key: base64.b64encode(text.encode()).decode() for key, text in data.items()}
@@ -45,8 +45,8 @@ class Objects:
         return await self._apply(owner, change.kind, change.name, {"data": data}, metadata, uid=change.uid, force=True)
 
     async def release(self, owner: Owner, found: ClusterObject) -> ClusterObject:
-        """Take our marks off an object. Of a service account that is all that our field manager holds, the annotation too;
-        of a secret or config map the marks of its owner alone: pods may still mount what it says."""
+        """Remove our marks from an object. A service account loses every field of our field manager, the annotation too. A
+        secret or config map loses only its owner's marks, since pods may still mount its data."""
         if found.kind == "ServiceAccount":
             return await self._apply(owner, found.kind, found.name, {}, {}, uid=found.uid, force=False)
         labels: dict[str, None] = dict.fromkeys(owner.labels)
@@ -61,7 +61,7 @@ class Objects:
         return _object(owner, found.kind, released)
 
     async def delete(self, owner: Owner, found: ClusterObject) -> None:
-        """Delete the object that was seen: another of the same name, or a changed one, is refused (409)."""
+        """Delete the object that was seen. The API server refuses it (409) for a changed object, or another of that name."""
         preconditions = {"uid": found.uid, "resourceVersion": found.resource_version}
         try:
             await self._cluster.request(
@@ -74,7 +74,7 @@ class Objects:
     async def _apply(
         self, owner: Owner, kind: str, name: str, body: Json, metadata: Json, *, uid: str | None, force: bool
     ) -> ClusterObject:
-        # With a uid the API server refuses to create the object, should it have been deleted meanwhile (409; measured on 1.37).
+        # With a uid the API server does not create an object that was deleted in the meantime (409; measured on 1.37).
         identity: Json = {"name": name, "namespace": owner.namespace} | ({"uid": uid} if uid else {})
         applied = await self._cluster.request(
             "PATCH",
@@ -85,14 +85,14 @@ class Objects:
         )
         found = _object(owner, kind, applied)
         if uid is None and found.managers != {field_manager(owner.name)}:
-            # There was none when we looked, and others have written to it: somebody made it meanwhile.
+            # It did not exist when it was read, and others have written to it: somebody created it in the meantime.
             await self.release(owner, found)
-            raise ClusterError(409, "AlreadyExists", f"{kind} {name} was made by somebody else meanwhile")
+            raise ClusterError(409, "AlreadyExists", f"somebody else created {kind} {name} in the meantime")
         return found
 
 
 def _witness(owner: Owner, change: ApplyServiceAccount | ApplyObject) -> dict[str, str]:
-    """The annotation that goes with the owner label, on what this owner creates."""
+    """The annotation beside the owner label, on an object that this owner creates."""
     return owner.annotations if change.labels else {}
 
 
@@ -120,7 +120,7 @@ def _object(owner: Owner, kind: str, found: Json) -> ClusterObject:
 
 
 def _texts(kind: str, data: Mapping[str, Any]) -> dict[str, str]:
-    """Text by key. A value that is no text differs from every text that could be wanted."""
+    """The texts by key. A value that is no text becomes one that differs from every wanted text."""
     if kind != "Secret":
         return dict(data)
     return {key: base64.b64decode(value).decode(errors="replace") for key, value in data.items()}

@@ -1,4 +1,4 @@
-"""The GitLabAzureIdentity objects themselves: read live, held and let go by our finalizer, and their status written."""
+"""The GitLabAzureIdentity objects: read, given the finalizer and let go, and their status written."""
 
 from typing import Any
 
@@ -11,25 +11,25 @@ MANAGER = "gitlab-azure-identity"
 
 
 class Resources:
-    """Every method raises ClusterError."""
+    """Reads and writes GitLabAzureIdentity objects. Every method raises ClusterError."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
     async def get(self, key: Key) -> Json | None:
-        """The object as it is now, or None when it was deleted."""
+        """The object as it is now, or None when it does not exist."""
         return await self._cluster.find(_path(key))
 
     async def add_finalizer(self, key: Key, uid: str) -> None:
-        """Put our finalizer on a resource, beside those of others."""
+        """Add our finalizer to a resource. Those of others stay."""
         metadata = {"name": key.name, "namespace": key.namespace, "uid": uid, "finalizers": [FINALIZER]}
         body = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata}
         query = {"fieldManager": MANAGER, "force": "true"}
         await self._cluster.request("PATCH", _path(key), body, query=query, content_type=APPLY)
 
     async def remove_finalizer(self, resource: Resource) -> None:
-        """Take our finalizer off a resource, which goes with the last one. One whose finalizers changed meanwhile is refused
-        (422)."""
+        """Remove our finalizer from a resource: let it go. The API server refuses this (422) when the finalizers changed in the
+        meantime."""
         others = [finalizer for finalizer in resource.finalizers if finalizer != FINALIZER]
         patch: list[Json] = [
             {"op": "test", "path": "/metadata/uid", "value": resource.uid},
@@ -43,13 +43,13 @@ class Resources:
                 raise
 
     async def write_status(self, key: Key, uid: str, status: Status) -> None:
-        """Replace what we said before. The uid keeps a late word about a deleted object off its successor."""
-        said = status.model_dump(by_alias=True, exclude_none=True, mode="json")
+        """Replace the status. The uid keeps the status of a deleted object off its successor."""
+        written = status.model_dump(by_alias=True, exclude_none=True, mode="json")
         body: dict[str, Any] = {
             "apiVersion": API_VERSION,
             "kind": KIND,
             "metadata": {"name": key.name, "namespace": key.namespace, "uid": uid},
-            "status": {field: value for field, value in said.items() if value not in ([], {})},
+            "status": {field: value for field, value in written.items() if value not in ([], {})},
         }
         await self._cluster.request(
             "PATCH",

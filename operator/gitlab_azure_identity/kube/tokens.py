@@ -1,25 +1,25 @@
-"""The cluster as an issuer: who it says it is, and the tokens it makes for service accounts."""
+"""The cluster as an issuer of tokens: its issuer URL, and tokens of service accounts."""
 
 import jwt
 
 from gitlab_azure_identity.kube.client import Cluster
 
-LIFETIME = 600  # seconds; the shortest that the API server grants (422 below), and ample for one look
+LIFETIME = 600  # seconds; the shortest that the API server grants (422 below), and enough for one pass
 
 
 class Tokens:
-    """Every method raises ClusterError."""
+    """Asks for the issuer and for tokens. Every method raises ClusterError."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
     async def issuer(self) -> str | None:
-        """The issuer of the cluster's tokens to the letter, trailing slash and all: Entra compares it byte for byte."""
+        """The issuer of the cluster's tokens to the letter, trailing slash included: Entra compares it byte for byte."""
         document = await self._cluster.find("/.well-known/openid-configuration")
         return document.get("issuer") if document else None
 
     async def token(self, namespace: str, service_account: str, audience: str) -> str:
-        """A token of a service account, as the kubelet would project it into a pod."""
+        """A token of a service account, like the one that the kubelet projects into a pod."""
         answer = await self._cluster.request(
             "POST",
             f"/api/v1/namespaces/{namespace}/serviceaccounts/{service_account}/token",
@@ -33,7 +33,7 @@ class Tokens:
 
 
 def issuer_of(token: str) -> str | None:
-    """The issuer that a token names; None of what is no token that one can look into. Nobody is believed: it is compared."""
+    """The issuer that a token names, or None when it is no JWT. It is only compared, so the signature is not checked."""
     try:
         claims = jwt.decode(token, options={"verify_signature": False})
     except jwt.InvalidTokenError:
