@@ -75,7 +75,8 @@ class Finalizer:
     async def _remove(self, resource: Resource) -> tuple[Failure, ...]:
         """Remove what the record leads to, and what our tags lead to unless that was the same. Returns what failed. Raises
         CannotProceed."""
-        deleted = set[str]()  # kept through both: what went may stand again by now, made under its name by another resource
+        # Kept through both looks: what was deleted may stand again, because another resource made it under the same name.
+        deleted = set[str]()
         cleaned = await self._clean(resource, deleted)
         if not cleaned.failures and not cleaned.found_ours and resource.status.identity is not None:
             # The status names an identity that is not ours, or is not there: our own is looked for as if it named none.
