@@ -147,7 +147,7 @@ def test_verification_disabled_asks_neither_entra_nor_the_blobs(gitlab: GitLab) 
     conditions = {each["type"]: each for each in found["status"]["conditions"]}
     assert (conditions["AccessVerified"]["status"], conditions["AccessVerified"]["reason"]) == ("Unknown", "Disabled")
     assert conditions["Ready"]["message"] == (
-        "Everything is in place. Whether GitLab gets in was not tried: spec.verification is Disabled."
+        "Everything is in place. Access was not tried: spec.verification is Disabled."
     )
     assert {each["state"] for each in found["status"]["containers"]} == {"Unverified"}
     hosts = {call.host for call in gitlab.lab.controls.calls() if call.caller != "operator"}

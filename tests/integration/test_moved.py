@@ -43,9 +43,8 @@ def test_an_account_that_went_does_not_keep_gitlab_from_its_new_one(gitlab: GitL
     found, principal = gitlab.ready(), gitlab.principal
 
     assert len(gitlab.assignments("storenew")) == 1
-    assert (
-        "What was assigned before stays on record: The operator may not read role assignments on storage account"
-        in (gitlab.message("RolesAssigned"))
+    assert "Former role assignments stay on record: The operator may not read role assignments on storage account" in (
+        gitlab.message("RolesAssigned")
     )
     recorded = {entry["scope"].rpartition("/")[2] for entry in found["status"]["roleAssignments"]}
     assert recorded == {"storegone", "storenew"}
@@ -148,7 +147,7 @@ def test_an_identity_that_could_not_be_made_follows_the_settings(gitlab: GitLab,
     assert found["status"]["identity"]["resourceId"].startswith(GROUP)
     message = gitlab.message("Ready")
     assert "rg-later" in message
-    assert "stays where it was made" not in message
+    assert "stays where it was created" not in message
     assert gitlab.azure("DELETE", LATER_GROUP)[0] in (200, 202)
 
 

@@ -62,7 +62,7 @@ def test_what_is_there_is_handed_over_by_the_line_in_the_message_and_stays_in_th
 
     message = stalled(gitlab, "NotOwned")
     assert message == (
-        f"{what.capitalize()} {name} exists and was not made by this operator. To hand it over: "
+        f"{what.capitalize()} {name} exists and was not created by this operator. To hand it over: "
         f"kubectl annotate {kind.lower()} -n {gitlab.namespace} {name} gitlabazure.io/adopt-by=gitlab"
     )
     assert standing(gitlab)[link] == "False NotOwned"

@@ -90,8 +90,8 @@ def test_an_identity_stays_where_it_was_made_and_that_is_told_once(gitlab: GitLa
     name = f"lab_{gitlab.namespace}_gitlab"
     assert told() == [
         (
-            f"Managed identity {IDENTITIES}/{name} stays where it was made, although the operator's settings would now put it at "
-            f"{elsewhere}/{name}."
+            f"Managed identity {IDENTITIES}/{name} stays where it was created, although the operator's settings would now put "
+            f"it at {elsewhere}/{name}."
         )
     ]
     assert gitlab.ready()["status"]["identity"] == before

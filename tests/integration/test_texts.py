@@ -16,7 +16,7 @@ from gitlab_azure_identity.api.status import IdentityStatus, Status
 from gitlab_azure_identity.domain.assessment import Event
 from gitlab_azure_identity.domain.findings import Failure, Outlook, stopped
 from gitlab_azure_identity.domain.status import with_conditions
-from gitlab_azure_identity.domain.texts import UNTOLD, presentable, unicode
+from gitlab_azure_identity.domain.texts import REFUSED_TEXT, presentable, unicode
 from gitlab_azure_identity.kube import client
 from gitlab_azure_identity.kube.resources import Resources
 from gitlab_azure_identity.reconcile.context import Kube
@@ -141,7 +141,7 @@ def test_a_status_that_is_refused_is_told_by_an_event_and_written_without_its_te
 
     gitlab.apply()
 
-    assert stalled(gitlab, "RequestDisallowedByPolicy") == UNTOLD
+    assert stalled(gitlab, "RequestDisallowedByPolicy") == REFUSED_TEXT
     told = [event for event in gitlab.events() if event["reason"] == "StatusNotWritten"]
     assert "watch your language" in told[0]["message"]
 

@@ -374,8 +374,8 @@ def test_a_defect_is_told_in_one_line_with_where_to_look() -> None:
 
     assert (link, failure.reason, failure.outlook) == (Link.IDENTITY, Reason.INTERNAL_ERROR, Outlook.TRANSIENT)
     assert failure.message == (
-        "The operator failed: KeyError: 'two\\nlines'. This is a defect of the operator, not of this resource: its log says "
-        "more, at 2026-03-01T12:00:00Z. It is tried again."
+        "The operator failed: KeyError: 'two\\nlines'. This is a defect of the operator, not of this resource. The operator's "
+        "log has the details, at 2026-03-01T12:00:00Z. It is tried again."
     )
 
 

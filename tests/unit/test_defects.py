@@ -19,8 +19,8 @@ from .worlds import NOW, body
 
 KEY, UID = Key("gitlab", "gitlab"), "uid-of-gitlab-gitlab"
 MESSAGE = (
-    "The operator failed: KeyError: 'identity'. This is a defect of the operator, not of this resource: its log says more, at "
-    "2026-03-01T12:00:00Z. It is tried again."
+    "The operator failed: KeyError: 'identity'. This is a defect of the operator, not of this resource. The operator's log has "
+    "the details, at 2026-03-01T12:00:00Z. It is tried again."
 )
 
 

@@ -16,7 +16,7 @@ from gitlab_azure_identity.domain.deletion import (
     by_link,
     let_go,
     next_changes,
-    nothing_was_made,
+    nothing_was_created,
     scope_is_absent,
     with_way_out,
 )
@@ -79,10 +79,10 @@ def where(one: Resource) -> WhereToLook:
         (resource(status={"identity": {"resourceId": str(WANT.identity.id)}}), DENIED, False),  # about to be created
     ],
 )
-def test_a_look_that_is_refused_may_be_done_without_where_nothing_was_made(
+def test_a_look_that_is_refused_may_be_done_without_where_nothing_was_created(
     one: Resource, failure: Failure, nothing: bool
 ) -> None:
-    assert nothing_was_made(where(one), failure) is nothing
+    assert nothing_was_created(where(one), failure) is nothing
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_the_way_out_is_told_where_a_person_must_act() -> None:
     told = with_way_out(resource(), DENIED)
 
     assert told.message == (
-        "The operator may not do that. Until then the deletion waits; to let go and leave everything where it is: "
+        "The operator may not do that. Until then the deletion waits. To let the resource go and leave everything where it is: "
         "kubectl annotate gai -n gitlab gitlab gitlabazure.io/abandon=true"
     )
     assert with_way_out(resource(), BUSY) is BUSY

@@ -209,7 +209,7 @@ ANNOTATE = wanted({"serviceAccounts": [{"name": "runner", "management": "Annotat
             Link.SERVICE_ACCOUNTS,
             "NotOwned",
             (
-                "Service account gitlab exists and was not made by this operator. To hand it over: kubectl annotate "
+                "Service account gitlab exists and was not created by this operator. To hand it over: kubectl annotate "
                 "serviceaccount -n gitlab gitlab gitlabazure.io/adopt-by=gitlab"
             ),
         ),
@@ -230,7 +230,7 @@ ANNOTATE = wanted({"serviceAccounts": [{"name": "runner", "management": "Annotat
             Link.SECRETS,
             "NotOwned",
             (
-                "Config map gitlab-gitlab-values exists and was not made by this operator. To hand it over: kubectl annotate "
+                "Config map gitlab-gitlab-values exists and was not created by this operator. To hand it over: kubectl annotate "
                 "configmap -n gitlab gitlab-gitlab-values gitlabazure.io/adopt-by=gitlab"
             ),
         ),
@@ -288,7 +288,7 @@ def test_a_storage_account_of_before_that_cannot_be_read_breaks_no_link_and_is_t
 
     assert first_broken(findings) is None
     assert of(findings, Link.ROLES).message == (
-        '"Storage Blob Data Contributor" at storage account gitlabstore. What was assigned before stays on record: '
+        '"Storage Blob Data Contributor" at storage account gitlabstore. Former role assignments stay on record: '
         "The operator may not do that."
     )
 

@@ -14,7 +14,7 @@ from gitlab_azure_identity.api.status import Status
 from gitlab_azure_identity.domain.assessment import Event
 from gitlab_azure_identity.domain.findings import Failure, Outlook, stopped
 from gitlab_azure_identity.domain.status import with_conditions
-from gitlab_azure_identity.domain.texts import UNTOLD
+from gitlab_azure_identity.domain.texts import REFUSED_TEXT
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.metrics import STATUSES_NOT_WRITTEN
 from gitlab_azure_identity.reconcile.report import Reporter
@@ -41,7 +41,7 @@ class Desk:
         self.reporter = Reporter(cast("Kube", SimpleNamespace(resources=self, events=self)))
 
     async def write_status(self, _key: Key, _uid: str, status: Status) -> None:
-        if self.refusal and (self.of_all or ready(status)[2] != UNTOLD):
+        if self.refusal and (self.of_all or ready(status)[2] != REFUSED_TEXT):
             raise self.refusal
         self.statuses.append(status)
 
@@ -86,8 +86,8 @@ async def test_a_status_that_is_not_taken_is_written_without_its_texts(
     await desk.reporter.status(resource(), refused(resource(), "odd"))
 
     (status,) = desk.statuses
-    assert ready(status) == ("False", "RequestDisallowedByPolicy", UNTOLD)
-    assert {one.message for one in status.conditions} == {UNTOLD}
+    assert ready(status) == ("False", "RequestDisallowedByPolicy", REFUSED_TEXT)
+    assert {one.message for one in status.conditions} == {REFUSED_TEXT}
     kind, reason, message = desk.events[0]
     assert (kind, reason) == ("Warning", "StatusNotWritten")
     assert refusal.message in message

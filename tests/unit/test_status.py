@@ -28,7 +28,7 @@ from gitlab_azure_identity.domain.status import (
     after_pass,
     before_writing,
     deletion_waits,
-    says_the_same,
+    records_the_same,
     suspended,
     with_conditions,
 )
@@ -542,9 +542,9 @@ def test_conditions_and_states_of_containers_record_nothing() -> None:
     begun = before_writing(one, goal(WANT), NOW)
     known = summary(recorded(one, begun), HAVE)
 
-    assert says_the_same(begun.model_copy(update={"conditions": [], "containers": []}), begun)
-    assert not says_the_same(begun, one.status)
-    assert says_the_same(before_writing(recorded(one, known), goal(WANT), NOW), known)
+    assert records_the_same(begun.model_copy(update={"conditions": [], "containers": []}), begun)
+    assert not records_the_same(begun, one.status)
+    assert records_the_same(before_writing(recorded(one, known), goal(WANT), NOW), known)
 
 
 def test_an_identity_that_is_not_there_yet_is_recorded_by_where_it_is_wanted() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from gitlab_azure_identity.api.status import Condition, IdentityStatus, Status
-from gitlab_azure_identity.domain.texts import UNTOLD, presentable, unicode, untold
+from gitlab_azure_identity.domain.texts import REFUSED_TEXT, presentable, unicode, without_texts
 
 from .texts import FOX, texts
 from .worlds import NOW_TEXT
@@ -65,6 +65,6 @@ def test_what_is_presentable_stays_as_it_is(message: str, handled: str) -> None:
 
 
 def test_without_its_texts_a_status_still_says_what_holds_and_what_is_on_record() -> None:
-    plain = untold(status("odd", "odd"))
+    plain = without_texts(status("odd", "odd"))
 
-    assert plain == status(UNTOLD)
+    assert plain == status(REFUSED_TEXT)

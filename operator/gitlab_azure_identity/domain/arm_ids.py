@@ -1,7 +1,7 @@
-"""ARM ids as values: what each names, and its parts. `str()` is the id.
+"""ARM ids as values: each has its parts, and `str()` gives the id.
 
-Azure ignores case in ids, and answers in another case than it was asked in (`resourcegroups`; recorded traffic): ids are compared
-by `same_as`, or by their `key`."""
+Azure ignores case in ids, and may answer in another case than the request's (`resourcegroups`; recorded traffic). So ids are
+compared by `same_as`, or by their `key`."""
 
 import re
 from dataclasses import dataclass, replace
@@ -21,15 +21,15 @@ _STORAGE = re.compile(
 
 
 class ArmId:
-    """What all ids have in common."""
+    """The base of all ids."""
 
     @property
     def key(self) -> str:
-        """The same text for the same thing, whatever the case."""
+        """The same text for the same object, whatever the case of its id."""
         return folded(str(self))
 
     def same_as(self, other: "ArmId | str") -> bool:
-        """Whether two ids name one thing."""
+        """Whether two ids name the same object."""
         return self.key == folded(str(other))
 
 
@@ -80,7 +80,7 @@ class IdentityId(ArmId):
 
 @dataclass(frozen=True)
 class StorageScope(ArmId):
-    """A storage account, or a blob container of it: where a role is assigned."""
+    """A storage account or one of its blob containers: the scope of a role assignment."""
 
     subscription: str
     resource_group: str
@@ -96,13 +96,13 @@ class StorageScope(ArmId):
 
     @property
     def words(self) -> str:
-        """As it stands in a sentence."""
+        """The words for the scope in a sentence."""
         account = f"storage account {self.account}"
         return f"container {self.container} of {account}" if self.container else account
 
     @property
     def whole_account(self) -> "StorageScope":
-        """The storage account that the scope is, or is in."""
+        """The scope's storage account."""
         return replace(self, container=None)
 
     def at(self, container: str) -> "StorageScope":
@@ -118,16 +118,17 @@ class StorageScope(ArmId):
 
 
 def folded(arm_id: str) -> str:
-    """An ARM id as it is compared: without its outer slashes, and in lower case."""
+    """An ARM id in the form that is compared: without its outer slashes, and in lower case."""
     text = arm_id.strip("/")
     return text.lower() if text.isascii() else "".join(map(_small, text))
 
 
 def _small(letter: str) -> str:
-    """A letter in lower case, by way of its capital, as Azure compares (.NET, OrdinalIgnoreCase): three sigmas are one.
+    """A letter in lower case by way of its capital, as Azure compares letters (.NET, OrdinalIgnoreCase): the three sigmas are
+    equal.
 
-    Not casefold(): it makes `straße` and `strasse` one, and both may be resource groups. Nor does a letter become one of
-    ASCII, such as the sign of Kelvin `k`, or two.
+    casefold() would make `straße` and `strasse` equal, which may be two resource groups. A letter outside ASCII does not become
+    one of ASCII, as the Kelvin sign would become `k`, nor two letters.
     """
     capital = letter.upper()
     small = (capital if len(capital) == 1 else letter).lower()

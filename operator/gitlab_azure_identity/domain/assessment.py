@@ -1,4 +1,4 @@
-"""What a pass comes to: what its events say, whether its failures may be tolerated, and whether access alone is still awaited.
+"""The assessment of a pass: its events, whether its failures may be tolerated, and whether only access is still awaited.
 
 Each judgement is one pure function."""
 
@@ -35,15 +35,15 @@ class Event:
     message: str
 
 
-# what a look found
+# what was observed
 
 
 def other_identity(resource: Resource, goal: Goal, found: Identity | None) -> tuple[Resource, IdentityId | None] | None:
-    """Where to aim instead, when the identity that was found is another than the goal's: the resource to go on with, and
-    where its identity is. None when the goal is right.
+    """The resource to go on with, and the place of its identity, when the identity that was found is not the goal's. None when
+    the goal is right.
 
-    Where a status was lost and settings moved on, all that defaults to the identity's place follows the identity. Another
-    resource's identity can only have been recorded by a person: that record counts as lost."""
+    After a status was lost and the settings changed, every default that follows the identity's place follows the identity that
+    was found. The operator never records the identity of another resource: such a record counts as lost."""
     if found is None:
         return None
     if not goal.desired.identity.id.same_as(found.id):
@@ -57,13 +57,13 @@ def other_identity(resource: Resource, goal: Goal, found: Identity | None) -> tu
 
 
 def is_drift(resource: Resource, goal: Goal) -> bool:
-    """Whether a change is one that nobody asked for: this generation was Ready. An issuer that changed is nobody's doing
-    behind our back."""
+    """Whether the changes of a pass repair drift: this generation was Ready before, so nobody asked for a change. A change of
+    the cluster's issuer is no drift."""
     return was_ready(resource) and not goal.former_issuers
 
 
 def reverted(done: Sequence[Change], pending: Sequence[Change]) -> list[tuple[Change, Failure]]:
-    """Changes that were carried out, and answered, and are planned again all the same."""
+    """The changes that were carried out without an error and are planned again."""
     return [(change, _reverted(change)) for change in pending if change in done]
 
 
@@ -73,18 +73,18 @@ def _reverted(change: Change) -> Failure:
 
 
 def takes_time(done: Sequence[Change]) -> bool:
-    """Whether something was written that Azure takes minutes to spread."""
+    """Whether a change was made that Azure takes minutes to propagate."""
     return any(isinstance(change, PutIdentity | PutCredential | PutAssignment) for change in done)
 
 
 def lacks_something(have: Observed, pending: Sequence[Change]) -> bool:
-    """Whether something that GitLab needs was seen to be missing, and could not be put right. Tags, and what is still to be
-    removed, are nothing that it needs."""
+    """Whether something that GitLab needs was seen to be missing and could not be restored. GitLab needs neither tags nor
+    removals."""
     return have.identity is None or any(not isinstance(change, PutIdentity | Revocation) for change in pending)
 
 
 def overdue(resource: Resource, finding: Finding, waited: float) -> Finding:
-    """The finding, or what becomes of it when its reason has been waited for too long. `waited` is in seconds."""
+    """The finding, or the one that replaces it when its link has waited too long. `waited` is in seconds."""
     return finding.after(math.inf if was_overdue(resource, finding) else waited)
 
 
@@ -99,15 +99,15 @@ def may_still_propagate(
     now: datetime,
     limit: float,
 ) -> bool:
-    """Whether Azure may still be spreading what it was told: by the assignments' own dates, by when this pass wrote, or by
-    how long access has been awaited. `limit` is in seconds."""
+    """Whether Azure may still be propagating a grant. That is so within `limit` seconds of an assignment's date, of the writes
+    of this pass, or of the time since when access has been awaited."""
     moments = [assignment.created_on for assignment in assignments]
     moments += [moment.timestamp() if moment else None for moment in (granted_at, since)]
     return any(moment is not None and now.timestamp() - moment < limit for moment in moments)
 
 
 def outlook_of(findings: Sequence[Finding], verification: Verification) -> Outlook:
-    """What comes next. Under Report access does not hold Ready back, but is tried again until it is there."""
+    """What comes next. Under Report Ready does not need access, but access is tried again until it is granted."""
     outlook = ready(findings, verification).outlook
     if outlook is not Outlook.GOOD:
         return outlook
@@ -115,7 +115,7 @@ def outlook_of(findings: Sequence[Finding], verification: Verification) -> Outlo
 
 
 def only_access_is_awaited(findings: Sequence[Finding], outlook: Outlook) -> bool:
-    """Whether access may be tried again without looking at everything anew."""
+    """Whether access may be tried again without observing everything again."""
     others = [finding for finding in findings if finding.link is not Link.ACCESS]
     return outlook is Outlook.WAITING and first_broken(others) is None
 
@@ -125,7 +125,8 @@ def only_access_is_awaited(findings: Sequence[Finding], outlook: Outlook) -> boo
 
 @dataclass(frozen=True)
 class Tolerance:
-    """Transient failures in a row that a Ready resource has met, and since when, in seconds of the steady clock."""
+    """The number of transient failures in a row that a Ready resource has met, and the time of the first, in seconds of the
+    steady clock."""
 
     count: int = 0
     since: float | None = None
@@ -134,7 +135,7 @@ class Tolerance:
         return Tolerance(self.count + 1, now if self.since is None else self.since)
 
     def lasts(self, now: float) -> bool:
-        """Whether the conditions may stay as they are."""
+        """Whether the conditions may still stay as they are."""
         return self.count < TOLERATED_COUNT and (self.since is None or now - self.since < TOLERATED_SECONDS)
 
 
@@ -147,7 +148,7 @@ def may_be_tolerated(resource: Resource, findings: Sequence[Finding], *, lacking
 
 
 def tolerated_event(findings: Sequence[Finding], tolerance: Tolerance) -> Event | None:
-    """The first transient failure in a row that the conditions do not tell."""
+    """An event for the first of several transient failures in a row, which the conditions do not report."""
     if tolerance.count != 1:
         return None
     first = next(one for one in findings if one.outlook is Outlook.TRANSIENT)
@@ -158,11 +159,11 @@ def tolerated_event(findings: Sequence[Finding], tolerance: Tolerance) -> Event 
 
 
 def defect_failure(defect: Exception, now: datetime) -> tuple[Link, Failure]:
-    """What a defect of the operator's own means for a person, and the link that it is told at."""
-    said = " ".join(f"{type(defect).__name__}: {defect}".split())
+    """The failure that reports a defect of the operator, and the link that reports it."""
+    error = " ".join(f"{type(defect).__name__}: {defect}".split())
     message = (
-        f"The operator failed: {said[:300]}. This is a defect of the operator, not of this resource: its log says more, at "
-        f"{now:%Y-%m-%dT%H:%M:%SZ}. It is tried again."
+        f"The operator failed: {error[:300]}. This is a defect of the operator, not of this resource. The operator's log has the "
+        f"details, at {now:%Y-%m-%dT%H:%M:%SZ}. It is tried again."
     )
     return Link.IDENTITY, Failure(Reason.INTERNAL_ERROR, message, Outlook.TRANSIENT)
 
@@ -171,7 +172,7 @@ def defect_failure(defect: Exception, now: datetime) -> tuple[Link, Failure]:
 
 
 def ready_event(before: Status, now: Status) -> Event | None:
-    """What is said when Ready changes, or its reason does. That something is under way is no event."""
+    """An event when Ready or its reason changes. There is none while Ready is Unknown."""
     was, ready_now = before.condition(READY), now.condition(READY)
     if ready_now is None or ready_now.status == "Unknown":
         return None
@@ -182,7 +183,7 @@ def ready_event(before: Status, now: Status) -> Event | None:
 
 
 def changes_event(done: Sequence[Change], *, drift: bool) -> Event | None:
-    """What a pass changed."""
+    """An event with the changes of a pass."""
     if not done:
         return None
     made = [str(change) for change in done if not isinstance(change, Revocation)]
@@ -195,7 +196,7 @@ def changes_event(done: Sequence[Change], *, drift: bool) -> Event | None:
 
 
 def client_id_event(resource: Resource, have: Observed) -> Event | None:
-    """That the identity is another one than GitLab's pods know, as when somebody had deleted it."""
+    """An event when the identity is not the one that GitLab's pods know, for example because somebody had deleted that one."""
     known, now = resource.status.identity, have.identity
     if not (known and known.client_id and now and known.client_id != now.client_id):
         return None
@@ -207,17 +208,17 @@ def client_id_event(resource: Resource, have: Observed) -> Event | None:
 
 
 def pin_event(desired: Desired) -> Event | None:
-    """That the identity stays where it is, though settings now say otherwise."""
+    """An event when the identity stays where it is although the settings now name another place."""
     if desired.pin_differs is None:
         return None
     message = (
-        f"Managed identity {desired.identity.id} stays where it was made, although the operator's settings "
+        f"Managed identity {desired.identity.id} stays where it was created, although the operator's settings "
         f"would now put it at {desired.pin_differs}."
     )
     return Event("Warning", Reason.IDENTITY_PINNED, message)
 
 
 def cluster_event(goal: Goal, have: Observed) -> Event | None:
-    """That another cluster bears this one's name."""
-    told = another_cluster(goal, have)
-    return Event("Warning", Reason.CLUSTER_NOT_UNIQUE, *told) if told else None
+    """An event when another cluster has the name of this one."""
+    sentences = another_cluster(goal, have)
+    return Event("Warning", Reason.CLUSTER_NOT_UNIQUE, *sentences) if sentences else None

@@ -1,4 +1,4 @@
-"""The changes that a plan is made of. Each is data: what is written where, its link of the chain, and the words for it."""
+"""The changes of a plan. Each is data: the object that is written or deleted, its link of the chain, and the words for it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Ide
 
 
 class Stage(IntEnum):
-    """Changes of one stage may run side by side, but for credentials of one identity, which Azure wants one by one. A stage
-    begins when the one before it has ended."""
+    """A stage begins when the one before it has ended. Changes of one stage may run side by side. Only credentials of one
+    identity may not: Azure wants them one by one."""
 
-    IDENTITY = 0  # everything else needs its client and principal id
-    GRANT = 1  # credentials, role assignments, and what stands in the cluster
-    REVOKE_ROLES = 2  # first on the way back: an assignment outlives its identity, and then belongs to nobody
+    IDENTITY = 0  # everything else needs its client ID and principal ID
+    GRANT = 1  # credentials, role assignments, and objects in the cluster
+    REVOKE_ROLES = 2  # the first removals: an assignment outlives its identity, and then belongs to nobody
     REVOKE_CLUSTER = 3
     REVOKE_CREDENTIALS = 4
     REVOKE_IDENTITY = 5
@@ -23,11 +23,11 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True)
 class PutIdentity:
-    """Create the managed identity, or merge tags into the one we created."""
+    """Create the managed identity, or merge tags into the one that we created."""
 
     identity: WantedIdentity
     tags: Mapping[str, str]
-    missing: tuple[str, ...] = ()  # keys of tags to be merged; empty when it is created
+    missing: tuple[str, ...] = ()  # keys of the tags to be merged; empty when the identity is created
     link = Link.IDENTITY
     stage = Stage.IDENTITY
     verb = "write"
@@ -40,7 +40,7 @@ class PutIdentity:
 
 @dataclass(frozen=True)
 class PutCredential:
-    """Create a federated identity credential, or put one of ours right."""
+    """Create a federated identity credential, or restore one of ours."""
 
     identity: Identity
     credential: Credential
@@ -70,8 +70,8 @@ class PutAssignment:
 
 @dataclass(frozen=True)
 class ApplyServiceAccount:
-    """Apply a service account: all of ours, or of somebody else's the annotation alone. `uid` of one that exists already
-    makes the API server refuse to create it, should it have been deleted meanwhile."""
+    """Apply a service account: the whole of one that we own, or only the annotation of another's. `uid` is that of the service
+    account that was seen. With it the API server does not create one that was deleted in the meantime."""
 
     name: str
     client_id: str
@@ -88,8 +88,8 @@ class ApplyServiceAccount:
 
 @dataclass(frozen=True)
 class ApplyObject:
-    """Apply a secret or config map. `differing` names the keys that are missing, differ or are to be removed; never their values.
-    It is empty where the owner label alone is missing."""
+    """Apply a secret or config map. `differing` has the keys that are missing, differ or are to be removed, and never values. It
+    is empty when only the owner label is missing."""
 
     kind: str
     name: str
@@ -121,11 +121,11 @@ class DeleteAssignment:
 
 @dataclass(frozen=True)
 class ReleaseObject:
-    """Take our marks off an object that stays. What a secret says stays in it: pods may still mount it."""
+    """Remove our marks from an object that stays. A secret keeps its data, since pods may still mount it."""
 
     found: ClusterObject
     stage = Stage.REVOKE_CLUSTER
-    verb = "give up"
+    verb = "remove"
 
     @property
     def link(self) -> Link:
@@ -137,7 +137,7 @@ class ReleaseObject:
 
 @dataclass(frozen=True)
 class DeleteObject:
-    """Delete an object of ours; the one that was seen, and no other."""
+    """Delete an object of ours: the one that was seen, and no other."""
 
     found: ClusterObject
     stage = Stage.REVOKE_CLUSTER
@@ -189,5 +189,5 @@ def link_of(kind: str) -> Link:
 
 
 def words(kind: str) -> str:
-    """A Kubernetes kind as it stands in a sentence."""
+    """The words for a Kubernetes kind in a sentence."""
     return {"ServiceAccount": "service account", "ConfigMap": "config map"}.get(kind, kind.lower())

@@ -1,7 +1,6 @@
-"""The Azure clouds: where each has its endpoints and how it spells its storage.
+"""The Azure clouds: the endpoints, the storage domain and the audience of each.
 
-Everything that differs between clouds follows from one name, so that nobody sets a realm here and a domain there and
-has them disagree.
+Everything that differs between clouds follows from one name, so no two settings can disagree.
 """
 
 from __future__ import annotations
@@ -29,15 +28,15 @@ class Cloud:
     authority_host: str
     """Microsoft Entra's token issuer, with a slash at the end, as the pod webhook writes AZURE_AUTHORITY_HOST."""
     registry_realm: str
-    """The registry driver's `realm`: it puts `blob.` in front by itself."""
+    """The registry driver's `realm`. The driver adds `blob.` in front of it."""
     audience: str
     """The one audience of a federated identity credential, and of the service account tokens exchanged for it."""
     storage_scope: str = "https://storage.azure.com/.default"
-    """The token scope of Blob Storage, the same in every cloud."""
+    """The token scope of Blob Storage. It is the same in every cloud."""
 
     @property
     def blob_domain(self) -> str:
-        """GitLab's `azure_storage_domain`; an account's endpoint is `https://<account>.<blob_domain>`."""
+        """GitLab's `azure_storage_domain`. The endpoint of an account is `https://<account>.<blob_domain>`."""
         return f"blob.{self.registry_realm}"
 
 

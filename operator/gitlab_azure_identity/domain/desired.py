@@ -1,4 +1,4 @@
-"""What must stand, in Azure and in the cluster: the spec with every default filled in. Pure."""
+"""What must exist, in Azure and in the cluster: the spec with every default filled in. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR, ST
 
 
 class Defaults(BaseModel):
-    """Where identities and storage are when a resource does not say: a part of the operator's settings."""
+    """Where identities and storage are when a resource does not say it. A part of the operator's settings."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -39,11 +39,11 @@ class Defaults(BaseModel):
 
 @dataclass(frozen=True)
 class WantedIdentity:
-    """The managed identity: where it lives and what it carries."""
+    """The managed identity: its place and its tags."""
 
     id: IdentityId
     location: str
-    tags: Mapping[str, str]  # the person's; ours are added when it is created
+    tags: Mapping[str, str]  # those of the spec; ours are added when the identity is created
 
     @property
     def name(self) -> str:
@@ -52,7 +52,7 @@ class WantedIdentity:
 
 @dataclass(frozen=True)
 class WantedStorage:
-    """The storage account and the containers that are reached."""
+    """The storage account and the containers that GitLab uses."""
 
     scope: StorageScope  # the account
     role_scope: RoleScope
@@ -65,7 +65,8 @@ class WantedStorage:
 
 @dataclass(frozen=True)
 class Credential:
-    """A federated identity credential: whose tokens the identity trusts. All three are compared to the letter."""
+    """A federated identity credential: it says whose tokens the identity trusts. Entra compares issuer, subject and audience to
+    the letter."""
 
     name: str
     issuer: str
@@ -74,7 +75,7 @@ class Credential:
 
     @property
     def trusts(self) -> str:
-        """Whom it trusts, as policy names it: a namespace, else the whole subject."""
+        """Whom it trusts, as policy names it: a namespace, or else the whole subject."""
         return naming.namespace_of(self.subject) or self.subject
 
 
@@ -115,7 +116,7 @@ class Desired:
     secret_names: Mapping[str, str]  # entry (registry, objectStorage, backups) to secret name
     values_config_map: str
     verification: Verification
-    pin_differs: IdentityId | None = field(default=None)  # what settings would resolve to, where the pin says otherwise
+    pin_differs: IdentityId | None = field(default=None)  # the place by the settings, when the pin is another
 
     @cached_property
     def credentials(self) -> tuple[Credential, ...]:
@@ -136,8 +137,8 @@ class Desired:
         if storage.role_scope is RoleScope.ACCOUNT:
             return (Grant(STORAGE_BLOB_DATA_CONTRIBUTOR, storage.scope),)
         return (
-            # Signed URLs need a user delegation key, which only a role at the account (or above) may ask for
-            # (Microsoft Learn, "Create a user delegation SAS").
+            # Signed URLs need a user delegation key. Only a role at the account, or above it, may ask for one (Microsoft Learn,
+            # "Create a user delegation SAS").
             Grant(STORAGE_BLOB_DELEGATOR, storage.scope),
             *(
                 Grant(STORAGE_BLOB_DATA_CONTRIBUTOR, storage.scope.at(container))
@@ -147,7 +148,7 @@ class Desired:
 
 
 class Unresolved(Exception):
-    """What is wanted cannot be told. The text says what to mend."""
+    """The desired state cannot be resolved. The message says what to correct."""
 
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
@@ -157,14 +158,14 @@ class Unresolved(Exception):
 def desire(
     resource: Resource, *, cluster: str, cloud: Cloud, issuer: str, defaults: Defaults, pin: IdentityId | None = None
 ) -> Desired:
-    """Fill in every default. `pin` is where the identity was found; else the status may tell it.
+    """Fill in every default. `pin` is the place where the identity was found. Without it the status may name the place.
 
-    Raises Unresolved when the spec cannot be read, or a value is given nowhere."""
+    Raises Unresolved when the spec cannot be read, or when a value is set nowhere."""
     spec, key = resource.spec, resource.key
     if spec is None:
         message = (
-            f"The spec does not fit this operator's schema: {resource.unreadable}. Mend these fields, and apply it again; "
-            "upgrade the CRD where it is older than the operator."
+            f"The spec does not fit this operator's schema: {resource.unreadable}. Correct these fields and apply the resource "
+            "again. Upgrade the CRD if it is older than the operator."
         )
         raise Unresolved(Reason.INVALID_SPEC, message)
     owner = Owner(cluster, key.namespace, key.name)
@@ -197,7 +198,7 @@ def desire(
 
 
 def _pinned(resource: Resource) -> IdentityId | None:
-    """Where the status says that the identity is. One that was only about to be created is not bound to a place yet."""
+    """The place of the identity by the status. An identity that was not created yet has no place."""
     known = resource.status.identity
     return IdentityId.parse(known.resource_id) if known and known.resource_id and known.principal_id else None
 
@@ -205,8 +206,8 @@ def _pinned(resource: Resource) -> IdentityId | None:
 def _identity(
     spec: Spec, owner: Owner, defaults: Defaults, pin: IdentityId | None
 ) -> tuple[WantedIdentity, IdentityId | None]:
-    """The identity, where it is pinned; and what settings would say instead, if other."""
-    azure, tags = spec.azure, _told_apart(spec.azure.tags)
+    """The identity at its place, and the place by the settings when the pin is another."""
+    azure, tags = spec.azure, _distinct(spec.azure.tags)
     name = spec.identity.name or naming.identity_name(owner.cluster, owner.namespace, owner.name)
     subscription = azure.subscription_id or defaults.subscription_id
     group = azure.resource_group or defaults.resource_group
@@ -218,9 +219,9 @@ def _identity(
     return WantedIdentity(place, _given(location, "azure.location"), tags), None
 
 
-def _told_apart(tags: Mapping[str, str]) -> dict[str, str]:
-    """The tags, without those that Azure cannot tell from another. Of two such keys the one that sorts first counts: the API
-    server refuses them, but knows the case of ASCII letters alone."""
+def _distinct(tags: Mapping[str, str]) -> dict[str, str]:
+    """The tags whose keys are distinct to Azure. Of two keys that Azure takes for one, the first in order counts. The API server
+    refuses such keys, but it only knows the case of ASCII letters."""
     first: dict[str, str] = {}
     for key in sorted(tags):
         first.setdefault(naming.tag_key(key), key)
@@ -238,14 +239,14 @@ def _given(value: str | None, path: str) -> str:
 
 
 def _entries(spec: Spec) -> dict[str, SecretSpec]:
-    """Entry of spec.secrets to what it says, of those that are written and whose containers are in use."""
+    """The entries of spec.secrets that are written and whose containers are in use."""
     secrets = {
         "registry": spec.secrets.registry,
         "objectStorage": spec.secrets.object_storage,
         "backups": spec.secrets.backups,
     }
     if not spec.storage.containers.registry.enabled:
-        del secrets["registry"]  # it would have no container to name
+        del secrets["registry"]  # its secret would have no container to name
     return {entry: secret for entry, secret in secrets.items() if secret.enabled}
 
 
@@ -255,10 +256,10 @@ def _secret_names(spec: Spec, resource: str) -> dict[str, str]:
 
 
 def _secrets(spec: Spec, names: Mapping[str, str], storage: WantedStorage, cloud: Cloud) -> tuple[WantedObject, ...]:
-    """The secrets, each object once: entries that share a name become keys of one secret.
+    """The secrets. Entries that share a name become keys of one secret.
 
-    Where objectStorage and backups share name and key, the object storage text serves both: it holds the backups' keys
-    and the provider, which the backup tool ignores."""
+    When objectStorage and backups share name and key, the text of objectStorage serves both. It has the keys that the backup
+    tool reads, and the provider, which that tool ignores."""
     secrets, data = spec.secrets, dict[str, dict[str, str]]()
     if "backups" in names:
         text = backup_secret(storage.account, cloud.blob_domain)
@@ -281,7 +282,7 @@ def _values(spec: Spec, names: Mapping[str, str], storage: WantedStorage, name: 
         return (names[entry], key) if entry in names else None
 
     text = gitlab_values(
-        # An account that Helm makes must stay Helm's: naming it here would switch its creation off.
+        # A service account that Helm creates must stay Helm's: naming it here would switch its creation off.
         service_accounts=[
             account.name for account in spec.service_accounts if account.management is ServiceAccountManagement.MANAGE
         ],

@@ -1,4 +1,4 @@
-"""What is found of each link of the chain, before anybody makes conditions of it."""
+"""The findings about the links of the chain. Conditions are made from them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ class Outlook(Enum):
 
     GOOD = "nothing to do"
     BLOCKED = "another link must hold first"
-    WAITING = "it is under way, and expected to come right by itself"
-    TRANSIENT = "Azure or the cluster failed to answer; the same question may be answered a moment later"
+    WAITING = "it is under way, and needs no person"
+    TRANSIENT = "Azure or the cluster failed to answer; the same request may succeed a moment later"
     STALLED = "a person must act"
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Something that did not work, in words for a person.
+    """Something that did not work, with a message for a person.
 
-    `retry_after` is what the other side asked for, in seconds. What is only waited for may have a `limit`, in seconds, and an
-    `overdue` message for when it is over."""
+    `retry_after` is the wait that Azure or the cluster asked for, in seconds. A failure that is only waited for may have a
+    `limit`, in seconds, and an `overdue` message for the time after it."""
 
     reason: Reason
     message: str
@@ -37,7 +37,7 @@ class Failure:
 
 
 class CannotProceed(Exception):
-    """A pass or a deletion cannot go on: `failure` says why, at a link of the chain."""
+    """A pass or a deletion cannot go on. `failure` says why, and `link` reports it."""
 
     def __init__(self, link: Link, failure: Failure) -> None:
         super().__init__(f"{link}: {failure.reason}: {failure.message}")
@@ -46,13 +46,13 @@ class CannotProceed(Exception):
 
 @dataclass(frozen=True)
 class Finding:
-    """One link of the chain: what is said of it, and the failure that it is said for. `failure` is None where the link holds."""
+    """What the operator reports about one link of the chain. `failure` is None when the link holds."""
 
     link: Link
     reason: Reason
     message: str
     failure: Failure | None = None
-    known: bool = True  # whether the link was looked at: what was not asked for is neither true nor false
+    known: bool = True  # False when the link was not checked: it is then neither true nor false
 
     @property
     def outlook(self) -> Outlook:
@@ -60,18 +60,18 @@ class Finding:
 
     @property
     def status(self) -> Truth:
-        """A definite answer is False; what may still come right is Unknown."""
+        """False is for a link that needs a person. Unknown is for one that does not hold yet, or was not checked."""
         if self.outlook is Outlook.GOOD and self.known:
             return "True"
         return "False" if self.outlook is Outlook.STALLED else "Unknown"
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds that the other side asked us to wait."""
+        """The seconds that Azure or the cluster asked us to wait."""
         return self.failure.retry_after if self.failure else None
 
     def after(self, seconds: float) -> "Finding":
-        """The finding once it has been waited for so long: beyond its limit a person must act."""
+        """The finding after its link has waited for so many seconds. Beyond the failure's limit a person must act."""
         failure = self.failure
         if (
             failure is None
@@ -88,7 +88,7 @@ def good(link: Link, reason: Reason, message: str) -> Finding:
 
 
 def not_asked(link: Link, reason: Reason, message: str) -> Finding:
-    """A finding of a link that the resource does not want to be looked at. It holds nothing back."""
+    """A finding for a link that the resource does not want to be checked. It blocks nothing."""
     return Finding(link, reason, message, known=False)
 
 
@@ -101,16 +101,16 @@ def blocked(link: Link, by: Link) -> Finding:
 
 
 def stopped(at: Link, failure: Failure) -> tuple[Finding, ...]:
-    """Findings of a pass that could not look: all other links wait, also those before it, since nothing was seen."""
+    """The findings of a pass that could not observe. All other links wait, also those before it, since nothing was seen."""
     return tuple(failed(link, failure) if link is at else blocked(link, at) for link in CHAIN)
 
 
 def worst(failures: Sequence[Failure]) -> Failure:
-    """The failure to tell first: one that a person must mend, before a transient one, before one that is waited for."""
+    """The failure to report: one that needs a person, before a transient one, before one that is waited for."""
     order = (Outlook.STALLED, Outlook.TRANSIENT, Outlook.WAITING, Outlook.BLOCKED, Outlook.GOOD)
     return min(failures, key=lambda failure: order.index(failure.outlook))
 
 
 def first_broken(findings: Sequence[Finding]) -> Finding | None:
-    """The first link that does not hold, without which an attempt at access would say nothing; None to go on."""
+    """The finding of the first link that does not hold, or None. An attempt at access needs all of them."""
     return next((finding for finding in findings if finding.outlook is not Outlook.GOOD), None)

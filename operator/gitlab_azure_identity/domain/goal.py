@@ -1,4 +1,4 @@
-"""What a plan is made for: what is desired of one resource, and what policy and ownership allow on the way there."""
+"""The goal of a plan: what is desired for one resource, and what policy and ownership allow."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,15 +28,15 @@ from gitlab_azure_identity.domain.policy import PolicyRule, adoptable, creatable
 
 
 class Mode(Enum):
-    """Which way a plan goes."""
+    """Whether a plan creates or removes."""
 
-    RECONCILE = "all of what is desired is to stand"
-    FINALIZE = "nothing of the owner's is to be left, and what is desired only says whose"
+    RECONCILE = "everything that is desired is to exist"
+    FINALIZE = "nothing of the owner is to be left; what is desired only says who the owner is"
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What the operator's settings say of every resource."""
+    """The settings that apply to every resource."""
 
     cluster: str
     cloud: Cloud
@@ -49,15 +49,15 @@ class Terms:
 
 @dataclass(frozen=True)
 class Goal:
-    """What a plan is made for."""
+    """The goal of a plan."""
 
     desired: Desired
     mode: Mode = Mode.RECONCILE
-    may_create: bool = True  # policy: the identity may be created where it is wanted
-    may_adopt: bool = False  # policy: the identity may be used although somebody else made it
-    shared_with: tuple[str, ...] = ()  # policy: globs of namespaces that an adopted identity may trust besides
-    former_issuers: tuple[str, ...] = ()  # of this cluster: credentials of theirs are ours too
-    settled: bool = True  # those are needed no longer: access by the present issuer is proven, or nothing is to be left
+    may_create: bool = True  # policy: the identity may be created at its place
+    may_adopt: bool = False  # policy: the identity may be used although somebody else created it
+    shared_with: tuple[str, ...] = ()  # policy: globs of other namespaces that an adopted identity may trust
+    former_issuers: tuple[str, ...] = ()  # of this cluster: credentials with them are ours too
+    settled: bool = True  # they are no longer needed: access by the present issuer is proven, or all is removed
 
     @property
     def owner(self) -> Owner:
@@ -88,7 +88,7 @@ class Goal:
         return self.owner.owns_identity(identity.tags)
 
     def is_anothers(self, identity: Identity | None) -> bool:
-        """Whether the identity carries the tags of another resource, and policy does not lend it to this one."""
+        """Whether the identity has the tags of another resource, and policy does not let this one adopt it."""
         return (
             identity is not None
             and not self.owns(identity)
@@ -97,15 +97,15 @@ class Goal:
         )
 
     def may_use(self, have: Observed) -> bool:
-        """Whether the identity may serve this resource: it is ours, or policy lends it and knows whom else it trusts."""
+        """Whether the identity may serve this resource: it is ours, or policy lets us adopt it and names whom else it trusts."""
         identity = have.identity
         if identity is None or self.owns(identity):
             return identity is not None
         return self.may_adopt and have.credentials_seen and not self.strangers(have)
 
     def strangers(self, have: Observed) -> tuple[Credential, ...]:
-        """Credentials of an adopted identity that trust somebody whom neither this resource nor the policy names. What is granted
-        to the identity is granted to them."""
+        """Credentials of an adopted identity whose subjects neither this resource nor the policy names. Whatever is granted to
+        the identity is granted to these subjects too."""
         if have.identity is None or self.owns(have.identity):
             return ()
         return tuple(c for c in have.credentials if not self._is_ours(c) and not matches(self.shared_with, c.trusts))
@@ -115,8 +115,8 @@ class Goal:
         return credential.issuer in self.issuers and naming.namespace_of(credential.subject) == self.owner.namespace
 
     def of_another_cluster(self, have: Observed) -> Credential | None:
-        """A credential, on the identity that we created, of another cluster's operator for a resource of this name, or for a
-        subject of this resource through another cluster's issuer: two clusters bear one name."""
+        """A credential of another cluster on the identity that we created: another operator created it for a resource of this
+        name, or it trusts a subject of this resource through another issuer. Then two clusters have the same name."""
         if have.identity is None or not self.owns(have.identity):
             return None
         subjects, owner = {credential.subject for credential in self.desired.credentials}, self.owner
@@ -132,7 +132,8 @@ class Goal:
         )
 
     def owns_credential(self, credential: Credential) -> bool:
-        """Ours by name, by issuer and by a subject in our own namespace: all three, since a name alone can be forged."""
+        """Whether a credential is ours by its name, its issuer and a subject in our own namespace. It takes all three, since a
+        name can be forged."""
         owner, issuer = self.owner, credential.issuer
         return (
             credential.name.startswith(naming.credential_prefix(issuer, owner.namespace, owner.name))
@@ -144,29 +145,32 @@ class Goal:
         return assignment.description == self.owner.description
 
     def owns_object(self, found: ClusterObject) -> bool:
-        """Made by us, so deleted by us. One that was handed over, to us or to another, stays when the resource goes."""
+        """Whether we created the object, and so delete it. An object that was handed over, to us or to another, stays when the
+        resource is deleted."""
         return self.created(found) and handed_to(found.annotations) is None
 
-    def holds(self, found: ClusterObject) -> bool:
-        """Whether an object is marked as ours, or is a service account that still carries our annotation."""
+    def has_marks_on(self, found: ClusterObject) -> bool:
+        """Whether an object is marked as ours, or is a service account that still has our annotation."""
         annotated = found.kind == "ServiceAccount" and self._applied(found)
         return annotated or self.created(found)
 
     def labels_for(self, found: ClusterObject | None) -> Mapping[str, str]:
-        """Our label says that we made an object, and may delete it: one that was handed over to us never gets it."""
+        """The labels to apply. Our label says that we created the object and may delete it, so an object that was handed over to
+        us never gets it."""
         return self.owner.labels if found is None or self.created(found) else {}
 
     def may_write(self, found: ClusterObject) -> bool:
-        """Ours to write: whom it was handed to says more than who made it."""
+        """Whether the object is ours to write. A handover counts more than its creator."""
         heir = handed_to(found.annotations)
         return self.created(found) if heir is None else heir == self.owner.name
 
     def unlabelled(self, found: ClusterObject) -> bool:
-        """Whether somebody took our label off an object that we created. The label is put back."""
+        """Whether somebody removed our label from an object that we created. The label is restored."""
         return self.created(found) and not self.owner.labelled(found.labels)
 
     def created(self, found: ClusterObject) -> bool:
-        """By its label; where that was taken off, by its annotation on what our field manager still holds."""
+        """Whether we created the object: by its label, or without a label by its annotation, if our field manager still owns
+        fields of it."""
         created = self.owner.created(found.labels, found.annotations)
         return created and (self.owner.labelled(found.labels) or self._applied(found))
 
@@ -175,9 +179,8 @@ class Goal:
 
 
 def reconcile_goal(resource: Resource, terms: Terms, issuer: str, pin: IdentityId | None = None) -> Goal:
-    """That all of what the resource wants stands. `pin` is where its identity was found, if not where the status has it.
-
-    Raises CannotProceed, also where policy does not admit it."""
+    """The goal that everything that the resource wants exists. `pin` is the place where its identity was found, if the status
+    does not name it. Raises CannotProceed, also when policy does not admit the resource."""
     desired, policy = _desired(resource, terms, issuer, pin), terms.policy
     if denied := refusal(policy, desired):
         raise CannotProceed(Link.IDENTITY, Failure(Reason.NOT_PERMITTED, denied, Outlook.STALLED))
@@ -192,9 +195,7 @@ def reconcile_goal(resource: Resource, terms: Terms, issuer: str, pin: IdentityI
 
 
 def finalize_goal(resource: Resource, terms: Terms, issuer: str, pin: IdentityId | None = None) -> Goal:
-    """That nothing of the resource's is left: what it wanted, as far as that can be read, says where to look.
-
-    Raises CannotProceed."""
+    """The goal that nothing of the resource is left. The legible part of its spec says where to look. Raises CannotProceed."""
     legible = replace(resource, spec=resource.legible)
     desired = _desired(legible, terms, issuer, pin)
     return Goal(desired, Mode.FINALIZE, former_issuers=former_issuers(resource, issuer))
@@ -210,14 +211,14 @@ def _desired(resource: Resource, terms: Terms, issuer: str, pin: IdentityId | No
 
 
 def former_issuers(resource: Resource, issuer: str) -> tuple[str, ...]:
-    """Issuers that the cluster had before, by the status: credentials of theirs are still ours."""
+    """The former issuers of the cluster, by the status. Credentials with them are still ours."""
     known = dict.fromkeys([*resource.status.former_issuers, resource.status.issuer])
     return tuple(one for one in known if one and one != issuer)
 
 
 def _is_settled(resource: Resource, issuer: str) -> bool:
-    """Whether access by this issuer was proven before this pass. Until then GitLab lives by the credentials of a former
-    issuer: the new one may be a typing mistake, and pods keep tokens of the former one for up to an hour."""
+    """Whether access by this issuer was proven before this pass. Until then GitLab needs the credentials of the former issuer:
+    the new one may be a typing mistake, and pods keep tokens of the former one for up to an hour."""
     counts = READY if resource.legible.verification is Verification.DISABLED else Link.ACCESS
     condition = resource.status.condition(counts)
     return resource.status.issuer == issuer and condition is not None and condition.status == "True"

@@ -1,5 +1,5 @@
-"""From the goal, and what stands, to a finding for each link of the chain. It is true whenever it is asked: before a plan
-is carried out, after it, and where nobody would carry it out."""
+"""From the goal and what was observed to a finding for each link of the chain. The findings are true at any time: before a plan
+is carried out, after it, and when nobody carries it out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,13 +17,13 @@ from gitlab_azure_identity.domain.ownership import claimed, handed_to
 from gitlab_azure_identity.domain.plan import conflicting_credential, missing_credentials, plan
 from gitlab_azure_identity.domain.policy import adoption
 
-LISTED = 3  # role assignments that a sentence names: a line that still reads
+LISTED = 3  # role assignments that a sentence names at most
 
 
 @dataclass(frozen=True)
 class PassRecord:
-    """What went wrong in a pass: while looking, by link, and while changing; and which former storage accounts could not be read,
-    by the key of their ARM id. It is empty where nobody carried out anything."""
+    """The failures of a pass: while it observed, by link; while it applied changes; and of former storage accounts that could not
+    be read, by the key of their ARM id. It is empty when nothing was carried out."""
 
     looking: Mapping[Link, Failure] = field(default_factory=dict)
     changing: Sequence[tuple[Change, Failure]] = ()
@@ -37,8 +37,8 @@ class PassRecord:
 def judge(goal: Goal, have: Observed, record: PassRecord) -> tuple[Finding, ...]:
     """One finding for each link except AccessVerified, which only a live attempt can establish.
 
-    No link is good while the plan holds a change for it. It says what stands in its way; else what failed; else that it waits for
-    a broken link, or that its change is not done yet."""
+    No link is good while the plan holds a change for it. Its finding names the obstacle, or else the failure, or else the broken
+    link that it waits for, or else the change that is not done yet."""
     usable = goal.may_use(have)
     links = PLANNED if usable else (Link.IDENTITY,)
     failures = {link: failure for link in links if (failure := _failure(link, goal, have, record)) is not None}
@@ -60,7 +60,7 @@ def judge(goal: Goal, have: Observed, record: PassRecord) -> tuple[Finding, ...]
 
 
 def _failure(link: Link, goal: Goal, have: Observed, record: PassRecord) -> Failure | None:
-    """What keeps a link from being established: what was seen to stand in its way, else what failed."""
+    """Why a link cannot be established: the obstacle that was seen, or else the failure."""
     obstacle = OBSTACLES[link](goal, have) if link in OBSTACLES else None
     if obstacle is not None:
         return obstacle
@@ -90,8 +90,8 @@ def _identity_obstacle(goal: Goal, have: Observed) -> Failure | None:
 
 
 def _anothers(goal: Goal, identity: Identity) -> Failure:
-    """An identity that is not ours to use. The rule that would lend it is shown only where no resource claims the identity:
-    whom that resource has the identity trust would reach this resource's storage too."""
+    """The failure for an identity that this resource may not use. The message shows the rule that would let it be adopted only
+    when no other resource claims the identity. Whoever can log in as that resource's identity would reach this storage too."""
     rename = "Delete this resource, and create it anew with another spec.identity.name, which cannot change"
     if owner := claimed(identity.tags):
         message = f"Managed identity {identity.name} exists and belongs to {owner}. {rename}."
@@ -105,7 +105,7 @@ def _anothers(goal: Goal, identity: Identity) -> Failure:
 
 
 def _shared(identity: Identity, credential: Credential) -> Failure:
-    """An adopted identity that lets somebody else in."""
+    """The failure for an adopted identity that also trusts somebody else."""
     message = (
         f"Managed identity {identity.name} also trusts {credential.subject}, by its federated credential {credential.name}, and "
         "whoever that is would reach this resource's storage. Nothing is granted to the identity. Delete that credential. Or, if "
@@ -164,13 +164,13 @@ OBSTACLES = {
 
 
 def not_owned(goal: Goal, found: ClusterObject) -> Failure:
-    """An object that stands in the way, with the line that hands it over."""
+    """The failure for an object that is not ours, with the command that hands it over."""
     owner = handed_to(found.annotations) or found.labels.get(OWNER_LABEL)
     kind = words(found.kind)
     theirs = f"belongs to GitLabAzureIdentity {owner}. Choose another name here, or take it from that one"
     message = (
         f"{kind.capitalize()} {found.name} exists and "
-        + (theirs if owner else "was not made by this operator")
+        + (theirs if owner else "was not created by this operator")
         + ". To hand it over: "
         f"kubectl annotate {found.kind.lower()} -n {goal.owner.namespace} {found.name} "
         f"{ADOPT_ANNOTATION}={goal.owner.name}" + (" --overwrite" if handed_to(found.annotations) else "")
@@ -184,19 +184,19 @@ def _holds(link: Link, goal: Goal, have: Observed, record: PassRecord) -> Findin
         case Link.IDENTITY:
             return _usable(goal, have)
         case Link.CREDENTIALS:
-            told = _count(len(goal.credentials), "service account")
-            sentences = [f"{told} trusted through issuer {goal.desired.issuer}.", *another_cluster(goal, have)]
+            number = _count(len(goal.credentials), "service account")
+            sentences = [f"{number} trusted through issuer {goal.desired.issuer}.", *another_cluster(goal, have)]
             return good(link, Reason.FEDERATED, " ".join(sentences))
         case Link.ROLES:
             grants = [f'"{grant.role.name}" at {grant.scope.words}' for grant in goal.grants]
             more = f"; and {len(grants) - LISTED} more" if len(grants) > LISTED else ""
-            beside = "".join(
-                f" What was assigned before stays on record: {why.message}" for why in record.former.values()
+            former = "".join(
+                f" Former role assignments stay on record: {failure.message}" for failure in record.former.values()
             )
-            return good(link, Reason.ASSIGNED, f"{'; '.join(grants[:LISTED])}{more}.{beside}")
+            return good(link, Reason.ASSIGNED, f"{'; '.join(grants[:LISTED])}{more}.{former}")
         case Link.SERVICE_ACCOUNTS:
-            told = _count(len(goal.service_accounts), "service account")
-            return good(link, Reason.ANNOTATED, f"{told} annotated with the client ID.")
+            number = _count(len(goal.service_accounts), "service account")
+            return good(link, Reason.ANNOTATED, f"{number} annotated with the client ID.")
     return good(link, Reason.WRITTEN, f"{', '.join(wanted.name for wanted in goal.objects)}.")
 
 
@@ -209,16 +209,16 @@ def _usable(goal: Goal, have: Observed) -> Finding:
 
 
 def another_cluster(goal: Goal, have: Observed) -> tuple[str, ...]:
-    """What is said of an identity of ours that another cluster's operator uses as its own; nothing where there is none."""
-    twin = goal.of_another_cluster(have)
-    if twin is None:
+    """The sentence about another cluster's operator that uses our identity as its own. Empty when there is no such operator."""
+    theirs = goal.of_another_cluster(have)
+    if theirs is None:
         return ()
-    told = (
-        f"Its federated credential {twin.name} trusts {twin.subject} through issuer {twin.issuer}: another cluster calls itself "
-        f"{goal.owner.cluster} too, and both use this managed identity. The operator's setting `cluster` must be "
+    sentence = (
+        f"Its federated credential {theirs.name} trusts {theirs.subject} through issuer {theirs.issuer}: another cluster calls "
+        f"itself {goal.owner.cluster} too, and both use this managed identity. The operator's setting `cluster` must be "
         "unique."
     )
-    return (told,)
+    return (sentence,)
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""What stands, in Azure and in the cluster, as far as one resource is concerned. Data only; filled by `reconcile.observe`."""
+"""What was observed for one resource, in Azure and in the cluster. It is data only, and `reconcile.observe` fills it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,7 +11,7 @@ from gitlab_azure_identity.domain.findings import Failure
 
 @dataclass(frozen=True)
 class Identity:
-    """A user-assigned managed identity as Azure gives it."""
+    """A user-assigned managed identity as Azure returns it."""
 
     resource_id: str  # as Azure spells it
     name: str
@@ -39,13 +39,13 @@ class Assignment:
 
     @property
     def key(self) -> str:
-        """The same text for the same assignment: Azure ignores case in ids."""
+        """The same text for the same assignment, since Azure ignores case in ids."""
         return f"{self.scope.key}/{self.name}".lower()
 
 
 @dataclass(frozen=True)
 class ClusterObject:
-    """A service account, secret or config map. `data` is text by key; a service account has none."""
+    """A service account, secret or config map. `data` has the texts by key. A service account has none."""
 
     kind: str
     name: str
@@ -55,7 +55,7 @@ class ClusterObject:
     annotations: Mapping[str, str]
     data: Mapping[str, str] = field(default_factory=dict)
     automount: bool | None = None
-    managers: frozenset[str] = frozenset()  # field managers that own something of it
+    managers: frozenset[str] = frozenset()  # field managers that own a field of it
     applied_keys: frozenset[str] = frozenset()  # keys of `data` that our own field manager applied
 
     @property
@@ -65,13 +65,13 @@ class ClusterObject:
 
 @dataclass(frozen=True)
 class Observed:
-    """What one look saw. What nobody looked for is not in it."""
+    """Everything that one observation saw. It lacks what was not looked for."""
 
     identity: Identity | None = None
     credentials: tuple[Credential, ...] = ()
     assignments: tuple[Assignment, ...] = ()
     objects: Mapping[tuple[str, str], ClusterObject] = field(default_factory=dict)
-    credentials_seen: bool = True  # else nobody knows whom the identity trusts
+    credentials_seen: bool = True  # False: it is not known whom the identity trusts
 
     def has_credential(self, name: str) -> bool:
         return any(present.name == name for present in self.credentials)
@@ -102,11 +102,11 @@ class Observed:
 
 @dataclass(frozen=True)
 class Observation:
-    """What a look saw, and what it could not see. Storage accounts go by the key of their ARM id."""
+    """What an observation saw, and what it could not see. Storage accounts are named by the key of their ARM id."""
 
     have: Observed
     unseen: Mapping[Link, Failure] = field(default_factory=dict)
     former: Mapping[str, Failure] = field(default_factory=dict)  # former storage accounts that could not be read
-    absent: frozenset[str] = frozenset()  # storage accounts that Azure says are not there
-    account_asked: bool = False  # whether the wanted one was asked for: only where no assignment is on record
-    no_account: Failure | None = None  # why there is none to grant access to
+    absent: frozenset[str] = frozenset()  # storage accounts that do not exist, as Azure says
+    account_asked: bool = False  # whether the wanted account was read, which happens only without a recorded assignment
+    no_account: Failure | None = None  # why there is no account to grant access to

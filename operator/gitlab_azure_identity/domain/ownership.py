@@ -1,4 +1,4 @@
-"""Who owns what, in Azure and in the cluster: the marks that the operator leaves, and how it reads them."""
+"""Ownership in Azure and in the cluster: the marks that the operator sets, and how it reads them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ OWNER_TAGS = (CLUSTER_TAG, NAMESPACE_TAG, RESOURCE_TAG)
 
 @dataclass(frozen=True)
 class Owner:
-    """One resource of one cluster. It carries no uid: a resource made anew under the same name finds its own again."""
+    """One resource of one cluster. It has no uid: a resource that is created again under its name finds its own objects."""
 
     cluster: str
     namespace: str
@@ -39,25 +39,25 @@ class Owner:
 
     @property
     def annotations(self) -> dict[str, str]:
-        """Annotations of an object in the cluster that this owner creates: the second witness, should the label be taken off."""
+        """Annotations of an object in the cluster that this owner creates. They still say so when the label is removed."""
         return {CREATED_BY_ANNOTATION: self.name}
 
     def labelled(self, labels: Mapping[str, str]) -> bool:
         return labels.get(OWNER_LABEL) == self.name
 
     def created(self, labels: Mapping[str, str], annotations: Mapping[str, str]) -> bool:
-        """Whether this owner created an object in the cluster: by its label, else by its annotation."""
-        witness = labels.get(OWNER_LABEL) or annotations.get(CREATED_BY_ANNOTATION)
-        return witness == self.name
+        """Whether this owner created an object in the cluster: by its label, or else by its annotation."""
+        creator = labels.get(OWNER_LABEL) or annotations.get(CREATED_BY_ANNOTATION)
+        return creator == self.name
 
 
 def handed_to(annotations: Mapping[str, str]) -> str | None:
-    """The resource that somebody who may edit the object has handed it over to, or None."""
+    """The resource that the object was handed over to, by somebody who may edit it, or None."""
     return annotations.get(ADOPT_ANNOTATION)
 
 
 def claimed(tags: Mapping[str, str]) -> str | None:
-    """Who created a managed identity, as `cluster/namespace/name`, or None when no operator did."""
+    """The resource that a managed identity was created for, as `cluster/namespace/name`. None when no operator created it."""
     if CLUSTER_TAG not in tags:
         return None
     return "/".join(tags.get(tag, "?") for tag in OWNER_TAGS)

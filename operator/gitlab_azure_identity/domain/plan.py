@@ -1,4 +1,4 @@
-"""From what is wanted and what stands to the changes between them. Pure, and the only place that decides on a write."""
+"""From the goal and what was observed to the changes between them. Pure, and the only place that decides on a write."""
 
 from collections.abc import Iterator
 
@@ -24,10 +24,10 @@ from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Ide
 
 
 def plan(goal: Goal, have: Observed) -> tuple[Change, ...]:
-    """The changes that turn `have` into what `goal` says, in an order that is safe to stop after any of them.
+    """The changes that turn `have` into what `goal` says. Their order is safe to stop after any of them.
 
-    While something is to be kept and the identity is not seen, nothing is taken away. Azure's reads lag behind its writes, so
-    the identity may well exist; and only its principal tells whose the role assignments are. The plan after the PUT knows it."""
+    Nothing is removed for a resource that is kept while its identity is not seen. Azure's reads lag behind its writes, so the
+    identity may well exist. Only its principal says whose the role assignments are, and the plan after the PUT knows it."""
     changes = [change for rule in RULES for change in rule(goal, have)]
     return tuple(sorted(changes, key=lambda change: change.stage))
 
@@ -52,7 +52,7 @@ def _identity(goal: Goal, have: Observed) -> Iterator[Change]:
 def _credentials(goal: Goal, have: Observed) -> Iterator[Change]:
     identity = have.identity
     if identity is None:
-        return  # the next look, with the identity there, plans them
+        return  # the next plan, with the identity, has them
     names = {credential.name for credential in goal.credentials}
     former_too = goal.settled or not _fits(goal, have)
     removed = [
@@ -72,7 +72,7 @@ def _credentials(goal: Goal, have: Observed) -> Iterator[Change]:
 
 
 def _federated(credential: Credential, have: Observed) -> bool:
-    """Whether these tokens are trusted already, by our credential or by one that somebody made by hand."""
+    """Whether the tokens are trusted already, by our credential or by one that somebody created by hand."""
     return any(
         (present.issuer, present.subject, present.audience)
         == (credential.issuer, credential.subject, credential.audience)
@@ -81,7 +81,7 @@ def _federated(credential: Credential, have: Observed) -> bool:
 
 
 def conflicting_credential(credential: Credential, have: Observed) -> Credential | None:
-    """A credential under another name with the same issuer and subject: Azure allows one such pair an identity."""
+    """A credential of another name with the same issuer and subject. Azure allows one such pair for each identity."""
     return next(
         (
             present
@@ -99,7 +99,7 @@ def missing_credentials(goal: Goal, have: Observed) -> tuple[Credential, ...]:
 
 
 def _fits(goal: Goal, have: Observed) -> bool:
-    """Whether all that is missing still fits: Azure allows 20 credentials an identity, and half a set is no use to anybody."""
+    """Whether all missing credentials still fit. Azure allows 20 for each identity, and only the whole set is of use."""
     present = {credential.name for credential in have.credentials}
     return len(present | {credential.name for credential in missing_credentials(goal, have)}) <= MAX_SERVICE_ACCOUNTS
 
@@ -109,7 +109,7 @@ def _assignments(goal: Goal, have: Observed) -> Iterator[Change]:
     if identity is None and goal.mode is Mode.RECONCILE:
         return
     principal = identity.principal_id if identity else None
-    # Both clusters of one name describe their assignments alike: an identity that stays for the other keeps its roles.
+    # Two clusters of one name give their assignments the same description. An identity that stays for the other keeps its roles.
     shared = goal.mode is Mode.FINALIZE and goal.of_another_cluster(have) is not None
     for assignment in have.assignments:
         still_wanted = assignment.principal_id == principal and (
@@ -125,7 +125,7 @@ def _assignments(goal: Goal, have: Observed) -> Iterator[Change]:
 
 
 def missing_grants(goal: Goal, have: Observed) -> tuple[Grant, ...]:
-    """The grants that no assignment answers. One that already stands is used, whoever made it."""
+    """The grants that no assignment answers. An existing assignment answers a grant, whoever created it."""
     principal = have.identity.principal_id if have.identity else None
     standing = [assignment for assignment in have.assignments if assignment.principal_id == principal]
     return tuple(grant for grant in goal.grants if not any(answers(grant, assignment) for assignment in standing))
@@ -144,9 +144,8 @@ def _service_accounts(goal: Goal, have: Observed) -> Iterator[Change]:
         if account.managed:
             if found is None or (goal.may_write(found) and not _in_order(goal, found, identity)):
                 yield _apply_account(goal, account, identity, found)
-        elif found and (
-            found.annotations.get(CLIENT_ID_ANNOTATION) != identity.client_id or goal.created(found)
-        ):  # an owner label left from the days when it was ours goes too: who applies less, gives up the rest
+        elif found and (found.annotations.get(CLIENT_ID_ANNOTATION) != identity.client_id or goal.created(found)):
+            # This also removes the label of an account that was ours: an apply removes the fields that it no longer contains.
             yield _apply_account(goal, account, identity, found)
 
 
@@ -175,15 +174,15 @@ def _objects(goal: Goal, have: Observed) -> Iterator[Change]:
 
 
 def _differing(wanted: WantedObject, found: ClusterObject | None) -> tuple[str, ...]:
-    """Keys that are missing or say another thing, and those that we applied once and that are wanted no longer."""
+    """The keys that are missing or have another text, and those that we applied before and that are no longer wanted."""
     if found is None:
         return tuple(wanted.data)
-    amiss = [key for key, text in wanted.data.items() if found.data.get(key) != text]
-    return (*amiss, *sorted(found.applied_keys - wanted.data.keys()))
+    wrong = [key for key, text in wanted.data.items() if found.data.get(key) != text]
+    return (*wrong, *sorted(found.applied_keys - wanted.data.keys()))
 
 
 def _retired(goal: Goal, have: Observed) -> Iterator[Change]:
-    """Objects that were ours and are wanted no longer. What we made goes, of the rest our marks alone."""
+    """Objects that were ours and are no longer wanted. Those that we created are deleted; others lose only our marks."""
     if have.identity is None and goal.mode is Mode.RECONCILE:
         return
     wanted = {(wanted.kind, wanted.name) for wanted in goal.objects}
@@ -193,7 +192,7 @@ def _retired(goal: Goal, have: Observed) -> Iterator[Change]:
             continue
         if goal.owns_object(found):
             yield DeleteObject(found)
-        elif goal.holds(found):
+        elif goal.has_marks_on(found):
             yield ReleaseObject(found)
 
 

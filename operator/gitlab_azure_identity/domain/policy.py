@@ -1,4 +1,4 @@
-"""What resources may ask of the operator. Deny by default: what no rule admits is refused, with the rule that would."""
+"""What resources may ask of the operator. Whatever no rule admits is refused, and the refusal shows the rule to add."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ class _Rule(BaseModel):
 
 
 class IdentityRule(_Rule):
-    """Which managed identities may be made or used."""
+    """The managed identities that may be created or used."""
 
     resource_groups: tuple[str, ...] = Field(
         (), description="ARM ids of resource groups where identities may be created."
@@ -30,12 +30,12 @@ class IdentityRule(_Rule):
     shared_with: tuple[str, ...] = Field(
         (),
         description="Globs of namespaces, and of subjects that are no service accounts, that the identities under adopt may "
-        "trust besides. They reach the storage too.",
+        "also trust. They reach the storage too.",
     )
 
 
 class StorageRule(_Rule):
-    """Which storage may be reached. Containers narrower than `*` exclude the Account scope, which reaches them all."""
+    """The storage that may be used. Containers narrower than `*` exclude the Account scope, which opens all of them."""
 
     account: str = Field(description="ARM id of the storage account; globs are allowed.")
     containers: tuple[str, ...] = Field(("*",), description="Globs of container names.")
@@ -63,10 +63,9 @@ def matches(globs: Sequence[str], text: str, *, case: bool = True) -> bool:
 
 
 def refusal(policy: Sequence[PolicyRule], desired: Desired) -> str | None:
-    """Why the policy does not admit `desired`, and the rule to add; None when it is admitted.
+    """Why the policy does not admit `desired`, and the rule to add. None when it is admitted.
 
-    Each of the three questions (namespace, identity, storage) may be answered by another rule, but only rules that name
-    the namespace count."""
+    Different rules may admit the identity and the storage, but only rules that name the namespace count."""
     namespace = desired.owner.namespace
     if (theirs := reserved(desired.owner, desired.identity.name)) and not adoptable(policy, desired):
         return theirs
@@ -94,10 +93,10 @@ def refusal(policy: Sequence[PolicyRule], desired: Desired) -> str | None:
 
 
 def reserved(owner: Owner, name: str) -> str | None:
-    """Why this owner may not take an identity's name; None when it is free to take.
+    """Why this owner may not use the name of an identity, or None when it may.
 
-    Default names are reserved by their form. Otherwise whoever may write one resource in one namespace could take the name that
-    a resource of another namespace is going to have, and wait for that resource's storage."""
+    Default names are reserved by their form. Otherwise somebody with a right to one namespace could take the name that a resource
+    of another namespace will have, and would get access to that resource's storage."""
     if name.lower() == naming.identity_name(owner.cluster, owner.namespace, owner.name):
         return None
     advice = "Delete this resource, and create it anew with another spec.identity.name."
@@ -118,12 +117,12 @@ def reserved(owner: Owner, name: str) -> str | None:
 
 
 def adoptable(policy: Sequence[PolicyRule], desired: Desired) -> bool:
-    """Whether the identity is one that may be used although the operator did not create it."""
+    """Whether the identity may be used although the operator did not create it."""
     return any(True for _ in _adopting(policy, desired))
 
 
 def sharers(policy: Sequence[PolicyRule], desired: Desired) -> tuple[str, ...]:
-    """Globs of namespaces that the adopted identity may trust besides the resource's own."""
+    """Globs of namespaces that the adopted identity may trust beside the resource's own."""
     return tuple(glob for rule in _adopting(policy, desired) for glob in rule.shared_with)
 
 
@@ -141,7 +140,7 @@ def adoption(desired: Desired) -> str:
 
 
 def creatable(policy: Sequence[PolicyRule], desired: Desired) -> bool:
-    """Whether the identity may be created where it is wanted, under the name that is wanted."""
+    """Whether the identity may be created at its place and with its name."""
     return reserved(desired.owner, desired.identity.name) is None and any(
         desired.identity.id.group.same_as(group)
         for rule in policy
@@ -151,7 +150,7 @@ def creatable(policy: Sequence[PolicyRule], desired: Desired) -> bool:
 
 
 def identity_groups(policy: Sequence[PolicyRule], namespace: str) -> Iterator[ResourceGroupId]:
-    """The resource groups in which identities of this namespace may live."""
+    """The resource groups where identities of this namespace may be."""
     for rule in policy:
         if matches(rule.namespaces, namespace):
             yield from map(ResourceGroupId.parse, rule.identities.resource_groups)
@@ -181,7 +180,7 @@ def _storage_words(desired: Desired) -> str:
 
 
 def _opens_storage(desired: Desired) -> str:
-    """What the rule that a refusal shows gives to whom."""
+    """The words for what the shown rule opens, and to whom."""
     storage, namespace = desired.storage, desired.owner.namespace
     which = "every container" if storage.role_scope is RoleScope.ACCOUNT else "these containers"
     return f"let namespace {namespace} read, write and delete in {which} of storage account {storage.account}"
@@ -206,11 +205,11 @@ def _whole_rule(desired: Desired) -> str:
 
 
 def _quoted(name: str) -> str:
-    """A name that some reader of YAML could take for a number or a boolean, in quotes: `08912`, `1e5` and `on` are
-    valid namespaces and containers, and the rule is there to be copied."""
+    """The name, in quotes when a reader of YAML could take it for a number or a boolean. `08912`, `1e5` and `on` are valid names
+    of namespaces and containers, and people copy the rule."""
     return name if name[:1].isalpha() and name not in MISREAD else f"'{name}'"
 
 
 def _add(why: str, opens: str, rule: str) -> str:
-    """A refusal with the rule that would admit the resource, and with what that rule opens: it is there to be copied."""
+    """A refusal with the rule that would admit the resource, and with what that rule opens. People copy the rule."""
     return f"{why[0].upper()}{why[1:]}. To {opens}, add to `policy` in the operator's settings: {rule}"

@@ -1,4 +1,4 @@
-"""From findings to conditions, and to the one that people look at: Ready."""
+"""From findings to conditions, and to Ready, the one that people read first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from gitlab_azure_identity.domain.findings import Finding, Outlook, Truth
 
 @dataclass(frozen=True)
 class Verdict:
-    """What Ready is, and why."""
+    """The value of Ready, and why."""
 
     status: Truth
     reason: Reason
@@ -23,19 +23,19 @@ class Verdict:
 
 
 def was_ready(resource: Resource) -> bool:
-    """Whether this very generation was Ready when it was last judged."""
+    """Whether this generation was Ready when it was last judged."""
     ready = resource.status.condition(READY)
     return ready is not None and ready.status == "True" and ready.observed_generation == resource.generation
 
 
 def was_overdue(resource: Resource, finding: Finding) -> bool:
-    """Whether the reason of a finding has made its condition False already: what is overdue does not begin anew."""
+    """Whether a finding's condition is already False for the same reason. Then its wait stays over, and does not start again."""
     before = resource.status.condition(finding.link)
     return before is not None and (before.status, before.reason) == ("False", finding.reason)
 
 
 def ready(findings: Sequence[Finding], verification: Verification) -> Verdict:
-    """Ready is the first link that does not hold, with its reason and message."""
+    """Ready has the status, the reason and the message of the first link that does not hold."""
     counted = [f for f in findings if f.link is not Link.ACCESS or verification is Verification.REQUIRED]
     bad = [finding for finding in counted if finding.outlook is not Outlook.GOOD]
     first = next((finding for finding in bad if finding.outlook is not Outlook.BLOCKED), bad[0] if bad else None)
@@ -46,9 +46,9 @@ def ready(findings: Sequence[Finding], verification: Verification) -> Verdict:
 
 
 def _all_is_well(findings: Sequence[Finding], verification: Verification) -> str:
-    """What Ready may claim: access, where it is not proven, is told of but not counted."""
+    """The message of Ready when all counted links hold. It names access that is not proven."""
     if verification is Verification.DISABLED:
-        return "Everything is in place. Whether GitLab gets in was not tried: spec.verification is Disabled."
+        return "Everything is in place. Access was not tried: spec.verification is Disabled."
     if any(finding.link is Link.ACCESS and finding.outlook is not Outlook.GOOD for finding in findings):
         return "Everything is in place, but access is not proven: see AccessVerified. spec.verification is Report."
     return "GitLab can reach its storage as the managed identity."
@@ -67,7 +67,7 @@ def conditions(resource: Resource, findings: Sequence[Finding], now: datetime) -
 
 
 def as_condition(resource: Resource, kind: str, status: Truth, reason: str, message: str, now: datetime) -> Condition:
-    """A condition; its transition time moves only where its status does."""
+    """A condition. Its transition time changes only when its status does."""
     before = resource.status.condition(kind)
     unmoved = before is not None and before.status == status
     return Condition(

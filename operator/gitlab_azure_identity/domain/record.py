@@ -1,8 +1,8 @@
-"""What the record in a status says to exist in Azure, as far as it may be believed.
+"""The objects in Azure that exist by the record in a status, as far as the record may be believed.
 
-Azure's reads lag behind its writes: what a resource created minutes ago may be missing from a look. A deletion therefore counts
-what is on record as standing until Azure confirms that it was deleted. Anybody who may write a status may have written the
-record, so only what this resource itself would have created is believed to be its own."""
+Azure's reads lag behind its writes: a read may not show an object that was created minutes ago. A deletion therefore assumes
+that a recorded object exists until Azure confirms that it was deleted. Anybody who may write a status may have written the
+record. So an object only counts as the resource's own when the resource itself would have created it."""
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
@@ -22,8 +22,8 @@ from gitlab_azure_identity.domain.roles import STORAGE_ROLES
 
 
 def credible(resource: Resource, owner: Owner) -> Resource:
-    """The resource; without the identity that its status names where the operator cannot have recorded that one, since its name
-    is reserved for a resource of another namespace."""
+    """The resource, without an identity in its status that the operator cannot have recorded: one whose name is reserved for a
+    resource of another namespace."""
     known = resource.status.identity
     if known is None or known.resource_id is None or reserved(owner, IdentityId.parse(known.resource_id).name) is None:
         return resource
@@ -33,8 +33,8 @@ def credible(resource: Resource, owner: Owner) -> Resource:
 def remembered(
     resource: Resource, goal: Goal, have: Observed, *, groups: Collection[ResourceGroupId], deleted: Collection[str]
 ) -> Observed:
-    """What was seen, and what is on record besides. `groups` are the resource groups that policy admits, `deleted` the keys (see
-    `deleted_keys`) of what Azure confirmed to be deleted."""
+    """What was observed, and the recorded objects that were not. `groups` are the resource groups that policy admits. `deleted`
+    has the keys (see `deleted_keys`) of the objects whose deletion Azure confirmed."""
     known = resource.status.identity
     if have.identity is None and known and _undeleted(known, deleted):
         have = replace(have, identity=_identity(resource, goal, known, groups))
@@ -49,12 +49,12 @@ def remembered(
 
 
 def _undeleted(known: IdentityStatus, deleted: Collection[str]) -> bool:
-    """Whether the record names an identity that once stood, and that Azure has not confirmed to be deleted."""
+    """Whether the record names an identity that was created and whose deletion Azure has not confirmed."""
     return bool(known.resource_id and known.principal_id) and folded(known.resource_id or "") not in deleted
 
 
 def _identity(resource: Resource, goal: Goal, known: IdentityStatus, groups: Collection[ResourceGroupId]) -> Identity:
-    """The identity on record. It carries our tags where this resource would have created just that one."""
+    """The identity on record. It gets our tags only when this resource would have created that very identity."""
     resource_id = known.resource_id or ""
     place = IdentityId.parse(resource_id)
     owner = goal.owner
@@ -84,7 +84,7 @@ def _credentials(resource: Resource, goal: Goal) -> Iterator[Credential]:
 
 
 def _assignments(resource: Resource, goal: Goal) -> Iterator[Assignment]:
-    """The role assignments on record that bear the name which this operator gives: one that a person made has another."""
+    """The role assignments on record with the name that this operator gives. One that a person created has another name."""
     for entry in resource.status.role_assignments:
         role = next((role for role in STORAGE_ROLES if role.name == entry.role), None)
         if role is None or not entry.principal_id:
@@ -95,7 +95,7 @@ def _assignments(resource: Resource, goal: Goal) -> Iterator[Assignment]:
 
 
 def deleted_keys(done: Iterable[Change]) -> Iterator[str]:
-    """The keys of what these changes deleted in Azure. Azure confirms each, also where nothing was there."""
+    """The keys of the objects that these changes deleted in Azure. Azure also confirms the deletion of one that did not exist."""
     for change in done:
         if isinstance(change, DeleteIdentity):
             yield change.identity.id.key
@@ -110,12 +110,12 @@ def _credential_key(identity: Identity, credential: Credential) -> str:
 
 
 def left_behind(resource: Resource, goal: Goal, have: Observed, deleted: Collection[str]) -> Iterator[str]:
-    """What is on record and stays when the resource is let go of, and why: a sentence for each. `have` is the last look."""
+    """A sentence for each object on record that stays when the resource is let go, and why. `have` is the last observation."""
     known, identity = resource.status.identity, have.identity
     recorded_ours = known is not None and known.origin is Origin.CREATED
     if identity is not None and goal.owns(identity):
-        for told in another_cluster(goal, have):
-            yield f"Managed identity {identity.name} and its roles stay. {told}"
+        for sentence in another_cluster(goal, have):
+            yield f"Managed identity {identity.name} and its roles stay. {sentence}"
     elif identity is not None and recorded_ours:
         tags = ", ".join(f"{tag}={identity.tags[tag]}" for tag in OWNER_TAGS if tag in identity.tags)
         yield (
@@ -134,6 +134,6 @@ def left_behind(resource: Resource, goal: Goal, have: Observed, deleted: Collect
         applied = naming.field_manager(goal.owner.name) in found.managers
         if applied and handed_to(found.annotations) is None and not goal.created(found):
             yield (
-                f"{words(found.kind).capitalize()} {found.name} stays: it carries neither label nor annotation of the "
+                f"{words(found.kind).capitalize()} {found.name} stays: it has neither label nor annotation of the "
                 "resource that created it."
             )

@@ -1,18 +1,18 @@
-"""One redaction for every text that leaves the operator: statuses, events and logs repeat what libraries, Azure and the API
-server said, word for word."""
+"""One redaction for every text that leaves the operator. Statuses, events and logs repeat messages of libraries, of Azure and of
+the API server word for word."""
 
 import re
 
 REDACTED = "[redacted]"
 
-# What stands between a name and its secret: plainly, in JSON, in JSON that is itself a text of JSON, and URL-encoded.
+# Between a name and its secret: plainly, in JSON, in JSON inside a JSON string, and URL-encoded.
 _IS = r"(?:\s*(?:=|\\+u003d)\s*|%(?:25)*3D)"
 _QUOTE = r"(?:\\*[\"']|%(?:25)*22)"
 _COLON = rf"{_QUOTE}(?:\s*:\s*|%(?:25)*3A)"
 _OPENED = r"(?P<quote>\\*[\"'])?"
 _AFTER = r"(?:\s+|%(?:25)*20|\+)"  # a scheme of HTTP's Authorization header
 
-# What a secret is made of: behind a quote, all up to the next one, or to the end of what was cut short.
+# The secret: after a quote, everything to the next quote, or to the end of a text that was cut.
 _QUOTED = r"(?:(?!(?P=quote))\\?.)+"
 _KEY = r"(?:[\w+/=%~-]|\\+u00[0-9a-f]{2})+"
 _WORD = r"[^\s\"'\\;&,<>]+"
@@ -25,12 +25,12 @@ _JWT = r"eyJ[\w-]{6,}(?:\.+[\w-]+)*"
 
 
 def _form(kept: str, secret: str, flags: re.RegexFlag = re.IGNORECASE) -> re.Pattern[str]:
-    """Secrets of one form. What is kept tells a person what stood there."""
+    """Secrets of one form. The kept part shows a person what was there."""
     return re.compile(rf"(?P<kept>{kept})(?!\[redacted\])(?:{secret})", flags | re.ASCII | re.DOTALL)
 
 
 def _named(names: str, secret: str, *, colon: bool = True) -> re.Pattern[str]:
-    """A secret behind its name. A colon counts in quotes alone: "password: must be longer" is a sentence."""
+    """A secret after its name. A colon counts only after a quoted name: "password: must be longer" is a sentence."""
     between = rf"(?:{_IS}|{_COLON})" if colon else _IS
     return _form(rf"(?:{names}){between}{_OPENED}", rf"(?(quote){_QUOTED}|{secret})")
 
@@ -54,7 +54,7 @@ FORMS = {
 
 
 def redact(text: str) -> str:
-    """The text without its secrets. What was redacted before stays as it is."""
+    """The text without its secrets. A text that was redacted before stays as it is."""
     for form in FORMS.values():
         text = form.sub(rf"\g<kept>{REDACTED}", text)
     return text

@@ -1,4 +1,4 @@
-"""The built-in Azure roles that are assigned, and how Azure names a role."""
+"""The built-in Azure roles that the operator assigns, and the ids of roles."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from gitlab_azure_identity.domain.arm_ids import folded
 
 @dataclass(frozen=True, kw_only=True)
 class Role:
-    """A built-in Azure role; its GUID is the same in every tenant and cloud."""
+    """A built-in Azure role. Its GUID is the same in every tenant and cloud."""
 
     name: str
     guid: str
@@ -26,5 +26,5 @@ def definition_id(subscription: str, role: Role) -> str:
 def guid_of(definition_id: str) -> str:
     """The GUID that a role definition's id ends with, in lower case.
 
-    Roles are compared by it: Azure may answer `/providers/…` where `/subscriptions/…/providers/…` was sent."""
+    Roles are compared by it: Azure may answer `/providers/…` to `/subscriptions/…/providers/…`."""
     return folded(definition_id).rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""The one place where a status is made. It is pure, so that the invariants of statuses are tested over every input."""
+"""The one place that makes a status. It is pure, so tests hold the invariants of statuses over generated inputs."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -27,7 +27,7 @@ from gitlab_azure_identity.domain.roles import STORAGE_ROLES
 
 
 def with_conditions(resource: Resource, findings: Sequence[Finding], now: datetime) -> Status:
-    """The status when there is nothing new to say but conditions: what was recorded before stays."""
+    """The status with new conditions and an unchanged record."""
     return resource.status.model_copy(
         update={
             "observed_generation": resource.generation,
@@ -38,13 +38,13 @@ def with_conditions(resource: Resource, findings: Sequence[Finding], now: dateti
 
 
 def before_writing(resource: Resource, goal: Goal, now: datetime) -> Status:
-    """The status before the first write. It records what is about to be created, so that a pass that is killed half-way leaves
-    nothing that nobody knows of."""
+    """The status before the first write. It records what is about to be created. So a pass that is killed half-way leaves nothing
+    that is not on record."""
     working = Failure(Reason.PROGRESSING, "Being worked on.", Outlook.WAITING)
     findings = [failed(link, working) for link in CHAIN]
     before, desired = resource.status, goal.desired
     identity = before.identity
-    if identity is None or identity.principal_id is None:  # it is only about to be made
+    if identity is None or identity.principal_id is None:  # it does not exist yet
         identity = IdentityStatus(name=desired.identity.name, resource_id=str(desired.identity.id))
     recorded = {(entry.role, folded(entry.scope)) for entry in before.role_assignments}
     planned = [
@@ -55,7 +55,7 @@ def before_writing(resource: Resource, goal: Goal, now: datetime) -> Status:
     accounts = {entry.name: entry for entry in before.service_accounts} | {e.name: e for e in _accounts(desired)}
     return with_conditions(resource, findings, now).model_copy(
         update={
-            "last_handled_reconcile_at": before.last_handled_reconcile_at,  # answered when the pass is through
+            "last_handled_reconcile_at": before.last_handled_reconcile_at,  # answered at the end of the pass
             "identity": identity,
             "issuer": desired.issuer,
             "former_issuers": list(goal.former_issuers),
@@ -72,8 +72,8 @@ def before_writing(resource: Resource, goal: Goal, now: datetime) -> Status:
     )
 
 
-def says_the_same(status: Status, known: Status) -> bool:
-    """Whether a status records nothing that the known one does not, conditions and the states of containers aside."""
+def records_the_same(status: Status, known: Status) -> bool:
+    """Whether two statuses are equal but for their conditions and the states of containers."""
     return status.model_copy(update={"conditions": known.conditions, "containers": known.containers}) == known
 
 
@@ -87,8 +87,10 @@ def after_pass(
     former: Collection[str],
     now: datetime,
 ) -> Status:
-    """The status after a pass: what stands now, and what is still to be removed. Of links that could not be seen, and of former
-    storage accounts (by the key of their ARM id), the record stays as it was: what it forgets, nobody looks for again."""
+    """The status after a pass: what exists now, and what is still to be removed.
+
+    The record stays as it was for links that could not be seen, and for former storage accounts (by the key of their ARM id). An
+    object that is not on record would never be looked for again."""
     before, desired, identity = resource.status, goal.desired, have.identity
     known = IdentityStatus(name=desired.identity.name, resource_id=str(desired.identity.id))
     if identity is not None:
@@ -142,7 +144,7 @@ def after_pass(
 
 
 def suspended(resource: Resource, now: datetime) -> Status:
-    """The status under spec.suspend: everything stays as it was last seen, and Ready says why nothing moves."""
+    """The status under spec.suspend: everything stays as it was last seen, and Ready says why nothing is done."""
     message = (
         "spec.suspend is true: nothing is looked at or changed, and the other conditions are as they were last seen."
     )
@@ -157,7 +159,7 @@ def suspended(resource: Resource, now: datetime) -> Status:
 
 
 def deletion_waits(resource: Resource, failure: Failure, now: datetime) -> Status:
-    """The status while a deletion cannot go on: by itself before long, or not without a person."""
+    """The status while a deletion cannot go on. Ready is Unknown, or False when a person must act."""
     links = [c for c in resource.status.conditions if c.type not in (READY, RECONCILING, STALLED)]
     kept = [condition.model_copy(update={"observed_generation": resource.generation}) for condition in links]
     stalled = failure.outlook is Outlook.STALLED
@@ -191,17 +193,17 @@ def _secrets(desired: Desired) -> SecretsStatus:
 
 
 def _retired(before: Status, desired: Desired) -> list[str]:
-    """Secrets recorded earlier that are wanted no longer, each once, in a stable order."""
+    """The recorded secrets that are no longer wanted, each once and sorted."""
     return sorted(set(before.secret_names) - set(desired.secret_names.values()))
 
 
 def _still_ours(goal: Goal, have: Observed, kind: str, name: str) -> bool:
     found = have.objects.get((kind, name))
-    return found is not None and goal.holds(found)
+    return found is not None and goal.has_marks_on(found)
 
 
 def _assignments(goal: Goal, have: Observed) -> list[RoleAssignmentStatus]:
-    """What answers a grant, what is ours besides, and each grant that nothing answers yet."""
+    """The assignments that answer a grant, our other assignments, and the grants that no assignment answers yet."""
     answered: list[Assignment] = []
     pending: list[RoleAssignmentStatus] = []
     principal = have.identity.principal_id if have.identity else None

@@ -1,22 +1,19 @@
-"""Texts from outside, as they may stand in a status or an event. Pure."""
+"""Texts from outside, in the form that a status or an event may contain. Pure."""
 
 from gitlab_azure_identity.api.status import HANDLED_LIMIT, MESSAGE_LIMIT, Status
 from gitlab_azure_identity.domain.redaction import redact
 
-UNTOLD = (
-    "The API server does not take this text. It is in the operator's log, and the event StatusNotWritten says why it was "
-    "refused."
-)
+REFUSED_TEXT = "The API server refused this text. The operator's log has it, and the event StatusNotWritten says why."
 
 
 def unicode(text: str) -> str:
-    """The text without halves of characters (surrogates), which no encoding can carry."""
+    """The text without halves of characters (surrogates), which cannot be encoded."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def presentable(status: Status) -> Status:
-    """The status as it is written: its texts redacted, valid, and as long as the schema allows. Names and ids in it are facts
-    that later passes compare, and stay to the letter."""
+    """The status in the form that is written: its texts are redacted, valid, and no longer than the schema allows. Names and ids
+    stay to the letter, since later passes compare them."""
     handled = status.last_handled_reconcile_at
     return status.model_copy(
         update={
@@ -28,9 +25,9 @@ def presentable(status: Status) -> Status:
     )
 
 
-def untold(status: Status) -> Status:
-    """The status without the texts that come from outside: what holds, and what is on record."""
-    plain = [one.model_copy(update={"message": UNTOLD}) for one in status.conditions]
+def without_texts(status: Status) -> Status:
+    """The status without the texts that come from outside. Its conditions and its record stay."""
+    plain = [one.model_copy(update={"message": REFUSED_TEXT}) for one in status.conditions]
     return status.model_copy(update={"last_handled_reconcile_at": None, "conditions": plain})
 
 

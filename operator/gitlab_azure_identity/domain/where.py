@@ -1,4 +1,4 @@
-"""Where to look for what belongs to a resource: what is desired now, and what the status remembers."""
+"""Where to look for the objects of a resource: by what is desired now, and by the record in the status."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,16 +15,15 @@ from gitlab_azure_identity.domain.policy import PolicyRule, identity_groups
 
 @dataclass(frozen=True)
 class WhereToLook:
-    """Where an identity, role assignments and objects of one resource may be."""
+    """The places where the identity, the role assignments and the objects of one resource may be."""
 
     desired: Desired
     status: Status
-    groups: tuple[
-        ResourceGroupId, ...
-    ]  # where an identity of ours may be, when no status tells; where it is wanted comes first
-    adopts: bool  # the identity may be somebody else's: it is asked for by its name alone
-    granting: bool  # access is to be granted, so that there must be something to grant it to
-    creating: bool  # an identity that is not there is created, so that it must be certain that it is not
+    # where our identity may be when the status does not say it; the place where it is wanted comes first
+    groups: tuple[ResourceGroupId, ...]
+    adopts: bool  # the identity may be somebody else's, and is looked for by its name only
+    granting: bool  # access is to be granted, so the storage account must exist
+    creating: bool  # an identity that does not exist is created, so its absence must be certain
     group_deleted: bool = False  # the identity's resource group is known not to exist
 
     @property
@@ -33,23 +32,23 @@ class WhereToLook:
 
     @property
     def pinned(self) -> IdentityId | None:
-        """Where the identity is, by the status. One that was only about to be created may be elsewhere by now; a deletion
-        looks there all the same."""
+        """The place of the identity by the status. An identity that was only about to be created may be elsewhere by now, but a
+        deletion looks at that place too."""
         known = self.status.identity
         if known is None or known.resource_id is None or (self.granting and not known.principal_id):
             return None
         return IdentityId.parse(known.resource_id)
 
     def principals(self, identity: Identity | None) -> list[str]:
-        """Whose role assignments may be ours: the identity's, and those of every principal that it had, by the record."""
+        """The principals whose role assignments may be ours: the identity's, and all that it had before, by the record."""
         known = self.status.identity
         recorded = (entry.principal_id for entry in self.status.role_assignments)
         candidates = (identity.principal_id if identity else None, known.principal_id if known else None, *recorded)
         return list(dict.fromkeys(principal for principal in candidates if principal))
 
     def accounts(self) -> list[StorageScope]:
-        """The storage accounts at or below which assignments of ours may stand. The wanted one counts when access is to be
-        granted, or nothing is recorded; else we never were there, and may have no right to look."""
+        """The storage accounts that may have assignments of ours. The wanted one counts when access is to be granted, or when
+        nothing is recorded. Otherwise we never assigned a role there, and may lack the right to read."""
         scopes = [StorageScope.parse(entry.scope) for entry in self.status.role_assignments]
         wanted = self.desired.storage.scope
         if wanted.account != NO_ACCOUNT and (self.granting or not self.pinned):
@@ -57,18 +56,18 @@ class WhereToLook:
         return list({scope.whole_account.key: scope.whole_account for scope in scopes}.values())
 
     def recorded_credentials(self, identity: Identity) -> frozenset[str]:
-        """Names of the credentials that this identity has by the record. A deletion deletes them by name, seen or not."""
+        """The names of this identity's credentials on record. A deletion needs no list of them: it deletes each by its name."""
         known = self.status.identity
         if not self.granting or known is None or known.principal_id != identity.principal_id:
             return frozenset()
         return frozenset(entry.name for entry in self.status.federated_credentials)
 
     def recorded_assignments(self) -> list[RoleAssignmentStatus]:
-        """The role assignments that stand by the record. A deletion deletes them by name, seen or not."""
+        """The role assignments on record. A deletion needs no list of them: it deletes each by its name."""
         return [entry for entry in self.status.role_assignments if self.granting and entry.name]
 
     def objects(self) -> list[tuple[str, str]]:
-        """Kind and name of every object that is ours or is to be, each once."""
+        """Kind and name of every object that is ours or that we will own, each once."""
         return list(dict.fromkeys(self._objects()))
 
     def _objects(self) -> Iterator[tuple[str, str]]:
@@ -84,11 +83,11 @@ class WhereToLook:
 
 
 def where_to_look(resource: Resource, goal: Goal, policy: Sequence[PolicyRule]) -> WhereToLook:
-    """Where to look for what a goal is about."""
+    """Where to look for the objects of a goal."""
     home = goal.desired.identity.id.group
     groups = [home] if goal.may_adopt else [home, *identity_groups(policy, resource.key.namespace)]
     known = resource.status.identity
-    if known and known.resource_id and not goal.may_adopt:  # its creation may have ended before anybody heard of it
+    if known and known.resource_id and not goal.may_adopt:  # it may have been created though the answer was lost
         groups.append(IdentityId.parse(known.resource_id).group)
     unique: dict[str, ResourceGroupId] = {}
     for group in groups:

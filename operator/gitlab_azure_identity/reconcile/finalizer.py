@@ -17,7 +17,7 @@ from gitlab_azure_identity.domain.deletion import (
     by_link,
     let_go,
     next_changes,
-    nothing_was_made,
+    nothing_was_created,
     scope_is_absent,
     with_way_out,
 )
@@ -129,7 +129,7 @@ class Finalizer:
         try:
             return await observe(azure, kube, where)
         except CannotProceed as stop:
-            if nothing_was_made(where, stop.failure):
+            if nothing_was_created(where, stop.failure):
                 return None
             if stop.failure.reason not in (Reason.RESOURCE_GROUP_NOT_FOUND, Reason.SUBSCRIPTION_NOT_FOUND):
                 raise

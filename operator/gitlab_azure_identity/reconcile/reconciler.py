@@ -26,7 +26,7 @@ from gitlab_azure_identity.domain.judge import judge
 from gitlab_azure_identity.domain.observed import Observation, Observed
 from gitlab_azure_identity.domain.plan import missing_grants
 from gitlab_azure_identity.domain.record import credible
-from gitlab_azure_identity.domain.status import after_pass, before_writing, says_the_same, suspended, with_conditions
+from gitlab_azure_identity.domain.status import after_pass, before_writing, records_the_same, suspended, with_conditions
 from gitlab_azure_identity.domain.texts import presentable
 from gitlab_azure_identity.domain.where import where_to_look
 from gitlab_azure_identity.kube import errors as kube_errors
@@ -178,7 +178,7 @@ class Reconciler:
 
         Raises CannotProceed when it cannot be recorded: what nobody remembers is not created."""
         status = presentable(before_writing(resource, goal, self._clock.now()))
-        if says_the_same(status, resource.status):
+        if records_the_same(status, resource.status):
             return resource
         written = await self._report.status(resource, status)
         if written.status.identity != status.identity or written.status.role_assignments != status.role_assignments:

@@ -10,7 +10,7 @@ from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.status import Status
 from gitlab_azure_identity.domain.assessment import Event, ready_event
 from gitlab_azure_identity.domain.findings import Finding, Outlook
-from gitlab_azure_identity.domain.texts import presentable, untold
+from gitlab_azure_identity.domain.texts import presentable, without_texts
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.metrics import READY, STATUSES_NOT_WRITTEN, TRANSIENT_FAILURES
 from gitlab_azure_identity.reconcile.context import Kube
@@ -38,7 +38,7 @@ class Reporter:
             return resource
         written, refusal = status, await self._written(resource, status)
         if refusal and refusal.status in NOT_TAKEN:
-            written = untold(status)
+            written = without_texts(status)
             if written == resource.status:
                 return resource
             await self._not_taken(resource, status, refusal)

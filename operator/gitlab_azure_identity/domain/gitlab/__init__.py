@@ -1,1 +1,1 @@
-"""What GitLab reads: the three secrets of its chart, the chart's Helm values, and the YAML that both are written in."""
+"""The texts that GitLab reads: the three secrets of its chart, and the chart's Helm values, both in YAML."""

@@ -1,7 +1,7 @@
-"""The three object-storage secrets, in the dialect of each reader. None holds a key: the identity is in the pod.
+"""The three object storage secrets, in the dialect of each reader. None contains a key: the pod has the identity.
 
-The registry's text is more than YAML: the chart's start script indents it with sed, puts it behind `storage:`, and
-looks in it for a line `delete:`. So it is block style from the first line, without `---` and without comments.
+The registry's text is more than YAML. The chart's start script indents it with sed, puts it behind `storage:`, and looks for a
+line `delete:` in it. So the text is in block style from its first line, without `---` and without comments.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ DRIVER_KEYS: Final[Mapping[str, str]] = {
 def registry_secret(account: str, container: str, realm: str, parameters: Mapping[str, Parameter]) -> str:
     """The registry's storage driver, for `registry.storage.secret`.
 
-    The driver renamed `credentialstype` to `credentials_type` in 4.16 (chart 8.10) and ignores the one it does not
-    know; GitLab's page still shows the older one. Both are written, so that every version finds its own.
+    The driver renamed `credentialstype` to `credentials_type` in 4.16 (chart 8.10). It ignores the name that it does not know,
+    and GitLab's page still shows the former one. Both are written, so every version finds its own.
 
     Raises ValueError for a parameter the API does not have.
     """
@@ -48,11 +48,11 @@ def registry_secret(account: str, container: str, realm: str, parameters: Mappin
     for name, key in DRIVER_KEYS.items():
         value = parameters.get(name)
         if value is None:
-            continue  # to the driver a null is a value: `rootdirectory:` becomes a folder called <nil>
+            continue  # a null is a value for the driver: `rootdirectory:` becomes a folder named <nil>
         if not isinstance(value, (str, int)):
-            value = ",".join(value)  # the driver splits one string at commas, and panics at a list
+            value = ",".join(value)  # the driver splits a string at its commas, and panics at a list
             if not value:
-                continue  # no events means all of them to the driver, but an empty string is an unknown event
+                continue  # without the key the driver logs all events; an empty string is an unknown event to it
         driver[key] = value
     return block({"azure_v2": driver})
 

@@ -1,12 +1,12 @@
 """The Helm values that make GitLab's chart use the secrets, the containers and the service accounts.
 
-The paths are those of chart 9.9. The client ID is not among them: it lives on the service account, so the values can be
-written down in Git before the identity exists. What a resource leaves to others (a Disabled container or secret, a
-service account that Helm makes) is not mentioned, so that whoever owns it can set it.
+The paths are those of chart 9.9. The values do not contain the client ID, which is on the service account. So they can be
+committed to Git before the identity exists. They leave out what a resource leaves to others (a Disabled container or secret,
+a service account that Helm creates), so its owner can set it.
 
-What is quoted here the chart prints bare again, in GitLab's settings and the toolbox's environment (chart 9.9: `bucket:
-{{ .config.bucket }}`). A container called `123456` so becomes a number there, which no environment variable may be,
-whatever the values say.
+The chart writes the strings that are quoted here without quotes, in GitLab's settings and in the toolbox's environment (chart
+9.9: `bucket: {{ .config.bucket }}`). So a container named `123456` becomes a number there, which an environment variable must
+not be.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ SecretKey = tuple[str, str]
 """Name and key of a secret."""
 
 _APP_CONFIG: Final = [purpose for purpose in CHART_NAMES if purpose not in ("registry", "backups", "tmp", "pages")]
-"""The purposes that each have a section of their own under global.appConfig."""
+"""The purposes that have a section of their own under global.appConfig."""
 
 COMPONENTS: Final = ("registry", "webservice", "sidekiq", "toolbox")
-"""The components that talk to Azure, and so need the label and the annotated service account."""
+"""The components that send requests to Azure. They need the label and the annotated service account."""
 
 
 def gitlab_values(
@@ -37,10 +37,10 @@ def gitlab_values(
 ) -> str:
     """The values as YAML.
 
-    `service_accounts` are those the operator makes. The first is the account of all of GitLab's pods; a further one
-    that is called like a component, or ends with a dash and its name (`gitlab-registry`), is the account of that
-    component, and any other is not for the chart. So adding an account never moves a pod that it was not meant for.
-    `containers` goes from purpose to container name.
+    `service_accounts` are those that the operator creates. The first is the account of all of GitLab's pods. A further one is
+    the account of a component when its name is that of the component, or ends with a dash and that name (`gitlab-registry`).
+    Any other is not for the chart. So a new account never moves a pod that it was not meant for. `containers` has the
+    container name of each purpose.
 
     Raises ValueError for an unknown purpose.
     """
@@ -79,7 +79,7 @@ def gitlab_values(
 
 
 def _accounts_of_components(service_accounts: Sequence[str]) -> dict[str, str]:
-    """The components whose account is not the first one, which is everybody's."""
+    """The components whose account is not the first one."""
     found: dict[str, str] = {}
     for component in COMPONENTS:
         named = [name for name in service_accounts if name == component or name.endswith(f"-{component}")]
@@ -89,7 +89,7 @@ def _accounts_of_components(service_accounts: Sequence[str]) -> dict[str, str]:
 
 
 def _pods(service_account: str | None) -> dict[str, Node]:
-    # Label component by component, not by global.pod.labels: the webhook refuses labelled pods while it is down.
+    # Each component gets the label, and not all pods by global.pod.labels: while the webhook is down, no labelled pod starts.
     pods: dict[str, Node] = {"podLabels": {"azure.workload.identity/use": "true"}}
     if service_account is not None:
         pods["serviceAccount"] = _service_account(service_account)
@@ -97,7 +97,7 @@ def _pods(service_account: str | None) -> dict[str, Node]:
 
 
 def _service_account(name: str) -> dict[str, Node]:
-    # The chart's default is create: true, and with it and a name it refuses to render.
+    # The chart's default is create: true. With that and a name it refuses to render.
     return {"enabled": True, "create": False, "name": name}
 
 
@@ -107,7 +107,7 @@ def _app_config(containers: Mapping[str, str], connection: SecretKey | None) -> 
         config["object_store"] = {"enabled": True, "proxy_download": True, "connection": _secret(connection)}
     for purpose in _APP_CONFIG:
         if purpose in containers:
-            bucket = containers[purpose]  # which alone does nothing where the chart has the purpose off
+            bucket = containers[purpose]  # not enough for a purpose that the chart switches off
             config[purpose] = _enabled(bucket) if purpose in OFF_BY_DEFAULT else {"bucket": bucket}
     backups = {"backups": "bucket", "tmp": "tmpBucket"}
     if not containers.keys().isdisjoint(backups):
@@ -125,5 +125,5 @@ def _secret(secret: SecretKey) -> dict[str, Node]:
 
 
 def _filled(mapping: Mapping[str, Mapping[str, Node]]) -> dict[str, Node]:
-    """The mapping without what is empty."""
+    """The mapping without its empty values."""
     return {key: value for key, value in mapping.items() if value}

@@ -1,8 +1,8 @@
-"""YAML as GitLab's components read it: block style, bare keys, and quotes around everything a person may have typed.
+"""YAML as GitLab's components read it: block style, bare keys, and quotes around everything that a person may have typed.
 
-A serializer decides for itself what needs quotes, by its own dialect. PyYAML leaves `1e5`, `0o17` and `08912` bare, all
-of them valid names of storage accounts, and Go's YAML reads them as the numbers 100000, 15 and 8912: another account,
-silently. So nothing is left to it: a string is quoted, unless our own source says it is a word.
+A serializer decides by its own dialect of YAML which strings need quotes. PyYAML writes `1e5`, `0o17` and `08912` bare. All are
+valid names of storage accounts, and Go's YAML reads them as the numbers 100000, 15 and 8912: silently another account. So
+every string is quoted, unless our own source says that it is a word.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from typing import Self, TypeAlias
 
 import yaml
 
-# Words that YAML 1.1 or 1.2 takes for a boolean, a null or a number, in whatever case.
+# Words that YAML 1.1 or 1.2 reads as a boolean, a null or a number, in any case.
 MISREAD = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
 
 
 class Word(str):
-    """A string out of our own source, never out of the cluster, which is written bare: `provider: AzureRM`."""
+    """A string that is written bare, such as `provider: AzureRM`. It comes from our own source, never from the cluster."""
 
     __slots__ = ()
 
     def __new__(cls, text: str) -> Self:
-        """Raises ValueError for what a reader could take for anything but this string."""
+        """Raises ValueError for a text that a reader could take for something else than this string."""
         if not re.fullmatch(r"[A-Za-z][A-Za-z_-]*(\.[A-Za-z]+)*", text) or text.lower() in MISREAD:
             msg = f"{text!r} is not a bare word in every dialect of YAML"
             raise ValueError(msg)
@@ -35,16 +35,16 @@ Node: TypeAlias = "str | bool | int | Mapping[str, Node]"
 
 
 def block(mapping: Mapping[str, Node]) -> str:
-    """The mapping as YAML, in the order given, ending with a newline; nothing at all where it is empty.
+    """The mapping as YAML, in its order, with a newline at the end. An empty mapping gives an empty text.
 
-    Raises ValueError for a string with a line break or another character that does not print: single quotes cannot hold
-    one, and the API refuses it long before.
+    Raises ValueError for a string with a line break or another character that does not print. Single quotes cannot contain one,
+    and the API server refuses it earlier.
     """
     return yaml.dump(mapping, Dumper=_Dumper, sort_keys=False, width=sys.maxsize, allow_unicode=True) if mapping else ""
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes what stands twice out twice: an anchor means nothing to a start script that works on lines."""
+    """Writes repeated values in full: the start script works on lines, and does not know anchors."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
@@ -56,7 +56,7 @@ def _bare(dumper: yaml.SafeDumper, word: str) -> yaml.ScalarNode:
 
 def _quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     if not text.isprintable():
-        msg = f"{text!r} holds a character that does not print"
+        msg = f"{text!r} contains a character that does not print"
         raise ValueError(msg)
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'")
 
