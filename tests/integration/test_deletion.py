@@ -280,7 +280,7 @@ def test_without_its_finalizer_the_operator_writes_nothing(gitlab: GitLab, no_fi
 
     message = stalled(gitlab, "AdmissionRefused")
     assert message.startswith(
-        "Could not put its finalizer gitlabazure.io/finalizer on this resource, without which nothing"
+        "Could not add its finalizer gitlabazure.io/finalizer to this resource, without which nothing"
     )
     assert REFUSED_BY_POLICY in message
     assert "finalizers" not in gitlab.live()["metadata"]

@@ -53,7 +53,7 @@ class Desk:
 async def test_a_defect_in_a_pass() -> None:
     desk = Desk(body())
 
-    await desk.defects.tell(KEY, UID, KeyError("identity"))
+    await desk.defects.report(KEY, UID, KeyError("identity"))
 
     told = desk.conditions()
     assert told["Ready"] == ("Unknown", "InternalError", MESSAGE)
@@ -67,7 +67,7 @@ async def test_a_defect_in_a_pass() -> None:
 async def test_a_defect_in_a_deletion() -> None:
     desk = Desk(body(deleting=True))
 
-    await desk.defects.tell(KEY, UID, KeyError("identity"))
+    await desk.defects.report(KEY, UID, KeyError("identity"))
 
     told = desk.conditions()
     assert told["Ready"] == ("Unknown", "InternalError", MESSAGE)
@@ -79,7 +79,7 @@ async def test_a_defect_that_comes_again_and_again_is_one_event() -> None:
     desk = Desk(body())
 
     for _ in range(3):
-        await desk.defects.tell(KEY, UID, KeyError("identity"))
+        await desk.defects.report(KEY, UID, KeyError("identity"))
 
     assert len(desk.events) == 1
 
@@ -97,7 +97,7 @@ async def test_a_defect_that_comes_again_and_again_is_one_event() -> None:
 async def test_it_is_one_line(defect: Exception, said: str) -> None:
     desk = Desk(body())
 
-    await desk.defects.tell(KEY, UID, defect)
+    await desk.defects.report(KEY, UID, defect)
 
     assert said in desk.conditions()["Ready"][2]
 
@@ -110,6 +110,6 @@ SUCCESSOR["metadata"]["uid"] = "uid-of-a-later-one"
 async def test_of_what_is_gone_nothing_is_told(found: dict[str, Any] | None) -> None:
     desk = Desk(found)
 
-    await desk.defects.tell(KEY, UID, KeyError("identity"))
+    await desk.defects.report(KEY, UID, KeyError("identity"))
 
     assert desk.events == []

@@ -103,9 +103,9 @@ class Desk:
         )
         self.loop = Loop(cast("Context", context), pace or Pace(), concurrency)
         self.loop._reconciler = cast("Any", self.reconciler)
-        self.loop._defects = cast("Any", SimpleNamespace(tell=self.tell))
+        self.loop._defects = cast("Any", SimpleNamespace(report=self.report_defect))
 
-    async def tell(self, _key: Key, uid: str, defect: Exception) -> None:
+    async def report_defect(self, _key: Key, uid: str, defect: Exception) -> None:
         self.told.append((uid, defect))
 
     def notice(self, generation: int = 1, *, key: Key = KEY, uid: str = UID, deleting: bool = False) -> None:
@@ -325,16 +325,16 @@ async def test_a_defect_that_cannot_be_told_either_does_not_end_the_loop(caplog:
     async def broken() -> Outcome:
         raise KeyError("identity")
 
-    async def untellable(*_: object) -> None:
+    async def unreportable(*_: object) -> None:
         raise ValueError("no words")
 
     desk.reconciler.act = broken
-    desk.loop._defects = cast("Any", SimpleNamespace(tell=untellable))
+    desk.loop._defects = cast("Any", SimpleNamespace(report=unreportable))
     desk.notice()
     await desk.reconciler.until(2)
     await desk.leave()
 
-    assert [record.getMessage() for record in caplog.records][:2] == ["defect", "defect not told"]
+    assert [record.getMessage() for record in caplog.records][:2] == ["defect", "defect not reported"]
 
 
 async def test_a_pass_that_is_ended_is_no_defect() -> None:

@@ -92,7 +92,7 @@ async def test_a_status_that_is_not_taken_is_written_without_its_texts(
     assert (kind, reason) == ("Warning", "StatusNotWritten")
     assert refusal.message in message
     assert desk.events[1:] == [("Warning", "RequestDisallowedByPolicy", "odd")]
-    assert "the status says: Ready: odd" in caplog.text
+    assert "messages of the refused status: Ready: odd" in caplog.text
     assert counted() == before + 1
 
 

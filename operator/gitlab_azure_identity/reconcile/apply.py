@@ -1,4 +1,4 @@
-"""Carry out changes. No decision is made here: each change is one request, and what it answers becomes part of what stands."""
+"""Carry out changes. Each change is one request, and its answer updates what was observed. Nothing is decided here."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -35,12 +35,13 @@ Failed = tuple[tuple[Change, Failure], ...]
 async def apply(
     azure: AzureWrites, kube: KubeWrites, goal: Goal, changes: Sequence[Change], have: Observed
 ) -> tuple[Observed, tuple[Change, ...], Failed]:
-    """Carry out the changes, stage by stage. A failure holds back the later changes of its own link: the old is removed only once
-    the new stands. In a deletion, and where not even the identity could be created, it holds back all of them: their order
-    leaves no orphans.
+    """Carry out the changes, stage by stage.
 
-    Returns what stands then, what was done, and what failed. It returns, and raises, only when every request that was sent has
-    ended: whoever comes next finds it done."""
+    After a failure the later changes of its link are not made: the old object is removed only when the new one exists. In a
+    deletion, and when not even the identity could be created, no later change is made at all: their order leaves no orphans.
+
+    Returns what exists then, the changes that were made, and those that failed. It returns or raises only when every request that
+    was sent has ended, so the next pass sees its effect."""
     done: list[Change] = []
     failed: list[tuple[Change, Failure]] = []
     for _, stage in groupby(changes, key=lambda change: change.stage):
@@ -63,9 +64,9 @@ async def apply(
 async def _attempt(
     azure: AzureWrites, kube: KubeWrites, owner: Owner, change: Change, have: Observed
 ) -> Fold | Failure:
-    """The change, and what its failure means."""
+    """Make one change. Returns how it updates what was observed, or its failure."""
     try:
-        return await _make(azure, kube, owner, change, have)
+        return await _request(azure, kube, owner, change, have)
     except AzureError as error:
         return classify(error, operations.changing(change))
     except ClusterError as error:
@@ -74,10 +75,10 @@ async def _attempt(
         return kube_errors.classify(error, f"{change.verb} {change}", owner.namespace)
 
 
-async def _make(  # noqa: C901, PLR0911 - one flat case a change
+async def _request(  # noqa: C901, PLR0911 - one flat case for each change
     azure: AzureWrites, kube: KubeWrites, owner: Owner, change: Change, have: Observed
 ) -> Fold:
-    """One request, and how its answer changes what stands. Raises AzureError or ClusterError."""
+    """Send the request of a change. Returns how its answer updates what was observed. Raises AzureError or ClusterError."""
     match change:
         case PutIdentity():
             location = have.identity.location if have.identity else change.identity.location

@@ -1,6 +1,6 @@
-"""What all passes share: who we are, what we may, and how Azure and the cluster are asked.
+"""What all passes share: the settings that apply to every resource, and the access to Azure and to the cluster.
 
-Reading and writing are two types. What is handed `AzureReads` and `KubeReads` can write nothing."""
+Reads and writes are separate types. Code that receives `AzureReads` and `KubeReads` cannot write."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ class AccessReads(Protocol):
 
 
 class AzureReads(Protocol):
-    """Azure, to be looked at. Every method raises AzureError."""
+    """The reads of Azure. Every method raises AzureError."""
 
     @property
     def identities(self) -> IdentityReads: ...
@@ -88,7 +88,7 @@ class RoleWrites(Protocol):
 
 
 class AzureWrites(Protocol):
-    """Azure, to be changed. Every method raises AzureError."""
+    """The writes to Azure. Every method raises AzureError."""
 
     @property
     def identities(self) -> IdentityWrites: ...
@@ -112,7 +112,7 @@ class NamespaceReads(Protocol):
 
 
 class KubeReads(Protocol):
-    """The cluster, to be looked at. Every method raises ClusterError. A token is no object: asking for one writes nothing."""
+    """The reads of the cluster. Every method raises ClusterError. A request for a token counts as a read: it writes no object."""
 
     @property
     def objects(self) -> ObjectReads: ...
@@ -130,7 +130,7 @@ class ObjectWrites(Protocol):
 
 
 class KubeWrites(Protocol):
-    """The objects of a resource, to be changed. Every method raises ClusterError."""
+    """The writes of a resource's objects in the cluster. Every method raises ClusterError."""
 
     @property
     def objects(self) -> ObjectWrites: ...
@@ -138,7 +138,7 @@ class KubeWrites(Protocol):
 
 @dataclass(frozen=True)
 class Azure:
-    """All parts of Azure."""
+    """All reads and writes of Azure."""
 
     identities: Identities
     credentials: FederatedCredentials
@@ -159,7 +159,7 @@ class Azure:
 
 @dataclass(frozen=True)
 class Kube:
-    """All parts of the cluster."""
+    """All reads and writes of the cluster."""
 
     resources: Resources
     objects: Objects
@@ -174,10 +174,10 @@ class Kube:
 
 @dataclass(frozen=True)
 class Context:
-    """What the operator's settings say, and the ways to Azure and to the cluster."""
+    """The settings that passes need, and the access to Azure and to the cluster."""
 
     terms: Terms
-    issuer: str | None  # None: it is discovered
+    issuer: str | None  # None: it is read from the API server
     propagation_limit: float  # seconds
     azure: Azure
     kube: Kube

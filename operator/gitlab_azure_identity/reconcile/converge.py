@@ -1,5 +1,5 @@
-"""From what stands to what the goal says: plan, carry out, and plan again. The only place that writes for a resource that
-is kept."""
+"""From what was observed to the goal: plan, apply, and plan again. The only place that writes the objects of a resource that is
+kept."""
 
 from dataclasses import dataclass
 
@@ -13,12 +13,13 @@ from gitlab_azure_identity.domain.plan import plan
 from gitlab_azure_identity.reconcile.apply import apply
 from gitlab_azure_identity.reconcile.context import AzureWrites, KubeWrites
 
-ROUNDS = 5  # plans a pass: the identity, what hangs on it, what is pruned, and room for one surprise
+ROUNDS = 5  # plans in a pass: the identity, what depends on it, removals, and room for one surprise
 
 
 @dataclass(frozen=True)
 class Converged:
-    """What stands after the writes, what was done, what failed, and what is still planned of the links that were seen."""
+    """The end of converging: what exists now, the changes that were made, the failures, and the changes that are still planned
+    for links that were seen."""
 
     have: Observed
     done: tuple[Change, ...]
@@ -27,14 +28,14 @@ class Converged:
 
 
 def first_changes(goal: Goal, observation: Observation) -> list[Change]:
-    """The changes that may be carried out: none of a link that could not be seen."""
+    """The changes that may be carried out. A link that could not be seen has none."""
     return [change for change in plan(goal, observation.have) if change.link not in observation.unseen]
 
 
 async def converge(
     azure: AzureWrites, kube: KubeWrites, goal: Goal, observation: Observation, *, write: bool
 ) -> Converged:
-    """Carry out plan after plan, until one holds nothing that could be done. With `write` off nothing is carried out."""
+    """Carry out plan after plan, until a plan has no change that can be made. With `write` off nothing is carried out."""
     have = observation.have
     done, failed = list[Change](), list[tuple[Change, Failure]]()
     for _ in range(ROUNDS if write else 0):

@@ -1,4 +1,4 @@
-"""A defect of the operator's own, told where people look: in the status, and by an event."""
+"""A defect of the operator, reported in the status and by an event."""
 
 from gitlab_azure_identity.api.conditions import READY
 from gitlab_azure_identity.api.reasons import Reason
@@ -11,13 +11,14 @@ from gitlab_azure_identity.reconcile.report import Reporter
 
 
 class Defects:
-    """Tells of what nobody expected."""
+    """Reports unexpected exceptions."""
 
     def __init__(self, context: Context, report: Reporter) -> None:
         self._resources, self._clock, self._report = context.kube.resources, context.clock, report
 
-    async def tell(self, key: Key, uid: str, defect: Exception) -> None:
-        """Say of an object that it met a defect. Raises ClusterError, and whatever the defect itself may cause again."""
+    async def report(self, key: Key, uid: str, defect: Exception) -> None:
+        """Report a defect that a pass or a deletion of an object met. Raises ClusterError, and whatever the defect causes
+        again."""
         now = self._clock.now()
         body = await self._resources.get(key)
         if body is None or body["metadata"]["uid"] != uid:

@@ -1,5 +1,5 @@
-"""The way back, from the same parts as a pass: observe, plan, apply. The resource is let go of only after a look that finds
-nothing of ours, and when Azure confirmed that what is on record was deleted."""
+"""Deletions, from the same parts as a pass: observe, plan, apply. A resource is let go only after an observation that finds
+nothing of ours, and after Azure confirmed the deletion of everything on record."""
 
 import logging
 from collections.abc import Mapping
@@ -37,12 +37,12 @@ from gitlab_azure_identity.reconcile.report import Reporter
 
 log = logging.getLogger(__name__)
 
-LOOKS = 4
+OBSERVATIONS = 4  # at most, in one attempt
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """What came of removing: what failed, whether the identity that we created was among it, and what stays, in sentences."""
+    """The result of removing: the failures, whether the identity that we created was found, and sentences about what stays."""
 
     failures: tuple[Failure, ...]
     found_ours: bool
@@ -57,7 +57,7 @@ class Finalizer:
         self._terms = context.terms
 
     async def run(self, resource: Resource) -> Remaining | None:
-        """Remove what was made for the resource. None when nothing of ours is left, or nothing is to be removed."""
+        """Remove what was created for the resource. None when nothing of ours is left, or when nothing is to be removed."""
         if event := let_go(resource):
             await self._report.event(resource, event)
             return None
@@ -73,26 +73,26 @@ class Finalizer:
         return Remaining(f"{failure.reason}: {failure.message}", failure.retry_after)
 
     async def _remove(self, resource: Resource) -> tuple[Failure, ...]:
-        """Remove what the record leads to, and what our tags lead to unless that was the same. Returns what failed. Raises
+        """Remove what the record names, and what has our tags if the record named something else. Returns the failures. Raises
         CannotProceed."""
         # Kept through both looks: what was deleted may stand again, because another resource made it under the same name.
         deleted = set[str]()
         cleaned = await self._clean(resource, deleted)
         if not cleaned.failures and not cleaned.found_ours and resource.status.identity is not None:
-            # The status names an identity that is not ours, or is not there: our own is looked for as if it named none.
+            # The status names an identity that is not ours or does not exist: ours is looked for without that name.
             elsewhere = await self._clean(resource.without_identity(), deleted)
             cleaned = replace(elsewhere, left=(*cleaned.left, *elsewhere.left))
         if not cleaned.failures:
-            for told in dict.fromkeys(cleaned.left):
-                await self._report.event(resource, Event("Warning", Reason.LEFT_BEHIND, told))
+            for sentence in dict.fromkeys(cleaned.left):
+                await self._report.event(resource, Event("Warning", Reason.LEFT_BEHIND, sentence))
         return cleaned.failures
 
     async def _clean(self, resource: Resource, deleted: set[str]) -> Cleaned:
-        """Look and remove until there is nothing to remove. What Azure confirmed is in `deleted`. Raises CannotProceed."""
+        """Observe and remove until there is nothing to remove. `deleted` is what Azure confirmed. Raises CannotProceed."""
         goal = await self._goal(resource)
         groups = tuple(identity_groups(self._terms.policy, resource.key.namespace))
         found_ours = False
-        for _ in range(LOOKS):
+        for _ in range(OBSERVATIONS):
             observation = await self._observe(resource, goal) if goal else None
             if goal is None or observation is None:
                 return Cleaned((), found_ours)
@@ -114,16 +114,16 @@ class Finalizer:
         return Cleaned((STILL_SEEN,), found_ours)
 
     async def _goal(self, resource: Resource) -> Goal | None:
-        """What is to be removed; None when nothing can ever have been made. Raises CannotProceed."""
+        """The goal of the deletion, or None when nothing can ever have been created. Raises CannotProceed."""
         try:
             return finalize_goal(resource, self._terms, await self._issuer.of_a_deletion(resource))
         except CannotProceed as stop:
             if stop.failure.reason is Reason.NOT_CONFIGURED and not resource.status.recorded:
-                return None  # what it wanted was never resolved
+                return None  # no pass ever resolved what it wanted
             raise
 
     async def _observe(self, resource: Resource, goal: Goal) -> Observation | None:
-        """What still stands; None where nothing was ever made. Raises CannotProceed."""
+        """What still exists, or None when nothing was ever created. Raises CannotProceed."""
         where = where_to_look(resource, goal, self._terms.policy)
         azure, kube = self._context.azure, self._context.kube
         try:
@@ -144,7 +144,7 @@ class Finalizer:
         observation: Observation,
         deleted: set[str],
     ) -> dict[Link, Failure]:
-        """Carry out the changes, and note in `deleted` what Azure confirmed. Returns what failed, by link."""
+        """Carry out the changes, and add to `deleted` what Azure confirmed. Returns the failures, by link."""
         _, done, failed = await apply(self._context.azure, self._context.kube, goal, changes, have)
         absent = [change for change, failure in failed if scope_is_absent(change, observation, failure)]
         deleted.update(deleted_keys([*done, *absent]))
@@ -156,7 +156,7 @@ class Finalizer:
     async def _blocking(
         self, resource: Resource, have: Observed, failures: Mapping[Link, Failure]
     ) -> dict[Link, Failure]:
-        """The failures that keep the resource. The namespace is asked about only where one is in the cluster."""
+        """The failures that block the deletion. The namespace is read only when one of them is in the cluster."""
         local = any(link.place is Place.CLUSTER for link in failures)
         terminating = local and await self._context.kube.namespaces.terminating(resource.key.namespace)
         return blocking(resource, have, failures, terminating=terminating)

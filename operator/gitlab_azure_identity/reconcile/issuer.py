@@ -1,4 +1,4 @@
-"""The issuer of the cluster's service account tokens: the setting, or what the API server says of itself."""
+"""The issuer of the cluster's service account tokens: the setting, or the answer of the API server."""
 
 import math
 
@@ -15,7 +15,7 @@ DOING = "read the cluster's OIDC issuer (/.well-known/openid-configuration)"
 
 
 class Issuer:
-    """Tells the issuer, and asks the API server again once in a while."""
+    """Knows the issuer. It asks the API server again after a while."""
 
     def __init__(self, context: Context) -> None:
         self._setting, self._tokens, self._clock = context.issuer, context.kube.tokens, context.clock
@@ -30,9 +30,8 @@ class Issuer:
         return self._discovered
 
     async def of_a_deletion(self, resource: Resource) -> str:
-        """The issuer; where it cannot be learned any more, the one on record, or "" where nothing was ever made for the resource.
-
-        Raises CannotProceed for a transient failure."""
+        """The issuer. When the API server no longer gives it, the one on record, or "" when nothing was ever created for the
+        resource. Raises CannotProceed for a transient failure."""
         try:
             return await self.current()
         except CannotProceed as stop:

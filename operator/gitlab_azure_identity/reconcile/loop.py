@@ -1,5 +1,5 @@
-"""One loop for each object: a pass when something is new, when something is to be tried again, and now and then anyway; and when
-the object is deleted, its removal until it can be let go of."""
+"""One loop for each object. It makes a pass when the object changed, when something is to be tried again, and once in a while.
+After the object was deleted, it removes what was created for it, until the object can be let go."""
 
 import asyncio
 import logging
@@ -26,10 +26,10 @@ from gitlab_azure_identity.waiting import unless
 log = logging.getLogger(__name__)
 
 FIRST_BACKOFF = 1.0  # seconds
-WAITING_BACKOFF = 30.0  # seconds at most: what comes right by itself is to be seen soon
-REVERIFICATIONS = 6  # attempts at access (about a minute) between two looks at everything
-DELETION_RETRY = 15.0  # seconds at most: nobody tells when a missing right, say, is granted
-# As controller-runtime counts passes; a defect is an error too.
+WAITING_BACKOFF = 30.0  # seconds at most: a wait that ends without a person should be noticed soon
+REVERIFICATIONS = 6  # attempts at access (about a minute) between two observations of everything
+DELETION_RETRY = 15.0  # seconds at most: no event says, for example, that a missing right was granted
+# The results of passes, in the words of controller-runtime. A defect is an error too.
 _RESULTS = {
     Outlook.GOOD: "success",
     Outlook.WAITING: "requeue",
@@ -41,7 +41,7 @@ _RESULTS = {
 
 @dataclass(frozen=True)
 class Pace:
-    """How long to wait. All in seconds."""
+    """The longest waits, in seconds."""
 
     resync: float = 3600.0
     stalled: float = 600.0
@@ -49,7 +49,7 @@ class Pace:
 
 
 class Loop:
-    """Keeps objects true, and removes what was made for those that are deleted."""
+    """Reconciles objects, and removes what was created for those that are deleted."""
 
     def __init__(self, context: Context, pace: Pace, concurrency: int) -> None:
         self._resources, self._pace = context.kube.resources, pace
@@ -63,11 +63,12 @@ class Loop:
         self._places = asyncio.Semaphore(concurrency)
 
     def _lock(self, key: Key) -> asyncio.Lock:
-        """One pass or removal at a time for a name: what is created is named by it. It lives as long as somebody holds it."""
+        """The lock of a key. One pass or deletion of a key runs at a time, since Azure and cluster objects are named after it.
+        The lock exists as long as a task has it or waits for it."""
         return self._locks.setdefault(key, asyncio.Lock())
 
     def notice(self, key: Key, uid: str, news: tuple[object, ...], *, deleting: bool) -> None:
-        """There is such an object, and something about it may be new. Its loop starts with the first event."""
+        """Note an event: the object exists, and may have changed. Its first event starts its loop."""
         memory = self._memory.get_or_add(key, uid)
         memory.notice(news, deleting=deleting)
         if uid not in self._tasks:
@@ -75,7 +76,7 @@ class Loop:
             task.add_done_callback(lambda _: self._tasks.pop(uid, None))
 
     def forget(self, key: Key, uid: str) -> None:
-        """The object was deleted, or carries our finalizer no longer."""
+        """End the loop of an object that was deleted or no longer has our finalizer."""
         if task := self._tasks.get(uid):
             task.cancel()
         self._memory.forget(uid)
@@ -83,8 +84,8 @@ class Loop:
             READY.remove_by_labels({"namespace": key.namespace, "name": key.name})
 
     async def leave(self) -> None:
-        """End all loops, after the writes that were sent, and forget everything: whoever starts again hears of every object
-        anew."""
+        """End all loops, after the writes that were sent, and forget everything. A new watch begins with an event for each
+        object."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -93,7 +94,7 @@ class Loop:
         READY.clear()
 
     async def _live(self, memory: ObjectMemory) -> None:
-        """Keep one object true until it is deleted; then remove what was made for it, and let it go."""
+        """Reconcile one object until it is deleted. Then remove what was created for it, and let it go."""
         while True:
             memory.wake.clear()
             turn = self._remove(memory) if memory.deleting.is_set() else self._keep(memory)
@@ -103,28 +104,29 @@ class Loop:
             await memory.woken(delay)
 
     async def _survived(self, memory: ObjectMemory, turn: Coroutine[Any, Any, float | None]) -> float | None:
-        """The seconds until the next turn. A defect in this one ends neither the loop nor the process: it is logged, told, and
-        tried again. This is the one place that catches whatever there is."""
+        """The seconds until the next turn. A defect in this turn ends neither the loop nor the process: it is logged and
+        reported, and the turn is tried again. This is the one place that catches every exception."""
         try:
             return await turn
         except Exception as defect:
             log.exception("defect", extra={"resource": str(memory.key)})
-            told = self._defects.tell(memory.key, memory.uid, defect)
+            report = self._defects.report(memory.key, memory.uid, defect)
         try:
-            await told
+            await report
         except Exception:
-            log.exception("defect not told", extra={"resource": str(memory.key)})
+            log.exception("defect not reported", extra={"resource": str(memory.key)})
         return self._delay(Outcome((), Outlook.TRANSIENT), memory)
 
     # a pass
 
     async def _keep(self, memory: ObjectMemory) -> float:
-        """One pass, ended by the deletion of the object: a write that was sent is finished first. The seconds until the next."""
+        """One pass. A deletion of the object ends it, after a write that was sent is finished. Returns the seconds until the
+        next."""
         delay = await unless(memory.deleting, self._pass(memory))
         return 0.0 if delay is None or memory.deleting.is_set() else delay
 
     async def _pass(self, memory: ObjectMemory) -> float:
-        """One pass, and attempts at access while nothing else is left to wait for. The seconds until the next."""
+        """One pass, and more attempts at access while only access is awaited. Returns the seconds until the next pass."""
         async with self._lock(memory.key):
             async with self._places:
                 outcome = await self._counted(self._read_and_run(memory))
@@ -142,7 +144,7 @@ class Loop:
         try:
             body = await self._resources.get(memory.key)
         except ClusterError as error:
-            log.warning("not read: %s", error, extra={"resource": str(memory.key)})
+            log.warning("resource not read: %s", error, extra={"resource": str(memory.key)})
             return Outcome((), Outlook.TRANSIENT)
         if body is None or body["metadata"]["uid"] != memory.uid:
             return None
@@ -156,7 +158,7 @@ class Loop:
         return outcome
 
     def _delay(self, outcome: Outcome, memory: ObjectMemory) -> float:
-        """Seconds until the next attempt: exponential with jitter; what the other side asked for comes first."""
+        """The seconds until the next attempt: exponential, with jitter, and never less than Azure or the cluster asked for."""
         if outcome.outlook is not memory.outlook:
             memory.outlook, memory.attempts = outcome.outlook, 0
         if outcome.outlook is Outlook.GOOD:
@@ -184,8 +186,8 @@ class Loop:
     # a deletion
 
     async def _remove(self, memory: ObjectMemory) -> float | None:
-        """Remove what was made for an object that is being deleted, and let it go. The seconds until the next attempt; None
-        when it was let go of."""
+        """Remove what was created for an object that is being deleted, and let it go. Returns the seconds until the next attempt,
+        or None when the object was let go."""
         async with self._lock(memory.key), self._places:
             remaining = await self._finalize(memory)
         if remaining is None:
@@ -194,8 +196,8 @@ class Loop:
         return self._deletion_delay(remaining, memory)
 
     async def _finalize(self, memory: ObjectMemory) -> Remaining | None:
-        """Why the object cannot be let go of yet; None when it was, or was deleted before, though another may bear its name
-        by now."""
+        """Why the object cannot be let go yet. None when it was let go, or when it no longer exists, even if there is another
+        object of its name."""
         try:
             body = await self._resources.get(memory.key)
             if body is None or body["metadata"]["uid"] != memory.uid or let_go(body["metadata"]):
@@ -203,7 +205,7 @@ class Loop:
             memory.read(news(body["metadata"]))
             resource = Resource.parse(body)
             if not resource.deleting:
-                return Remaining("it is not seen to be deleted yet", None)
+                return Remaining("the API server does not show the deletion yet", None)
             remaining = await self._finalizer.run(resource)
             if remaining is None:
                 await self._resources.remove_finalizer(resource)
@@ -212,7 +214,7 @@ class Loop:
         return remaining
 
     def _deletion_delay(self, remaining: Remaining, memory: ObjectMemory) -> float:
-        """Seconds until a deletion is tried again."""
+        """The seconds until a deletion is tried again."""
         backoff = FIRST_BACKOFF * 2.0 ** min(memory.attempts, 10)
         memory.attempts += 1
         return min(DELETION_RETRY, max(backoff, remaining.retry_after or 0.0))

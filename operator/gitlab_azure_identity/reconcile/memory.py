@@ -1,4 +1,4 @@
-"""What is remembered of objects between passes. A restart may lose all of it."""
+"""What the process remembers of objects between passes. All of it may be lost with a restart."""
 
 import asyncio
 from collections.abc import Iterable
@@ -16,22 +16,24 @@ from gitlab_azure_identity.waiting import within
 
 @dataclass
 class ObjectMemory:
-    """One object, as its events and passes have it. One that is created later under the same name is another."""
+    """The memory of one object. An object that is created later under the same name has a memory of its own."""
 
     key: Key
     uid: str
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     deleting: asyncio.Event = field(default_factory=asyncio.Event)
     seen: tuple[object, ...] | None = None
-    attempts: int = 0  # in a row that came to the same outlook
+    attempts: int = 0  # attempts in a row with the same outlook
     outlook: Outlook = Outlook.GOOD
-    principal: str | None = None  # of the managed identity that the last look found
+    principal: str | None = None  # of the managed identity that was observed last
     tolerance: Tolerance = field(default_factory=Tolerance)
     _posted: dict[Reason, Event] = field(default_factory=dict)
-    _waiting: dict[Link, tuple[Reason, datetime]] = field(default_factory=dict)  # link to reason, and since when
+    _waiting: dict[Link, tuple[Reason, datetime]] = field(
+        default_factory=dict
+    )  # by link: the reason of its wait, and since when
 
     def notice(self, news: tuple[object, ...], *, deleting: bool) -> None:
-        """A watch event came. It wakes the loop when it holds news, or tells of the deletion."""
+        """Note a watch event. It wakes the loop when it has news or shows the deletion of the object."""
         if self.seen != news or deleting > self.deleting.is_set():
             self.seen = news
             self.attempts = 0
@@ -40,10 +42,10 @@ class ObjectMemory:
             self.deleting.set()
 
     def read(self, news: tuple[object, ...]) -> None:
-        """A pass starts from this version of the object. Its watch event must not start another."""
+        """Note that a pass starts from this version of the object. The watch event of this version must not start another."""
         if self.seen == news:
             self.wake.clear()
-        elif not self.wake.is_set():  # else an event told of something newer than what was read
+        elif not self.wake.is_set():  # else an event has shown a newer version than the one that was read
             self.seen = news
 
     async def woken(self, seconds: float) -> bool:
@@ -51,25 +53,26 @@ class ObjectMemory:
         return await within(seconds, self.wake)
 
     def tolerate(self, now: float) -> Tolerance | None:
-        """Count one more transient failure of a Ready resource. None when its conditions may not stay as they are any longer."""
+        """Count one more transient failure of a Ready resource. None when its conditions must now report it."""
         self.tolerance = self.tolerance.after_another(now)
         return self.tolerance if self.tolerance.lasts(now) else None
 
     def reset(self) -> None:
-        """A pass met no transient failure: the next one is the first in a row."""
+        """Note that a pass met no transient failure. The next one is the first in a row."""
         self.tolerance = Tolerance()
 
     def is_new(self, reason: Reason, event: Event | None) -> bool:
-        """Whether an event that holds for as long as its cause does has not been posted for this cause yet."""
+        """Whether an event about a lasting cause was not posted yet for this cause."""
         before = self._posted.pop(reason, None)
         if event is not None:
             self._posted[reason] = event
         return event is not None and event != before
 
     def waited(self, finding: Finding, now: datetime) -> float:
-        """Take note of a finding: the seconds that its link has been waiting for this very reason; 0 where it is not. The
-        condition's transition time cannot tell: it stays when an Unknown changes its reason. A transient failure says nothing of
-        what is waited for."""
+        """Note a finding. Returns the seconds for which its link has waited with this reason, or 0 when it does not wait.
+
+        The transition time of the condition does not show this: it stays when an Unknown condition changes its reason. A
+        transient failure does not end a wait."""
         if finding.outlook is not Outlook.WAITING:
             if finding.outlook is not Outlook.TRANSIENT:
                 self._waiting.pop(finding.link, None)
@@ -80,8 +83,8 @@ class ObjectMemory:
         return (now - since).total_seconds()
 
     def waiting_since(self, resource: Resource, link: Link, reason: Reason, now: datetime) -> datetime | None:
-        """Since when a link has been waiting for this reason. The status tells what an earlier process saw; a moment to come was
-        written by somebody else."""
+        """Since when a link has waited with this reason. The status shows what a former process saw. A time in the future was
+        written by somebody else, and does not count."""
         if link in self._waiting:
             known, since = self._waiting[link]
             return since if known == reason else None
@@ -93,7 +96,7 @@ class ObjectMemory:
 
 
 class Memory:
-    """What is remembered of every object, by its uid: events of two that bore one name may come in any order."""
+    """The memory of every object, by its uid: events of two objects that had the same name may come in any order."""
 
     def __init__(self) -> None:
         self._objects: dict[str, ObjectMemory] = {}
@@ -108,12 +111,12 @@ class Memory:
         self._objects.clear()
 
     def knows(self, key: Key) -> bool:
-        """Whether there is an object of this name."""
+        """Whether an object of this key is remembered."""
         return any(one.key == key for one in self._objects.values())
 
     def revoked(self, uid: str, done: Iterable[Change]) -> None:
-        """Wake those whose identity lost a role by what was done for another object. Azure allows one assignment of a role at a
-        scope: resources that share an adopted identity share what the first of them created."""
+        """Wake the objects whose identity lost a role by a change for another object. Azure allows one assignment of a role at
+        each scope, so resources that share an adopted identity share the assignment that the first of them created."""
         principals = {change.assignment.principal_id for change in done if isinstance(change, DeleteAssignment)}
         for one in self._objects.values():
             if one.uid != uid and one.principal in principals:

@@ -1,4 +1,4 @@
-"""One look at what stands, in Azure and in the cluster. It can write nothing."""
+"""An observation of Azure and the cluster. It cannot write."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -23,16 +23,16 @@ Answer = TypeVar("Answer")
 
 
 async def observe(azure: AzureReads, kube: KubeReads, where: WhereToLook) -> Observation:
-    """Look at everything, side by side where one answer does not need another.
+    """Read everything that may belong to the resource. Requests that do not need each other's answers are sent side by side.
 
-    Raises CannotProceed when not even the identity could be looked for."""
+    Raises CannotProceed when not even the identity could be read."""
     ask_account = where.granting and not any(entry.name for entry in where.status.role_assignments)
     cluster = asyncio.ensure_future(_objects(kube, where))
     account = asyncio.ensure_future(no_account(azure, where.desired.storage.scope) if ask_account else _nothing())
     try:
         identity = await _locate(azure, where)
         (credentials, unreadable), assignments = await asyncio.gather(
-            _credentials(azure, where, identity), _Assignments(azure, where).look(identity)
+            _credentials(azure, where, identity), _Assignments(azure, where).read(identity)
         )
         objects, unseen = await cluster
         unseen |= {Link.CREDENTIALS: unreadable} if unreadable else {}
@@ -46,31 +46,34 @@ async def observe(azure: AzureReads, kube: KubeReads, where: WhereToLook) -> Obs
 
 
 async def _nothing() -> None:
-    """The answer to a question that is not asked."""
+    """In place of a request that is not sent."""
 
 
 # the managed identity
 
 
 async def _locate(azure: AzureReads, where: WhereToLook) -> Identity | None:
-    """The identity: where the status pins it, where policy lends it, or wherever one of its name carries our tags. That it is not
-    there takes two answers: Azure's reads lag behind its writes, and a list comes another way than a single read.
+    """The identity: at the place that the status names, at the place that policy lets us adopt it from, or wherever an identity
+    of its name has our tags. Raises CannotProceed.
 
-    Raises CannotProceed."""
+    It only counts as absent after two answers, a single read and a list. Azure's reads lag behind its writes, and the two come
+    from different places."""
     if where.group_deleted:
         return None
     wanted = where.desired.identity
     if where.pinned:
         single = _asked(azure.identities.get(where.pinned), operations.reading_identity(wanted))
         return await single or await _listed(azure, where, where.pinned.group, where.pinned.name)
-    there, *elsewhere = await asyncio.gather(*(_in_group(azure, where, group) for group in where.groups))
+    at_home, *elsewhere = await asyncio.gather(*(_in_group(azure, where, group) for group in where.groups))
     ours = (found for found in elsewhere if found and where.owner.owns_identity(found.tags))
-    return there or next(ours, None)
+    return at_home or next(ours, None)
 
 
 async def _in_group(azure: AzureReads, where: WhereToLook, group: ResourceGroupId) -> Identity | None:
-    """The identity of the wanted name in a resource group. Raises CannotProceed; but a group other than where it is wanted, that
-    policy names and that is not there or not open to us, holds nothing of ours."""
+    """The identity of the wanted name in a resource group. Raises CannotProceed.
+
+    A further group that policy names may not exist, or the operator may lack the right to read it. Then it has nothing of
+    ours."""
     wanted = replace(where.desired.identity, id=where.desired.identity.id.within(group))
     home = group == where.groups[0]
     single = _asked(azure.identities.get(wanted.id), operations.reading_identity(wanted))
@@ -86,16 +89,16 @@ async def _in_group(azure: AzureReads, where: WhereToLook, group: ResourceGroupI
 
 
 async def _listed(azure: AzureReads, where: WhereToLook, group: ResourceGroupId, name: str) -> Identity | None:
-    """The identity of that name, or one that carries our tags, in the list of a resource group. Raises CannotProceed.
+    """The identity of that name, or one with our tags, in the list of a resource group. Raises CannotProceed.
 
-    Who may not list a group may not create in it either: the answer to the single read then stands."""
+    Without the right to list a group the operator may not create in it either. Then the answer to the single read counts."""
     try:
         identities = await azure.identities.list_in(group)
     except AzureError as error:
         failure = classify(error, operations.reading_identity(where.desired.identity))
         if failure.reason is Reason.AUTHORIZATION_FAILED:
             return None
-        if failure.reason is Reason.NOT_FOUND:  # no list can be absent while its group is there
+        if failure.reason is Reason.NOT_FOUND:  # a list cannot be missing in a group that exists
             failure = replace(failure, outlook=Outlook.TRANSIENT)
         raise CannotProceed(Link.IDENTITY, failure) from error
     named = (found for found in identities if found.name.lower() == name.lower())
@@ -104,7 +107,7 @@ async def _listed(azure: AzureReads, where: WhereToLook, group: ResourceGroupId,
 
 
 async def _asked(question: Awaitable[Answer], operation: Operation) -> Answer:
-    """The answer about an identity. Raises CannotProceed."""
+    """The answer to a read of an identity. Raises CannotProceed."""
     try:
         return await question
     except AzureError as error:
@@ -117,9 +120,9 @@ async def _asked(question: Awaitable[Answer], operation: Operation) -> Answer:
 async def _credentials(
     azure: AzureReads, where: WhereToLook, identity: Identity | None
 ) -> tuple[tuple[Credential, ...], Failure | None]:
-    """Credentials of the identity, and why they could not be read. Those on record that the list does not show are asked for by
-    name. That an identity which was just seen has no list of them is a lag of Azure's: nothing is known of them then, and a
-    deletion goes by the record."""
+    """The credentials of the identity, and why they could not be read. Those on record that the list does not show are read by
+    name. When Azure answers 404 to the list of an identity that was just seen, its reads lag behind: then nothing is known of the
+    credentials, and a deletion goes by the record."""
     if identity is None:
         return (), None
     try:
@@ -138,18 +141,18 @@ async def _credentials(
 
 
 class _Assignments:
-    """One look for role assignments, account by account."""
+    """The role assignments that were observed, account by account."""
 
     def __init__(self, azure: AzureReads, where: WhereToLook) -> None:
         self._azure, self._where = azure, where
         self.found: tuple[Assignment, ...] = ()
         self.unread: list[Failure] = []
-        self.former: dict[str, Failure] = {}  # by account: a former one that cannot be read holds up nothing
-        self.absent: set[str] = set()  # accounts that Azure says are not there
+        self.former: dict[str, Failure] = {}  # by account: a former account that cannot be read blocks nothing
+        self.absent: set[str] = set()  # accounts that do not exist, as Azure says
 
-    async def look(self, identity: Identity | None) -> "_Assignments":
-        """Ask for those of the principal, and of each that it had before, should the identity have been created anew; then
-        by name for those on record that the lists do not show."""
+    async def read(self, identity: Identity | None) -> "_Assignments":
+        """List those of the principal, and those of each former principal, since the identity may have been created again. Then
+        read by name those on record that the lists do not show."""
         where = self._where
         lists = (
             self._ask(account, self._azure.roles.list_for(account, principal))
@@ -188,7 +191,7 @@ class _Assignments:
 
 
 async def no_account(azure: AzureReads, account: StorageScope) -> Failure | None:
-    """Why there is no storage account to grant access to, or why that cannot be told; None when there is one."""
+    """Why there is no storage account to grant access to, or why that is not known. None when there is one."""
     try:
         exists = await azure.accounts.exists(account)
     except AzureError as error:
@@ -208,11 +211,11 @@ async def no_account(azure: AzureReads, account: StorageScope) -> Failure | None
 async def _objects(
     kube: KubeReads, where: WhereToLook
 ) -> tuple[dict[tuple[str, str], ClusterObject], dict[Link, Failure]]:
-    """The objects that are there, and by link why some could not be read."""
+    """The objects that exist, and for each link why some could not be read."""
     found: dict[tuple[str, str], ClusterObject] = {}
     failures: dict[Link, list[Failure]] = {}
 
-    async def look(kind: str, name: str) -> None:
+    async def read(kind: str, name: str) -> None:
         try:
             if seen := await kube.objects.get(where.owner, kind, name):
                 found[seen.key] = seen
@@ -220,5 +223,5 @@ async def _objects(
             failure = kube_errors.classify(error, f"read {words(kind)} {name}", where.owner.namespace)
             failures.setdefault(link_of(kind), []).append(failure)
 
-    await asyncio.gather(*(look(kind, name) for kind, name in where.objects()))
+    await asyncio.gather(*(read(kind, name) for kind, name in where.objects()))
     return found, {link: worst(each) for link, each in failures.items()}

@@ -1,5 +1,4 @@
-"""One pass over one resource: observe, converge, verify, assess, report. Every judgement on the way is a function of the
-domain."""
+"""One pass over one resource: observe, converge, verify, assess, report. Every judgement is a function of the domain."""
 
 import asyncio
 from collections.abc import Sequence
@@ -42,7 +41,7 @@ from gitlab_azure_identity.reconcile.verify import Proof, unproven, verify
 
 @dataclass(frozen=True)
 class AwaitingAccess:
-    """A pass that came as far as verifying: enough to verify again without looking at everything anew."""
+    """A pass that has reached its verification: everything that is needed to verify again without a new observation."""
 
     resource: Resource
     goal: Goal
@@ -50,12 +49,12 @@ class AwaitingAccess:
     findings: tuple[Finding, ...]  # all but AccessVerified
     observation: Observation
     lacking: bool  # something that GitLab needs is known to be missing
-    granted_at: datetime | None  # when this pass wrote what Azure takes time to spread
+    granted_at: datetime | None  # when this pass wrote something that Azure takes time to propagate
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a pass ended. `awaiting` is set when nothing but access is left to wait for."""
+    """The end of a pass. `awaiting` is set when only access is awaited."""
 
     findings: tuple[Finding, ...]
     outlook: Outlook
@@ -63,12 +62,12 @@ class Outcome:
 
     @property
     def retry_after(self) -> float | None:
-        """What Azure or the cluster asked us to wait, in seconds."""
+        """The seconds that Azure or the cluster asked us to wait."""
         return max((finding.retry_after for finding in self.findings if finding.retry_after), default=None)
 
 
 class Reconciler:
-    """Brings resources to what they say."""
+    """Makes the passes over resources that are kept."""
 
     def __init__(self, context: Context, issuer: Issuer, reporter: Reporter, memory: Memory) -> None:
         self._context, self._issuer, self._report, self._memory = context, issuer, reporter, memory
@@ -83,7 +82,7 @@ class Reconciler:
             if resource.legible.suspend:
                 await self._report.status(resource, suspended(resource, self._clock.now()))
                 return Outcome((), Outlook.GOOD)
-            resource, goal, observation = await self._look(credible(resource, self._terms.owner(resource)))
+            resource, goal, observation = await self._aim(credible(resource, self._terms.owner(resource)))
             return await self._converge(resource, memory, goal, observation)
         except CannotProceed as stop:
             findings = stopped(stop.link, stop.failure)
@@ -92,16 +91,16 @@ class Reconciler:
             return Outcome(findings, stop.failure.outlook)
 
     async def verify_again(self, awaiting: AwaitingAccess, memory: ObjectMemory) -> Outcome:
-        """Try access once more, with everything else as the last pass left it."""
+        """Try access once more. Everything else stays as the last pass left it."""
         return await self._conclude(awaiting, memory, await self._verify(awaiting, memory))
 
     # observe
 
-    async def _look(self, resource: Resource) -> tuple[Resource, Goal, Observation]:
-        """What the resource is to come to, and what stands. The identity that is found may move the goal. Raises
+    async def _aim(self, resource: Resource) -> tuple[Resource, Goal, Observation]:
+        """The goal of the resource, and the observation for it. The identity that is observed may change the goal. Raises
         CannotProceed."""
         goal = reconcile_goal(resource, self._terms, await self._issuer.current())
-        for _ in range(3):  # a lost status, and one that named another's identity
+        for _ in range(3):  # once more after a lost status, and once more after one that named another's identity
             observation = await self._observe(resource, goal)
             other = assessment.other_identity(resource, goal, observation.have.identity)
             if other is None:
@@ -114,7 +113,7 @@ class Reconciler:
         return await observe(self._azure_reads, self._kube_reads, where_to_look(resource, goal, self._terms.policy))
 
     async def _no_account(self, goal: Goal, observation: Observation) -> Failure | None:
-        """Why there is nothing to grant access to. It is asked only while no assignment of what is wanted stands."""
+        """Why there is no storage account to grant access to. It is read only while no wanted assignment exists."""
         if len(missing_grants(goal, observation.have)) < len(goal.grants):
             return None
         if observation.account_asked:
@@ -133,7 +132,7 @@ class Reconciler:
             raise CannotProceed(Link.ROLES, absent)
         if absent:
             observation = replace(observation, unseen={**observation.unseen, Link.ROLES: absent})
-        await self._standing_events(resource, memory, goal, observation.have)
+        await self._lasting_events(resource, memory, goal, observation.have)
         write = absent is None and bool(first_changes(goal, observation))
         if write:
             resource = await self._record(resource, goal)
@@ -163,31 +162,33 @@ class Reconciler:
         return await self._conclude(awaiting, memory, proof)
 
     async def _add_finalizer(self, resource: Resource) -> None:
-        """Make sure, before anything is created, that the deletion of the resource waits for us. Raises CannotProceed."""
+        """Add our finalizer before anything is created, so a deletion of the resource waits for us. Raises CannotProceed."""
         if resource.has_finalizer:
             return
         try:
             await self._context.kube.resources.add_finalizer(resource.key, resource.uid)
         except ClusterError as error:
-            doing = f"put its finalizer {FINALIZER} on this resource, without which nothing is made"
+            doing = f"add its finalizer {FINALIZER} to this resource, without which nothing is created"
             failure = kube_errors.classify(error, doing, resource.key.namespace)
             raise CannotProceed(Link.IDENTITY, failure) from error
 
     async def _record(self, resource: Resource, goal: Goal) -> Resource:
-        """Record what is about to be created, before the first write, where the record does not hold it yet.
+        """Record what is about to be created, before the first write, unless it is on record already.
 
-        Raises CannotProceed when it cannot be recorded: what nobody remembers is not created."""
+        Raises CannotProceed when that fails: what cannot be recorded is not created."""
         status = presentable(before_writing(resource, goal, self._clock.now()))
         if records_the_same(status, resource.status):
             return resource
         written = await self._report.status(resource, status)
         if written.status.identity != status.identity or written.status.role_assignments != status.role_assignments:
-            message = "The status could not be written, and nothing is made that the status does not know of. It is tried again."
+            message = (
+                "The status could not be written, and nothing is created that it does not record. It is tried again."
+            )
             raise CannotProceed(Link.IDENTITY, Failure(Reason.CLUSTER_UNAVAILABLE, message, Outlook.TRANSIENT))
         return written
 
-    async def _standing_events(self, resource: Resource, memory: ObjectMemory, goal: Goal, have: Observed) -> None:
-        """Say once in the life of this process what holds for as long as its cause does."""
+    async def _lasting_events(self, resource: Resource, memory: ObjectMemory, goal: Goal, have: Observed) -> None:
+        """Post events about lasting causes, each once in the life of this process."""
         causes = {
             Reason.IDENTITY_PINNED: assessment.pin_event(goal.desired),
             Reason.CLUSTER_NOT_UNIQUE: assessment.cluster_event(goal, have),
@@ -217,9 +218,7 @@ class Reconciler:
 
     async def _conclude(self, awaiting: AwaitingAccess, memory: ObjectMemory, proof: Proof) -> Outcome:
         now = self._clock.now()
-        if (
-            proof.finding.outlook is not Outlook.BLOCKED
-        ):  # an attempt that was not made says nothing of how long access is awaited
+        if proof.finding.outlook is not Outlook.BLOCKED:  # without an attempt the wait for access goes on
             memory.waited(proof.finding, now)
         findings = (*awaiting.findings, proof.finding)
         status = self._status(awaiting, findings, proof, now)
@@ -231,15 +230,13 @@ class Reconciler:
     def _status(self, awaiting: AwaitingAccess, findings: Sequence[Finding], proof: Proof, now: datetime) -> Status:
         resource, goal, have, observation = awaiting.resource, awaiting.goal, awaiting.have, awaiting.observation
         if not goal.may_use(have):
-            return with_conditions(
-                resource, findings, now
-            )  # nothing is recorded of an identity that is not ours to use
+            return with_conditions(resource, findings, now)  # an identity that we may not use is not recorded
         return after_pass(resource, goal, have, findings, proof.containers, observation.unseen, observation.former, now)
 
     async def _write(
         self, resource: Resource, memory: ObjectMemory, findings: Sequence[Finding], status: Status, *, lacking: bool
     ) -> Resource:
-        """Write the status. A Ready resource keeps the one that it has while it meets transient failures alone, and nothing that
+        """Write the status. A Ready resource keeps its former status while it meets only transient failures and nothing that
         GitLab needs is known to be missing."""
         self._report.transient(resource, findings)
         tolerance = None

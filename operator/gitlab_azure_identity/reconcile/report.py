@@ -1,4 +1,4 @@
-"""Tell people: write the status when it says something new, and post events."""
+"""Reports to people: a status that is written when it changed, and events."""
 
 import logging
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from gitlab_azure_identity.reconcile.context import Kube
 
 log = logging.getLogger(__name__)
 
-NOT_TAKEN = {400, 413, 422}  # the API server cannot read the status, it is too long, or it is not valid
+REFUSED = {400, 413, 422}  # the API server cannot read the status, or it is too long, or it is not valid
 
 
 class Reporter:
@@ -27,21 +27,21 @@ class Reporter:
         self._kube = kube
 
     async def status(self, resource: Resource, status: Status) -> Resource:
-        """Write the status, as it may be told, unless it is there already. Returns the resource as it then is.
+        """Write the status, redacted, unless the resource has it already. Returns the resource with the status that it has then.
 
-        A status that cannot be written is logged: the next pass compares again and writes it then. One that the API server does
-        not take is written without its texts, and an event says so."""
+        A status that could not be written is logged. The next pass compares again, and writes it then. A status that the API
+        server refuses is written without its texts, and an event says so."""
         status = presentable(status)
         ready = status.condition(conditions.READY)
         READY.labels(resource.key.namespace, resource.key.name).set(ready is not None and ready.status == "True")
         if status == resource.status:
             return resource
         written, refusal = status, await self._written(resource, status)
-        if refusal and refusal.status in NOT_TAKEN:
+        if refusal and refusal.status in REFUSED:
             written = without_texts(status)
             if written == resource.status:
                 return resource
-            await self._not_taken(resource, status, refusal)
+            await self._refused(resource, status, refusal)
             refusal = await self._written(resource, written)
         if refusal:
             return resource
@@ -50,7 +50,7 @@ class Reporter:
         return replace(resource, status=written)
 
     async def _written(self, resource: Resource, status: Status) -> ClusterError | None:
-        """Write a status; None where it was written, else why not."""
+        """Write a status. Returns None, or the error when it was not written."""
         try:
             await self._kube.resources.write_status(resource.key, resource.uid, status)
         except ClusterError as error:
@@ -58,25 +58,23 @@ class Reporter:
             return error
         return None
 
-    async def _not_taken(self, resource: Resource, status: Status, refusal: ClusterError) -> None:
-        """Tell, where people look, of a status that they cannot see; and log its texts, where there is room for them."""
+    async def _refused(self, resource: Resource, status: Status, refusal: ClusterError) -> None:
+        """Post an event about a status that the API server refused, and log the texts of that status."""
         STATUSES_NOT_WRITTEN.inc()
         texts = "; ".join(f"{one.type}: {one.message}" for one in status.conditions)
-        log.warning("the status says: %s", texts, extra={"resource": str(resource.key)})
-        message = (
-            f"The API server does not take the status as it is: {refusal.message}. It is written without its messages."
-        )
+        log.warning("messages of the refused status: %s", texts, extra={"resource": str(resource.key)})
+        message = f"The API server refused the status: {refusal.message}. The status is written without its messages."
         await self.event(resource, Event("Warning", Reason.STATUS_NOT_WRITTEN, message))
 
     def transient(self, resource: Resource, findings: Sequence[Finding]) -> None:
-        """Count and log transient failures, told in the conditions or not."""
+        """Count and log transient failures, whether a condition reports them or not."""
         for finding in findings:
             if finding.outlook is Outlook.TRANSIENT:
                 TRANSIENT_FAILURES.labels(finding.reason).inc()
                 log.warning("%s: %s", finding.reason, finding.message, extra={"resource": str(resource.key)})
 
     async def event(self, resource: Resource, event: Event | None) -> None:
-        """Post an event, and log it. Nothing where there is none."""
+        """Post an event, and log it. None posts nothing."""
         if event is not None:
             log.info("%s: %s", event.reason, event.message, extra={"resource": str(resource.key)})
             await self._kube.events.post(resource.key, resource.uid, event)

@@ -1,4 +1,4 @@
-"""Try what GitLab will do: become the identity as each service account, and list every container."""
+"""Attempt the access that GitLab will need: exchange a token of each service account, and list every container."""
 
 import asyncio
 from dataclasses import dataclass
@@ -22,19 +22,19 @@ from gitlab_azure_identity.reconcile.context import AzureReads, KubeReads
 
 @dataclass(frozen=True)
 class Proof:
-    """What the attempt showed: the finding, and the state of each container."""
+    """The result of an attempt: the finding, and the state of each container."""
 
     finding: Finding
     containers: tuple[ContainerStatus, ...]
 
 
 def unproven(finding: Finding, desired: Desired) -> Proof:
-    """The proof that was not attempted."""
+    """The result without an attempt."""
     return Proof(finding, _states(desired, {}))
 
 
 async def verify(azure: AzureReads, kube: KubeReads, desired: Desired, identity: Identity, *, fresh: bool) -> Proof:
-    """Attempt access. With `fresh`, a refusal that a recent grant may explain counts as still propagating."""
+    """Attempt access. With `fresh`, a refusal that a recent grant may explain is reported as Propagating."""
     if desired.verification is Verification.DISABLED:
         message = "spec.verification is Disabled: access is not checked."
         return unproven(not_asked(Link.ACCESS, Reason.DISABLED, message), desired)
@@ -72,7 +72,7 @@ async def _exchange(
     except ClusterError as error:
         return kube_errors.token_refused(error, service_account, namespace)
     issuer = issuer_of(assertion)
-    if issuer and issuer != attempt.desired.issuer:  # Entra may still let it in, by a credential of a former issuer
+    if issuer and issuer != attempt.desired.issuer:  # Entra may still accept it, by a credential with a former issuer
         return another_issuer(issuer, attempt)
     try:
         return await azure.access.exchange(identity, assertion)
