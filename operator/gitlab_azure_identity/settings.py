@@ -72,7 +72,9 @@ class Settings(BaseSettings):
     max_concurrent: int = Field(20, ge=1, description="Passes and deletions at the same time.")
     throttle: ThrottleSettings = Field(ThrottleSettings(), description="The rate of requests to Azure.")
     http_port: int = Field(8080, ge=0, le=65535, description="Port of /healthz, /readyz and /metrics. 0: a free one.")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="What is logged.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="The lowest level that is logged."
+    )
 
     @field_validator("policy")
     @classmethod

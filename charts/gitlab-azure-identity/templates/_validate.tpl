@@ -1,4 +1,4 @@
-{{- /* All that is wrong with the values, in one message: a person should not find it one helm call at a time. */ -}}
+{{- /* One message with everything that is wrong with the values, so a person needs one helm call to see it. */ -}}
 {{- define "gai.validate" -}}
 {{- $problems := list -}}
 {{- if not .Values.settings.cluster -}}
@@ -8,7 +8,7 @@
 {{- $problems = append $problems (printf "settings.cloud is %q. It must be AzurePublic, AzureUSGovernment or AzureChina." .Values.settings.cloud) -}}
 {{- end -}}
 {{- if and .Values.clusterWide .Values.namespaces -}}
-{{- $problems = append $problems "namespaces and clusterWide are both set. Keep namespaces to give the operator rights there and nowhere else, or empty it and keep clusterWide=true to give it rights in every namespace." -}}
+{{- $problems = append $problems "namespaces and clusterWide are both set. Keep namespaces to give the operator rights only there, or empty it and keep clusterWide=true to give it rights in every namespace." -}}
 {{- else if not (or .Values.clusterWide .Values.namespaces) -}}
 {{- $problems = append $problems "namespaces is empty. Name the namespaces GitLab runs in, for example --set 'namespaces={gitlab}', or set clusterWide=true to let the operator read and write secrets in every namespace." -}}
 {{- end -}}
@@ -19,7 +19,7 @@
 {{- $problems = append $problems "serviceAccount.create is false and serviceAccount.name is empty. Name the service account that exists." -}}
 {{- end -}}
 {{- if and (hasKey .Values.settings "httpPort") (not (int .Values.settings.httpPort)) -}}
-{{- $problems = append $problems (printf "settings.httpPort is %v. Name a port, such as 8080: the kubelet asks its probes there, and would not find one that the operator chose by itself." .Values.settings.httpPort) -}}
+{{- $problems = append $problems (printf "settings.httpPort is %v. Name a port, such as 8080: the kubelet sends its probes there, and does not know a port that the operator chooses by itself." .Values.settings.httpPort) -}}
 {{- end -}}
 {{- if not .Values.image.repository -}}
 {{- $problems = append $problems "image.repository is empty. Set it to where you pushed the operator's image." -}}

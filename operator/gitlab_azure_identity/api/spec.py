@@ -185,7 +185,7 @@ class Spec(Model):
     secrets: SecretsSpec = Field(SecretsSpec(), description="The three object storage secrets of the GitLab chart.")
     verification: Verification = Field(
         Verification.REQUIRED,
-        description="Required: Ready needs proven access. Report: access is checked and shown, but does not hold Ready back. "
+        description="Required: Ready needs proven access. Report: access is checked and shown, but Ready does not need it. "
         "Disabled: access is not checked.",
     )
     deletion_policy: DeletionPolicy = Field(
