@@ -2,15 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 Result = TypeVar("Result")
-
-
-class Stopped(Protocol):
-    """A flag that ends a wait. An `asyncio.Event` is one, and so is the flag that kopf gives to its daemons."""
-
-    def wait(self) -> Awaitable[object]: ...
 
 
 async def finished(work: Awaitable[Result], seconds: float, *expected: type[Exception]) -> Result:
@@ -40,7 +34,7 @@ async def finished(work: Awaitable[Result], seconds: float, *expected: type[Exce
     return answer
 
 
-async def unless(stopped: Stopped, work: Awaitable[Result]) -> Result | None:
+async def unless(stopped: asyncio.Event, work: Awaitable[Result]) -> Result | None:
     """Await `work`, but cancel it when `stopped` is set. A write that was sent is finished first. None when it was cancelled."""
     task = asyncio.ensure_future(work)
     stop = asyncio.ensure_future(stopped.wait())
@@ -49,15 +43,6 @@ async def unless(stopped: Stopped, work: Awaitable[Result]) -> Result | None:
         return await task if task.done() else None
     finally:
         await _cancelled(task, stop)
-
-
-async def first(*waits: Awaitable[object], seconds: float | None = None) -> None:
-    """Wait until one of the waits has ended, or so many seconds have passed. The others are cancelled."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    try:
-        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        await _cancelled(*tasks)
 
 
 async def within(seconds: float, event: asyncio.Event) -> bool:

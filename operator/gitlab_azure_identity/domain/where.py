@@ -21,7 +21,6 @@ class WhereToLook:
     status: Status
     # where our identity may be when the status does not say it; the place where it is wanted comes first
     groups: tuple[ResourceGroupId, ...]
-    adopts: bool  # the identity may be somebody else's, and is looked for by its name only
     granting: bool  # access is to be granted, so the storage account must exist
     creating: bool  # an identity that does not exist is created, so its absence must be certain
     group_deleted: bool = False  # the identity's resource group is known not to exist
@@ -96,7 +95,6 @@ def where_to_look(resource: Resource, goal: Goal, policy: Sequence[PolicyRule]) 
         goal.desired,
         resource.status,
         tuple(unique.values()),
-        adopts=goal.may_adopt,
         granting=goal.mode is Mode.RECONCILE,
         creating=goal.mode is Mode.RECONCILE and goal.may_create,
     )
