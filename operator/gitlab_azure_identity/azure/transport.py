@@ -93,11 +93,8 @@ async def azure_errors() -> AsyncIterator[None]:
         yield
     except HttpResponseError as error:
         raise _from_response(error) from error
-    except (
-        SdkError,
-        OSError,
-        aiohttp.ClientError,
-    ) as error:  # OSError: a time-out, or a token file that does not exist
+    except (SdkError, OSError, aiohttp.ClientError) as error:
+        # OSError: a time-out, or a token file that does not exist.
         raise AzureError(type(error).__name__, 0, str(error) or "no answer in time") from error
 
 

@@ -13,7 +13,7 @@ from gitlab_azure_identity.domain.changes import Change, DeleteAssignment, Stage
 from gitlab_azure_identity.domain.findings import Failure, Outlook
 from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.observed import Observation, Observed
-from gitlab_azure_identity.domain.plan import plan
+from gitlab_azure_identity.domain.plan import plan_without
 from gitlab_azure_identity.domain.where import WhereToLook
 
 STILL_SEEN = Failure(Reason.PROGRESSING, "Something that was deleted is still seen; it is read again.", Outlook.WAITING)
@@ -60,7 +60,7 @@ def next_changes(
     """The changes that may be carried out now. An object that could not be seen may still exist: nothing of a later stage is
     removed before it."""
     last = min((_STAGES[link] for link in blocking), default=Stage.REVOKE_IDENTITY)
-    return [change for change in plan(goal, have) if change.link not in unseen and change.stage <= last]
+    return [change for change in plan_without(unseen.keys(), goal, have) if change.stage <= last]
 
 
 def blocking(

@@ -1,8 +1,9 @@
 """From the goal and what was observed to the changes between them. Pure, and the only place that decides on a write."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from gitlab_azure_identity.api import CLIENT_ID_ANNOTATION
+from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.spec import MAX_SERVICE_ACCOUNTS
 from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.changes import (
@@ -30,6 +31,11 @@ def plan(goal: Goal, have: Observed) -> tuple[Change, ...]:
     identity may well exist. Only its principal says whose the role assignments are, and the plan after the PUT knows it."""
     changes = [change for rule in RULES for change in rule(goal, have)]
     return tuple(sorted(changes, key=lambda change: change.stage))
+
+
+def plan_without(unseen: Collection[Link], goal: Goal, have: Observed) -> list[Change]:
+    """The plan without the changes of links that could not be seen. What could not be seen may be as it should be."""
+    return [change for change in plan(goal, have) if change.link not in unseen]
 
 
 def _identity(goal: Goal, have: Observed) -> Iterator[Change]:

@@ -7,6 +7,7 @@ from gitlab_azure_identity.api.conditions import CHAIN, READY, RECONCILING, STAL
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.status import (
+    Condition,
     ContainerStatus,
     FederatedCredentialStatus,
     IdentityStatus,
@@ -148,20 +149,16 @@ def suspended(resource: Resource, now: datetime) -> Status:
     message = (
         "spec.suspend is true: nothing is looked at or changed, and the other conditions are as they were last seen."
     )
-    frozen = [c for c in resource.status.conditions if c.type not in (READY, RECONCILING, STALLED)]
-    kept = [condition.model_copy(update={"observed_generation": resource.generation}) for condition in frozen]
     return resource.status.model_copy(
         update={
             "observed_generation": resource.generation,
-            "conditions": [as_condition(resource, READY, "False", Reason.SUSPENDED, message, now), *kept],
+            "conditions": [as_condition(resource, READY, "False", Reason.SUSPENDED, message, now), *_links(resource)],
         }
     )
 
 
 def deletion_waits(resource: Resource, failure: Failure, now: datetime) -> Status:
     """The status while a deletion cannot go on. Ready is Unknown, or False when a person must act."""
-    links = [c for c in resource.status.conditions if c.type not in (READY, RECONCILING, STALLED)]
-    kept = [condition.model_copy(update={"observed_generation": resource.generation}) for condition in links]
     stalled = failure.outlook is Outlook.STALLED
     reason = Reason.DELETION_BLOCKED if stalled else failure.reason
     kind = STALLED if stalled else RECONCILING
@@ -172,10 +169,18 @@ def deletion_waits(resource: Resource, failure: Failure, now: datetime) -> Statu
             "conditions": [
                 as_condition(resource, READY, truth, reason, failure.message, now),
                 as_condition(resource, kind, "True", reason, failure.message, now),
-                *kept,
+                *_links(resource),
             ],
         }
     )
+
+
+def _links(resource: Resource) -> list[Condition]:
+    """The conditions of the links as they were last seen, for this generation."""
+    seen = [
+        condition for condition in resource.status.conditions if condition.type not in (READY, RECONCILING, STALLED)
+    ]
+    return [condition.model_copy(update={"observed_generation": resource.generation}) for condition in seen]
 
 
 def _accounts(desired: Desired) -> list[ServiceAccountStatus]:

@@ -210,13 +210,8 @@ async def _log_in(configuration: Configuration) -> None:
             await load_kube_config(config_file=paths, client_configuration=configuration)  # type: ignore[no-untyped-call]
         else:
             load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-    except (
-        ConfigException,
-        OSError,
-        ValueError,
-        yaml.YAMLError,
-        TypeError,
-    ) as error:  # TypeError: the file is no mapping
+    except (ConfigException, OSError, ValueError, yaml.YAMLError, TypeError) as error:
+        # TypeError: the file is no mapping.
         if os.environ.get("KUBECONFIG"):
             raise ValueError(f"{_source()} cannot be used: {error}") from error
         raise ValueError(

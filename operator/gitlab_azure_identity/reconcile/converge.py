@@ -9,7 +9,7 @@ from gitlab_azure_identity.domain.findings import Failure
 from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.judge import PassRecord
 from gitlab_azure_identity.domain.observed import Observation, Observed
-from gitlab_azure_identity.domain.plan import plan
+from gitlab_azure_identity.domain.plan import plan_without
 from gitlab_azure_identity.reconcile.apply import apply
 from gitlab_azure_identity.reconcile.context import AzureWrites, KubeWrites
 
@@ -27,11 +27,6 @@ class Converged:
     pending: tuple[Change, ...]
 
 
-def first_changes(goal: Goal, observation: Observation) -> list[Change]:
-    """The changes that may be carried out. A link that could not be seen has none."""
-    return [change for change in plan(goal, observation.have) if change.link not in observation.unseen]
-
-
 async def converge(
     azure: AzureWrites, kube: KubeWrites, goal: Goal, observation: Observation, *, write: bool
 ) -> Converged:
@@ -40,12 +35,12 @@ async def converge(
     done, failed = list[Change](), list[tuple[Change, Failure]]()
     for _ in range(ROUNDS if write else 0):
         out_of_reach = observation.unseen.keys() | {change.link for change, _ in failed}
-        changes = [change for change in plan(goal, have) if change.link not in out_of_reach and change not in done]
+        changes = [change for change in plan_without(out_of_reach, goal, have) if change not in done]
         if not changes or (failed and have.identity is None):
             break
         have, made, failed_now = await apply(azure, kube, goal, changes, have)
         done += made
         failed += failed_now
-    pending = tuple(change for change in plan(goal, have) if change.link not in observation.unseen)
+    pending = tuple(plan_without(observation.unseen.keys(), goal, have))
     record = PassRecord(observation.unseen, [*failed, *reverted(done, pending)], observation.former)
     return Converged(have, tuple(done), record, pending)

@@ -142,20 +142,25 @@ class Loop:
     async def _read_and_run(self, memory: ObjectMemory) -> Outcome | None:
         """A pass over the object as it is now. None when it was deleted, or is being deleted."""
         try:
-            body = await self._resources.get(memory.key)
+            resource = await self._read(memory)
         except ClusterError as error:
             log.warning("resource not read: %s", error, extra={"resource": str(memory.key)})
             return Outcome((), Outlook.TRANSIENT)
-        if body is None or body["metadata"]["uid"] != memory.uid:
-            return None
-        memory.read(news(body["metadata"]))
-        resource = Resource.parse(body)
-        if resource.deleting:
+        if resource is None or resource.deleting:
             return None
         outcome = await self._reconciler.run(resource, memory)
         if not any(finding.outlook is Outlook.TRANSIENT for finding in outcome.findings):
             memory.reset()
         return outcome
+
+    async def _read(self, memory: ObjectMemory) -> Resource | None:
+        """The object as it is now. None when it was let go or no longer exists, even if there is another object of its name.
+        Raises ClusterError."""
+        body = await self._resources.get(memory.key)
+        if body is None or body["metadata"]["uid"] != memory.uid or let_go(body["metadata"]):
+            return None
+        memory.read(news(body["metadata"]))
+        return Resource.parse(body)
 
     def _delay(self, outcome: Outcome, memory: ObjectMemory) -> float:
         """The seconds until the next attempt: exponential, with jitter, and never less than Azure or the cluster asked for."""
@@ -165,8 +170,7 @@ class Loop:
             return self._pace.resync * random.uniform(0.9, 1.1)  # noqa: S311 - jitter, not a secret
         limits = {Outlook.STALLED: self._pace.stalled, Outlook.WAITING: WAITING_BACKOFF}
         limit = limits.get(outcome.outlook, self._pace.backoff)
-        backoff = min(limit, FIRST_BACKOFF * 2.0 ** min(memory.attempts, 20))
-        memory.attempts += 1
+        backoff = _backoff(memory, limit)
         return max(backoff * random.uniform(0.8, 1.2), outcome.retry_after or 0.0)  # noqa: S311 - the same
 
     async def _counted(self, work: Coroutine[Any, Any, Outcome | None]) -> Outcome | None:
@@ -199,11 +203,9 @@ class Loop:
         """Why the object cannot be let go yet. None when it was let go, or when it no longer exists, even if there is another
         object of its name."""
         try:
-            body = await self._resources.get(memory.key)
-            if body is None or body["metadata"]["uid"] != memory.uid or let_go(body["metadata"]):
+            resource = await self._read(memory)
+            if resource is None:
                 return None
-            memory.read(news(body["metadata"]))
-            resource = Resource.parse(body)
             if not resource.deleting:
                 return Remaining("the API server does not show the deletion yet", None)
             remaining = await self._finalizer.run(resource)
@@ -215,6 +217,11 @@ class Loop:
 
     def _deletion_delay(self, remaining: Remaining, memory: ObjectMemory) -> float:
         """The seconds until a deletion is tried again."""
-        backoff = FIRST_BACKOFF * 2.0 ** min(memory.attempts, 10)
-        memory.attempts += 1
-        return min(DELETION_RETRY, max(backoff, remaining.retry_after or 0.0))
+        return min(DELETION_RETRY, max(_backoff(memory, DELETION_RETRY), remaining.retry_after or 0.0))
+
+
+def _backoff(memory: ObjectMemory, limit: float) -> float:
+    """The seconds of the next backoff, at most `limit`: each attempt in a row doubles them."""
+    backoff = min(limit, FIRST_BACKOFF * 2.0 ** min(memory.attempts, 20))
+    memory.attempts += 1
+    return backoff

@@ -28,9 +28,8 @@ class ObjectMemory:
     principal: str | None = None  # of the managed identity that was observed last
     tolerance: Tolerance = field(default_factory=Tolerance)
     _posted: dict[Reason, Event] = field(default_factory=dict)
-    _waiting: dict[Link, tuple[Reason, datetime]] = field(
-        default_factory=dict
-    )  # by link: the reason of its wait, and since when
+    # by link: the reason of its wait, and since when
+    _waiting: dict[Link, tuple[Reason, datetime]] = field(default_factory=dict)
 
     def notice(self, news: tuple[object, ...], *, deleting: bool) -> None:
         """Note a watch event. It wakes the loop when it has news or shows the deletion of the object."""

@@ -23,7 +23,7 @@ from gitlab_azure_identity.domain.findings import (
 from gitlab_azure_identity.domain.goal import Goal, reconcile_goal
 from gitlab_azure_identity.domain.judge import judge
 from gitlab_azure_identity.domain.observed import Observation, Observed
-from gitlab_azure_identity.domain.plan import missing_grants
+from gitlab_azure_identity.domain.plan import missing_grants, plan_without
 from gitlab_azure_identity.domain.record import credible
 from gitlab_azure_identity.domain.status import after_pass, before_writing, records_the_same, suspended, with_conditions
 from gitlab_azure_identity.domain.texts import presentable
@@ -31,7 +31,7 @@ from gitlab_azure_identity.domain.where import where_to_look
 from gitlab_azure_identity.kube import errors as kube_errors
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.reconcile.context import AzureReads, Context, KubeReads
-from gitlab_azure_identity.reconcile.converge import converge, first_changes
+from gitlab_azure_identity.reconcile.converge import converge
 from gitlab_azure_identity.reconcile.issuer import Issuer
 from gitlab_azure_identity.reconcile.memory import Memory, ObjectMemory
 from gitlab_azure_identity.reconcile.observe import no_account, observe
@@ -133,7 +133,7 @@ class Reconciler:
         if absent:
             observation = replace(observation, unseen={**observation.unseen, Link.ROLES: absent})
         await self._lasting_events(resource, memory, goal, observation.have)
-        write = absent is None and bool(first_changes(goal, observation))
+        write = absent is None and bool(plan_without(observation.unseen.keys(), goal, observation.have))
         if write:
             resource = await self._record(resource, goal)
         context = self._context
