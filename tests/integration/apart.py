@@ -1,6 +1,7 @@
 """A lab of its own, and an operator in it, for tests of a definition that changes or goes: the API server then ends every watch,
 which no other test could stand."""
 
+import time
 import urllib.error
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from lab import lifecycle
+from lab.places import Places
+from lab.processes import Parts
 from lab.running import Lab
 
 from .operating import Operator
@@ -60,11 +63,22 @@ def again(taken: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def started_apart(folder: Path, operator_folder: Path) -> Iterator[Apart]:
-    """Such a lab, started, and ended with its operator."""
+def started_lab(folder: Path) -> Iterator[tuple[Lab, float]]:
+    """Azure and a cluster of our own, and the seconds that their start took. Nothing of it outlives the tests."""
     lifecycle.build_and_fetch()
+    began = time.monotonic()
     lab, _ = lifecycle.start(folder)
     try:
+        yield lab, time.monotonic() - began
+    finally:
+        lifecycle.stop(folder)
+    assert Parts(Places.at(folder)).leftovers() == []
+
+
+@contextmanager
+def started_apart(folder: Path, operator_folder: Path) -> Iterator[Apart]:
+    """Such a lab, started, and ended with its operator."""
+    with started_lab(folder) as (lab, _):
         lab.controls.set(**FAST)
         lab.admit_namespaces(NAMESPACE)
         apart = Apart(lab, Operator(lab, operator_folder))
@@ -73,5 +87,3 @@ def started_apart(folder: Path, operator_folder: Path) -> Iterator[Apart]:
         assert apart.operator.stop() < 2
         for watch in apart.watches:
             watch.close()
-    finally:
-        lifecycle.stop(folder)

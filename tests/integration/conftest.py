@@ -1,19 +1,15 @@
 """One lab and one operator for all of these tests; a namespace for each."""
 
 import itertools
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
-from lab import lifecycle
-from lab.places import Places
-from lab.processes import Parts
 from lab.running import Lab
 from tests.invariants import broken, outdated
 
-from .apart import FAST, Apart, started_apart
+from .apart import FAST, Apart, started_apart, started_lab
 from .operating import Operator
 from .resources import GitLab
 from .watching import Object, Watch
@@ -23,16 +19,9 @@ AT_A_TIME = 25
 
 @pytest.fixture(scope="session")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, float]]:
-    """Azure and a cluster of our own, and the seconds that their start took. Nothing of it outlives the tests."""
-    folder = tmp_path_factory.mktemp("lab")
-    lifecycle.build_and_fetch()
-    began = time.monotonic()
-    running, _ = lifecycle.start(folder)
-    try:
-        yield running, time.monotonic() - began
-    finally:
-        lifecycle.stop(folder)
-    assert Parts(Places.at(folder)).leftovers() == []
+    """The lab of these tests, and the seconds that its start took."""
+    with started_lab(tmp_path_factory.mktemp("lab")) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

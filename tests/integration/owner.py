@@ -9,7 +9,7 @@ from lab.azure import seeded
 from lab.azure.roles import BY_NAME
 from lab.running import Lab
 
-from .operating import IDENTITIES, SUBSCRIPTION
+from .operating import IDENTITIES, STORAGE, SUBSCRIPTION
 from .resources import GitLab
 from .watching import Object
 
@@ -109,6 +109,39 @@ def without_rights(lab: Lab, scope: str) -> Iterator[None]:
     finally:
         status, answer = lab.arm("PUT", taken["id"], {"properties": _grant(taken)})
         assert status in (200, 201), answer
+
+
+@contextmanager
+def deletion_blocked(gitlab: GitLab) -> Iterator[None]:
+    """The resource's deletion waits for a right at the storage account, which comes back at the end."""
+    with without_rights(gitlab.lab, f"{STORAGE}/gitlabstore"):
+        gitlab.ask_to_delete()
+        stalled(gitlab, "DeletionBlocked")
+        yield
+
+
+def admission_policy(gitlab: GitLab, name: str, resources: str, **rules: Any) -> list[Object]:
+    """What denies updates of these resources in the namespace of `gitlab`, by the given validations: a policy and its
+    binding."""
+    updates = {
+        "apiGroups": ["gitlabazure.io"],
+        "apiVersions": ["*"],
+        "operations": ["UPDATE"],
+        "resources": [resources],
+    }
+    constraints = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": gitlab.namespace}},
+        "resourceRules": [updates],
+    }
+    common = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": name}}
+    return [
+        {**common, "kind": "ValidatingAdmissionPolicy", "spec": {"matchConstraints": constraints, **rules}},
+        {
+            **common,
+            "kind": "ValidatingAdmissionPolicyBinding",
+            "spec": {"policyName": name, "validationActions": ["Deny"]},
+        },
+    ]
 
 
 def _grant(assignment: Object) -> Object:

@@ -12,6 +12,7 @@ from lab.running import ToolError
 from .behind import OBJECTS, create_store, patch, remove, until
 from .operating import GROUP, STORAGE, SUBSCRIPTION
 from .owner import (
+    admission_policy,
     assert_nothing_was_written,
     delete_identity,
     granted,
@@ -214,33 +215,13 @@ REFUSED_BY_POLICY = "no finalizers here"
 def no_finalizers(gitlab: GitLab) -> Iterator[Callable[[], None]]:
     """A cluster that refuses the operator its finalizer in this namespace; what is given lifts it."""
     name = f"no-finalizers-{gitlab.namespace}"
-    policy = {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingAdmissionPolicy",
-        "metadata": {"name": name},
-        "spec": {
-            "failurePolicy": "Fail",
-            "matchConstraints": {
-                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": gitlab.namespace}},
-                "resourceRules": [
-                    {
-                        "apiGroups": ["gitlabazure.io"],
-                        "apiVersions": ["*"],
-                        "operations": ["UPDATE"],
-                        "resources": ["gitlabazureidentities"],
-                    }
-                ],
-            },
-            "matchConditions": [{"name": "the-operator", "expression": f"request.userInfo.username == '{OPERATOR}'"}],
-            "validations": [{"expression": "!has(object.metadata.finalizers)", "message": REFUSED_BY_POLICY}],
-        },
-    }
-    binding = {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": {"name": name},
-        "spec": {"policyName": name, "validationActions": ["Deny"]},
-    }
+    policy = admission_policy(
+        gitlab,
+        name,
+        "gitlabazureidentities",
+        matchConditions=[{"name": "the-operator", "expression": f"request.userInfo.username == '{OPERATOR}'"}],
+        validations=[{"expression": "!has(object.metadata.finalizers)", "message": REFUSED_BY_POLICY}],
+    )
     lab, lifted = gitlab.lab, False
     probe = GitLab(lab, gitlab.watch, gitlab.namespace, "probe")
     probe.apply(suspend=True)
@@ -264,7 +245,7 @@ def no_finalizers(gitlab: GitLab) -> Iterator[Callable[[], None]]:
             until(lambda: not refused(), "the policy is lifted")
             lifted = True
 
-    lab.apply([policy, binding])
+    lab.apply(policy)
     until(refused, "the policy has its effect")
     yield lift
     lift()

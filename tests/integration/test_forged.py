@@ -3,11 +3,10 @@
 import pytest
 
 from .behind import OBJECTS, until
-from .operating import STORAGE, Operator
-from .owner import delete_identity, stalled, unassign, without_rights
+from .operating import Operator
+from .owner import delete_identity, deletion_blocked, unassign
 from .resources import GitLab
 
-ACCOUNT = f"{STORAGE}/gitlabstore"
 FORGED = {
     "done": 'gitlabazure.io/remove={"success":true}',
     "failed for good": 'gitlabazure.io/remove={"failure":true,"purpose":"delete"}',
@@ -42,9 +41,7 @@ def test_put_on_before_the_deletion(gitlab: GitLab, forged: str) -> None:
 def test_put_on_during_the_deletion(gitlab: GitLab, forged: str) -> None:
     gitlab.apply().ready()
     principal = gitlab.principal
-    with without_rights(gitlab.lab, ACCOUNT):
-        gitlab.ask_to_delete()
-        stalled(gitlab, "DeletionBlocked")
+    with deletion_blocked(gitlab):
         gitlab.annotate(forged)
         gitlab.annotate("gitlabazure.io/requested-at=now")
         assert gitlab.live()["metadata"]["finalizers"] == ["gitlabazure.io/finalizer"]
@@ -70,10 +67,7 @@ def test_the_way_out_stays_open(gitlab: GitLab, forged: str) -> None:
     gitlab.apply().ready()
     name, (assignment,) = gitlab.identity_name, gitlab.assignments()
     gitlab.annotate(forged)
-    with without_rights(gitlab.lab, ACCOUNT):
-        gitlab.ask_to_delete()
-        stalled(gitlab, "DeletionBlocked")
-
+    with deletion_blocked(gitlab):
         gitlab.annotate("gitlabazure.io/abandon=true")
         gitlab.until_gone(seconds=5)
 
@@ -84,9 +78,7 @@ def test_the_way_out_stays_open(gitlab: GitLab, forged: str) -> None:
 
 def test_a_deletion_that_waits_writes_nothing_on_the_resource_but_its_status(gitlab: GitLab) -> None:
     gitlab.apply().ready()
-    with without_rights(gitlab.lab, ACCOUNT):
-        gitlab.ask_to_delete()
-        stalled(gitlab, "DeletionBlocked")
+    with deletion_blocked(gitlab):
         before = gitlab.live()
         gitlab.lab.controls.clear_calls()
         until(lambda: len([call for call in gitlab.calls() if call.status == 403]) > 2, "three more attempts")
@@ -102,9 +94,7 @@ def test_who_lets_go_does_not_wait_for_the_next_attempt(gitlab: GitLab) -> None:
     """The annotation wakes a deletion that has waited for long."""
     gitlab.apply().ready()
     name, (assignment,) = gitlab.identity_name, gitlab.assignments()
-    with without_rights(gitlab.lab, ACCOUNT):
-        gitlab.ask_to_delete()
-        stalled(gitlab, "DeletionBlocked")
+    with deletion_blocked(gitlab):
         gitlab.lab.controls.clear_calls()
         until(lambda: len([call for call in gitlab.calls() if call.status == 403]) > 2, "three more attempts")
 

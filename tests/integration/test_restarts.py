@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pytest
 
 from .behind import CLIENT_ID, OBJECTS, after_a_pass, annotations, reasons, struck, until, until_told, versions
-from .operating import STORAGE, Operator
-from .owner import stalled, without_rights
+from .operating import Operator
+from .owner import deletion_blocked
 from .resources import GitLab
 
 
@@ -270,10 +270,7 @@ def test_asked_to_end_in_the_middle_of_a_deletion(gitlab: GitLab, operator: Oper
 def test_asked_to_end_while_a_deletion_waits_it_ends_at_once(gitlab: GitLab, operator: Operator) -> None:
     gitlab.apply().ready()
     principal = gitlab.principal
-    with without_rights(gitlab.lab, f"{STORAGE}/gitlabstore"):
-        gitlab.ask_to_delete()
-        stalled(gitlab, "DeletionBlocked")
-
+    with deletion_blocked(gitlab):
         assert operator.stop() < 1
 
     operator.start()
@@ -283,9 +280,7 @@ def test_asked_to_end_while_a_deletion_waits_it_ends_at_once(gitlab: GitLab, ope
 def test_killed_while_a_deletion_waits(gitlab: GitLab, operator: Operator) -> None:
     gitlab.apply().ready()
     principal = gitlab.principal
-    with without_rights(gitlab.lab, f"{STORAGE}/gitlabstore"):
-        gitlab.ask_to_delete()
-        stalled(gitlab, "DeletionBlocked")
+    with deletion_blocked(gitlab):
         operator.kill()
 
     operator.start()

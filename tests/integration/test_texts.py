@@ -26,7 +26,7 @@ from tests.unit.texts import FOX, texts
 from tests.unit.worlds import NOW, NOW_TEXT
 
 from .behind import OBJECTS, until
-from .owner import stalled
+from .owner import admission_policy, stalled
 from .resources import GitLab
 
 FORBIDDEN = f"Resource 'x' was disallowed by policy '{FOX} No identities \ud83e in \x85 here \x07'."
@@ -82,36 +82,9 @@ def test_of_a_long_request_its_beginning_is_answered(gitlab: GitLab) -> None:
 def censored(gitlab: GitLab) -> Iterator[str]:
     """A word that this cluster lets nobody write into a status in the resource's namespace."""
     word, name = "unspeakable", f"censored-{gitlab.namespace}"
-    policy = {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingAdmissionPolicy",
-        "metadata": {"name": name},
-        "spec": {
-            "matchConstraints": {
-                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": gitlab.namespace}},
-                "resourceRules": [
-                    {
-                        "apiGroups": ["gitlabazure.io"],
-                        "apiVersions": ["*"],
-                        "operations": ["UPDATE"],
-                        "resources": ["gitlabazureidentities/status"],
-                    }
-                ],
-            },
-            "validations": [
-                {
-                    "expression": f"!has(object.status) || !object.status.conditions.exists(c, c.message.contains('{word}'))",
-                    "message": "watch your language",
-                }
-            ],
-        },
-    }
-    binding = {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": {"name": name},
-        "spec": {"policyName": name, "validationActions": ["Deny"]},
-    }
+    expression = f"!has(object.status) || !object.status.conditions.exists(c, c.message.contains('{word}'))"
+    validations = [{"expression": expression, "message": "watch your language"}]
+    policy = admission_policy(gitlab, name, "gitlabazureidentities/status", validations=validations)
     probe = GitLab(gitlab.lab, gitlab.watch, gitlab.namespace, "probe")
     probe.apply(suspend=True).condition("Ready", "False", "Suspended")
     condition = {"type": "Ready", "status": "False", "observedGeneration": 1, "lastTransitionTime": NOW_TEXT}
@@ -125,7 +98,7 @@ def censored(gitlab: GitLab) -> Iterator[str]:
             return "watch your language" in str(error)
         return False
 
-    gitlab.lab.apply([policy, binding])
+    gitlab.lab.apply(policy)
     until(refused, "the policy has its effect")
     yield word
     gitlab.lab.kubectl("delete", "validatingadmissionpolicybinding,validatingadmissionpolicy", name)
