@@ -1,5 +1,5 @@
-"""What Azure and the API server make of a change: the world after it, as they tell it. Written from their documentation and
-from recorded traffic, without any decision."""
+"""The effect of a change in Azure and the API server: the world after it, as they return it. It is written from their
+documentation and from recorded traffic, and decides nothing."""
 
 from __future__ import annotations
 
@@ -32,38 +32,38 @@ NEW_PRINCIPAL = "aaaaaaaa-0000-4000-8000-00000000ffff"
 
 
 def ordinal(text: str) -> str:
-    """Letter by letter in capitals, as .NET's OrdinalIgnoreCase compares. It leaves alone what has no capital of one letter,
-    and the two letters whose capital is ASCII."""
+    """Each letter as its capital, as .NET's OrdinalIgnoreCase compares. Letters whose capital has two letters stay, as do the two
+    letters whose capital is ASCII."""
     return "".join(letter if len(letter.upper()) > 1 or letter in "\u0131\u017f" else letter.upper() for letter in text)
 
 
 def invariant(text: str) -> str:
-    """As .NET's InvariantCultureIgnoreCase compares: `é` is one letter, whether it is written as one or as two, and `ß` is
-    `ss`. Azure's own code has dictionaries of this kind (azure-powershell, Collections/InsensitiveDictionary.cs)."""
+    """As .NET's InvariantCultureIgnoreCase compares: `é` is one letter, whether it is written as one character or as two, and `ß`
+    is `ss`. Azure's own code has dictionaries of this kind (azure-powershell, Collections/InsensitiveDictionary.cs)."""
     return unicodedata.normalize("NFC", ordinal(text).replace("ß", "SS").replace("ẞ", "SS"))
 
 
 class Kept(Enum):
-    """Which key stands when tags are put whose keys are one to Azure."""
+    """The key that Azure keeps of several that it takes for one."""
 
     FIRST = "first"
     LAST = "last"
-    FORMER = "former"  # the value is the new one, the key is spelled as it was before
+    FORMER = "former"  # the new value, under the key as it was spelled before
 
 
 @dataclass(frozen=True)
 class Azure:
-    """What Azure does to what it is given.
+    """How Azure changes what it is given.
 
-    The keys of tags: "Tag names are case-insensitive for operations. A tag with a tag name, regardless of the casing, is
-    updated or retrieved. However, the resource provider might keep the casing you provide for the tag name. Tag values are
-    case-sensitive." (Microsoft Learn, "Use tags to organize your Azure resources".) Of {"key": …, "KEY": …} it stores one
-    pair (MicrosoftDocs/azure-docs#57888); which one, and how it folds beyond ASCII, is told nowhere. Blanks around keys and
-    values stay (kubernetes-sigs/cloud-provider-azure#8119)."""
+    The keys of tags: "Tag names are case-insensitive for operations. A tag with a tag name, regardless of the casing, is updated
+    or retrieved. However, the resource provider might keep the casing you provide for the tag name. Tag values are
+    case-sensitive." (Microsoft Learn, "Use tags to organize your Azure resources".) Of {"key": …, "KEY": …} it stores one pair
+    (MicrosoftDocs/azure-docs#57888). No page says which one, or how it folds letters outside ASCII. Blanks around keys and values
+    stay (kubernetes-sigs/cloud-provider-azure#8119)."""
 
     fold: Callable[[str], str] = invariant
     kept: Kept = Kept.LAST
-    spell_group: Callable[[str], str] = str  # a resource group's name comes back as whoever made the group spelled it
+    spell_group: Callable[[str], str] = str  # Azure returns a resource group's name as it was spelled at its creation
 
     def tags(self, sent: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
         spelled = {self.fold(key): key for key in before} if self.kept is Kept.FORMER else {}
@@ -84,16 +84,16 @@ USUAL = Azure()
 
 
 class RefusedError(Exception):
-    """Azure or the API server would not do that."""
+    """Azure or the API server would refuse that."""
 
 
 def after(  # noqa: C901, PLR0911 - one flat case a change
     change: Change, have: Observed, owner: Owner, azure: Azure = USUAL
 ) -> Observed:
-    """The world after one change. What is put comes first in its list: Azure's lists have no order to rely on.
+    """The world after one change. A new entry comes first in its list, since Azure's lists have no order to rely on.
 
-    Raises RefusedError for what Azure refuses: a 21st credential, a second one for the same issuer and subject, a
-    second assignment of one role at one scope."""
+    Raises RefusedError for what Azure refuses: a 21st credential, a second one for the same issuer and subject, a second
+    assignment of one role at one scope."""
     match change:
         case PutIdentity():
             return replace(have, identity=_identity(change, have.identity, azure))
@@ -171,7 +171,7 @@ def _with_assignment(change: PutAssignment, have: Observed) -> Observed:
 
 
 def _applied_account(change: ApplyServiceAccount, found: ClusterObject | None, owner: Owner) -> ClusterObject:
-    """Server-side apply: fields that we held and no longer apply go."""
+    """Server-side apply: a field that our field manager owned and no longer applies is removed."""
     before = found or ClusterObject("ServiceAccount", change.name, "uid-new", "1", {}, {})
     labels = {key: value for key, value in before.labels.items() if (key, value) not in owner.labels.items()}
     return replace(
@@ -188,7 +188,8 @@ def _applied_account(change: ApplyServiceAccount, found: ClusterObject | None, o
 
 
 def _released(found: ClusterObject, owner: Owner) -> ClusterObject:
-    """Our marks go: the label, and of a service account the annotation. Others' fields stay, and what a secret says."""
+    """Our marks are removed: the label, and the annotation of a service account. Fields of others stay, and so does the data of a
+    secret."""
     return replace(
         found,
         labels={key: value for key, value in found.labels.items() if (key, value) not in owner.labels.items()},

@@ -1,4 +1,4 @@
-"""Why a service account's way to the blobs is refused: its token's issuer, and Entra's and Blob Storage's codes."""
+"""Why a service account cannot reach the blobs: the issuer of its token, and the codes of Entra and Blob Storage."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_entra_refuses(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", UNKNOWN_YET)
-def test_what_entra_does_not_know_yet(code: str) -> None:
+def test_entra_does_not_know_a_new_credential_yet(code: str) -> None:
     """Azure may take several minutes to know a credential everywhere."""
     failure = token_refused(entra(code), FRESH, "gitlab")
 
@@ -59,7 +59,7 @@ def test_waiting_does_not_help_against_a_refused_token(code: str) -> None:
 
 
 def test_tokens_of_another_issuer() -> None:
-    """Whatever Entra says: a credential of before may still let them in."""
+    """Whatever Entra answers: a credential with a former issuer may still be accepted."""
     failure = another_issuer(ISSUER[:-1], FRESH)
 
     assert (failure.reason, failure.outlook) == ("IssuerMismatch", STALLED)
@@ -72,16 +72,16 @@ def test_tokens_of_another_issuer() -> None:
 @pytest.mark.parametrize(
     ("token", "issuer"),
     [
-        (jwt.encode({"iss": ISSUER, "exp": 0}, "x" * 32), ISSUER),  # to the letter, and whether it is still good or not
+        (jwt.encode({"iss": ISSUER, "exp": 0}, "x" * 32), ISSUER),  # to the letter, and whether it has expired or not
         (jwt.encode({"sub": "somebody"}, "x" * 32), None),
         ("opaque", None),
     ],
 )
-def test_who_issued_a_token(token: str, issuer: str | None) -> None:
+def test_the_issuer_of_a_token(token: str, issuer: str | None) -> None:
     assert issuer_of(token) == issuer
 
 
-def test_a_code_that_nobody_knows_is_told_in_entras_words() -> None:
+def test_an_unknown_code_is_reported_in_entras_words() -> None:
     failure = token_refused(entra("AADSTS123456"), FRESH, "gitlab")
 
     assert failure.message == (

@@ -1,4 +1,4 @@
-"""Changes are made stage by stage: what a failure holds back, and what is over when a pass leaves."""
+"""Changes are applied stage by stage: which changes a failure stops, and what has ended when apply returns."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Act = Callable[..., Awaitable[Any]]
 
 
 async def well(*_: Any) -> None:
-    """Everything goes well."""
+    """Every request succeeds."""
 
 
 async def forbidden(*_: Any) -> None:
@@ -53,8 +53,8 @@ async def same(_owner: object, change: Any) -> Any:
     return HAVE.objects["ServiceAccount", change.name]
 
 
-class World:
-    """Azure and a cluster in which each request does what the test says, and is noted once it is through."""
+class Fakes:
+    """Azure and a cluster in which each request does what the test says, and is noted when it has ended."""
 
     def __init__(self, **acts: Act) -> None:
         self.done: list[str] = []
@@ -91,66 +91,66 @@ class World:
         return Assignment(change.name, change.grant.role.guid, change.grant.scope, change.principal_id, "")
 
 
-async def made(world: World, to: Goal, have: Any) -> tuple[list[str], list[str]]:
-    """What was done, and the reasons of what failed."""
-    _, _, failed = await apply(world.azure, world.kube, to, plan(to, have), have)
-    return world.done, [failure.reason for _, failure in failed]
+async def made(fakes: Fakes, to: Goal, have: Any) -> tuple[list[str], list[str]]:
+    """The changes that were made, and the reasons of those that failed."""
+    _, _, failed = await apply(fakes.azure, fakes.kube, to, plan(to, have), have)
+    return fakes.done, [failure.reason for _, failure in failed]
 
 
 HELMS = wanted({"serviceAccounts": [{"name": "gitlab", "management": "Annotate"}]})
 
 
-async def test_what_fails_at_one_link_does_not_keep_another_from_being_pruned() -> None:
-    """Somebody holds the annotation, for good: a service account that was dropped loses its trust all the same."""
+async def test_a_failure_at_one_link_does_not_stop_removals_at_another() -> None:
+    """Another field manager owns the annotation: a former service account still loses its credential."""
     have = standing(HELMS)
     account = replace(have.objects["ServiceAccount", "gitlab"], annotations={})
     have = replace(have.with_object(account), credentials=(*have.credentials, FORMER))
 
-    done, failed = await made(World(apply_service_account=conflict), goal(HELMS), have)
+    done, failed = await made(Fakes(apply_service_account=conflict), goal(HELMS), have)
 
     assert done == ["delete_credential"]
     assert failed == ["FieldConflict"]
 
 
 async def test_the_old_is_kept_while_the_new_cannot_be_made() -> None:
-    """GitLab may still be using the role on the account that it had."""
+    """GitLab may still be using its former role on the account."""
     have = replace(HAVE, assignments=(OLD,))
 
-    done, failed = await made(World(put_assignment=forbidden), goal(), have)
+    done, failed = await made(Fakes(put_assignment=forbidden), goal(), have)
 
     assert done == []
     assert failed == ["AuthorizationFailed"]
 
 
-async def test_nothing_is_made_for_an_identity_that_could_not_be_made() -> None:
-    """Secrets that name a client which will never be are of no use to anybody."""
-    world = World(put_identity=forbidden)
+async def test_nothing_is_created_for_an_identity_that_could_not_be_created() -> None:
+    """Secrets are of no use without the client ID of an identity."""
+    fakes = Fakes(put_identity=forbidden)
 
-    _, done, failed = await apply(world.azure, world.kube, goal(), plan(goal(), Observed()), Observed())
+    _, done, failed = await apply(fakes.azure, fakes.kube, goal(), plan(goal(), Observed()), Observed())
 
     assert done == ()
     assert [failure.reason for _, failure in failed] == ["AuthorizationFailed"]
-    assert world.done == []
+    assert fakes.done == []
 
 
 async def test_a_deletion_keeps_its_order_whatever_fails() -> None:
-    """An identity whose assignments cannot be removed stays, or they would be orphans."""
-    done, failed = await made(World(delete_assignment=forbidden), deletion(), HAVE)
+    """An identity stays while its assignments cannot be removed. Otherwise they would be orphans."""
+    done, failed = await made(Fakes(delete_assignment=forbidden), deletion(), HAVE)
 
     assert done == []
     assert failed == ["AuthorizationFailed"]
 
 
 @pytest.mark.parametrize("quick", ["put_credential", "put_assignment"])
-async def test_who_leaves_waits_for_every_request_that_was_begun(quick: str) -> None:
-    """The lock is free after that, and a deletion must find all that was made."""
+async def test_a_cancelled_pass_waits_for_every_request_that_was_sent(quick: str) -> None:
+    """The lock is released after that, and a deletion must find everything that was created."""
     begun, go = asyncio.Event(), asyncio.Event()
 
     async def slow(change: Any, *_: Any) -> Any:
         async def request() -> Any:
             begun.set()
             await go.wait()
-            return await World._assignment(change) if quick == "put_credential" else None
+            return await Fakes._assignment(change) if quick == "put_credential" else None
 
         return await finished(request(), 30)
 
@@ -158,9 +158,9 @@ async def test_who_leaves_waits_for_every_request_that_was_begun(quick: str) -> 
         await asyncio.Event().wait()
 
     other = {"put_credential": "put_assignment", "put_assignment": "put_credential"}[quick]
-    world = World(**{quick: waiting, other: slow})
+    fakes = Fakes(**{quick: waiting, other: slow})
     have = replace(HAVE, credentials=(), assignments=())
-    leaving = asyncio.ensure_future(apply(world.azure, world.kube, goal(), plan(goal(), have), have))
+    leaving = asyncio.ensure_future(apply(fakes.azure, fakes.kube, goal(), plan(goal(), have), have))
     await begun.wait()
 
     leaving.cancel()

@@ -1,4 +1,4 @@
-"""ARM ids and roles as values: their text, their parts, and what is the same."""
+"""ARM ids and roles as values: their text, their parts, and which are equal."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_roles_are_known_by_guid() -> None:
         ("/subscriptions/s/resourceGroups/\u03c3", "/subscriptions/s/resourceGroups/\u03a3", True),
         ("/subscriptions/s/resourceGroups/\u03c2", "/subscriptions/s/resourceGroups/\u03a3", True),
         ("/subscriptions/s/resourceGroups/\u00b5", "/subscriptions/s/resourceGroups/\u03bc", True),
-        # the sign of Kelvin is no k, the long s no s, and a Turkish i none of ours
+        # the Kelvin sign is no k, the long s no s, and the Turkish i no i
         ("/subscriptions/s/resourceGroups/\u212a", "/subscriptions/s/resourceGroups/k", False),
         ("/subscriptions/s/resourceGroups/\u017f", "/subscriptions/s/resourceGroups/s", False),
         ("/subscriptions/s/resourceGroups/\u0131", "/subscriptions/s/resourceGroups/i", False),

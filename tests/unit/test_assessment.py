@@ -1,4 +1,4 @@
-"""What a pass comes to: each judgement by itself."""
+"""The assessment of a pass: each judgement by itself."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def finding(link: Link, outlook: Outlook) -> Finding:
 
 
 def findings(**bad: Outlook) -> list[Finding]:
-    """Findings of all links, by the name of the link; good but for those named."""
+    """Findings of all links, by the name of the link. All are good but the named ones."""
     return [finding(link, bad.get(link.name, Outlook.GOOD)) for link in CHAIN]
 
 
 def ready(spec: dict[str, Any] | None = None, *, generation: int = 1, status: str = "True") -> Resource:
-    """A resource that was Ready, or was not, at generation 1."""
+    """A resource that was Ready, or not, at generation 1."""
     one = resource(spec, generation=generation)
     bad = {} if status == "True" else {"ROLES": Outlook.STALLED}
     written = with_conditions(resource(spec), findings(**bad), NOW)
@@ -58,7 +58,7 @@ def ready(spec: dict[str, Any] | None = None, *, generation: int = 1, status: st
     ("one", "former", "drift"),
     [
         (ready(), (), True),
-        (ready(generation=2), (), False),  # somebody edited it: he asked for the change
+        (ready(generation=2), (), False),  # somebody edited it, and so asked for the change
         (ready(status="False"), (), False),
         (resource(), (), False),
         (ready(), ("https://former.example.com/",), False),  # the cluster's issuer changed
@@ -69,7 +69,7 @@ def test_a_change_is_drift_where_nobody_asked_for_one(one: Resource, former: tup
     assert assessment.is_drift(one, replace(goal(), former_issuers=former)) is drift
 
 
-# what a lost status is replaced by
+# what replaces a lost status
 
 ELSEWHERE = replace(identity(), resource_id=str(WANT.identity.id).replace("rg-gitlab", "rg-old"))
 THEIRS = {"gitlabazure-cluster": "lab", "gitlabazure-namespace": "other", "gitlabazure-resource": "gitlab"}
@@ -77,7 +77,7 @@ RECORDED = resource(status={"identity": {"resourceId": str(WANT.identity.id), "p
 
 
 def test_the_goal_follows_an_identity_of_ours_that_is_found_elsewhere() -> None:
-    """The status was lost, and the settings moved on."""
+    """The status was lost, and the settings changed."""
     one = resource()
 
     assert assessment.other_identity(one, goal(), ELSEWHERE) == (one, IdentityId.parse(ELSEWHERE.resource_id))
@@ -90,8 +90,8 @@ def test_the_goal_follows_an_identity_of_ours_that_is_found_elsewhere() -> None:
         (RECORDED, goal(), None),
         (RECORDED, goal(), identity()),
         (RECORDED, goal(), replace(identity(), resource_id=str(WANT.identity.id).lower())),  # as Azure spells it
-        (RECORDED, goal(), identity(tags={})),  # nobody claims it: its tags may have been taken away
-        (RECORDED, goal(may_adopt=True), identity(tags=THEIRS)),  # policy lends it
+        (RECORDED, goal(), identity(tags={})),  # nobody claims it: somebody may have removed its tags
+        (RECORDED, goal(may_adopt=True), identity(tags=THEIRS)),  # policy lets us adopt it
         (resource(), goal(), identity(tags=THEIRS)),  # the spec names it, not the status
     ],
 )
@@ -130,7 +130,7 @@ def test_what_was_written_and_is_planned_again_is_reverted() -> None:
         ([DeleteIdentity(identity())], False),
     ],
 )
-def test_what_azure_takes_minutes_to_spread(done: list[Change], takes_time: bool) -> None:
+def test_changes_that_azure_takes_minutes_to_propagate(done: list[Change], takes_time: bool) -> None:
     assert assessment.takes_time(done) is takes_time
 
 
@@ -150,7 +150,7 @@ def test_what_gitlab_needs_and_lacks(have: Observed, pending: list[Change], lack
     assert assessment.lacks_something(have, pending) is lacking
 
 
-# freshness
+# propagation
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_what_gitlab_needs_and_lacks(have: Observed, pending: list[Change], lack
 def test_a_recent_grant_may_still_propagate(
     created: int | None, granted: int | None, since: int | None, fresh: bool
 ) -> None:
-    """Each moment in seconds ago; the limit is 900."""
+    """Each time is given as seconds ago. The limit is 900."""
 
     def ago(seconds: int | None) -> datetime | None:
         return None if seconds is None else NOW - timedelta(seconds=seconds)
@@ -191,7 +191,7 @@ def test_a_recent_grant_may_still_propagate(
     [
         ({}, "Required", Outlook.GOOD, False),
         ({"ACCESS": Outlook.WAITING}, "Required", Outlook.WAITING, True),
-        ({"ACCESS": Outlook.WAITING}, "Report", Outlook.WAITING, True),  # shown, and tried until it is there
+        ({"ACCESS": Outlook.WAITING}, "Report", Outlook.WAITING, True),  # shown, and tried until access is granted
         ({"ACCESS": Outlook.STALLED}, "Report", Outlook.STALLED, False),
         ({"ACCESS": Outlook.TRANSIENT}, "Required", Outlook.TRANSIENT, False),
         ({"ROLES": Outlook.WAITING, "ACCESS": Outlook.BLOCKED}, "Required", Outlook.WAITING, False),
@@ -205,7 +205,7 @@ def test_access_alone_is_tried_again(bad: dict[str, Outlook], verification: str,
     assert assessment.only_access_is_awaited(found, outlook) is again
 
 
-def test_access_that_nobody_asks_for_is_good() -> None:
+def test_disabled_access_is_good() -> None:
     found = [*findings()[:-1], not_asked(Link.ACCESS, Reason.DISABLED, "…")]
 
     assert assessment.outlook_of(found, Verification.DISABLED) is Outlook.GOOD
@@ -232,7 +232,7 @@ def test_tolerance_ends_after_three_failures_or_a_quarter_of_an_hour(count: int,
     ("one", "bad", "lacking", "tolerated"),
     [
         (ready(), {"ROLES": Outlook.TRANSIENT}, False, True),
-        (ready(), {"ROLES": Outlook.TRANSIENT}, True, False),  # something was seen to be missing
+        (ready(), {"ROLES": Outlook.TRANSIENT}, True, False),  # an object was seen to be missing
         (ready(), {"ROLES": Outlook.TRANSIENT, "SECRETS": Outlook.STALLED}, False, False),
         (ready(), {"ROLES": Outlook.STALLED}, False, False),
         (ready(), {"ROLES": Outlook.WAITING}, False, False),
@@ -240,12 +240,12 @@ def test_tolerance_ends_after_three_failures_or_a_quarter_of_an_hour(count: int,
         (ready(generation=2), {"ROLES": Outlook.TRANSIENT}, False, False),
         (ready(status="False"), {"ROLES": Outlook.TRANSIENT}, False, False),
         (ready(), {"ACCESS": Outlook.TRANSIENT}, False, True),
-        # access counts under Required alone: what is not counted is neither tolerated nor in the way
+        # access counts only under Required: otherwise its failures are neither tolerated nor an obstacle
         (ready({"verification": "Report"}), {"ACCESS": Outlook.TRANSIENT}, False, False),
         (ready({"verification": "Report"}), {"ROLES": Outlook.TRANSIENT, "ACCESS": Outlook.STALLED}, False, True),
     ],
 )
-def test_a_ready_resource_tolerates_transient_failures_alone(
+def test_a_ready_resource_tolerates_only_transient_failures(
     one: Resource, bad: dict[str, Outlook], lacking: bool, tolerated: bool
 ) -> None:
     assert assessment.may_be_tolerated(one, findings(**bad), lacking=lacking) is tolerated
@@ -258,7 +258,7 @@ def test_the_first_tolerated_failure_is_an_event() -> None:
     assert assessment.tolerated_event(found, Tolerance(2, 0.0)) is None
 
 
-# what is overdue
+# overdue findings
 
 
 def test_a_link_that_waited_too_long_needs_a_person() -> None:
@@ -268,8 +268,8 @@ def test_a_link_that_waited_too_long_needs_a_person() -> None:
     assert assessment.overdue(resource(), waiting, 179.0) is waiting
     late = assessment.overdue(resource(), waiting, 180.0)
     assert (late.status, late.reason, late.message) == ("False", Reason.PRINCIPAL_NOT_FOUND, "too long")
-    told = replace(resource(), status=with_conditions(resource(), [late], NOW))
-    assert assessment.overdue(told, waiting, 0.0) == late  # it does not begin anew
+    reported = replace(resource(), status=with_conditions(resource(), [late], NOW))
+    assert assessment.overdue(reported, waiting, 0.0) == late  # its wait does not start again
 
 
 # events
@@ -312,11 +312,11 @@ NOT_OWNED, GOOD, UNDER_WAY = (
         (UNDER_WAY, GOOD, Event("Normal", Reason.READY, "said")),
     ],
 )
-def test_what_is_said_when_ready_changes(before: Status, now: Status, event: Event | None) -> None:
+def test_the_event_when_ready_changes(before: Status, now: Status, event: Event | None) -> None:
     assert assessment.ready_event(before, now) == event
 
 
-def test_what_a_pass_changed_is_said_as_drift_or_as_what_was_asked_for() -> None:
+def test_the_changes_of_a_pass_are_reported_as_drift_or_as_applied() -> None:
     done = [*EVERYTHING[:1], RELEASE]
 
     asked = assessment.changes_event(done, drift=False)
@@ -339,7 +339,9 @@ def test_what_a_pass_changed_is_said_as_drift_or_as_what_was_asked_for() -> None
         ({"clientId": CLIENT.replace("cccc", "dddd", 1)}, HAVE, True),
     ],
 )
-def test_another_client_id_is_said_with_what_mends_the_pods(known: dict[str, str], have: Observed, said: bool) -> None:
+def test_another_client_id_is_reported_with_the_command_that_restarts_the_pods(
+    known: dict[str, str], have: Observed, said: bool
+) -> None:
     event = assessment.client_id_event(resource(status={"identity": known}), have)
 
     assert (event is not None) is said
@@ -348,7 +350,7 @@ def test_another_client_id_is_said_with_what_mends_the_pods(known: dict[str, str
         assert event.message.endswith("kubectl -n gitlab rollout restart deployment --selector release=gitlab")
 
 
-def test_an_identity_that_settings_would_have_elsewhere_is_said_to_stay() -> None:
+def test_an_identity_that_stays_though_settings_name_another_place_is_reported() -> None:
     moved = DEFAULTS.model_copy(update={"resource_group": "rg-new"})
 
     event = assessment.pin_event(desired_of(RECORDED, defaults=moved))
@@ -359,17 +361,17 @@ def test_an_identity_that_settings_would_have_elsewhere_is_said_to_stay() -> Non
     assert assessment.pin_event(WANT) is None
 
 
-def test_another_cluster_of_our_name_is_said() -> None:
-    twin = replace(WANT.credentials[0], name="theirs", issuer="https://other.example.com/")
+def test_another_cluster_of_our_name_is_reported() -> None:
+    theirs = replace(WANT.credentials[0], name="theirs", issuer="https://other.example.com/")
 
-    event = assessment.cluster_event(goal(), replace(HAVE, credentials=(twin,)))
+    event = assessment.cluster_event(goal(), replace(HAVE, credentials=(theirs,)))
 
     assert event is not None
     assert (event.kind, event.reason) == ("Warning", Reason.CLUSTER_NOT_UNIQUE)
     assert assessment.cluster_event(goal(), HAVE) is None
 
 
-def test_a_defect_is_told_in_one_line_with_where_to_look() -> None:
+def test_a_defect_is_reported_in_one_line_that_says_where_to_look() -> None:
     link, failure = assessment.defect_failure(KeyError("two\nlines"), NOW)
 
     assert (link, failure.reason, failure.outlook) == (Link.IDENTITY, Reason.INTERNAL_ERROR, Outlook.TRANSIENT)
@@ -380,7 +382,7 @@ def test_a_defect_is_told_in_one_line_with_where_to_look() -> None:
 
 
 def test_the_first_change_is_a_credential() -> None:
-    """What the tests above take for granted."""
+    """The tests above assume this."""
     assert EVERYTHING[0].link is Link.CREDENTIALS
     assert isinstance(EVERYTHING[1], PutAssignment)
     assert len(PLANNED) == len(CHAIN) - 1

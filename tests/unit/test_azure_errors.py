@@ -1,4 +1,4 @@
-"""Azure's errors: one table, one walk over it, and texts that hold nothing a person should not see."""
+"""Azure's errors: one table, a test of every line of it, and texts that contain nothing a person should not see."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ERRAND = Operation(
 STALLED, WAITING, TRANSIENT = Outlook.STALLED, Outlook.WAITING, Outlook.TRANSIENT
 DETAIL = "Azure's own words."
 
-# Azure's word -> ours, and what comes next. A line of the table that is not here fails the walk below.
+# Azure's code, our reason, and what comes next. A line of the table that is missing here fails the test below.
 WHAT_COMES_NEXT = {
     "AuthorizationFailed": ("AuthorizationFailed", STALLED),
     "LinkedAuthorizationFailed": ("AuthorizationFailed", STALLED),
@@ -43,7 +43,7 @@ WHAT_COMES_NEXT = {
 
 @pytest.mark.parametrize("code", TABLE)
 def test_every_line_of_the_table(code: str) -> None:
-    """A reason that is a valid condition reason, what comes next, and a text that takes all its words."""
+    """Its reason is a valid condition reason, its outlook is the expected one, and its text can be filled in."""
     failure = classify(AzureError(code, 400, DETAIL), ERRAND)
 
     assert (failure.reason, failure.outlook) == WHAT_COMES_NEXT[code]
@@ -54,7 +54,7 @@ def test_every_line_of_the_table(code: str) -> None:
     assert failure.retry_after is None
 
 
-def test_the_walk_knows_no_line_that_is_gone() -> None:
+def test_every_expected_line_is_in_the_table() -> None:
     assert WHAT_COMES_NEXT.keys() == TABLE.keys()
 
 
@@ -87,7 +87,7 @@ def test_the_walk_knows_no_line_that_is_gone() -> None:
         ),
     ],
 )
-def test_words_to_a_person(code: str, message: str) -> None:
+def test_messages_for_a_person(code: str, message: str) -> None:
     assert classify(AzureError(code, 400, DETAIL), ERRAND).message == message
 
 
@@ -109,17 +109,17 @@ def test_words_to_a_person(code: str, message: str) -> None:
         (412, "InvalidAzureRequest", STALLED),
     ],
 )
-def test_a_code_that_nobody_knows_is_sorted_by_its_status(status: int, reason: str, outlook: Outlook) -> None:
+def test_an_unknown_code_is_classified_by_its_status(status: int, reason: str, outlook: Outlook) -> None:
     failure = classify(AzureError("SomethingNew", status, DETAIL, 3.0), ERRAND)
 
     assert (failure.reason, failure.outlook, failure.retry_after) == (reason, outlook, 3.0)
 
 
-def test_a_known_code_says_more_than_its_status() -> None:
+def test_a_known_code_counts_more_than_its_status() -> None:
     assert entry(AzureError("TooManyRequests", 503, "")) is TABLE["TooManyRequests"]
 
 
-# Azure's own texts, as they come, and as they are shown.
+# Azure's own texts, as Azure sends them, and as they are shown.
 SANITIZED = [
     ("It is broken", "It is broken."),
     ("It is broken!", "It is broken!"),
@@ -164,7 +164,7 @@ def test_a_text_has_an_end() -> None:
 
 
 def test_the_same_failure_reads_the_same_twice() -> None:
-    """Else each pass would write a new status."""
+    """Otherwise each pass would write a new status."""
     texts = [f"Denied. Trace ID: {n}-a Correlation ID: {n}-b Timestamp: 2026-03-01 12:00:{n:02}Z" for n in (1, 2)]
 
     assert sanitize(texts[0]) == sanitize(texts[1])

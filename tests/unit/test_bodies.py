@@ -1,4 +1,4 @@
-"""Bodies of requests: JSON to whoever reads JSON, and the same as YAML, which is how the API server reads an apply-patch."""
+"""Bodies of requests. They are JSON, and they mean the same as YAML, since the API server reads an apply-patch as YAML."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_it_reads_the_same_as_json_and_as_yaml(body: dict[str, Any]) -> None:
 
 
 def valid(value: Any) -> Any:
-    """The same without halves of characters."""
+    """The same text without halves of characters."""
     match value:
         case str():
             return unicode(value)

@@ -1,4 +1,4 @@
-"""The clouds' endpoints are those of the Azure SDKs, and the domain, realm and audience follow."""
+"""The endpoints of the clouds are those of the Azure SDKs. Domain, realm and audience follow from the cloud."""
 
 from __future__ import annotations
 

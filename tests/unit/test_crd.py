@@ -1,4 +1,4 @@
-"""The custom resource definition: generated, structural, explained, and with every rule that a person may meet."""
+"""The custom resource definition: generated, structural, with a description of every field, and with a message for every rule."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_it_reads_back_as_it_was_generated() -> None:
 
 
 def test_it_is_structural() -> None:
-    """Kubernetes takes no references, no unions, no null, and wants a type for every field."""
+    """Kubernetes admits no references, no unions and no null, and needs a type for every field."""
     for schema in schemas(SCHEMA):
         assert not {"$ref", "$defs", "anyOf", "oneOf", "allOf", "title", "const"} & schema.keys()
         assert not {"propertyNames", "patternProperties"} & schema.keys()
@@ -187,7 +187,8 @@ def test_lists_that_server_side_apply_merges(path: str, kind: str, keys: list[st
 
 @pytest.mark.parametrize("path", ["azure.subscriptionId", "azure.resourceGroup", "azure.location", "identity.name"])
 def test_what_would_move_the_identity_is_immutable(path: str) -> None:
-    """A transition rule on spec, which is always there: a field's own rule would see neither adding nor removing."""
+    """The rule is a transition rule on spec, which always exists: a rule on the field itself would not see it being added or
+    removed."""
     (found,) = [rule for rule in rules("spec") if f"oldSelf.{path}" in rule["rule"]]
 
     assert found["rule"] == (
@@ -228,8 +229,8 @@ def test_rules_across_fields(path: str, part: str) -> None:
     ],
 )
 def test_keys_of_tags_are_those_that_azure_takes(key: str, taken: bool) -> None:
-    """Microsoft Learn, "Use tags to organize your Azure resources". The API server knows no rule for keys but CEL; the model
-    must agree, or the operator blames the definition for what a person wrote."""
+    """Microsoft Learn, "Use tags to organize your Azure resources". The API server checks keys only by CEL. The model must agree
+    with it, or the operator would report an outdated definition for a mistake of a person."""
     (expression,) = re.findall(r"key\.matches\(r'(.+)'\)", " ".join(rule["rule"] for rule in rules("spec.azure")))
     spec = {"storage": {"accountName": "gitlabstore"}, "azure": {"tags": {key: "x"}}}
 
@@ -239,7 +240,7 @@ def test_keys_of_tags_are_those_that_azure_takes(key: str, taken: bool) -> None:
 
 
 def test_every_rule_has_a_message_to_act_on() -> None:
-    """What is wrong, and what to do instead: a single short line, since the API server puts it behind a path."""
+    """What is wrong, and what to do instead. It is a single short line, since the API server puts it behind a path."""
     found = [rule for schema in schemas(SCHEMA) for rule in schema.get("x-kubernetes-validations", ())]
 
     assert len(found) >= 10
@@ -266,5 +267,5 @@ def test_names() -> None:
 
 
 def test_every_field_of_the_status_is_declared() -> None:
-    """What is not declared the API server drops, silently."""
+    """The API server silently drops a field that is not declared."""
     assert set(at("status")["properties"]) == {str(field.alias) for field in Status.model_fields.values()}

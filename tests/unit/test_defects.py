@@ -1,4 +1,4 @@
-"""A defect of the operator's own, as a person finds it: in the status, by an event, and in one line that leads to the log."""
+"""The reports of a defect of the operator: in the status, by an event, and in one line that leads to the log."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ MESSAGE = (
 )
 
 
-class Desk:
-    """An API server with one object, and what was written and posted of it."""
+class ApiServer:
+    """An API server with one object. It keeps the statuses and the events that it receives."""
 
     def __init__(self, found: dict[str, Any] | None) -> None:
         self.found = found
@@ -46,42 +46,42 @@ class Desk:
 
     def conditions(self) -> dict[str, tuple[str, str, str]]:
         assert self.found is not None
-        told = self.found["status"]["conditions"]
-        return {each["type"]: (each["status"], each["reason"], each["message"]) for each in told}
+        written = self.found["status"]["conditions"]
+        return {each["type"]: (each["status"], each["reason"], each["message"]) for each in written}
 
 
 async def test_a_defect_in_a_pass() -> None:
-    desk = Desk(body())
+    server = ApiServer(body())
 
-    await desk.defects.report(KEY, UID, KeyError("identity"))
+    await server.defects.report(KEY, UID, KeyError("identity"))
 
-    told = desk.conditions()
-    assert told["Ready"] == ("Unknown", "InternalError", MESSAGE)
-    assert told["Reconciling"][:2] == ("True", "InternalError")
-    assert told["RolesAssigned"][:2] == ("Unknown", "Pending")
-    assert desk.events == [("Warning", "InternalError", MESSAGE)]
-    assert desk.found is not None
-    assert broken(desk.found) == []
+    conditions = server.conditions()
+    assert conditions["Ready"] == ("Unknown", "InternalError", MESSAGE)
+    assert conditions["Reconciling"][:2] == ("True", "InternalError")
+    assert conditions["RolesAssigned"][:2] == ("Unknown", "Pending")
+    assert server.events == [("Warning", "InternalError", MESSAGE)]
+    assert server.found is not None
+    assert broken(server.found) == []
 
 
 async def test_a_defect_in_a_deletion() -> None:
-    desk = Desk(body(deleting=True))
+    server = ApiServer(body(deleting=True))
 
-    await desk.defects.report(KEY, UID, KeyError("identity"))
+    await server.defects.report(KEY, UID, KeyError("identity"))
 
-    told = desk.conditions()
-    assert told["Ready"] == ("Unknown", "InternalError", MESSAGE)
-    assert told["Reconciling"][:2] == ("True", "InternalError")
-    assert desk.events == [("Warning", "InternalError", MESSAGE)]
+    conditions = server.conditions()
+    assert conditions["Ready"] == ("Unknown", "InternalError", MESSAGE)
+    assert conditions["Reconciling"][:2] == ("True", "InternalError")
+    assert server.events == [("Warning", "InternalError", MESSAGE)]
 
 
 async def test_a_defect_that_comes_again_and_again_is_one_event() -> None:
-    desk = Desk(body())
+    server = ApiServer(body())
 
     for _ in range(3):
-        await desk.defects.report(KEY, UID, KeyError("identity"))
+        await server.defects.report(KEY, UID, KeyError("identity"))
 
-    assert len(desk.events) == 1
+    assert len(server.events) == 1
 
 
 @pytest.mark.parametrize(
@@ -94,22 +94,22 @@ async def test_a_defect_that_comes_again_and_again_is_one_event() -> None:
     ],
     ids=["lines", "secret", "long", "no words"],
 )
-async def test_it_is_one_line(defect: Exception, said: str) -> None:
-    desk = Desk(body())
+async def test_the_message_is_one_line(defect: Exception, said: str) -> None:
+    server = ApiServer(body())
 
-    await desk.defects.report(KEY, UID, defect)
+    await server.defects.report(KEY, UID, defect)
 
-    assert said in desk.conditions()["Ready"][2]
+    assert said in server.conditions()["Ready"][2]
 
 
 SUCCESSOR = body()
 SUCCESSOR["metadata"]["uid"] = "uid-of-a-later-one"
 
 
-@pytest.mark.parametrize("found", [None, SUCCESSOR], ids=["gone", "another of its name"])
-async def test_of_what_is_gone_nothing_is_told(found: dict[str, Any] | None) -> None:
-    desk = Desk(found)
+@pytest.mark.parametrize("found", [None, SUCCESSOR], ids=["no longer exists", "another of its name"])
+async def test_nothing_is_reported_about_an_object_that_no_longer_exists(found: dict[str, Any] | None) -> None:
+    server = ApiServer(found)
 
-    await desk.defects.report(KEY, UID, KeyError("identity"))
+    await server.defects.report(KEY, UID, KeyError("identity"))
 
-    assert desk.events == []
+    assert server.events == []

@@ -1,4 +1,4 @@
-"""What a deletion may do next: what blocks it, how far it may go, and what it says while it waits."""
+"""The judgements of a deletion: which failures block it, what it may remove next, and its message while it waits."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_when_nothing_is_to_be_removed(
     assert (event and event.reason) == reason
 
 
-def test_what_is_retained_under_a_spec_that_cannot_be_read_is_said_with_the_field() -> None:
+def test_retaining_under_a_spec_that_cannot_be_read_names_the_field() -> None:
     event = let_go(Resource.parse(body({"deletionPolicy": "Retain", "verification": "Perhaps"}, deleting=True)))
 
     assert event is not None
@@ -74,12 +74,12 @@ def where(one: Resource) -> WhereToLook:
     [
         (resource(), DENIED, True),
         (resource(), BUSY, False),
-        (resource(), NO_LOGIN, False),  # the operator was never answered, and knows nothing
+        (resource(), NO_LOGIN, False),  # the operator got no answer, and knows nothing
         (RECORDED, DENIED, False),
         (resource(status={"identity": {"resourceId": str(WANT.identity.id)}}), DENIED, False),  # about to be created
     ],
 )
-def test_a_look_that_is_refused_may_be_done_without_where_nothing_was_created(
+def test_a_refused_observation_does_not_matter_when_nothing_was_created(
     one: Resource, failure: Failure, nothing: bool
 ) -> None:
     assert nothing_was_created(where(one), failure) is nothing
@@ -99,7 +99,7 @@ def test_nothing_is_removed_before_what_could_not_be_seen(unseen: dict[Link, Fai
     assert {change.link for change in next_changes(deletion(), HAVE, unseen, unseen)} == links
 
 
-def test_what_could_not_be_seen_and_does_not_count_holds_nothing_back() -> None:
+def test_an_unseen_link_that_does_not_count_stops_nothing() -> None:
     changes = next_changes(deletion(), HAVE, {Link.SECRETS: FORBIDDEN}, {})
 
     assert {change.link for change in changes} == {
@@ -114,17 +114,17 @@ def test_what_could_not_be_seen_and_does_not_count_holds_nothing_back() -> None:
     ("one", "have", "failures", "terminating", "blocks"),
     [
         (RECORDED, HAVE, {Link.ROLES: DENIED, Link.SECRETS: FORBIDDEN}, False, {Link.ROLES, Link.SECRETS}),
-        # the namespace takes our rights and our objects with it; Azure it does not clean
+        # our rights and our objects are deleted with the namespace, but nothing in Azure is
         (RECORDED, HAVE, {Link.ROLES: DENIED, Link.SECRETS: FORBIDDEN}, True, {Link.ROLES}),
         (RECORDED, HAVE, {Link.SECRETS: FORBIDDEN}, True, set()),
-        # nothing was ever made there: by the record, nor by what stands in Azure
+        # nothing was ever created there: the record says so, and no identity exists in Azure
         (resource(), Observed(), {Link.SECRETS: FORBIDDEN}, False, set()),
         (resource(), Observed(), {Link.SECRETS: BUSY}, False, {Link.SECRETS}),
         (resource(), Observed(), {Link.ROLES: DENIED}, False, {Link.ROLES}),
         (resource(), Observed(identity=identity()), {Link.SECRETS: FORBIDDEN}, False, {Link.SECRETS}),
     ],
 )
-def test_what_keeps_the_resource(
+def test_the_failures_that_block_a_deletion(
     one: Resource, have: Observed, failures: dict[Link, Failure], terminating: bool, blocks: set[Link]
 ) -> None:
     assert blocking(one, have, failures, terminating=terminating).keys() == blocks
@@ -148,17 +148,17 @@ def test_a_right_that_is_missing_where_the_account_is_missing_too_blocks_nothing
     assert scope_is_absent(change, observation, failure) is absent
 
 
-def test_the_way_out_is_told_where_a_person_must_act() -> None:
-    told = with_way_out(resource(), DENIED)
+def test_the_message_says_how_to_let_go_when_a_person_must_act() -> None:
+    failure = with_way_out(resource(), DENIED)
 
-    assert told.message == (
+    assert failure.message == (
         "The operator may not do that. Until then the deletion waits. To let the resource go and leave everything where it is: "
         "kubectl annotate gai -n gitlab gitlab gitlabazure.io/abandon=true"
     )
     assert with_way_out(resource(), BUSY) is BUSY
 
 
-def test_failures_are_told_by_their_link() -> None:
+def test_failures_by_their_link() -> None:
     change = DeleteAssignment(HAVE.assignments[0])
 
     assert by_link([(change, DENIED), (replace(change), BUSY)]) == {Link.ROLES: [DENIED, BUSY]}

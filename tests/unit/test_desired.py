@@ -1,4 +1,4 @@
-"""What is wanted: the spec with every default filled in, from the settings or from GitLab's chart."""
+"""The desired state: the spec with every default filled in, from the settings or from GitLab's chart."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OTHER = "99999999-2222-3333-4444-555555555555"
 
 
 def but(**others: str | None) -> Defaults:
-    """The lab's settings with something else in them."""
+    """The lab's settings, with some of them replaced."""
     return DEFAULTS.model_copy(update=others)
 
 
@@ -31,9 +31,9 @@ def store(**fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("spec", "defaults", "identity", "storage"),
     [
-        # nothing said: the settings say it all
+        # the resource sets nothing: everything comes from the settings
         ({}, DEFAULTS, f"{GROUP}/…/lab-gitlab-gitlab", f"{STORAGE}/gitlabstore"),
-        # the resource says it all: it needs no settings
+        # the resource sets everything: it needs no settings
         (
             {"azure": {"subscriptionId": OTHER, "resourceGroup": "rg-a", "location": "northeurope"}}
             | store(subscriptionId=SUBSCRIPTION, resourceGroup="rg-storage"),
@@ -41,7 +41,7 @@ def store(**fields: Any) -> dict[str, Any]:
             f"/subscriptions/{OTHER}/resourceGroups/rg-a/…/lab-gitlab-gitlab",
             f"{STORAGE}/gitlabstore",
         ),
-        # storage is where the identity is, unless somebody says otherwise
+        # the storage account is in the identity's group, unless something else is set
         (
             {},
             but(storage_resource_group=None),
@@ -54,11 +54,13 @@ def store(**fields: Any) -> dict[str, Any]:
             f"/subscriptions/{OTHER}/resourceGroups/rg-gitlab/…/lab-gitlab-gitlab",
             f"{STORAGE}/gitlabstore".replace(SUBSCRIPTION, OTHER),
         ),
-        # a name of one's own
+        # a name of the person's choice
         ({"identity": {"name": "gitlab-prod"}}, DEFAULTS, f"{GROUP}/…/gitlab-prod", f"{STORAGE}/gitlabstore"),
     ],
 )
-def test_where_identity_and_storage_are(spec: dict[str, Any], defaults: Defaults, identity: str, storage: str) -> None:
+def test_the_place_of_identity_and_storage(
+    spec: dict[str, Any], defaults: Defaults, identity: str, storage: str
+) -> None:
     found = desired_of(resource(spec), defaults=defaults)
 
     whole = identity.replace("…", "providers/Microsoft.ManagedIdentity/userAssignedIdentities")
@@ -74,7 +76,7 @@ def test_where_identity_and_storage_are(spec: dict[str, Any], defaults: Defaults
         (but(location=None), "location", "location"),
     ],
 )
-def test_a_value_given_nowhere(defaults: Defaults, field: str, setting: str) -> None:
+def test_a_value_that_is_set_nowhere(defaults: Defaults, field: str, setting: str) -> None:
     with pytest.raises(Unresolved) as gap:
         desired_of(resource(), defaults=defaults)
 
@@ -88,9 +90,9 @@ def test_a_value_given_nowhere(defaults: Defaults, field: str, setting: str) -> 
     ("tags", "wanted_tags"),
     [
         ({"team": "platform", "Stage": "prod"}, {"team": "platform", "Stage": "prod"}),
-        # the definition refuses these; an older one let them in
+        # the definition refuses these, but a former one admitted them
         ({"team": "b", "TEAM": "c", "Team": "a"}, {"TEAM": "c"}),
-        # beyond ASCII the definition cannot tell
+        # the definition does not know the case of letters outside ASCII
         ({"équipe": "b", "Équipe": "a"}, {"Équipe": "a"}),
         ({"équipe": "b", "e\u0301quipe": "a"}, {"e\u0301quipe": "a"}),
     ],
@@ -109,12 +111,12 @@ MADE = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/lab-
     ("pin", "cluster", "defaults", "differs"),
     [
         (MADE, "lab", DEFAULTS, None),
-        # Azure's own spelling is the same place
+        # Azure's own spelling names the same place
         (MADE.replace("resourceGroups", "resourcegroups").replace("rg-gitlab", "RG-GitLab"), "lab", DEFAULTS, None),
-        # settings moved on: what was made stays, and a warning says so
+        # the settings changed: the identity stays, and a warning says so
         (MADE, "lab", MOVED, MADE.replace("rg-gitlab", "rg-new")),
         (MADE, "prod", DEFAULTS, MADE.replace("lab-gitlab-gitlab", "prod-gitlab-gitlab")),
-        # settings gone: the pin is enough
+        # the settings were removed: the pin is enough
         (MADE, "lab", Defaults(), None),
     ],
 )
@@ -127,8 +129,8 @@ def test_the_status_pins_the_identity(pin: str, cluster: str, defaults: Defaults
     assert (found.pin_differs and str(found.pin_differs)) == differs
 
 
-def test_what_was_only_about_to_be_made_is_not_bound_to_its_place() -> None:
-    """Azure refused to make it there, and somebody moved the default: the resource follows."""
+def test_an_identity_that_was_not_created_yet_is_not_bound_to_its_place() -> None:
+    """Azure refused to create it there, and somebody changed the default: the resource follows the default."""
     one = resource(status={"identity": {"resourceId": MADE}})
 
     found = desired_of(one, defaults=MOVED)
@@ -137,7 +139,7 @@ def test_what_was_only_about_to_be_made_is_not_bound_to_its_place() -> None:
 
 
 def test_everything_follows_an_identity_that_was_found_elsewhere() -> None:
-    """A lost status and a moved default: the storage account's group that was the identity's is so still."""
+    """The status was lost and a default changed: the storage account stays in the group that it had by the identity's place."""
     pin, cloud = MADE.replace("rg-gitlab", "rg-old"), CLOUDS["AzurePublic"]
 
     found = desire(resource(), cluster="lab", cloud=cloud, issuer=ISSUER, defaults=MOVED, pin=IdentityId.parse(pin))
@@ -153,7 +155,7 @@ def test_account_scope_is_one_grant() -> None:
 
 
 def test_container_scope_is_a_grant_for_each_and_one_for_signed_urls() -> None:
-    """Signed URLs take a user delegation key, which only a role at the account can ask for."""
+    """Signed URLs need a user delegation key, and only a role at the account may ask for one."""
     off = {"management": "Disabled"}
     few = {"uploads": off, "packages": off, "backups": off, "tmp": off, "artifacts": off, "pages": {}}
     account = f"{STORAGE}/gitlabstore"
@@ -180,7 +182,7 @@ def test_a_credential_for_each_service_account() -> None:
 
 
 def test_no_two_resources_share_a_credential_name() -> None:
-    """Two resources on one adopted identity must not overwrite each other's."""
+    """Otherwise two resources on one adopted identity would overwrite each other's credentials."""
     names = {wanted(namespace=space, name=name).credentials[0].name for space in ("a", "b") for name in ("x", "y")}
 
     assert len(names) == 4
@@ -215,7 +217,7 @@ def named(**entries: dict[str, Any]) -> dict[str, Any]:
             ),
             {"s3cmd": ["config"]},
         ),
-        # without a registry container there is nothing for its secret to say
+        # without a registry container its secret has no content
         (
             store(containers={"registry": {"management": "Disabled"}}),
             {"gitlab-object-storage": ["connection"], "gitlab-azure-backup-conf": ["config"]},
@@ -231,15 +233,15 @@ def test_secrets(spec: dict[str, Any], objects: dict[str, list[str]]) -> None:
     assert set(found.secret_names.values()) == set(objects)
 
 
-def test_where_object_storage_and_backups_meet_the_fuller_text_serves_both() -> None:
+def test_one_text_serves_object_storage_and_backups_in_one_key() -> None:
     found = wanted(named(objectStorage={"name": "s", "key": "config"}, backups={"name": "s"}))
 
     (text,) = next(one.data.values() for one in found.objects if one.name == "s")
     assert "provider: AzureRM" in text
 
 
-def test_the_values_do_not_name_a_service_account_that_helm_makes() -> None:
-    """Naming it would switch its creation off."""
+def test_the_values_do_not_name_a_service_account_that_helm_creates() -> None:
+    """Its name there would switch its creation off."""
     helms = wanted({"serviceAccounts": [{"name": "gitlab", "management": "Annotate"}]})
 
     (values,) = (one.data["values.yaml"] for one in helms.objects if one.kind == "ConfigMap")
@@ -247,8 +249,8 @@ def test_the_values_do_not_name_a_service_account_that_helm_makes() -> None:
     assert any("serviceAccount" in one.data.get("values.yaml", "") for one in wanted().objects)
 
 
-def test_no_client_id_stands_in_the_values() -> None:
-    """They are the same in Git before and after the identity exists."""
+def test_the_values_contain_no_client_id() -> None:
+    """The values in Git are the same before and after the identity exists."""
     assert wanted().objects == wanted().objects
     assert not any("client" in text.lower() for one in wanted().objects for text in one.data.values())
 

@@ -1,4 +1,4 @@
-"""Events as they are posted: whatever their message holds, it is one that the API server takes and a person may read."""
+"""Events as they are posted: whatever their message contains, the API server admits it, and it contains no secret."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ async def message(text: str) -> str:
     return str(server.bodies[0]["message"])
 
 
-async def test_an_event_holds_no_secret() -> None:
+async def test_an_event_contains_no_secret() -> None:
     assert await message("AccountKey=c2VjcmV0; was sent") == "AccountKey=[redacted]; was sent"
 
 
-async def test_a_long_message_is_cut_where_the_api_server_cuts_it_by_refusing() -> None:
+async def test_a_message_is_cut_at_the_limit_of_the_api_server() -> None:
     cut = await message("🦊" * 1000)
 
     assert len(cut.encode()) <= MESSAGE_LIMIT

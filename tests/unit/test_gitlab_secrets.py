@@ -22,12 +22,12 @@ from gitlab_azure_identity.domain.gitlab.yaml import Word, block
 
 REALM, DOMAIN = "core.windows.net", "blob.core.windows.net"
 
-# Valid names of accounts (the first six) or containers that some reader of YAML takes for another thing.
+# Valid names of accounts (the first six) or containers that some reader of YAML takes for something else.
 TREACHEROUS = ["1e5", "0o17", "08912", "123456", "yes", "null", "2024-01-01", "0x1f", "017", "12e03", "no", "true"]
 
 
 def both_readers(text: str) -> Any:
-    """What YAML 1.1 (PyYAML, as Psych) and YAML 1.2 (as Go's) make of the text, which is the same."""
+    """The text as YAML 1.1 (PyYAML, like Psych) and as YAML 1.2 (like Go's) read it. Both must agree."""
     old, new = yaml.safe_load(text), YAML(typ="safe", pure=True).load(text)
     assert old == new
     assert json.dumps(old) == json.dumps(new)
@@ -109,9 +109,9 @@ def test_every_name_is_read_back_as_it_was_typed(name: str) -> None:
     assert both_readers(backup_secret(name, DOMAIN))["azure_storage_account_name"] == name
 
 
-@settings(max_examples=25, deadline=None)  # texts of any character are slow to make up
+@settings(max_examples=25, deadline=None)  # texts of any character are slow to generate
 @given(account=st.text(), container=st.text(), directory=st.text())
-def test_what_is_typed_is_read_back_or_refused_and_the_start_script_can_edit_it(
+def test_a_typed_text_is_read_back_or_refused_and_the_start_script_can_edit_it(
     account: str, container: str, directory: str
 ) -> None:
     try:
@@ -137,18 +137,18 @@ def test_what_is_typed_is_read_back_or_refused_and_the_start_script_can_edit_it(
 
 
 @pytest.mark.parametrize("text", ["yes", "Null", "1e5", "a b", "a:", "", ".inf", "~", "2024-01-01", "a\n", "-", "it's"])
-def test_only_words_that_every_reader_takes_for_words_go_bare(text: str) -> None:
+def test_only_words_that_every_reader_takes_for_words_are_bare(text: str) -> None:
     with pytest.raises(ValueError, match="not a bare word"):
         Word(text)
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\tb", "a\u2028b", "a\x00", "\ufeff"])
-def test_what_quotes_cannot_hold_is_refused(text: str) -> None:
+def test_a_text_that_quotes_cannot_contain_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="does not print"):
         block({"key": text})
 
 
-def test_a_line_for_each_entry_however_long_and_however_often_it_is_the_same() -> None:
+def test_each_entry_is_one_line_however_long_and_however_often_repeated() -> None:
     long, twice = "words and words " * 40, {"secret": "s", "key": "k"}
 
     assert block({"long": long, "one": twice, "other": twice, "deep": {"long": long}}) == (
@@ -156,6 +156,6 @@ def test_a_line_for_each_entry_however_long_and_however_often_it_is_the_same() -
     )
 
 
-def test_nothing_is_written_of_nothing() -> None:
-    """As for a resource with everything disabled, whose service accounts Helm makes: Helm reads no values from it."""
+def test_an_empty_mapping_gives_an_empty_text() -> None:
+    """For example a resource with everything disabled, whose service accounts Helm creates: Helm reads no values from it."""
     assert block({}) == ""

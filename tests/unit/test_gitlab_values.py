@@ -1,4 +1,4 @@
-"""The Helm values: golden bytes, what is left out, and who gets which service account."""
+"""The Helm values: golden bytes, what is left out, and which component gets which service account."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def service_account(name: str) -> dict[str, object]:
 
 
 def accounts(read: dict[str, Any]) -> dict[str, str]:
-    """Which component has a service account of its own."""
+    """The components that have a service account of their own."""
     components = {"registry": read["registry"], **read["gitlab"]}
     assert all(
         c["serviceAccount"] == service_account(c["serviceAccount"]["name"])
@@ -123,7 +123,7 @@ def test_the_order_in_which_containers_are_given_does_not_matter() -> None:
     assert gitlab_values(**RESOURCE | {"containers": dict(reversed(DEFAULTS.items()))}) == MINIMAL
 
 
-def test_types_the_chart_has_off_are_switched_on_and_pages_keep_to_their_store() -> None:
+def test_purposes_that_the_chart_switches_off_are_switched_on_and_pages_only_get_their_store() -> None:
     read = values(containers=DEFAULTS | OPTIONAL)
 
     assert DEFAULTS | OPTIONAL == CHART_NAMES
@@ -150,7 +150,7 @@ def test_types_the_chart_has_off_are_switched_on_and_pages_keep_to_their_store()
         (["gitlab", "a-registry", "b-registry"], "gitlab", {"registry": "a-registry"}),
     ],
 )
-def test_the_first_account_is_everybodys_and_one_called_like_a_component_is_its_own(
+def test_the_first_account_is_for_all_components_and_one_named_like_a_component_is_its_own(
     service_accounts: list[str], everybody: str, own: dict[str, str]
 ) -> None:
     read = values(service_accounts=service_accounts)
@@ -159,7 +159,7 @@ def test_the_first_account_is_everybodys_and_one_called_like_a_component_is_its_
     assert accounts(read) == own
 
 
-def test_accounts_that_helm_makes_are_left_to_helms_values() -> None:
+def test_accounts_that_helm_creates_are_left_to_helms_values() -> None:
     read = values(service_accounts=[])
 
     assert "serviceAccount" not in read["global"]
@@ -176,7 +176,7 @@ def test_a_disabled_container_is_left_to_the_charts_values() -> None:
     assert "registry" not in values(containers=without("registry"))["global"]
 
 
-def test_a_disabled_secret_is_left_to_whoever_writes_it_and_the_pods_keep_their_identity() -> None:
+def test_a_disabled_secret_is_left_out_and_the_pods_keep_their_identity() -> None:
     registry = values(registry_secret=None)
     rails = values(object_storage_secret=None)
     backups = values(backup_secret=None)

@@ -1,4 +1,4 @@
-"""Whose a thing is, and who may use it."""
+"""Who owns an object, and who may use it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ OWN = "system:serviceaccount:gitlab:gitlab"
         # the same namespace of another cluster is somebody else's
         (ELSEWHERE, OWN, (), True),
         ("https://token.actions.githubusercontent.com", "repo:org/app:ref:refs/heads/main", (), True),
-        # the policy knows of them
+        # the policy names them
         (ISSUER, "system:serviceaccount:runners:gitlab", ("runners",), False),
         (ISSUER, "system:serviceaccount:ci-7:gitlab", ("runners", "ci-*"), False),
         (ISSUER, "system:serviceaccount:evil:gitlab", ("runners",), True),
@@ -57,11 +57,11 @@ def test_whom_an_adopted_identity_may_trust(
 
     assert to.strangers(have) == ((theirs,) if strange else ())
     assert to.may_use(have) is not strange
-    # our own identity is created for this resource alone: whoever adds a credential to it has rights in Azure himself
+    # our own identity is created for this resource alone: somebody who adds a credential to it has rights in Azure already
     assert to.may_use(replace(have, identity=identity()))
 
 
-def test_an_adopted_identity_is_not_used_while_nobody_knows_whom_it_trusts() -> None:
+def test_an_adopted_identity_is_not_used_while_it_is_unknown_whom_it_trusts() -> None:
     have = replace(HAVE, identity=identity(tags={}), credentials=())
 
     assert goal(may_adopt=True).may_use(have)
@@ -73,7 +73,7 @@ PREFIX_ELSEWHERE = naming.credential_prefix(ELSEWHERE, "gitlab", "gitlab")
 
 
 @pytest.mark.parametrize(
-    ("theirs", "twin"),
+    ("theirs", "another"),
     [
         (Credential("by-hand", ELSEWHERE, OWN, AUDIENCE), True),
         (Credential(f"{PREFIX_ELSEWHERE}web", ELSEWHERE, "system:serviceaccount:gitlab:web", AUDIENCE), True),
@@ -83,11 +83,11 @@ PREFIX_ELSEWHERE = naming.credential_prefix(ELSEWHERE, "gitlab", "gitlab")
         (Credential("by-hand", "https://issuer.example.com/", "anybody", AUDIENCE), False),
     ],
 )
-def test_a_credential_tells_of_another_cluster_of_the_same_name(theirs: Credential, twin: bool) -> None:
+def test_a_credential_shows_another_cluster_of_the_same_name(theirs: Credential, another: bool) -> None:
     to = replace(goal(), former_issuers=(FORMER,))
     have = replace(HAVE, credentials=(*WANT.credentials, theirs))
 
-    assert to.of_another_cluster(have) == (theirs if twin else None)
+    assert to.of_another_cluster(have) == (theirs if another else None)
     assert to.of_another_cluster(replace(have, identity=identity(tags={}))) is None
 
 
@@ -101,19 +101,21 @@ def secret(labels: dict[str, str], annotations: dict[str, str], *managers: str) 
         (secret({OWNER_LABEL: "gitlab"}, {CREATED_BY_ANNOTATION: "gitlab"}, MANAGER), True, True, True, False),
         # created before the annotation was known
         (secret({OWNER_LABEL: "gitlab"}, {}, MANAGER), True, True, True, False),
-        # the label was taken off: the annotation says that we created it, and the field manager that we really did
+        # the label was removed: the annotation says that we created it, and the field manager proves it
         (secret({}, {CREATED_BY_ANNOTATION: "gitlab"}, MANAGER, "kubectl-label"), True, True, True, True),
         (secret({}, {CREATED_BY_ANNOTATION: "gitlab"}, "kubectl-edit"), False, False, False, False),
-        # a label says more than an annotation
+        # a label counts more than the created-by annotation
         (secret({OWNER_LABEL: "other"}, {CREATED_BY_ANNOTATION: "gitlab"}, MANAGER), False, False, False, False),
-        # adopted, and then no longer: it never was ours
+        # handed over to us, and then no longer: we never created it
         (secret({}, {}, MANAGER, "kubectl-create"), False, False, False, False),
         (secret({}, {ADOPT_ANNOTATION: "gitlab"}, MANAGER, "kubectl-create"), False, False, True, False),
         # handed over to another
         (secret({OWNER_LABEL: "gitlab"}, {ADOPT_ANNOTATION: "other"}, MANAGER), True, False, False, False),
     ],
 )
-def test_whose_an_object_is(found: ClusterObject, created: bool, ours: bool, may_write: bool, unlabelled: bool) -> None:
+def test_the_owner_of_an_object(
+    found: ClusterObject, created: bool, ours: bool, may_write: bool, unlabelled: bool
+) -> None:
     to = goal()
 
     assert to.created(found) is created
@@ -135,7 +137,7 @@ RULE = PolicyRule.model_validate(
 TERMS = Terms("lab", CLOUD, DEFAULTS, [RULE])
 
 
-def test_a_goal_holds_what_policy_allows() -> None:
+def test_a_goal_has_what_policy_allows() -> None:
     to = reconcile_goal(resource(), TERMS, ISSUER)
 
     assert (to.mode, to.desired) == (Mode.RECONCILE, WANT)
@@ -160,7 +162,7 @@ def test_without_a_goal_a_pass_cannot_proceed(one: Resource, terms: Terms, reaso
     assert str(stop.value).startswith(f"IdentityReady: {reason}: ")
 
 
-def test_a_spec_that_cannot_be_read_is_told_with_its_field() -> None:
+def test_a_spec_that_cannot_be_read_is_reported_with_its_field() -> None:
     with pytest.raises(CannotProceed) as stop:
         reconcile_goal(resource({"verification": "Perhaps"}), TERMS, ISSUER)
 
@@ -192,7 +194,7 @@ def test_a_deletion_aims_at_the_identity_where_it_was_found() -> None:
         ({"issuer": FORMER, "formerIssuers": [ELSEWHERE, ISSUER]}, (ELSEWHERE, FORMER)),
     ],
 )
-def test_issuers_that_the_cluster_had_before(status: dict[str, Any], former: tuple[str, ...]) -> None:
+def test_the_former_issuers_of_a_cluster(status: dict[str, Any], former: tuple[str, ...]) -> None:
     assert reconcile_goal(resource(status=status), TERMS, ISSUER).former_issuers == former
     assert finalize_goal(resource(status=status), TERMS, ISSUER).former_issuers == former
 
@@ -217,12 +219,12 @@ def proven(kind: str, status: str = "True", issuer: str = ISSUER) -> dict[str, A
         ({}, proven("AccessVerified", "False"), False),
         ({}, proven("AccessVerified", issuer=FORMER), False),  # by the former issuer
         ({}, proven("Ready"), False),
-        # access is never tried: what else stands is all that there is to go by
+        # access is never tried: Ready is the only proof
         ({"verification": "Disabled"}, proven("Ready"), True),
         ({"verification": "Disabled"}, proven("AccessVerified"), False),
     ],
 )
-def test_credentials_of_a_former_issuer_go_after_access_by_the_present_one_was_proven(
+def test_credentials_with_a_former_issuer_are_removed_after_access_by_the_present_one_was_proven(
     spec: dict[str, Any], status: dict[str, Any], settled: bool
 ) -> None:
     assert reconcile_goal(resource(spec, status=status), TERMS, ISSUER).settled is settled

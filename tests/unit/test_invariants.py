@@ -1,4 +1,4 @@
-"""The invariants themselves: that they see what is wrong."""
+"""The tests of statuses in tests/invariants.py find what is wrong."""
 
 from typing import Any
 
@@ -22,7 +22,11 @@ def test_a_status_without_any_condition_is_a_failure_and_no_status_is_none() -> 
 
 
 def test_ready_for_an_older_generation_is_written_once_at_most() -> None:
-    edited, overtaken, again = version(2, 1), version(2, 1, note=" by the pass under way"), version(2, 1, note=" anew")
+    edited, overtaken, again = (
+        version(2, 1),
+        version(2, 1, note=" by the pass that is running"),
+        version(2, 1, note=" again"),
+    )
 
     assert outdated([version(1, 1), edited, overtaken, version(2, 2)]) == []
     assert outdated([version(1, 1), edited, overtaken, version(3, 1, note=" again"), version(3, 3)]) == []

@@ -83,10 +83,10 @@ def test_whom_an_adopted_identity_trusts_must_be_known() -> None:
     assert (first.link, first.status, first.reason) == (Link.IDENTITY, "Unknown", "AzureUnavailable")
 
 
-def test_another_cluster_of_the_same_name_is_told() -> None:
-    twin = replace(WANT.credentials[0], name="theirs", issuer="https://other.example.com/")
+def test_another_cluster_of_the_same_name_is_named() -> None:
+    theirs = replace(WANT.credentials[0], name="theirs", issuer="https://other.example.com/")
 
-    found = of(judge(goal(), replace(HAVE, credentials=(*WANT.credentials, twin)), NOTHING), Link.CREDENTIALS)
+    found = of(judge(goal(), replace(HAVE, credentials=(*WANT.credentials, theirs)), NOTHING), Link.CREDENTIALS)
 
     assert found.status == "True"
     assert found.message.endswith(
@@ -129,7 +129,7 @@ def test_an_adopted_identity() -> None:
             goal(),
             replace(HAVE, identity=identity(tags=FOREIGN)),
             "NotOwned",
-            # no rule is offered: whom that resource has the identity trust would reach this one's storage
+            # no rule is offered: whoever can log in as that resource's identity would reach this resource's storage
             f"Managed identity lab-gitlab-gitlab exists and belongs to lab/other/gitlab. {RENAME}.",
         ),
         (
@@ -236,7 +236,7 @@ ANNOTATE = wanted({"serviceAccounts": [{"name": "runner", "management": "Annotat
         ),
     ],
 )
-def test_what_a_person_must_mend(to: Goal, have: Observed, condition: str, reason: str, message: str) -> None:
+def test_findings_that_need_a_person(to: Goal, have: Observed, condition: str, reason: str, message: str) -> None:
     findings = judge(to, have, NOTHING)
 
     found = of(findings, condition)
@@ -245,7 +245,7 @@ def test_what_a_person_must_mend(to: Goal, have: Observed, condition: str, reaso
     assert first_broken(findings) is found
 
 
-def test_a_role_that_is_not_there_yet() -> None:
+def test_a_role_that_is_not_assigned_yet() -> None:
     found = of(judge(goal(), replace(HAVE, assignments=()), NOTHING), Link.ROLES)
 
     assert (found.status, found.reason, found.outlook) == ("Unknown", "Progressing", Outlook.WAITING)
@@ -258,7 +258,7 @@ def test_a_role_that_is_not_there_yet() -> None:
 @pytest.mark.parametrize(
     ("failure", "status"), [(DENIED, "False"), (BUSY, "Unknown"), (SOON, "Unknown")], ids=["denied", "busy", "soon"]
 )
-def test_a_failed_look_is_told_at_its_link(condition: Link, failure: Failure, status: str) -> None:
+def test_a_failed_read_is_reported_at_its_link(condition: Link, failure: Failure, status: str) -> None:
     findings = judge(goal(), HAVE, PassRecord({condition: failure}))
 
     found = of(findings, condition)
@@ -266,8 +266,8 @@ def test_a_failed_look_is_told_at_its_link(condition: Link, failure: Failure, st
     assert (found.outlook, found.retry_after) == (failure.outlook, failure.retry_after)
 
 
-def test_what_was_not_begun_waits_for_the_link_that_is_broken() -> None:
-    """Nothing is written while there is no storage account; nothing that is still to be done counts as done."""
+def test_a_change_that_was_not_tried_waits_for_the_broken_link() -> None:
+    """Nothing is written while there is no storage account. A change that is still planned does not count as done."""
     have = replace(HAVE, credentials=()).without_object("Secret", "gitlab-object-storage")
     nowhere = Failure(Reason.ACCOUNT_NOT_FOUND, "There is no storage account.", Outlook.STALLED)
 
@@ -283,7 +283,7 @@ def test_what_was_not_begun_waits_for_the_link_that_is_broken() -> None:
     assert of(findings, Link.SECRETS).message == "Waits for RolesAssigned."
 
 
-def test_a_storage_account_of_before_that_cannot_be_read_breaks_no_link_and_is_told() -> None:
+def test_a_former_storage_account_that_cannot_be_read_breaks_no_link_and_is_named() -> None:
     findings = judge(goal(), HAVE, PassRecord(former={"…/oldstore": DENIED}))
 
     assert first_broken(findings) is None
@@ -311,7 +311,7 @@ EVERY_CHANGE = (
 
 
 @pytest.mark.parametrize("change", EVERY_CHANGE, ids=str)
-def test_a_failed_change_is_told_at_its_link(change: Change) -> None:
+def test_a_failed_change_is_reported_at_its_link(change: Change) -> None:
     kind = type(change).__name__
     expected = LINK_OF.get(kind) or (Link.SERVICE_ACCOUNTS if "service account" in str(change) else Link.SECRETS)
 
@@ -319,7 +319,7 @@ def test_a_failed_change_is_told_at_its_link(change: Change) -> None:
     assert of(judge(goal(), HAVE, PassRecord({}, ((change, DENIED),))), expected).reason == "AuthorizationFailed"
 
 
-def test_an_identity_that_stands_does_not_hide_its_links_though_a_tag_of_it_cannot_be_written() -> None:
+def test_an_identity_whose_tag_cannot_be_written_does_not_hide_the_other_links() -> None:
     desired = wanted({"azure": {"tags": {"team": "storage"}}})
     have = standing()
     (change,) = plan(goal(desired), have)
@@ -330,8 +330,8 @@ def test_an_identity_that_stands_does_not_hide_its_links_though_a_tag_of_it_cann
     assert {finding.status for finding in findings[1:]} == {"True"}
 
 
-def test_what_nobody_has_done_yet_is_not_good() -> None:
-    """A command line, or an operator that only observes, asks before anything is carried out."""
+def test_a_link_whose_change_is_not_made_yet_is_not_good() -> None:
+    """A command line, or an operator that only observes, judges before anything is carried out."""
     have = replace(HAVE, credentials=()).without_object("Secret", "gitlab-object-storage")
 
     findings = judge(goal(), have, NOTHING)
@@ -346,20 +346,20 @@ def test_what_nobody_has_done_yet_is_not_good() -> None:
     }
 
 
-def test_before_the_identity_is_there_everything_waits_for_it() -> None:
+def test_before_the_identity_exists_everything_waits_for_it() -> None:
     first, *others = judge(goal(), Observed(), NOTHING)
 
     assert (first.status, first.message) == ("Unknown", "Not done yet: managed identity lab-gitlab-gitlab.")
     assert {finding.message for finding in others} == {"Waits for IdentityReady."}
 
 
-def test_of_several_failures_the_one_for_a_person_is_told() -> None:
+def test_of_several_failures_the_one_for_a_person_is_reported() -> None:
     assert worst([SOON, BUSY, DENIED]) is DENIED
     assert worst([SOON, BUSY]) is BUSY
     assert worst([SOON]) is SOON
 
 
-def test_a_pass_that_stops_says_so_at_one_link_and_nothing_of_the_others() -> None:
+def test_a_pass_that_stops_reports_it_at_one_link_and_the_others_wait() -> None:
     findings = stopped(Link.ROLES, DENIED)
 
     assert [finding.link for finding in findings] == list(CHAIN)

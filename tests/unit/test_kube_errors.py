@@ -1,4 +1,4 @@
-"""The API server's errors: what comes next, and words for a person."""
+"""The API server's errors: what comes next, and messages for a person."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_what_an_error_means(error: ClusterError, reason: str, outlook: Outlook,
     assert (failure.reason, failure.outlook, failure.message) == (reason, outlook, message)
 
 
-def test_two_who_manage_one_field() -> None:
+def test_two_field_managers_of_one_field() -> None:
     cause = f'conflict with "helm" using v1: .metadata.annotations.{CLIENT_ID_ANNOTATION}'
     error = ClusterError(409, "Conflict", "Apply failed with 1 conflict", (cause,))
 
@@ -97,7 +97,7 @@ def test_two_who_manage_one_field() -> None:
     assert failure.message.startswith(f"Could not write service account gitlab: {cause}. ")
 
 
-def test_an_annotation_that_somebody_else_set_is_told_with_both_values() -> None:
+def test_an_annotation_that_somebody_else_set_is_reported_with_both_values() -> None:
     desired = wanted({"serviceAccounts": [{"name": "gitlab", "management": "Annotate"}]})
     found = replace(account(desired, "gitlab", managed=False), annotations={CLIENT_ID_ANNOTATION: "theirs"})
     (change,) = plan(goal(desired), standing(desired).with_object(found))

@@ -1,4 +1,4 @@
-"""A pod's environment, put together as the kubelet would."""
+"""The environment of a pod, as the kubelet would set it."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ MOUNT = "/var/run/secrets/azure/wi/token"
 
 
 def pod(audience: str = "api://AzureADTokenExchange", seconds: int = 7200) -> dict[str, Any]:
-    """A pod as the webhook of azure-workload-identity 1.6 leaves it."""
+    """A pod as the webhook of azure-workload-identity 1.6 changes it."""
     token = {"audience": audience, "expirationSeconds": seconds, "path": "azure-identity-token"}
     return {
         "metadata": {"namespace": "gitlab", "name": "toolbox"},
@@ -37,7 +37,7 @@ def pod(audience: str = "api://AzureADTokenExchange", seconds: int = 7200) -> di
     }
 
 
-def test_the_token_is_asked_for_as_the_volume_says_and_lies_in_a_real_file(tmp_path: Path) -> None:
+def test_the_token_is_requested_as_the_volume_says_and_written_to_a_real_file(tmp_path: Path) -> None:
     variables = environment(pod(), tmp_path, lambda audience, seconds: f"token for {audience} for {seconds}")
 
     file = tmp_path / "azure-identity-token"
@@ -45,14 +45,14 @@ def test_the_token_is_asked_for_as_the_volume_says_and_lies_in_a_real_file(tmp_p
     assert file.read_text() == "token for api://AzureADTokenExchange for 7200"
 
 
-def test_a_pod_that_the_webhook_left_alone_is_told_with_the_label_it_lacks(tmp_path: Path) -> None:
+def test_a_pod_that_the_webhook_left_alone_is_reported_with_the_label_it_lacks(tmp_path: Path) -> None:
     plain = pod()
     plain["spec"]["containers"][1]["env"] = []
     with pytest.raises(LabError, match=r'Pod gitlab/toolbox has no .* azure.workload.identity/use: "true"'):
         environment(plain, tmp_path, lambda _audience, _seconds: "")
 
 
-def test_a_token_file_that_no_volume_projects_is_told(tmp_path: Path) -> None:
+def test_a_token_file_that_no_volume_projects_is_reported(tmp_path: Path) -> None:
     unmounted = pod()
     unmounted["spec"]["volumes"] = [{"name": "azure", "emptyDir": {}}]
     with pytest.raises(LabError, match="no projected token"):

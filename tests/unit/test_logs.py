@@ -1,4 +1,4 @@
-"""The log: one JSON object a line, with the resource it speaks of, and never a secret."""
+"""The log: one JSON object a line, with its resource, and never a secret."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"
 
 
 def entry(message: str, *args: object, **extra: Any) -> dict[str, Any]:
-    """What is written for one entry."""
+    """The line that one entry writes."""
     record = logging.LogRecord("a.logger", logging.WARNING, __file__, 1, message, args, extra.pop("exc_info", None))
     for name, value in extra.items():
         setattr(record, name, value)
@@ -68,7 +68,7 @@ def test_no_secret_is_logged_with_an_exception() -> None:
 
 
 def test_what_ends_the_process_is_logged_too() -> None:
-    """Else Python prints it as it is: lines that are no entries, with whatever they repeat."""
+    """Otherwise Python would print it as it is: lines that are no entries, with whatever they repeat."""
     program = f"""
         from gitlab_azure_identity.logs import configure_logging
         configure_logging("INFO")

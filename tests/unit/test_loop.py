@@ -40,7 +40,7 @@ UID = "uid-of-gitlab-gitlab"
 
 
 class Cluster:
-    """Resources as the API server gives them; an answer may be an error. What is let go is gone."""
+    """Resources as the API server returns them. An answer may be an error. A resource that is let go no longer exists."""
 
     def __init__(self) -> None:
         self.answer: dict[str, Any] | ClusterError | None = body()
@@ -60,7 +60,7 @@ class Cluster:
 
 
 class Reconciler:
-    """Does what the test says, and counts."""
+    """Answers as the test says, and counts the passes."""
 
     def __init__(self) -> None:
         self.runs = 0
@@ -82,18 +82,18 @@ class Reconciler:
         return self.again()
 
     async def until(self, runs: int) -> None:
-        """Wait until so many passes have begun."""
+        """Wait until so many passes have started."""
         async with asyncio.timeout(5):
             while self.runs < runs:
                 self.began.clear()
                 await self.began.wait()
 
 
-class Desk:
+class Harness:
     """A loop with fakes around it."""
 
     def __init__(self, concurrency: int = 5, pace: Pace | None = None) -> None:
-        self.cluster, self.reconciler, self.told = Cluster(), Reconciler(), list[tuple[str, Exception]]()
+        self.cluster, self.reconciler, self.defects = Cluster(), Reconciler(), list[tuple[str, Exception]]()
         context = SimpleNamespace(
             kube=SimpleNamespace(resources=self.cluster, tokens=None),
             azure=None,
@@ -106,14 +106,14 @@ class Desk:
         self.loop._defects = cast("Any", SimpleNamespace(report=self.report_defect))
 
     async def report_defect(self, _key: Key, uid: str, defect: Exception) -> None:
-        self.told.append((uid, defect))
+        self.defects.append((uid, defect))
 
     def notice(self, generation: int = 1, *, key: Key = KEY, uid: str = UID, deleting: bool = False) -> None:
-        """An event, as kopf brings it."""
+        """An event, as kopf delivers it."""
         self.loop.notice(key, uid, ("news", uid, generation), deleting=deleting)
 
     def delete(self) -> None:
-        """Somebody deletes the object, and the event comes."""
+        """Somebody deletes the object, and its event arrives."""
         self.cluster.answer = body(deleting=True)
         self.notice(2, deleting=True)
 
@@ -122,7 +122,7 @@ class Desk:
         return list(self.loop._tasks.values())
 
     async def leave(self) -> None:
-        """As the operator ends; every loop must return by itself."""
+        """As at the end of the operator. Every loop must return by itself."""
         async with asyncio.timeout(5):
             await self.loop.leave()
         assert self.loops == []
@@ -130,7 +130,7 @@ class Desk:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries come at once."""
+    """Retries without a delay."""
     monkeypatch.setattr(loop, "FIRST_BACKOFF", 0.0001)
 
 
@@ -143,9 +143,9 @@ def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_jitter")
-def test_another_outlook_begins_anew() -> None:
-    """After minutes of waiting one failed request is tried again in a second."""
-    looping, memory = Desk().loop, ObjectMemory(KEY, UID)
+def test_another_outlook_starts_again_with_the_shortest_delay() -> None:
+    """After minutes of waiting, one failed request is tried again in a second."""
+    looping, memory = Harness().loop, ObjectMemory(KEY, UID)
 
     waits = [looping._delay(outcome(Outlook.WAITING), memory) for _ in range(6)]
 
@@ -164,14 +164,14 @@ def test_another_outlook_begins_anew() -> None:
     ],
 )
 def test_waits_grow_up_to_a_limit(outlook: Outlook, delays: list[float]) -> None:
-    looping, memory = Desk().loop, ObjectMemory(KEY, UID)
+    looping, memory = Harness().loop, ObjectMemory(KEY, UID)
 
     assert [looping._delay(outcome(outlook), memory) for _ in delays] == delays
 
 
 @pytest.mark.usefixtures("no_jitter")
-def test_what_the_other_side_asks_for_comes_first() -> None:
-    looping, memory = Desk().loop, ObjectMemory(KEY, UID)
+def test_a_requested_wait_is_kept() -> None:
+    looping, memory = Harness().loop, ObjectMemory(KEY, UID)
 
     delays = [looping._delay(outcome(Outlook.TRANSIENT, 17.0), memory) for _ in range(6)]
 
@@ -179,8 +179,8 @@ def test_what_the_other_side_asks_for_comes_first() -> None:
 
 
 @pytest.mark.usefixtures("no_jitter")
-def test_success_and_news_begin_anew() -> None:
-    looping = Desk().loop
+def test_success_and_news_start_again_with_the_shortest_delay() -> None:
+    looping = Harness().loop
     memory = looping._memory.get_or_add(KEY, UID)
 
     first = [looping._delay(outcome(Outlook.TRANSIENT), memory) for _ in range(3)]
@@ -192,8 +192,8 @@ def test_success_and_news_begin_anew() -> None:
     assert looping._delay(outcome(Outlook.TRANSIENT), memory) == 1
 
 
-def test_jitter_keeps_many_from_asking_at_once() -> None:
-    looping = Desk().loop
+def test_jitter_spreads_the_passes_of_many_resources() -> None:
+    looping = Harness().loop
 
     resyncs = {looping._delay(GOOD, ObjectMemory(KEY, UID)) for _ in range(50)}
     retries = {looping._delay(outcome(Outlook.TRANSIENT), ObjectMemory(KEY, UID)) for _ in range(50)}
@@ -208,10 +208,10 @@ def test_jitter_keeps_many_from_asking_at_once() -> None:
     [(0, None, 1), (1, None, 2), (3, None, 8), (4, None, 15), (100_000, None, 15), (0, 9.0, 9), (0, 99.0, 15)],
 )
 def test_a_deletion_is_tried_again_within_fifteen_seconds(attempts: int, asked: float | None, delay: float) -> None:
-    """Nobody tells when a right that is missing comes back."""
+    """No event says that a missing right was granted."""
     memory = ObjectMemory(KEY, UID, attempts=attempts)
 
-    assert Desk().loop._deletion_delay(Remaining("x", asked), memory) == delay
+    assert Harness().loop._deletion_delay(Remaining("x", asked), memory) == delay
 
 
 # Wakes
@@ -231,96 +231,96 @@ def test_a_deletion_is_tried_again_within_fifteen_seconds(attempts: int, asked: 
         ({"annotations": {"gitlabazure.io/abandon": "true"}}, True),
     ],
 )
-def test_what_is_news(changed: dict[str, Any], is_news: bool) -> None:
-    """A status that we wrote ourselves is none, nor is our finalizer: the pass that needs it waits for it."""
+def test_the_changes_that_start_a_pass(changed: dict[str, Any], is_news: bool) -> None:
+    """A status that the operator wrote itself starts none, and neither does its finalizer."""
     metadata = body()["metadata"]
 
     assert (news({**metadata, **changed}) != news(metadata)) is is_news
 
 
-async def test_a_pass_answers_the_event_of_what_it_has_read() -> None:
-    desk = Desk()
-    desk.loop.notice(KEY, UID, news(body()["metadata"]), deleting=False)
-    await desk.reconciler.until(1)
+async def test_a_pass_answers_the_event_of_the_version_that_it_read() -> None:
+    harness = Harness()
+    harness.loop.notice(KEY, UID, news(body()["metadata"]), deleting=False)
+    await harness.reconciler.until(1)
 
-    desk.loop.notice(KEY, UID, news(body()["metadata"]), deleting=False)
-    desk.loop.notice(KEY, UID, news(body(generation=2)["metadata"]), deleting=False)
-    await desk.reconciler.until(2)
-    await desk.leave()
+    harness.loop.notice(KEY, UID, news(body()["metadata"]), deleting=False)
+    harness.loop.notice(KEY, UID, news(body(generation=2)["metadata"]), deleting=False)
+    await harness.reconciler.until(2)
+    await harness.leave()
 
-    assert desk.reconciler.runs == 2
+    assert harness.reconciler.runs == 2
 
 
-async def test_a_ready_resource_is_looked_at_again_by_itself() -> None:
-    desk = Desk(pace=Pace(resync=0.001))
-    desk.notice()
+async def test_a_ready_resource_gets_another_pass_by_itself() -> None:
+    harness = Harness(pace=Pace(resync=0.001))
+    harness.notice()
 
-    await desk.reconciler.until(3)  # and nothing was noticed in between
-    await desk.leave()
+    await harness.reconciler.until(3)  # and nothing was noticed in between
+    await harness.leave()
 
 
 async def test_news_during_a_wait_for_access_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "FIRST_BACKOFF", 60.0)
-    desk = Desk()
+    harness = Harness()
 
     async def waiting() -> Outcome:
         return Outcome((), Outlook.WAITING, AWAITING)
 
-    desk.reconciler.act = waiting
-    desk.notice()
-    await desk.reconciler.until(1)
-    desk.notice(2)
-    await desk.reconciler.until(2)
-    await desk.leave()
+    harness.reconciler.act = waiting
+    harness.notice()
+    await harness.reconciler.until(1)
+    harness.notice(2)
+    await harness.reconciler.until(2)
+    await harness.leave()
 
-    assert desk.reconciler.tries == 0
+    assert harness.reconciler.tries == 0
 
 
 # What does not end the loop
 
 
 @pytest.mark.usefixtures("quick")
-async def test_access_is_tried_again_without_looking_at_everything() -> None:
-    desk = Desk()
+async def test_access_is_tried_again_without_a_whole_pass() -> None:
+    harness = Harness()
 
     async def waiting() -> Outcome:
-        return Outcome((), Outlook.WAITING, AWAITING) if desk.reconciler.runs == 1 else GOOD
+        return Outcome((), Outlook.WAITING, AWAITING) if harness.reconciler.runs == 1 else GOOD
 
-    desk.reconciler.act = waiting
-    desk.reconciler.again = lambda: Outcome((), Outlook.WAITING, AWAITING)
-    desk.notice()
-    await desk.reconciler.until(2)
-    await desk.leave()
+    harness.reconciler.act = waiting
+    harness.reconciler.again = lambda: Outcome((), Outlook.WAITING, AWAITING)
+    harness.notice()
+    await harness.reconciler.until(2)
+    await harness.leave()
 
-    assert desk.reconciler.tries == loop.REVERIFICATIONS
+    assert harness.reconciler.tries == loop.REVERIFICATIONS
 
 
 @pytest.mark.usefixtures("quick")
-async def test_a_defect_in_a_pass_is_logged_and_told_and_the_pass_is_tried_again(
+async def test_a_defect_in_a_pass_is_logged_and_reported_and_the_pass_is_tried_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    desk = Desk()
+    harness = Harness()
     defect = KeyError("identity")
 
     async def broken() -> Outcome:
-        if desk.reconciler.runs < 2:
+        if harness.reconciler.runs < 2:
             raise defect
         return GOOD
 
-    desk.reconciler.act = broken
-    desk.notice()
-    await desk.reconciler.until(2)
+    harness.reconciler.act = broken
+    harness.notice()
+    await harness.reconciler.until(2)
 
-    assert desk.told == [(UID, defect)]
+    assert harness.defects == [(UID, defect)]
     (record,) = caplog.records
     assert record.exc_info is not None
     assert (record.exc_info[1], getattr(record, "resource", None)) == (defect, "gitlab/gitlab")
-    await desk.leave()
+    await harness.leave()
 
 
 @pytest.mark.usefixtures("quick")
-async def test_a_defect_that_cannot_be_told_either_does_not_end_the_loop(caplog: pytest.LogCaptureFixture) -> None:
-    desk = Desk()
+async def test_a_defect_that_cannot_be_reported_does_not_end_the_loop(caplog: pytest.LogCaptureFixture) -> None:
+    harness = Harness()
 
     async def broken() -> Outcome:
         raise KeyError("identity")
@@ -328,24 +328,24 @@ async def test_a_defect_that_cannot_be_told_either_does_not_end_the_loop(caplog:
     async def unreportable(*_: object) -> None:
         raise ValueError("no words")
 
-    desk.reconciler.act = broken
-    desk.loop._defects = cast("Any", SimpleNamespace(report=unreportable))
-    desk.notice()
-    await desk.reconciler.until(2)
-    await desk.leave()
+    harness.reconciler.act = broken
+    harness.loop._defects = cast("Any", SimpleNamespace(report=unreportable))
+    harness.notice()
+    await harness.reconciler.until(2)
+    await harness.leave()
 
     assert [record.getMessage() for record in caplog.records][:2] == ["defect", "defect not reported"]
 
 
-async def test_a_pass_that_is_ended_is_no_defect() -> None:
-    desk = Desk()
-    desk.reconciler.act = forever
-    desk.notice()
-    await desk.reconciler.until(1)
+async def test_a_pass_that_is_cancelled_is_no_defect() -> None:
+    harness = Harness()
+    harness.reconciler.act = forever
+    harness.notice()
+    await harness.reconciler.until(1)
 
-    await desk.leave()
+    await harness.leave()
 
-    assert desk.told == []
+    assert harness.defects == []
 
 
 async def forever() -> Outcome:
@@ -361,24 +361,24 @@ ODD: list[dict[str, Any] | ClusterError | None] = [
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("answer", ODD, ids=["no answer", "gone", "going"])
+@pytest.mark.parametrize("answer", ODD, ids=["no answer", "no longer exists", "going"])
 async def test_an_object_that_nothing_is_written_for(answer: dict[str, Any] | ClusterError | None) -> None:
     """The loop waits, without a pass, until there is news."""
-    desk = Desk()
-    desk.cluster.answer = answer
-    desk.notice()
+    harness = Harness()
+    harness.cluster.answer = answer
+    harness.notice()
     await asyncio.sleep(0.01)
 
-    assert len(desk.loops) == 1
-    assert desk.reconciler.runs == 0
-    desk.cluster.answer = body()
-    desk.notice(2)
-    await desk.reconciler.until(1)
-    await desk.leave()
+    assert len(harness.loops) == 1
+    assert harness.reconciler.runs == 0
+    harness.cluster.answer = body()
+    harness.notice(2)
+    await harness.reconciler.until(1)
+    await harness.leave()
 
 
-async def test_a_write_in_flight_is_finished_before_the_loop_leaves() -> None:
-    desk = Desk()
+async def test_a_write_in_flight_is_finished_before_the_loop_ends() -> None:
+    harness = Harness()
     written = False
     go = asyncio.Event()
 
@@ -388,10 +388,10 @@ async def test_a_write_in_flight_is_finished_before_the_loop_leaves() -> None:
         written = True
         return GOOD
 
-    desk.reconciler.act = lambda: finished(write(), 30)
-    desk.notice()
-    await desk.reconciler.until(1)
-    leaving = asyncio.ensure_future(desk.leave())
+    harness.reconciler.act = lambda: finished(write(), 30)
+    harness.notice()
+    await harness.reconciler.until(1)
+    leaving = asyncio.ensure_future(harness.leave())
     await asyncio.sleep(0.01)
     assert not leaving.done()
     go.set()
@@ -404,7 +404,7 @@ async def test_a_write_in_flight_is_finished_before_the_loop_leaves() -> None:
 
 
 class Finalizer:
-    """Answers as the test says, and notes how often it was asked."""
+    """Answers as the test says, and counts its calls."""
 
     def __init__(self, *answers: Remaining | Exception | None) -> None:
         self.answers = list(answers)
@@ -420,139 +420,139 @@ class Finalizer:
         return answer
 
 
-def removing(desk: Desk, *answers: Remaining | Exception | None) -> Finalizer:
-    """What comes of the removals of this desk, one after the other."""
+def removing(harness: Harness, *answers: Remaining | Exception | None) -> Finalizer:
+    """The results of the deletions, one after the other."""
     removal = Finalizer(*answers)
-    desk.loop._finalizer = cast("Any", removal)
+    harness.loop._finalizer = cast("Any", removal)
     return removal
 
 
-async def went(desk: Desk) -> None:
-    """Wait until the object was let go, and nothing looks after it any more."""
+async def went(harness: Harness) -> None:
+    """Wait until the object was let go and its loop has ended."""
     async with asyncio.timeout(5):
-        await desk.cluster.went.wait()
-        await asyncio.gather(*desk.loops)
+        await harness.cluster.went.wait()
+        await asyncio.gather(*harness.loops)
 
 
-async def test_an_object_whose_deletion_is_the_first_that_is_heard_of_it_is_cleaned_up_and_let_go() -> None:
-    """As after a restart."""
-    desk = Desk()
-    removal = removing(desk)
+async def test_an_object_that_is_deleted_at_its_first_event_is_cleaned_up_and_let_go() -> None:
+    """For example after a restart."""
+    harness = Harness()
+    removal = removing(harness)
 
-    desk.delete()
-    await went(desk)
+    harness.delete()
+    await went(harness)
 
-    assert (removal.runs, desk.reconciler.runs) == (1, 0)
+    assert (removal.runs, harness.reconciler.runs) == (1, 0)
 
 
 async def test_a_deletion_ends_the_pass_that_is_under_way() -> None:
-    desk = Desk()
-    removal = removing(desk)
-    desk.reconciler.act = forever
-    desk.notice()
-    await desk.reconciler.until(1)
+    harness = Harness()
+    removal = removing(harness)
+    harness.reconciler.act = forever
+    harness.notice()
+    await harness.reconciler.until(1)
 
-    desk.delete()
-    await went(desk)
+    harness.delete()
+    await went(harness)
 
     assert removal.runs == 1
 
 
 async def test_a_deletion_waits_for_a_write_that_is_in_flight() -> None:
-    desk = Desk()
-    removal, go = removing(desk), asyncio.Event()
+    harness = Harness()
+    removal, go = removing(harness), asyncio.Event()
 
     async def write() -> Outcome:
         await go.wait()
         return GOOD
 
-    desk.reconciler.act = lambda: finished(write(), 30)
-    desk.notice()
-    await desk.reconciler.until(1)
-    desk.delete()
+    harness.reconciler.act = lambda: finished(write(), 30)
+    harness.notice()
+    await harness.reconciler.until(1)
+    harness.delete()
     await asyncio.sleep(0.01)
     assert removal.runs == 0
     go.set()
-    await went(desk)
+    await went(harness)
 
     assert removal.runs == 1
 
 
 @pytest.mark.usefixtures("quick")
 async def test_a_deletion_is_tried_again_until_nothing_remains() -> None:
-    desk = Desk()
-    removal = removing(desk, Remaining("a right is missing", None), Remaining("a right is missing", None))
+    harness = Harness()
+    removal = removing(harness, Remaining("a right is missing", None), Remaining("a right is missing", None))
 
-    desk.delete()
-    await went(desk)
+    harness.delete()
+    await went(harness)
 
     assert removal.runs == 3
 
 
 async def test_news_wakes_a_deletion_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "FIRST_BACKOFF", 15.0)
-    desk = Desk()
-    removal = removing(desk, Remaining("a right is missing", None))
-    desk.delete()
+    harness = Harness()
+    removal = removing(harness, Remaining("a right is missing", None))
+    harness.delete()
     await removal.began.wait()
 
-    desk.notice(3, deleting=True)
-    await went(desk)
+    harness.notice(3, deleting=True)
+    await went(harness)
 
     assert removal.runs == 2
 
 
-async def test_a_deletion_that_waits_is_left_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_deletion_that_waits_ends_at_once_with_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "FIRST_BACKOFF", 15.0)
-    desk = Desk()
-    removal = removing(desk, Remaining("a right is missing", None))
-    desk.delete()
+    harness = Harness()
+    removal = removing(harness, Remaining("a right is missing", None))
+    harness.delete()
     await removal.began.wait()
 
     async with asyncio.timeout(1):
-        await desk.leave()
+        await harness.leave()
 
-    assert not desk.cluster.went.is_set()
+    assert not harness.cluster.went.is_set()
 
 
 @pytest.mark.usefixtures("quick")
-async def test_a_defect_in_a_removal_is_told_and_lets_nothing_go() -> None:
-    desk = Desk()
+async def test_a_defect_in_a_deletion_is_reported_and_lets_nothing_go() -> None:
+    harness = Harness()
     defect = KeyError("identity")
-    removal = removing(desk, defect)
+    removal = removing(harness, defect)
 
-    desk.delete()
-    await went(desk)
+    harness.delete()
+    await went(harness)
 
-    assert desk.told == [(UID, defect)]
+    assert harness.defects == [(UID, defect)]
     assert removal.runs == 2
 
 
 @pytest.mark.usefixtures("quick")
 async def test_a_deletion_that_the_api_server_does_not_answer_is_tried_again() -> None:
-    desk = Desk()
-    removal = removing(desk, ClusterError(503, "ServiceUnavailable", "starting"))
+    harness = Harness()
+    removal = removing(harness, ClusterError(503, "ServiceUnavailable", "starting"))
 
-    desk.delete()
-    await went(desk)
+    harness.delete()
+    await went(harness)
 
     assert removal.runs == 2
-    assert desk.told == []
+    assert harness.defects == []
 
 
 @pytest.mark.usefixtures("quick")
-async def test_an_object_that_cannot_be_let_go_is_looked_at_again() -> None:
-    """As when somebody put a finalizer on it meanwhile."""
-    desk = Desk()
-    removal = removing(desk)
-    desk.cluster.refusal = ClusterError(
+async def test_an_object_that_cannot_be_let_go_is_tried_again() -> None:
+    """For example because somebody added a finalizer in the meantime."""
+    harness = Harness()
+    removal = removing(harness)
+    harness.cluster.refusal = ClusterError(
         422, "Invalid", "the server rejected our request due to an error in our request"
     )
-    desk.delete()
+    harness.delete()
     await removal.began.wait()
     await asyncio.sleep(0.01)
-    desk.cluster.refusal = None
-    await went(desk)
+    harness.cluster.refusal = None
+    await went(harness)
 
     assert removal.runs > 1
 
@@ -562,39 +562,41 @@ SUCCESSOR["metadata"]["uid"] = "uid-of-a-later-one"
 LET_GO = body(deleting=True, finalizers=("example.com/another",))
 
 
-@pytest.mark.parametrize("answer", [None, SUCCESSOR, LET_GO], ids=["gone", "another of its name", "let go before"])
-async def test_what_is_not_the_object_that_was_deleted_is_not_removed(answer: dict[str, Any] | None) -> None:
-    desk = Desk()
-    removal = removing(desk)
-    desk.delete()
-    desk.cluster.answer = answer
+@pytest.mark.parametrize(
+    "answer", [None, SUCCESSOR, LET_GO], ids=["no longer exists", "another of its name", "let go before"]
+)
+async def test_nothing_is_removed_for_another_object_of_the_name(answer: dict[str, Any] | None) -> None:
+    harness = Harness()
+    removal = removing(harness)
+    harness.delete()
+    harness.cluster.answer = answer
 
-    await asyncio.gather(*desk.loops)
+    await asyncio.gather(*harness.loops)
 
     assert removal.runs == 0
-    assert not desk.cluster.went.is_set()
+    assert not harness.cluster.went.is_set()
 
 
 @pytest.mark.usefixtures("quick")
-async def test_what_is_not_seen_to_be_deleted_is_not_removed() -> None:
-    desk = Desk()
-    removal = removing(desk)
-    desk.delete()
-    desk.cluster.answer = body()
+async def test_nothing_is_removed_before_the_deletion_is_seen() -> None:
+    harness = Harness()
+    removal = removing(harness)
+    harness.delete()
+    harness.cluster.answer = body()
 
     await asyncio.sleep(0.01)
 
     assert removal.runs == 0
-    desk.cluster.answer = body(deleting=True)
-    await went(desk)
+    harness.cluster.answer = body(deleting=True)
+    await went(harness)
     assert removal.runs == 1
 
 
 # Many
 
 
-async def test_so_many_at_the_same_time_and_no_more() -> None:
-    desk = Desk(concurrency=2)
+async def test_at_most_so_many_passes_run_at_the_same_time() -> None:
+    harness = Harness(concurrency=2)
     at_once: list[int] = []
     working = 0
 
@@ -606,18 +608,18 @@ async def test_so_many_at_the_same_time_and_no_more() -> None:
         working -= 1
         return GOOD
 
-    desk.reconciler.act = work
+    harness.reconciler.act = work
     for number in range(6):
-        desk.notice(key=Key("gitlab", f"gitlab-{number}"), uid=f"uid-of-gitlab-gitlab-{number}")
-    await desk.reconciler.until(6)
-    await desk.leave()
+        harness.notice(key=Key("gitlab", f"gitlab-{number}"), uid=f"uid-of-gitlab-gitlab-{number}")
+    await harness.reconciler.until(6)
+    await harness.leave()
 
     assert max(at_once) == 2
 
 
 @pytest.fixture(autouse=True)
 def _quiet_gauges() -> Iterator[None]:
-    """The metrics are the process's own: leave none of this behind."""
+    """The metrics belong to the process: leave no value of these tests behind."""
     yield
     READY.clear()
 
@@ -625,42 +627,42 @@ def _quiet_gauges() -> Iterator[None]:
 LATER = "uid-of-a-later-one"
 
 
-async def test_what_is_gone_is_forgotten_but_not_what_was_made_since() -> None:
-    """Events of two objects that bore one name may come in any order: each speaks of its own."""
-    desk = Desk()
-    desk.notice()
+async def test_a_deleted_object_is_forgotten_but_not_its_successor() -> None:
+    """Events of two objects that had the same name may come in any order. Each is about its own object."""
+    harness = Harness()
+    harness.notice()
     READY.labels(KEY.namespace, KEY.name).set(1)
-    later = desk.loop._memory.get_or_add(KEY, LATER)
-    desk.notice(2)
+    later = harness.loop._memory.get_or_add(KEY, LATER)
+    harness.notice(2)
 
-    desk.loop.forget(KEY, UID)
-    await asyncio.gather(*desk.loops, return_exceptions=True)
+    harness.loop.forget(KEY, UID)
+    await asyncio.gather(*harness.loops, return_exceptions=True)
 
-    assert list(desk.loop._memory._objects) == [LATER]
+    assert list(harness.loop._memory._objects) == [LATER]
     assert not later.wake.is_set()
     assert next(iter(READY.collect())).samples != []
-    desk.loop.forget(KEY, LATER)
+    harness.loop.forget(KEY, LATER)
     assert next(iter(READY.collect())).samples == []
 
 
-async def test_a_loop_does_not_work_for_another_object_of_the_name() -> None:
-    desk = Desk()
-    desk.notice(uid=LATER)
+async def test_a_loop_makes_no_pass_over_another_object_of_the_name() -> None:
+    harness = Harness()
+    harness.notice(uid=LATER)
     await asyncio.sleep(0.01)
 
-    assert desk.reconciler.runs == 0
-    await desk.leave()
+    assert harness.reconciler.runs == 0
+    await harness.leave()
 
 
-async def test_whoever_left_may_begin_again_and_knows_of_nothing() -> None:
-    """As when the API server did not list the resources for a while."""
-    desk = Desk()
-    desk.notice()
-    await desk.reconciler.until(1)
+async def test_after_its_end_the_loop_may_start_again_and_remembers_nothing() -> None:
+    """For example because the API server did not list the resources for a while."""
+    harness = Harness()
+    harness.notice()
+    await harness.reconciler.until(1)
     READY.labels(KEY.namespace, KEY.name).set(1)
 
-    await desk.leave()
+    await harness.leave()
     assert next(iter(READY.collect())).samples == []
-    desk.notice()
-    await desk.reconciler.until(2)
-    await desk.leave()
+    harness.notice()
+    await harness.reconciler.until(2)
+    await harness.leave()

@@ -1,4 +1,4 @@
-"""What is remembered of a resource between passes: its news, what was posted, and what is tolerated."""
+"""The memory of a resource between passes: its news, the posted events, and the tolerated failures."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ KEY, UID = Key("gitlab", "gitlab"), "uid"
 def test_only_news_wakes() -> None:
     watched = ObjectMemory(KEY, UID)
     woken = []
-    for told in (("uid", 1), ("uid", 1), ("uid", 2), ("other", 2)):
+    for news in (("uid", 1), ("uid", 1), ("uid", 2), ("other", 2)):
         watched.wake.clear()
-        watched.notice(told, deleting=False)
+        watched.notice(news, deleting=False)
         woken.append(watched.wake.is_set())
 
     assert woken == [True, False, True, True]
 
 
 def test_two_transient_failures_in_a_row_are_tolerated() -> None:
-    """The third is told; so is the first after a quarter of an hour."""
+    """The third is reported. So is the first after a quarter of an hour."""
     watched, slow = ObjectMemory(KEY, UID), ObjectMemory(KEY, UID)
 
     counts = [tolerance and tolerance.count for tolerance in (watched.tolerate(1000.0) for _ in range(4))]
@@ -43,7 +43,7 @@ def test_two_transient_failures_in_a_row_are_tolerated() -> None:
     assert watched.tolerate(2000.0) == Tolerance(1, 2000.0)
 
 
-def test_what_holds_for_as_long_as_its_cause_is_posted_once_for_each_cause() -> None:
+def test_an_event_about_a_lasting_cause_is_posted_once_for_each_cause() -> None:
     watched = ObjectMemory(KEY, UID)
     one, two = (Event("Warning", Reason.IDENTITY_PINNED, text) for text in ("one", "two"))
 
@@ -52,8 +52,8 @@ def test_what_holds_for_as_long_as_its_cause_is_posted_once_for_each_cause() -> 
     assert posted == [False, True, False, True, False, True]
 
 
-def test_a_moment_to_come_in_a_status_was_written_by_somebody_else() -> None:
-    told = {
+def test_a_time_in_the_future_in_a_status_does_not_count() -> None:
+    condition = {
         "type": Link.ROLES,
         "status": "Unknown",
         "observedGeneration": 1,
@@ -61,13 +61,13 @@ def test_a_moment_to_come_in_a_status_was_written_by_somebody_else() -> None:
         "reason": Reason.PROPAGATING,
         "message": "…",
     }
-    one = resource(status={"conditions": [told]})
+    one = resource(status={"conditions": [condition]})
 
     assert ObjectMemory(KEY, UID).waiting_since(one, Link.ROLES, Reason.PROPAGATING, NOW) is None
 
 
 def test_a_deletion_wakes_whatever_else_is_known() -> None:
-    """A pass may have read the object already as the event tells of it."""
+    """A pass may already have read the version that the event shows."""
     watched = ObjectMemory(KEY, UID)
     watched.read(("uid", 2))
 
@@ -82,28 +82,28 @@ def waiting(reason: Reason, outlook: Outlook = Outlook.WAITING) -> Finding:
 
 
 def test_how_long_a_link_waits_is_counted_for_its_reason() -> None:
-    """An hour in which an earlier link did not hold is no hour of waiting for the principal."""
+    """An hour in which an earlier link did not hold does not count as a wait for the principal."""
     watched = ObjectMemory(KEY, UID)
-    told = [
+    findings = [
         (0, waiting(Reason.PROGRESSING), 0),
         (10, waiting(Reason.PROGRESSING), 10),
         (3600, waiting(Reason.PRINCIPAL_NOT_FOUND), 0),
         (3660, waiting(Reason.PRINCIPAL_NOT_FOUND), 60),
-        (3670, waiting(Reason.AZURE_UNAVAILABLE, Outlook.TRANSIENT), 0),  # says nothing of the principal
+        (3670, waiting(Reason.AZURE_UNAVAILABLE, Outlook.TRANSIENT), 0),  # does not say whether the principal is known
         (3680, waiting(Reason.PRINCIPAL_NOT_FOUND), 80),
         (3700, waiting(Reason.PENDING, Outlook.BLOCKED), 0),
         (3710, waiting(Reason.PRINCIPAL_NOT_FOUND), 0),
     ]
 
-    for seconds, finding, waited in told:
+    for seconds, finding, waited in findings:
         assert watched.waited(finding, NOW + timedelta(seconds=seconds)) == waited, seconds
 
 
 @pytest.mark.parametrize(
     ("reason", "since"), [(Reason.PROPAGATING, BEFORE_TEXT), (Reason.PENDING, None)], ids=["the same", "another"]
 )
-def test_what_an_earlier_process_waited_for_is_told_by_the_status(reason: Reason, since: str | None) -> None:
-    told = {
+def test_the_status_shows_what_a_former_process_waited_for(reason: Reason, since: str | None) -> None:
+    condition = {
         "type": Link.ROLES,
         "status": "Unknown",
         "observedGeneration": 1,
@@ -111,7 +111,7 @@ def test_what_an_earlier_process_waited_for_is_told_by_the_status(reason: Reason
         "reason": reason,
         "message": "…",
     }
-    one, watched = resource(status={"conditions": [told]}), ObjectMemory(KEY, UID)
+    one, watched = resource(status={"conditions": [condition]}), ObjectMemory(KEY, UID)
     moment = datetime.fromisoformat(since) if since else None
 
     assert watched.waiting_since(one, Link.ROLES, Reason.PROPAGATING, NOW) == moment
@@ -119,8 +119,8 @@ def test_what_an_earlier_process_waited_for_is_told_by_the_status(reason: Reason
     assert watched.waiting_since(one, Link.ROLES, Reason.PROPAGATING, NOW) == NOW
 
 
-def test_who_shares_an_identity_looks_when_a_role_of_it_was_taken_away() -> None:
-    """Azure allows one assignment of a role at a scope, so that who shares an identity shares it too."""
+def test_resources_that_share_an_identity_are_woken_when_it_loses_a_role() -> None:
+    """Azure allows one assignment of a role at each scope, so resources that share an identity share its assignments."""
     memory = Memory()
     by, sharer, other = (memory.get_or_add(Key("gitlab", name), name) for name in ("by", "sharer", "other"))
     by.principal = sharer.principal = PRINCIPAL

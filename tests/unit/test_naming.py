@@ -1,4 +1,4 @@
-"""Names: readable where they can be, always valid in Azure, never the same for two things."""
+"""Names: readable where possible, always valid in Azure, never the same for two objects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CREDENTIAL_PATTERN = re.compile(r"[a-zA-Z0-9]{1}[a-zA-Z0-9-_]{2,119}")
 ISSUER = "https://westeurope.oic.prod-aks.azure.com/72f988bf-0000-4000-8000-2d7cd011db47/7d3a6d5e/"
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 
-# A few letters, so that hypothesis finds names that meet when joined; and anything at all, for what it may break.
+# A few letters, so that hypothesis finds parts that could give one name; and any text.
 LABELS = st.text("ab-", min_size=1, max_size=4)
 HOSTILE = st.one_of(LABELS, st.text("aB0-_./: é\n", max_size=6), st.text(max_size=8), st.text("a", max_size=300))
 PARTS = st.tuples(HOSTILE, HOSTILE, HOSTILE)
@@ -30,7 +30,7 @@ PARTS = st.tuples(HOSTILE, HOSTILE, HOSTILE)
     [
         ("lab", "gitlab", "gitlab", "lab-gitlab-gitlab"),
         ("weu1", "git", "prod", "weu1-git-prod"),
-        # A part with a dash of its own: the underscores show where the parts end.
+        # A part contains a dash: the underscores separate the parts.
         ("aks-prod", "gitlab", "gitlab", "aks-prod_gitlab_gitlab"),
         ("lab", "gitlab-prod", "gitlab", "lab_gitlab-prod_gitlab"),
         ("lab", "gitlab", "prod-gitlab", "lab_gitlab_prod-gitlab"),
@@ -59,11 +59,11 @@ def test_identity_name(cluster: str, namespace: str, resource: str, name: str) -
         [("c" * 63, "n" * 63, "r" * 63), ("c" * 63, "n" * 63, "r" * 62)],
     ],
 )
-def test_identities_that_could_meet_do_not(meeting: list[tuple[str, str, str]]) -> None:
+def test_parts_that_could_give_one_identity_name_do_not(meeting: list[tuple[str, str, str]]) -> None:
     assert len({identity_name(*parts).lower() for parts in meeting}) == len(meeting)
 
 
-def test_nobody_can_call_a_resource_so_that_it_gets_the_identity_of_another() -> None:
+def test_no_name_of_a_resource_gives_it_the_identity_of_another() -> None:
     altered = identity_name("lab", "gitlab", "git.lab")
     _, _, ending = altered.rpartition("-")
 
@@ -73,18 +73,18 @@ def test_nobody_can_call_a_resource_so_that_it_gets_the_identity_of_another() ->
 
 @settings(deadline=None)
 @given(PARTS, PARTS)
-def test_identity_names_are_valid_and_their_own(a: tuple[str, str, str], b: tuple[str, str, str]) -> None:
+def test_identity_names_are_valid_and_distinct(a: tuple[str, str, str], b: tuple[str, str, str]) -> None:
     assert IDENTITY_PATTERN.fullmatch(identity_name(*a))
     assert (identity_name(*a).lower() == identity_name(*b).lower()) == (a == b)
 
 
 @settings(deadline=None)
 @given(LABELS, LABELS, LABELS, LABELS, LABELS, LABELS)
-def test_identity_names_of_dashed_parts_are_their_own(a: str, b: str, c: str, d: str, e: str, f: str) -> None:
+def test_identity_names_of_dashed_parts_are_distinct(a: str, b: str, c: str, d: str, e: str, f: str) -> None:
     assert (identity_name(a, b, c) == identity_name(d, e, f)) == ((a, b, c) == (d, e, f))
 
 
-def test_credential_prefix_is_the_resources_own() -> None:
+def test_each_resource_has_its_own_credential_prefix() -> None:
     prefixes = [
         credential_prefix(ISSUER, "gitlab", "gitlab"),
         credential_prefix(ISSUER.rstrip("/"), "gitlab", "gitlab"),
@@ -114,7 +114,7 @@ def test_credential_name(service_account: str, ending: str) -> None:
     assert len(name) <= 120
 
 
-def test_nobody_can_call_a_service_account_so_that_it_gets_the_credential_of_another() -> None:
+def test_no_name_of_a_service_account_gives_it_the_credential_of_another() -> None:
     altered = credential_name(ISSUER, "gitlab", "gitlab", "git.lab")
     ending = altered.removeprefix(credential_prefix(ISSUER, "gitlab", "gitlab"))
 
@@ -123,7 +123,7 @@ def test_nobody_can_call_a_service_account_so_that_it_gets_the_credential_of_ano
 
 @settings(deadline=None)
 @given(HOSTILE, HOSTILE)
-def test_credential_names_are_valid_and_their_own(a: str, b: str) -> None:
+def test_credential_names_are_valid_and_distinct(a: str, b: str) -> None:
     names = [credential_name(ISSUER, "gitlab", "gitlab", account) for account in (a, b)]
 
     assert all(CREDENTIAL_PATTERN.fullmatch(name) for name in names)

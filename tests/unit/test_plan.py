@@ -89,7 +89,7 @@ ALL_BUT_IDENTITY = [CREDENTIAL, ASSIGNMENT, ACCOUNT, BACKUPS, OBJECTS, REGISTRY,
         (HAVE.without_object("Secret", "gitlab-object-storage"), [OBJECTS]),
         (HAVE.without_object("Secret", "gitlab-azure-backup-conf"), [BACKUPS]),
         (HAVE.without_object("ConfigMap", "gitlab-gitlab-values"), [VALUES]),
-        # drift of each field that is ours
+        # drift of each of our fields
         (replace(HAVE, credentials=(replace(WANT.credentials[0], issuer=ISSUER[:-1]),)), [CREDENTIAL]),
         (replace(HAVE, credentials=(replace(WANT.credentials[0], audience="api://other"),)), [CREDENTIAL]),
         (replace(HAVE, credentials=(replace(WANT.credentials[0], subject="system:serviceaccount:x:y"),)), [CREDENTIAL]),
@@ -99,14 +99,14 @@ ALL_BUT_IDENTITY = [CREDENTIAL, ASSIGNMENT, ACCOUNT, BACKUPS, OBJECTS, REGISTRY,
         (service_account(automount=None), [ACCOUNT]),
         (secret(data={"connection": "provider: AWS"}), [f"{OBJECTS} (key connection)"]),
         (secret(data={}), [f"{OBJECTS} (key connection)"]),
-        # what others added to what is ours is theirs: tags, keys, annotations, labels
+        # tags, keys, annotations and labels that others added to our objects stay
         (replace(HAVE, identity=identity(tags={**WANT.owner.tags, "cost-centre": "7"})), []),
         (secret(data={**HAVE.objects["Secret", "gitlab-object-storage"].data, "more": "x"}), []),
         (service_account(annotations={CLIENT_ID_ANNOTATION: CLIENT, "note": "x"}), []),
         (service_account(labels={**WANT.owner.labels, "team": "x"}), []),
     ],
 )
-def test_what_is_missing_or_differs_is_put_right(have: Observed, changes: list[str]) -> None:
+def test_an_object_that_is_missing_or_differs_is_restored(have: Observed, changes: list[str]) -> None:
     assert lines(plan(goal(), have)) == changes
 
 
@@ -120,8 +120,8 @@ def test_tag_names_ignore_case_as_azure_does() -> None:
     assert change.tags == {**WANT.owner.tags, "Team": "platform", "stage": "prod"}
 
 
-def test_a_tag_that_azure_spells_otherwise_stands_beside_one_that_it_may_tell_apart() -> None:
-    """Two tags in Azure that are one to us: ours is there, and nobody's is touched."""
+def test_a_tag_that_azure_spells_otherwise_is_found_beside_a_similar_one() -> None:
+    """Azure has two tags that are one to us: ours is one of them, and neither is changed."""
     desired = wanted({"azure": {"tags": {"straße": "a"}}})
     have = replace(standing(desired), identity=identity(tags={**WANT.owner.tags, "Straße": "a", "STRASSE": "b"}))
 
@@ -140,8 +140,8 @@ def test_tags_are_merged_into_an_identity_of_ours() -> None:
     assert change.tags == {**WANT.owner.tags, "cost-centre": "7", "team": "platform"}
 
 
-def test_a_tag_of_the_persons_cannot_pass_for_ours() -> None:
-    """The definition refuses such tags; should one come through, ours are written over it."""
+def test_a_tag_of_the_spec_does_not_replace_ours() -> None:
+    """The definition refuses such tags. If one is admitted all the same, ours override it."""
     desired = wanted({"azure": {"tags": {"gitlabazure-cluster": "prod"}}})
 
     (change,) = plan(goal(desired), Observed())
@@ -167,7 +167,7 @@ def test_an_identity_that_is_not_ours_is_left_alone(tags: dict[str, str]) -> Non
     assert plan(goal(), Observed(identity=identity(tags=tags))) == ()
 
 
-def test_an_identity_that_policy_does_not_let_be_made_is_not_made() -> None:
+def test_an_identity_that_policy_does_not_let_be_created_is_not_created() -> None:
     assert plan(goal(may_create=False), Observed()) == ()
 
 
@@ -180,7 +180,7 @@ def test_an_adopted_identity_gets_everything_but_tags(tags: dict[str, str]) -> N
     assert lines(changes) == ALL_BUT_IDENTITY
 
 
-# Credentials of others on the same identity: nobody's name, another cluster's, another resource's, forged ones of ours.
+# Credentials of others on the same identity: hand-made, of another cluster, of another resource, and forged ones of ours.
 NOT_OURS = (
     credential("hand-made"),
     credential(naming.credential_name(OTHER_ISSUER, "gitlab", "gitlab", "old"), issuer=OTHER_ISSUER),
@@ -195,23 +195,23 @@ NOT_OURS = (
 
 @pytest.mark.parametrize("present", NOT_OURS, ids=lambda present: present.name)
 def test_credentials_of_others_stay(present: Credential) -> None:
-    """A name alone can be forged: ours by name, by issuer and by a subject in our own namespace, all three."""
+    """A name alone can be forged. A credential is ours by its name, its issuer and a subject in our own namespace: all three."""
     have = replace(HAVE, credentials=(*HAVE.credentials, present))
 
     assert plan(goal(may_adopt=True), have) == ()
-    gone = [change.credential for change in plan(deletion(), have) if isinstance(change, DeleteCredential)]
-    assert gone == list(WANT.credentials)
+    deleted = [change.credential for change in plan(deletion(), have) if isinstance(change, DeleteCredential)]
+    assert deleted == list(WANT.credentials)
 
 
-def test_a_credential_of_a_service_account_that_is_wanted_no_longer_is_pruned() -> None:
+def test_the_credential_of_a_former_service_account_is_removed() -> None:
     old = credential(f"{PREFIX}old")
     have = replace(HAVE, credentials=(*HAVE.credentials, old))
 
     assert lines(plan(goal(), have)) == ["DeleteCredential: federated credential for system:serviceaccount:gitlab:old"]
 
 
-def test_credentials_of_an_issuer_that_the_cluster_had_before_are_pruned() -> None:
-    """Known by the record alone: another cluster's resource of the same name may share an adopted identity."""
+def test_credentials_with_a_former_issuer_are_removed() -> None:
+    """The record alone names the former issuer: another cluster's resource of the same name may share an adopted identity."""
     before = "https://before.example/"
     prefix = naming.credential_prefix(before, "gitlab", "gitlab")
     old = Credential(f"{prefix}gitlab", before, "system:serviceaccount:gitlab:gitlab", AUDIENCE)
@@ -223,15 +223,17 @@ def test_credentials_of_an_issuer_that_the_cluster_had_before_are_pruned() -> No
         "DeleteCredential: federated credential for system:serviceaccount:gitlab:gitlab"
     ]
     assert plan(replace(changed, settled=False), have) == ()  # the present issuer is not proven yet
-    gone = [c.credential for c in plan(replace(changed, mode=Mode.FINALIZE), have) if isinstance(c, DeleteCredential)]
-    assert gone == [*HAVE.credentials, old]
+    deleted = [
+        c.credential for c in plan(replace(changed, mode=Mode.FINALIZE), have) if isinstance(c, DeleteCredential)
+    ]
+    assert deleted == [*HAVE.credentials, old]
 
 
 @pytest.mark.parametrize(("accounts", "changes"), [(10, ["PutCredential"]), (11, ["DeleteCredential"])])
-def test_credentials_of_two_issuers_stand_side_by_side_while_an_identity_takes_both(
+def test_credentials_with_two_issuers_exist_side_by_side_while_an_identity_takes_both(
     accounts: int, changes: list[str]
 ) -> None:
-    """An identity takes 20: with more service accounts than half of that, the old ones make room."""
+    """An identity takes 20. With more than ten service accounts the former credentials are removed first."""
     before = "https://before.example/"
     desired = wanted({"serviceAccounts": [{"name": f"sa-{number}"} for number in range(accounts)]})
     old = [
@@ -251,7 +253,7 @@ def test_a_hand_made_credential_that_trusts_the_same_tokens_is_used() -> None:
     assert plan(goal(), replace(HAVE, credentials=(theirs,))) == ()
 
 
-def test_a_hand_made_credential_for_another_audience_stands_in_the_way() -> None:
+def test_a_hand_made_credential_for_another_audience_is_an_obstacle() -> None:
     theirs = replace(WANT.credentials[0], name="hand-made", audience="api://other")
 
     assert plan(goal(), replace(HAVE, credentials=(theirs,))) == ()
@@ -262,7 +264,7 @@ def test_a_hand_made_credential_for_another_audience_stands_in_the_way() -> None
     [
         (18, 2, 2),
         (19, 1, 1),
-        # half a set is no use to anybody: none is written
+        # only the whole set is of use: none is written
         (19, 2, 0),
         (20, 1, 0),
         (0, 20, 20),
@@ -275,7 +277,7 @@ def test_an_identity_takes_twenty_credentials(present: int, accounts: int, writt
     assert len(plan(goal(desired, may_adopt=True), have)) == written
 
 
-def test_room_is_made_first_by_what_is_wanted_no_longer() -> None:
+def test_former_credentials_are_removed_first_to_make_room() -> None:
     have = replace(HAVE, credentials=(*hand_made(19), credential(f"{PREFIX}old")))
 
     assert lines(plan(goal(), have)) == ["DeleteCredential: federated credential for system:serviceaccount:gitlab:old"]
@@ -293,21 +295,21 @@ OLD_PRINCIPAL = "aaaaaaaa-0000-4000-8000-00000000dead"
 @pytest.mark.parametrize(
     ("have", "changes"),
     [
-        # one made by hand is as good as ours, whatever its name and case
+        # one created by hand is as good as ours, whatever its name and case
         (granted(assignment(STORE.upper(), STORAGE_BLOB_DATA_CONTRIBUTOR)), []),
         (granted(replace(OURS, name="by-hand", description="")), []),
-        # for another principal, role or scope it is none
+        # one for another principal, role or scope does not count
         (granted(assignment(STORE, STORAGE_BLOB_DATA_CONTRIBUTOR, principal=OLD_PRINCIPAL)), [ASSIGNMENT]),
         (granted(replace(OURS, role_guid="acdd72a7-3385-48ef-bd42-f606fba81ae7", description="")), [ASSIGNMENT]),
         (granted(assignment(f"{STORAGE}/otherstore", STORAGE_BLOB_DATA_CONTRIBUTOR)), [ASSIGNMENT]),
-        # ours at a scope that is wanted no longer goes; somebody else's stays
+        # ours at a former scope is removed; somebody else's stays
         (
             granted(OURS, assignment(f"{STORAGE}/oldstore", STORAGE_BLOB_DATA_CONTRIBUTOR, owner=OWNER)),
             ["DeleteAssignment: role assignment … at storage account oldstore"],
         ),
         (granted(OURS, assignment(f"{STORAGE}/oldstore", STORAGE_BLOB_DATA_CONTRIBUTOR)), []),
         (granted(OURS, assignment(f"{STORAGE}/x", STORAGE_BLOB_DATA_CONTRIBUTOR, owner=f"{OWNER}-2")), []),
-        # the identity was made anew under its old name: what its old principal had is no use to anybody
+        # the identity was created again under its name: assignments of its former principal are of no use
         (
             granted(assignment(STORE, STORAGE_BLOB_DATA_CONTRIBUTOR, principal=OLD_PRINCIPAL, owner=OWNER)),
             [ASSIGNMENT, "DeleteAssignment: role assignment … at storage account gitlabstore"],
@@ -323,21 +325,21 @@ def test_role_assignments(have: Observed, changes: list[str]) -> None:
     assert found == changes
 
 
-def test_an_identity_made_anew_gives_its_service_accounts_a_new_client_id() -> None:
+def test_an_identity_that_was_created_again_gives_its_service_accounts_a_new_client_id() -> None:
     have = replace(HAVE, identity=identity(number=2))
 
     assert ACCOUNT in lines(plan(goal(), have))
 
 
 def test_an_assignment_for_a_new_principal_has_a_new_name() -> None:
-    """Azure does not turn an assignment to another principal: RoleAssignmentUpdateNotPermitted."""
+    """Azure does not change the principal of an assignment: RoleAssignmentUpdateNotPermitted."""
     changes = [plan(goal(), replace(HAVE, identity=identity(number=number), assignments=())) for number in (1, 2)]
     names = {change.name for each in changes for change in each if isinstance(change, PutAssignment)}
 
     assert len(names) == 2
 
 
-def test_from_account_to_container_scope_what_is_new_comes_before_what_goes() -> None:
+def test_from_account_to_container_scope_new_assignments_come_before_removals() -> None:
     containers = {p: {"management": "Disabled"} for p in ("artifacts", "uploads", "packages", "backups", "tmp")}
     storage = {"accountName": "gitlabstore", "roleScope": "Container", "containers": containers}
     desired = wanted({"storage": storage})
@@ -359,7 +361,7 @@ ANNOTATION = "ApplyServiceAccount: client ID annotation of service account gitla
 @pytest.mark.parametrize(
     ("desired", "found", "changes"),
     [
-        # Manage: one that somebody else made is theirs, until they hand it over
+        # Manage: one that somebody else created is theirs, until they hand it over
         (WANT, HELMS, []),
         (WANT, replace(HELMS, annotations={CLIENT_ID_ANNOTATION: CLIENT}), []),
         (WANT, replace(HELMS, annotations={ADOPT_ANNOTATION: "other"}), []),
@@ -370,9 +372,9 @@ ANNOTATION = "ApplyServiceAccount: client ID annotation of service account gitla
         (ANNOTATE, replace(HELMS, annotations={CLIENT_ID_ANNOTATION: "old"}), [ANNOTATION]),
         (ANNOTATE, replace(HELMS, annotations={CLIENT_ID_ANNOTATION: CLIENT}), []),
         (ANNOTATE, replace(HELMS, annotations={CLIENT_ID_ANNOTATION: CLIENT}, automount=True), []),
-        # from Manage to Annotate: our label goes
+        # from Manage to Annotate: our label is removed
         (ANNOTATE, account(WANT, "gitlab"), [ANNOTATION]),
-        # one that nobody made yet is not ours to make
+        # Annotate: the operator does not create one
         (ANNOTATE, None, []),
     ],
 )
@@ -382,7 +384,7 @@ def test_service_accounts_of_others(desired: Desired, found: ClusterObject | Non
     assert lines(plan(goal(desired), have.with_object(found) if found else have)) == changes
 
 
-def test_a_key_that_we_applied_and_want_no_longer_goes_and_those_of_others_stay() -> None:
+def test_a_key_that_we_no_longer_want_is_removed_and_those_of_others_stay() -> None:
     """Two entries shared a secret, and one of them was disabled."""
     key = ("Secret", "gitlab-object-storage")
     shared = replace(
@@ -395,7 +397,7 @@ def test_a_key_that_we_applied_and_want_no_longer_goes_and_those_of_others_stay(
 
 
 def test_an_object_is_applied_with_the_uid_that_was_seen() -> None:
-    """Should it go meanwhile, the API server refuses to make it anew under our name."""
+    """The API server then refuses to create it again if it was deleted in the meantime."""
     changed = plan(goal(ANNOTATE), standing(ANNOTATE).with_object(HELMS))
     made = plan(goal(), HAVE.without_object("ServiceAccount", "gitlab"))
 
@@ -417,7 +419,7 @@ def test_secrets_of_others(changed: dict[str, Any], changes: list[str]) -> None:
 
 
 def extra(kind: str, **changed: Any) -> ClusterObject:
-    """An object under an earlier name, made by us."""
+    """An object under a former name, which we created."""
     made = ClusterObject(kind, "earlier", "uid", "1", WANT.owner.labels, {}, managers=frozenset({MANAGER}))
     return replace(made, **changed)
 
@@ -428,15 +430,15 @@ def extra(kind: str, **changed: Any) -> ClusterObject:
     ("changed", "what"),
     [
         ({}, "DeleteObject"),
-        # handed over to us once: it stays, without what is ours
+        # handed over to us before: it stays, without our marks
         ({"annotations": {ADOPT_ANNOTATION: "gitlab"}}, "ReleaseObject"),
         ({"annotations": {ADOPT_ANNOTATION: "gitlab"}, "managers": frozenset({"helm"})}, "ReleaseObject"),
-        # never touched by us
+        # never written by us
         ({"labels": {}, "managers": frozenset({"helm"})}, None),
         ({"labels": {OWNER_LABEL: "other"}, "managers": frozenset({f"{MANAGER}-2"})}, None),
     ],
 )
-def test_what_is_wanted_no_longer(kind: str, to: Goal, changed: dict[str, Any], what: str | None) -> None:
+def test_objects_that_are_no_longer_wanted(kind: str, to: Goal, changed: dict[str, Any], what: str | None) -> None:
     found = extra(kind, **changed)
     have = HAVE.with_object(found) if to.mode is Mode.RECONCILE else Observed(objects={found.key: found})
 
@@ -444,7 +446,7 @@ def test_what_is_wanted_no_longer(kind: str, to: Goal, changed: dict[str, Any], 
 
 
 def test_a_deletion_takes_everything_of_ours_in_the_order_that_leaves_no_orphans() -> None:
-    """An assignment outlives its identity, and then belongs to nobody: it goes first. The identity goes last."""
+    """An assignment outlives its identity, and then belongs to nobody: it is removed first. The identity is removed last."""
     assert [(change.stage.name, type(change).__name__) for change in plan(deletion(), HAVE)] == [
         ("REVOKE_ROLES", "DeleteAssignment"),
         ("REVOKE_CLUSTER", "DeleteObject"),
@@ -458,10 +460,10 @@ def test_a_deletion_takes_everything_of_ours_in_the_order_that_leaves_no_orphans
 
 
 @pytest.mark.parametrize(
-    ("have", "gone"),
+    ("have", "deleted"),
     [
         (Observed(), []),
-        # an adopted identity stays, with what others hung on it
+        # an adopted identity stays, with the credentials and roles of others
         (
             replace(
                 HAVE,
@@ -472,14 +474,14 @@ def test_a_deletion_takes_everything_of_ours_in_the_order_that_leaves_no_orphans
             ),
             ["DeleteAssignment", "DeleteCredential"],
         ),
-        # a service account of Helm's is only let go of
+        # a service account of Helm's only loses our annotation
         (Observed(objects={("ServiceAccount", "gitlab"): account(WANT, "gitlab", managed=False)}), ["ReleaseObject"]),
         # an assignment that outlived its identity
         (Observed(assignments=(OURS,)), ["DeleteAssignment"]),
     ],
 )
-def test_a_deletion_takes_nothing_else(have: Observed, gone: list[str]) -> None:
-    assert [type(change).__name__ for change in plan(deletion(), have)] == gone
+def test_a_deletion_takes_nothing_else(have: Observed, deleted: list[str]) -> None:
+    assert [type(change).__name__ for change in plan(deletion(), have)] == deleted
 
 
 @pytest.mark.parametrize(

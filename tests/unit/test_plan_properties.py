@@ -1,4 +1,4 @@
-"""What holds of every plan, for every world: it comes to rest, it may be stopped anywhere, and it keeps off what is not ours."""
+"""Properties of every plan, for every world: it comes to rest, it may be stopped anywhere, and it changes nothing of others."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR
 from .interpreter import after
 from .worlds import CLIENT, ISSUER, MANAGER, STORAGE, assignment, deletion, goal, identity, standing, wanted
 
-ROUNDS = 5  # what a pass allows itself
+ROUNDS = 5  # the plans of a pass
 quickly = settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 Thing = TypeVar("Thing")
 
@@ -54,7 +54,7 @@ FOREIGN_CREDENTIALS = [
     credential(f"{PREFIX}forged-issuer", "gitlab", issuer=OTHER_ISSUER),
     credential(f"{PREFIX}forged-subject", "gitlab", namespace="gitlab-2"),
     credential(naming.credential_name(ISSUER, "gitlab", "gitlab-2", "x"), "x"),
-    # trusts what we want trusted, under a name of its own; and the same for another audience
+    # trusts our subject, under another name; and the same for another audience
     credential("hand-made-for-us", "gitlab"),
     replace(credential("hand-made-for-others", "runner"), audience="api://other"),
     *(credential(f"filler-{number}", f"app-{number}", "apps") for number in range(19)),
@@ -85,7 +85,7 @@ def some(draw: st.DrawFn, things: list[Thing]) -> list[Thing]:
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    """Any world that Azure and the API server can be in, around any goal."""
+    """Any world that Azure and the API server can have, and any goal."""
     desired = draw(st.sampled_from(DESIRED))
     whole = standing(desired)
     found = draw(st.sampled_from([None, identity(desired), identity(desired, tags=FOREIGN_TAGS)]))
@@ -104,7 +104,7 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 def _credentials(draw: st.DrawFn, desired: Desired) -> tuple[Credential, ...]:
-    """No two of a name, none with another's issuer and subject, at most twenty."""
+    """No two of one name, none with the issuer and subject of another, at most twenty."""
     few, many = FOREIGN_CREDENTIALS[:6], FOREIGN_CREDENTIALS[6:]
     fillers = many[: draw(st.sampled_from([0, 1, 13, 17, 18, 19]))]
     drifted = [replace(one, subject=f"{one.subject}-drifted") for one in desired.credentials[:1]]
@@ -124,14 +124,14 @@ def _assignments(draw: st.DrawFn, whole: Observed) -> tuple[Assignment, ...]:
 
 
 def _objects(draw: st.DrawFn, whole: Observed) -> list[ClusterObject]:
-    """Those that are wanted and some of earlier days: gone, ours, somebody else's, handed over, or changed."""
+    """The wanted ones and some former ones: absent, ours, somebody else's, handed over, or changed."""
     earlier = [ClusterObject(kind, "earlier", "uid", "1", {}, {}) for kind in ("ServiceAccount", "Secret", "ConfigMap")]
     changes: list[Callable[[ClusterObject], ClusterObject | None]] = [
         lambda _one: None,
         lambda one: one,
         lambda one: replace(one, labels=OWNER.labels, managers=frozenset({MANAGER})),
         lambda one: replace(one, labels={"app": "x"}, managers=frozenset({"helm"})),
-        # ours, with the label taken off; and one that says so but that we never applied
+        # ours, without its label; and one with our annotation that we never applied
         lambda one: replace(
             one, labels={}, annotations={CREATED_BY_ANNOTATION: "gitlab"}, managers=frozenset({MANAGER, "kubectl-edit"})
         ),
@@ -147,7 +147,7 @@ def _objects(draw: st.DrawFn, whole: Observed) -> list[ClusterObject]:
 
 
 def settled(to: Goal, have: Observed) -> Observed:
-    """The world after as many plans as a pass allows itself, the last of which must be empty."""
+    """The world after as many plans as a pass makes. The last of them must be empty."""
     for _ in range(ROUNDS):
         changes = plan(to, have)
         if not changes:
@@ -165,7 +165,7 @@ def view(have: Observed) -> object:
 @quickly
 @given(cases())
 def test_a_plan_comes_to_rest(case: Case) -> None:
-    """Azure refuses none of the changes on the way (the interpreter would), and the world that they make needs no more."""
+    """Azure refuses none of the changes (the interpreter would raise), and the world after them needs no more changes."""
     rest = settled(case.goal, case.have)
 
     assert plan(case.goal, rest) == ()
@@ -212,7 +212,7 @@ def test_what_is_not_ours_stays_as_it_is(case: Case) -> None:
             continue
         now = rest.objects[key]
         if key in {("ServiceAccount", a.name) for a in case.goal.service_accounts if not a.managed}:
-            # Annotate: the annotation, and nothing else
+            # Annotate: only the annotation
             assert (_others(now.annotations), now.labels, now.uid) == (
                 _others(found.annotations),
                 found.labels,
@@ -241,22 +241,22 @@ def _touchable(found: ClusterObject) -> bool:
 @quickly
 @given(cases())
 def test_after_a_deletion_nothing_of_ours_is_left(case: Case) -> None:
-    """But an identity that another cluster of our name uses too stays, with its roles."""
+    """Except an identity that another cluster of our name uses too: it stays, with its roles."""
     to = deletion()
-    twin = to.of_another_cluster(case.have)
+    theirs = to.of_another_cluster(case.have)
 
     rest = settled(to, case.have)
 
-    assert rest.identity is None or not _ours(rest.identity) or twin is not None
+    assert rest.identity is None or not _ours(rest.identity) or theirs is not None
     assert not [one for one in rest.credentials if to.owns_credential(one)]
-    kept = rest.identity.principal_id if twin and rest.identity else None
+    kept = rest.identity.principal_id if theirs and rest.identity else None
     assert not [one for one in rest.assignments if one.description == OWNER.description and one.principal_id != kept]
     assert not [one for one in rest.objects.values() if MANAGER in one.managers]
     assert CLIENT not in {one.annotations.get(CLIENT_ID_ANNOTATION) for one in rest.objects.values() if _touchable(one)}
 
 
 def incomplete(have: Observed) -> Iterator[Observed]:
-    """The same world, with each single thing missing from the look in turn. Without the identity nobody sees its credentials."""
+    """The same world, each time without one of its objects. Without the identity its credentials are not seen either."""
     if have.identity is not None:
         yield replace(have, identity=None, credentials=())
     yield from (have.without_credential(one.name) for one in have.credentials)
@@ -267,8 +267,8 @@ def incomplete(have: Observed) -> Iterator[Observed]:
 @quickly
 @given(cases())
 def test_a_look_that_misses_something_takes_nothing_away_that_a_whole_look_would_keep(case: Case) -> None:
-    """Azure's reads lag behind its writes. A deletion that misses another cluster's credential is the one exception: nothing else
-    tells that the identity is used there too."""
+    """Azure's reads lag behind its writes. There is one exception: a deletion that misses another cluster's credential, since
+    nothing else shows that the identity is used there too."""
     if case.goal.mode is not Mode.RECONCILE and case.goal.of_another_cluster(case.have):
         return
     removed = {str(change) for change in plan(case.goal, case.have) if isinstance(change, Revocation)}
@@ -280,7 +280,7 @@ def test_a_look_that_misses_something_takes_nothing_away_that_a_whole_look_would
 @quickly
 @given(cases())
 def test_no_link_is_good_while_the_plan_holds_a_change_for_it(case: Case) -> None:
-    """Whoever looks without writing may ask too: what nobody has done yet is not done."""
+    """A caller that observes without writing may ask too: a change that was not made is not done."""
     if case.goal.mode is Mode.FINALIZE:
         return
     pending = {change.link for change in plan(case.goal, case.have)}
@@ -303,7 +303,7 @@ NOT_OURS = {
 
 @quickly
 @given(cases())
-def test_where_nothing_is_planned_every_link_holds_or_is_somebody_elses_to_mend(case: Case) -> None:
+def test_without_a_planned_change_every_link_holds_or_needs_a_person(case: Case) -> None:
     if case.goal.mode is Mode.FINALIZE:
         return
     rest = settled(case.goal, case.have)

@@ -1,4 +1,4 @@
-"""The policy: deny by default, and every refusal shows the rule that would admit what was asked for."""
+"""The policy: deny by default. Every refusal shows the rule that would admit what the resource asks for."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def rule(
     account: str = STORE,
     **storage: Any,
 ) -> PolicyRule:
-    """A rule in the file's spelling; without arguments it admits the plain resource of these tests."""
+    """A rule in the file's spelling. Without arguments it admits the plain resource of these tests."""
     return PolicyRule.model_validate(
         {
             "namespaces": namespaces or ["gitlab"],
@@ -62,9 +62,9 @@ def gitlab(namespace: str = "gitlab", **storage: Any) -> Desired:
         ([rule(containers=["prod-*", "git*", "tmp"])], gitlab(**CONTAINER)),
         # ARM ids in any case: Azure answers resourcegroups whatever was sent
         ([rule(groups=[GROUP.lower()], account=STORE.upper())], gitlab()),
-        # an identity that may be used is as good as one that may be made
+        # an identity that may be used is as good as one that may be created
         ([rule(groups=[], adopt=[IDENTITY])], gitlab()),
-        # each question may be answered by another rule of the namespace
+        # different rules of the namespace may admit identity and storage
         ([rule(account=f"{STORAGE}/other"), rule(groups=[])], gitlab()),
         ([rule(roleScopes=["Container"]), rule(roleScopes=["Account"])], gitlab()),
     ],
@@ -79,7 +79,7 @@ def test_admitted(policy: list[PolicyRule], desired: Desired) -> None:
         ([], gitlab(), "No rule of the operator's policy names namespace gitlab."),
         ([rule(namespaces=["git"])], gitlab(), "No rule of the operator's policy names namespace gitlab."),
         ([rule(namespaces=["*-lab"])], gitlab(), "No rule of the operator's policy names namespace gitlab."),
-        # what is admitted in one namespace is not in another
+        # a rule of one namespace admits nothing in another
         ([rule(namespaces=["gitlab"])], gitlab("evil"), "No rule of the operator's policy names namespace evil."),
         (
             [rule(groups=[f"{GROUP}-2"])],
@@ -115,13 +115,13 @@ def test_admitted(policy: list[PolicyRule], desired: Desired) -> None:
             gitlab(),
             "No rule of the operator's policy lets namespace gitlab use storage account gitlabstore at Account scope.",
         ),
-        # Account scope reaches every container: whoever may have some of them may not have it
+        # Account scope opens every container: a rule for some containers does not admit it
         (
             [rule(containers=["gitlab-*", "registry", "git-lfs", "tmp"])],
             gitlab(),
             "No rule of the operator's policy lets namespace gitlab use storage account gitlabstore at Account scope.",
         ),
-        # one container outside is one too many
+        # one container that no rule admits is enough for a refusal
         (
             [rule(containers=["gitlab-*", "registry", "git-lfs"])],
             gitlab(roleScope="Container"),
@@ -130,7 +130,7 @@ def test_admitted(policy: list[PolicyRule], desired: Desired) -> None:
                 "with containers registry, gitlab-artifacts, git-lfs, gitlab-uploads, gitlab-packages, gitlab-backups, tmp."
             ),
         ),
-        # container names have a case of their own to keep, and globs are held against the whole name
+        # case counts in container names, and globs match the whole name
         (
             [rule(containers=["prod", "git*", "tmp"])],
             gitlab(**CONTAINER),
@@ -143,10 +143,10 @@ def test_admitted(policy: list[PolicyRule], desired: Desired) -> None:
     ],
 )
 def test_refused(policy: list[PolicyRule], desired: Desired, why: str) -> None:
-    told = refusal(policy, desired)
+    message = refusal(policy, desired)
 
-    assert told is not None
-    assert told.partition(" To let namespace ")[0] == why
+    assert message is not None
+    assert message.partition(" To let namespace ")[0] == why
 
 
 @pytest.mark.parametrize(
@@ -164,11 +164,12 @@ def test_refused(policy: list[PolicyRule], desired: Desired, why: str) -> None:
 def test_a_refusal_says_what_the_rule_that_it_shows_would_open(
     policy: list[PolicyRule], desired: Desired, opens: str
 ) -> None:
-    told = refusal(policy, desired)
+    message = refusal(policy, desired)
 
-    assert told is not None
+    assert message is not None
     assert (
-        f". To let namespace gitlab {opens}, add to `policy` in the operator's settings: {{namespaces: [gitlab]" in told
+        f". To let namespace gitlab {opens}, add to `policy` in the operator's settings: {{namespaces: [gitlab]"
+        in message
     )
 
 
@@ -183,14 +184,14 @@ ONLY_STORAGE = PolicyRule.model_validate({"namespaces": ["*"], "storage": [{"acc
 def test_the_rule_that_a_refusal_shows_admits_the_resource(
     namespace: str, scope: RoleScope, policy: list[PolicyRule]
 ) -> None:
-    """Copied into the settings as it stands. Namespaces and containers may have names that YAML takes for numbers."""
+    """It is copied into the settings as it is. Namespaces and containers may have names that YAML takes for numbers."""
     odd = {"registry": {"name": "1e5"}, "lfs": {"name": "08912"}, "tmp": {"name": "123456"}, "uploads": {"name": "yes"}}
     account = "0o17" if policy != [ONLY_STORAGE] else "1e5"
     desired = wanted({"storage": {"accountName": account, "roleScope": scope, "containers": odd}}, namespace=namespace)
 
-    told = refusal(policy, desired)
-    assert told is not None
-    shown = told.partition("settings: ")[2]
+    message = refusal(policy, desired)
+    assert message is not None
+    shown = message.partition("settings: ")[2]
 
     assert refusal([*policy, PolicyRule.model_validate(yaml.safe_load(shown))], desired) is None
 
@@ -206,19 +207,19 @@ def test_the_rule_that_a_refusal_shows_admits_the_resource(
         ([rule(groups=[f"{GROUP}2"], adopt=[f"{IDENTITY}2"])], False, False),
     ],
 )
-def test_making_and_using_an_identity_are_two_permissions(
+def test_creating_and_using_an_identity_are_two_permissions(
     rules: list[PolicyRule], may_create: bool, may_adopt: bool
 ) -> None:
     assert (creatable(rules, gitlab()), adoptable(rules, gitlab())) == (may_create, may_adopt)
 
 
-def test_identities_are_looked_for_where_the_namespace_may_have_them() -> None:
+def test_identities_are_looked_for_where_policy_admits_them() -> None:
     rules = [rule(groups=["/subscriptions/s/resourceGroups/a"]), rule(namespaces=["x"]), rule()]
 
     assert [str(group) for group in identity_groups(rules, "gitlab")] == ["/subscriptions/s/resourceGroups/a", GROUP]
 
 
-def test_a_rule_says_what_is_left_out() -> None:
+def test_the_defaults_of_a_rule() -> None:
     short = PolicyRule.model_validate({"namespaces": ["*"], "storage": [{"account": STORE}]})
 
     assert short.storage[0].containers == ("*",)
@@ -227,7 +228,7 @@ def test_a_rule_says_what_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("namespace", ["gitlab", "08912"])
-def test_the_rule_that_lends_an_identity_does_no_more(namespace: str) -> None:
+def test_the_rule_that_adopts_an_identity_does_no_more(namespace: str) -> None:
     desired = gitlab(namespace)
 
     lent = PolicyRule.model_validate(yaml.safe_load(adoption(desired)))
@@ -238,12 +239,12 @@ def test_the_rule_that_lends_an_identity_does_no_more(namespace: str) -> None:
 
 
 @pytest.mark.parametrize("namespace", sorted(MISREAD))
-def test_a_name_that_some_reader_of_yaml_takes_for_another_thing_is_quoted(namespace: str) -> None:
+def test_a_name_that_some_reader_of_yaml_takes_for_something_else_is_quoted(namespace: str) -> None:
     assert f"namespaces: ['{namespace}']" in adoption(gitlab(namespace))
 
 
 def named(identity: str, namespace: str = "evil", cluster: str = "lab") -> Desired:
-    """What a resource called `mine` wants that names its identity itself."""
+    """What a resource `mine` wants that sets the name of its identity."""
     one = resource({"identity": {"name": identity}}, namespace=namespace, name="mine")
     return desired_of(one, cluster=cluster)
 
@@ -257,7 +258,7 @@ NEWONE = (
 @pytest.mark.parametrize(
     ("desired", "why"),
     [
-        # the default name of a resource that another namespace may have one day, in every form that default names have
+        # the default name of a possible resource of another namespace, in every form of a default name
         (named("lab-gitlab-newone"), NEWONE.format("lab-gitlab-newone", "newone", "gitlab")),
         (named("LAB-Gitlab-newone"), NEWONE.format("LAB-Gitlab-newone", "newone", "gitlab")),
         (named("lab_git-lab_new-one"), NEWONE.format("lab_git-lab_new-one", "new-one", "git-lab")),
@@ -273,10 +274,10 @@ NEWONE = (
                 "digits are default names. Delete this resource, and create it anew with another spec.identity.name."
             ),
         ),
-        # its own, and one of its own namespace
+        # its own name, and that of a resource in its own namespace
         (named("lab-evil-mine"), None),
         (named("lab-evil-other"), None),
-        # names that only look alike: no resource has them by default
+        # names that only look like default names
         (named("lab-gitlab"), None),
         (named("lab-git-lab-newone"), None),
         (named("lab_gitlab_newone"), None),
@@ -292,8 +293,8 @@ def test_the_default_name_of_another_namespaces_resource_is_reserved(desired: De
     assert creatable(policy, desired) is (why is None)
 
 
-def test_a_reserved_name_may_be_adopted_in_words() -> None:
-    """The administrator then named this identity; whom it trusts is looked at all the same."""
+def test_a_reserved_name_may_be_adopted_by_a_rule() -> None:
+    """The administrator then named this very identity. It is still checked whom the identity trusts."""
     desired = named("lab-gitlab-newone")
     policy = [rule(namespaces=["evil"], adopt=[str(desired.identity.id)])]
 
@@ -301,7 +302,7 @@ def test_a_reserved_name_may_be_adopted_in_words() -> None:
     assert not creatable(policy, desired)
 
 
-def test_whom_an_adopted_identity_may_trust_stands_in_the_rule_that_adopts_it() -> None:
+def test_the_rule_that_adopts_an_identity_says_whom_it_may_trust() -> None:
     policy = [
         rule(adopt=[IDENTITY]),
         PolicyRule.model_validate(

@@ -1,4 +1,4 @@
-"""Two resources that want one identity name at the same moment: Azure's PUT would let both think that they created it."""
+"""Two resources want the same identity name at the same moment. Azure's PUT would let both think that they created it."""
 
 from gitlab_azure_identity.azure.identities import RecentWriters
 from gitlab_azure_identity.clock import Clock
@@ -9,7 +9,7 @@ SHOUTED = IdentityId("1", "RG", "GITLAB")
 FIRST, SECOND = ("lab", "one", "gitlab"), ("lab", "two", "gitlab")
 
 
-def test_the_second_is_told_to_look_again() -> None:
+def test_the_second_writer_is_refused() -> None:
     writers = RecentWriters(Clock())
 
     assert writers.admit(IDENTITY, FIRST)

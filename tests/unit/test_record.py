@@ -1,4 +1,4 @@
-"""What a deletion believes of the record in a status, and what it says of what stays."""
+"""How far a deletion believes the record in a status, and what it reports about objects that stay."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ IN_AZURE = ["DeleteAssignment", "DeleteCredential", "DeleteIdentity"]
 
 
 def recorded(**status: Any) -> Resource:
-    """The resource after everything stood, with some of its status written by somebody else."""
+    """The resource after everything was created, with a part of its status written by somebody else."""
     one = resource()
     written = after_pass(one, goal(), HAVE, [], [], (), (), NOW)
     return replace(one, status=written.model_copy(update=status))
@@ -68,22 +68,22 @@ def test_an_identity_that_is_reserved_for_another_cannot_be_on_record(name: str,
     assert (credible(one, WANT.owner).status.identity is not None) is credited
 
 
-def test_what_is_on_record_and_not_seen_is_deleted_all_the_same() -> None:
+def test_an_object_on_record_that_is_not_seen_is_deleted() -> None:
     assert planned(recorded(), Observed()) == IN_AZURE
 
 
-def test_what_azure_confirmed_to_be_deleted_is_not_deleted_again() -> None:
+def test_an_object_whose_deletion_azure_confirmed_is_not_deleted_again() -> None:
     to, one = deletion(), recorded()
     done = plan(to, remembered(one, to, Observed(), groups=GROUPS, deleted=()))
 
     assert planned(one, Observed(), deleted=tuple(deleted_keys(done))) == []
 
 
-def test_what_is_seen_is_not_doubled_by_the_record() -> None:
+def test_an_object_that_is_seen_is_not_doubled_by_the_record() -> None:
     assert remembered(recorded(), deletion(), HAVE, groups=GROUPS, deleted=()) == HAVE
 
 
-def test_nothing_is_on_record_of_a_resource_that_was_never_looked_at() -> None:
+def test_a_resource_without_a_pass_has_no_record() -> None:
     assert planned(resource(), Observed()) == []
 
 
@@ -148,17 +148,17 @@ def test_a_credential_of_an_adopted_identity_is_deleted_unseen() -> None:
     assert planned(recorded(**known(origin="Adopted")), adopted) == ["DeleteAssignment", "DeleteCredential"]
 
 
-def told(one: Resource, have: Observed, deleted: tuple[str, ...] = ()) -> list[str]:
+def sentences(one: Resource, have: Observed, deleted: tuple[str, ...] = ()) -> list[str]:
     return list(left_behind(one, deletion(), have, deleted))
 
 
-def test_nothing_is_said_where_all_is_deleted() -> None:
-    assert told(recorded(), Observed(), (WANT.identity.id.key,)) == []
-    assert told(resource(), Observed()) == []
+def test_nothing_is_reported_when_everything_is_deleted() -> None:
+    assert sentences(recorded(), Observed(), (WANT.identity.id.key,)) == []
+    assert sentences(resource(), Observed()) == []
 
 
-def test_an_identity_whose_tags_were_taken_away_stays_and_is_named() -> None:
-    assert told(recorded(), Observed(identity=identity(tags={"team": "x"}))) == [
+def test_an_identity_whose_tags_were_removed_stays_and_is_named() -> None:
+    assert sentences(recorded(), Observed(identity=identity(tags={"team": "x"}))) == [
         (
             "Managed identity lab-gitlab-gitlab stays: the status says that this resource created it, but its tags do not "
             "say so. Find out whose it is before you delete it."
@@ -169,17 +169,17 @@ def test_an_identity_whose_tags_were_taken_away_stays_and_is_named() -> None:
 def test_an_identity_whose_tags_name_another_stays_and_is_named() -> None:
     tags = {"gitlabazure-cluster": "lab", "gitlabazure-namespace": "other", "gitlabazure-resource": "gitlab"}
 
-    (sentence,) = told(recorded(), Observed(identity=identity(tags=tags)))
+    (sentence,) = sentences(recorded(), Observed(identity=identity(tags=tags)))
 
     assert "its tags are gitlabazure-cluster=lab, gitlabazure-namespace=other, gitlabazure-resource=gitlab." in sentence
 
 
-def test_an_adopted_identity_stays_as_it_should() -> None:
-    assert told(recorded(**known(origin="Adopted")), Observed(identity=identity(tags={}))) == []
+def test_an_adopted_identity_stays_without_a_report() -> None:
+    assert sentences(recorded(**known(origin="Adopted")), Observed(identity=identity(tags={}))) == []
 
 
 def test_an_identity_that_was_not_found_is_named() -> None:
-    (sentence,) = told(recorded(**known(resource_id=f"{ELSEWHERE}/lab-gitlab-gitlab")), Observed())
+    (sentence,) = sentences(recorded(**known(resource_id=f"{ELSEWHERE}/lab-gitlab-gitlab")), Observed())
 
     assert sentence == (
         f"The status says that this resource created managed identity {ELSEWHERE}/lab-gitlab-gitlab. It was not found there, "
@@ -188,9 +188,9 @@ def test_an_identity_that_was_not_found_is_named() -> None:
 
 
 def test_an_identity_that_another_cluster_uses_too_stays_and_is_named() -> None:
-    twin = replace(WANT.credentials[0], name="theirs", issuer="https://other.example.com/")
+    theirs = replace(WANT.credentials[0], name="theirs", issuer="https://other.example.com/")
 
-    (sentence,) = told(recorded(), Observed(identity=identity(), credentials=(twin,)))
+    (sentence,) = sentences(recorded(), Observed(identity=identity(), credentials=(theirs,)))
 
     assert sentence.startswith(
         "Managed identity lab-gitlab-gitlab and its roles stay. Its federated credential theirs trusts "
@@ -213,7 +213,7 @@ def left_secret(annotations: dict[str, str], *managers: str) -> Observed:
     ids=["no mark is left", "adopted", "still ours", "never ours"],
 )
 def test_a_secret_that_lost_every_mark_stays_and_is_named(have: Observed, count: int) -> None:
-    assert len(told(recorded(identity=None), have)) == count
+    assert len(sentences(recorded(identity=None), have)) == count
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_a_secret_that_lost_every_mark_stays_and_is_named(have: Observed, count:
         ),
     ],
 )
-def test_an_entry_of_a_status_that_cannot_be_one_counts_as_lost_and_the_rest_stays(
+def test_an_entry_of_a_status_without_its_form_counts_as_lost_and_the_rest_stays(
     status: dict[str, Any], lost: str
 ) -> None:
     read = resource(status={"issuer": "https://issuer.example.com/", "clientId": CLIENT, **status}).status
@@ -290,7 +290,7 @@ def test_of_a_list_the_entries_that_fit_are_kept() -> None:
     assert [e.name for e in resource(status={"serviceAccounts": names}).status.service_accounts] == ["gitlab", "runner"]
 
 
-def test_what_is_on_record_and_not_ours_is_not_believed_to_be() -> None:
+def test_an_object_on_record_that_is_not_ours_does_not_count_as_ours() -> None:
     theirs = FederatedCredentialStatus(name="by-hand", subject="system:serviceaccount:gitlab:gitlab")
     reader = RoleAssignmentStatus(name="", role="Reader", scope=f"{STORAGE}/gitlabstore", principal_id=PRINCIPAL)
     pending = RoleAssignmentStatus(name="", role="Storage Blob Delegator", scope=f"{STORAGE}/gitlabstore")
@@ -300,7 +300,7 @@ def test_what_is_on_record_and_not_ours_is_not_believed_to_be() -> None:
     assert planned(one, Observed()) == ["DeleteIdentity"]
 
 
-def test_what_is_deleted_in_the_cluster_has_no_key_in_azure() -> None:
+def test_objects_that_are_deleted_in_the_cluster_have_no_key_in_azure() -> None:
     keys = list(deleted_keys(plan(deletion(), HAVE)))
 
     assert len(keys) == len(IN_AZURE)

@@ -1,4 +1,4 @@
-"""Secrets in texts: each form, in each dress; what looks like one and is none; and that none survives in any text around."""
+"""Secrets in texts: each form, in each encoding; texts that only look like secrets; and no secret survives in any text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 OPAQUE = "0.AXYAv4j5cvGGr0GRqy180BHbR"
 
-# form -> a text as it comes, and as it leaves
+# for each form: a text before and after redaction
 REDACTED: list[tuple[str, str, str]] = [
     ("JSON Web Token", f"The token {TOKEN} was refused.", "The token [redacted] was refused."),
     ("JSON Web Token", f"half of one: {TOKEN[:20]}.", "half of one: [redacted]."),
@@ -97,7 +97,7 @@ UNCHANGED = [
 
 
 @pytest.mark.parametrize("text", UNCHANGED)
-def test_what_is_no_secret_stays(text: str) -> None:
+def test_a_text_that_is_no_secret_stays(text: str) -> None:
     assert redact(text) == text
 
 
@@ -130,7 +130,7 @@ DRESSED = st.one_of(
 
 @settings(max_examples=400, deadline=None, derandomize=True)
 @given(before=texts, dressed=DRESSED, after=texts)
-def test_no_secret_survives_whatever_stands_around_it(before: str, dressed: tuple[str, str], after: str) -> None:
+def test_no_secret_survives_in_any_text(before: str, dressed: tuple[str, str], after: str) -> None:
     said, secret = dressed
     pieces = {secret[start : start + 8] for start in range(len(secret) - 7)}
     assume(not any(piece in before + after for piece in pieces))
@@ -144,7 +144,7 @@ def test_no_secret_survives_whatever_stands_around_it(before: str, dressed: tupl
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.lists(st.one_of(texts, DRESSED.map(lambda dressed: dressed[0])), max_size=5))
-def test_what_was_redacted_stays_as_it_is(pieces: list[str]) -> None:
+def test_a_redacted_text_stays_as_it_is(pieces: list[str]) -> None:
     left = redact("".join(pieces))
 
     assert redact(left) == left

@@ -1,4 +1,4 @@
-"""What is written and told of a resource; and what of a status that the API server does not take."""
+"""Reports about a resource: its status and its events, and a status that the API server refuses."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ INVALID = ClusterError(422, "Invalid", "status.conditions[0].message: Too long")
 BUSY = ClusterError(503, "ServiceUnavailable", "starting")
 
 
-class Desk:
-    """An API server that does not take texts, or no status at all, and keeps what it took."""
+class ApiServer:
+    """An API server that refuses texts, or every status, and keeps what it accepts."""
 
     def __init__(self, refusal: ClusterError | None = None, *, of_all: bool = False) -> None:
         self.refusal, self.of_all = refusal, of_all
@@ -50,7 +50,7 @@ class Desk:
 
 
 def refused(before: Resource, text: str = "An Azure Policy forbids it.") -> Status:
-    """The status of a resource that something keeps back."""
+    """The status of a resource that an obstacle keeps from being Ready."""
     findings = stopped(Link.IDENTITY, Failure(Reason.REQUEST_DISALLOWED_BY_POLICY, text, Outlook.STALLED))
     return with_conditions(before, findings, NOW)
 
@@ -65,62 +65,62 @@ def counted() -> float:
     return float(STATUSES_NOT_WRITTEN._value.get())
 
 
-async def test_a_status_is_written_once_and_its_change_told() -> None:
-    desk = Desk()
+async def test_a_status_is_written_once_and_its_change_is_an_event() -> None:
+    server = ApiServer()
     status = refused(resource())
 
-    written = await desk.reporter.status(resource(), status)
-    again = await desk.reporter.status(written, status)
+    written = await server.reporter.status(resource(), status)
+    again = await server.reporter.status(written, status)
 
-    assert desk.statuses == [status]
+    assert server.statuses == [status]
     assert (written.status, again) == (status, written)
-    assert desk.events == [("Warning", "RequestDisallowedByPolicy", "An Azure Policy forbids it.")]
+    assert server.events == [("Warning", "RequestDisallowedByPolicy", "An Azure Policy forbids it.")]
 
 
 @pytest.mark.parametrize("refusal", [NOT_YAML, TOO_LARGE, INVALID], ids=lambda refusal: str(refusal.status))
-async def test_a_status_that_is_not_taken_is_written_without_its_texts(
+async def test_a_refused_status_is_written_without_its_texts(
     refusal: ClusterError, caplog: pytest.LogCaptureFixture
 ) -> None:
-    desk, before = Desk(refusal), counted()
+    server, before = ApiServer(refusal), counted()
 
-    await desk.reporter.status(resource(), refused(resource(), "odd"))
+    await server.reporter.status(resource(), refused(resource(), "odd"))
 
-    (status,) = desk.statuses
+    (status,) = server.statuses
     assert ready(status) == ("False", "RequestDisallowedByPolicy", REFUSED_TEXT)
     assert {one.message for one in status.conditions} == {REFUSED_TEXT}
-    kind, reason, message = desk.events[0]
+    kind, reason, message = server.events[0]
     assert (kind, reason) == ("Warning", "StatusNotWritten")
     assert refusal.message in message
-    assert desk.events[1:] == [("Warning", "RequestDisallowedByPolicy", "odd")]
+    assert server.events[1:] == [("Warning", "RequestDisallowedByPolicy", "odd")]
     assert "messages of the refused status: Ready: odd" in caplog.text
     assert counted() == before + 1
 
 
-async def test_it_is_told_once_as_long_as_nothing_changes() -> None:
-    desk = Desk(INVALID)
+async def test_a_refused_status_is_reported_once_while_nothing_changes() -> None:
+    server = ApiServer(INVALID)
     status = refused(resource(), "odd")
 
-    before = await desk.reporter.status(resource(), status)
-    after = await desk.reporter.status(before, status)
+    before = await server.reporter.status(resource(), status)
+    after = await server.reporter.status(before, status)
 
-    assert len(desk.statuses) == 1
-    assert [reason for _, reason, _ in desk.events] == ["StatusNotWritten", "RequestDisallowedByPolicy"]
+    assert len(server.statuses) == 1
+    assert [reason for _, reason, _ in server.events] == ["StatusNotWritten", "RequestDisallowedByPolicy"]
     assert after == before
 
 
-async def test_a_status_that_is_not_taken_without_its_texts_either_counts_as_not_written() -> None:
-    desk = Desk(INVALID, of_all=True)
+async def test_a_status_that_is_also_refused_without_its_texts_counts_as_not_written() -> None:
+    server = ApiServer(INVALID, of_all=True)
 
-    left = await desk.reporter.status(resource(), refused(resource()))
+    left = await server.reporter.status(resource(), refused(resource()))
 
     assert left == resource()
-    assert [reason for _, reason, _ in desk.events] == ["StatusNotWritten"]
+    assert [reason for _, reason, _ in server.events] == ["StatusNotWritten"]
 
 
-async def test_an_api_server_that_does_not_answer_says_nothing_of_the_status(caplog: pytest.LogCaptureFixture) -> None:
-    desk = Desk(BUSY)
+async def test_an_api_server_that_does_not_answer_has_not_refused_the_status(caplog: pytest.LogCaptureFixture) -> None:
+    server = ApiServer(BUSY)
 
-    left = await desk.reporter.status(resource(), refused(resource()))
+    left = await server.reporter.status(resource(), refused(resource()))
 
-    assert (left, desk.statuses, desk.events) == (resource(), [], [])
+    assert (left, server.statuses, server.events) == (resource(), [], [])
     assert [record.levelno for record in caplog.records] == [logging.WARNING]

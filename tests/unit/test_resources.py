@@ -1,4 +1,4 @@
-"""How a resource is held, and let go: what is sent, and what counts as done."""
+"""How the finalizer is added to a resource and removed: the requests, and which answers count as done."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UID = "uid-of-gitlab-gitlab"
 
 
 class Server:
-    """An API server that keeps what it is sent, or refuses it."""
+    """An API server that keeps the requests that it receives, or refuses them."""
 
     def __init__(self, refusal: ClusterError | None = None) -> None:
         self.refusal = refusal
@@ -35,15 +35,15 @@ def resources(server: Server) -> Resources:
     return Resources(cast("Cluster", server))
 
 
-def held(*finalizers: str) -> Resource:
+def with_finalizers(*finalizers: str) -> Resource:
     return Resource.parse(body(deleting=True, finalizers=finalizers))
 
 
-async def test_it_is_held_beside_the_finalizers_of_others() -> None:
-    """An apply adds to a set, whatever is in it; with the uid it makes nothing anew."""
+async def test_our_finalizer_is_added_beside_those_of_others() -> None:
+    """An apply adds to a set, whatever the set contains. With the uid it does not create the object again."""
     server = Server()
 
-    await resources(server).add_finalizer(held().key, UID)
+    await resources(server).add_finalizer(with_finalizers().key, UID)
 
     ((method, path, sent),) = server.sent
     assert (method, path) == ("PATCH", PATH)
@@ -55,10 +55,10 @@ async def test_it_is_held_beside_the_finalizers_of_others() -> None:
     [([FINALIZER], []), (["a.b/c", FINALIZER, "d.e/f"], ["a.b/c", "d.e/f"])],
     ids=["ours alone", "others too"],
 )
-async def test_it_is_let_go_by_our_finalizer_alone(finalizers: list[str], others: list[str]) -> None:
+async def test_only_our_finalizer_is_removed(finalizers: list[str], others: list[str]) -> None:
     server = Server()
 
-    await resources(server).remove_finalizer(held(*finalizers))
+    await resources(server).remove_finalizer(with_finalizers(*finalizers))
 
     assert server.sent == [
         (
@@ -73,11 +73,13 @@ async def test_it_is_let_go_by_our_finalizer_alone(finalizers: list[str], others
     ]
 
 
-async def test_what_is_gone_is_let_go() -> None:
-    await resources(Server(ClusterError(404, "NotFound", "not found"))).remove_finalizer(held(FINALIZER))
+async def test_a_resource_that_no_longer_exists_counts_as_let_go() -> None:
+    await resources(Server(ClusterError(404, "NotFound", "not found"))).remove_finalizer(with_finalizers(FINALIZER))
 
 
 async def test_a_refusal_is_raised() -> None:
-    """As when somebody put another finalizer on it."""
+    """For example because somebody added another finalizer."""
     with pytest.raises(ClusterError):
-        await resources(Server(ClusterError(422, "Invalid", "test failed"))).remove_finalizer(held(FINALIZER))
+        await resources(Server(ClusterError(422, "Invalid", "test failed"))).remove_finalizer(
+            with_finalizers(FINALIZER)
+        )

@@ -1,5 +1,5 @@
-"""After a pass that wrote, a second look plans nothing: whatever spec the schema admits, and whatever Azure and the API server
-fold, reorder or spell otherwise of what they are given."""
+"""After a pass that wrote, the next observation plans nothing: whatever spec the schema admits, and however Azure and the API
+server fold, reorder or spell what they store."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from gitlab_azure_identity.domain.plan import plan
 from .interpreter import Azure, Kept, after, invariant, ordinal
 from .worlds import DEFAULTS, desired_of, goal, resource, standing
 
-ROUNDS = 5  # what a pass allows itself
+ROUNDS = 5  # the plans of a pass
 often = settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 Spec = dict[str, Any]
 Strategy = st.SearchStrategy[Any]
 
-# Keys of tags that differ in case alone, in how they are written, or in a blank.
+# Keys of tags that differ only in case, in their spelling, or in a blank.
 KEYS = [
     *("a", "A", " a", "a ", "a\u2003", "\u00a0a"),
     *("\u03c3", "\u03a3", "\u03c2"),  # the three sigmas
     *("\u00b5", "\u03bc", "\u039c"),  # mu, and the sign of micro
     *("\u00df", "\u1e9e", "ss", "sS"),  # the sharp s
-    *("\u00e9", "\u00c9", "e\u0301", "E\u0301"),  # an e with its accent, as one character and as two
+    *("\u00e9", "\u00c9", "e\u0301", "E\u0301"),  # é, as one character and as two
     *("\u00e5", "\u00c5", "\u212b"),  # the sign of Angstrom
     *("k", "\u212a"),  # the sign of Kelvin
     *("i", "\u0130", "\u0131"),  # the Turkish i
@@ -74,7 +74,7 @@ parameters = fields(
     debugLog=st.booleans(),
     debugLogEvents=st.sampled_from([["request"], ["retry", "response"]]),
 )
-# All three may share a name; the registry's then has a key of its own.
+# All three may share a name. The registry's then has a key of its own.
 secrets = fields(
     registry=fields(management=managements, parameters=parameters) | fields({"name": shared, "key": st.just("A")}),
     objectStorage=secret,
@@ -118,7 +118,7 @@ azures = st.builds(
 
 @st.composite
 def starts(draw: st.DrawFn, desired: Desired, azure: Azure) -> Observed:
-    """Nothing; an identity of ours, with any tags; or all that is wanted, as Azure spells it."""
+    """An empty world; an identity of ours, with any tags; or everything that is wanted, as Azure spells it."""
     whole = standing(desired)
     assert whole.identity is not None
     found = replace(

@@ -1,4 +1,4 @@
-"""The operator's settings: a file, variables over it, and every fault named at once."""
+"""The operator's settings: a file, variables that override it, and every fault reported at once."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_the_file_is_camel_case_as_every_kubernetes_file(file: File) -> None:
     assert settings.policy[0].storage[0].role_scopes == ("Account",)
 
 
-def test_a_variable_goes_before_the_file_field_by_field(file: File, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_overrides_the_file_field_by_field(file: File, monkeypatch: pytest.MonkeyPatch) -> None:
     file.holds(cluster="from-file", defaults={"resourceGroup": "from-file", "location": "westeurope"}, maxBackoff=100)
     monkeypatch.setenv("GAI_CLUSTER", "from-variable")
     monkeypatch.setenv("GAI_DEFAULTS__RESOURCE_GROUP", "from-variable")
@@ -97,8 +97,8 @@ def test_a_variable_goes_before_the_file_field_by_field(file: File, monkeypatch:
     assert (settings.defaults.location, settings.max_backoff) == ("westeurope", 100)
 
 
-def test_every_fault_is_named_at_once(file: File) -> None:
-    """Nobody mends a file one error at a time."""
+def test_every_fault_is_reported_at_once(file: File) -> None:
+    """Nobody wants to correct a file one error at a time."""
     file.holds(cloud="AzureMars", resyncInterval=1, httpPort=70000, retries=3, defaults={"region": "westeurope"})
 
     told = refused()
@@ -138,7 +138,7 @@ def test_every_fault_is_named_at_once(file: File) -> None:
         ),
     ],
 )
-def test_what_cannot_be_used(file: File, settings: dict[str, Any], part: str) -> None:
+def test_settings_that_cannot_be_used(file: File, settings: dict[str, Any], part: str) -> None:
     file.holds(**settings) if settings else file.holds("{}")
 
     assert part in refused()
@@ -152,7 +152,7 @@ def test_what_cannot_be_used(file: File, settings: dict[str, Any], part: str) ->
         ("just words", "not a mapping of settings"),
     ],
 )
-def test_a_file_that_is_none(file: File, text: str, part: str) -> None:
+def test_a_file_that_is_no_mapping(file: File, text: str, part: str) -> None:
     file.holds(text)
 
     told = refused()
@@ -160,7 +160,7 @@ def test_a_file_that_is_none(file: File, text: str, part: str) -> None:
     assert part in told
 
 
-def test_a_file_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GAI_SETTINGS_FILE", "/nowhere/settings.yaml")
 
     assert "/nowhere/settings.yaml" in refused()

@@ -48,7 +48,7 @@ def test_the_account_name_is_enough() -> None:
         ({}, CHARTS_SEVEN),
         ({"lfs": {"name": "lfs-objects"}}, {**CHARTS_SEVEN, "lfs": "lfs-objects"}),
         ({"tmp": {"management": "Disabled"}}, {k: v for k, v in CHARTS_SEVEN.items() if k != "tmp"}),
-        # The other five are used only when they are named, if only by their purpose.
+        # The other five are used only when the resource names them, or their purpose.
         ({"pages": {}}, {**CHARTS_SEVEN, "pages": "gitlab-pages"}),
         ({"ciSecureFiles": {"name": "secure"}}, {**CHARTS_SEVEN, "ciSecureFiles": "secure"}),
         ({"terraformState": {"management": "Disabled"}}, CHARTS_SEVEN),
@@ -152,7 +152,7 @@ def test_definition_and_model_both_refuse(spec: dict[str, Any]) -> None:
 
 
 def test_an_object_that_does_not_fit_names_each_field() -> None:
-    """As when an older definition let it in: nothing is worked on, and the status says what to mend."""
+    """A former definition may have admitted it: nothing is done for it, and the status says what to correct."""
     bad = Resource.parse(body({"storage": {"accountName": "X"}, "verification": "Perhaps"}))
 
     assert bad.spec is None
@@ -163,11 +163,11 @@ def test_an_object_that_does_not_fit_names_each_field() -> None:
 @pytest.mark.parametrize(
     ("spec", "policy", "suspend", "verification"),
     [
-        # one bad field takes no lever away
+        # one bad field changes no lever
         ({"deletionPolicy": "Retain", "suspend": True, "verification": "Disabled"}, "Retain", True, "Disabled"),
         ({"deletionPolicy": "Delete"}, "Delete", False, "Required"),
         ({}, "Delete", False, "Required"),
-        # a lever that cannot be read is taken for the one that removes nothing
+        # a lever that cannot be read gets the value that removes nothing
         ({"deletionPolicy": "retain", "suspend": "perhaps", "verification": "Never"}, "Retain", True, "Required"),
     ],
 )
@@ -180,7 +180,7 @@ def test_a_spec_that_cannot_be_read_keeps_its_levers(
     assert legible.storage.account_name == NO_ACCOUNT
 
 
-def test_what_can_be_read_of_a_spec_is_read() -> None:
+def test_the_legible_fields_of_a_spec_are_read() -> None:
     bad = Resource.parse(body({"identity": {"name": "own-name"}, "serviceAccounts": "gitlab"}))
 
     assert bad.legible.identity.name == "own-name"
@@ -210,7 +210,7 @@ def test_fields_of_a_later_version_are_no_obstacle() -> None:
         ({"gitlabazure.io/requested-at": "now", "reconcile.fluxcd.io/requestedAt": "then"}, "now then"),
     ],
 )
-def test_what_was_asked_for(annotations: dict[str, str], asked: str | None) -> None:
+def test_the_value_of_a_request(annotations: dict[str, str], asked: str | None) -> None:
     assert resource(annotations=annotations).requested_at == asked
 
 
@@ -223,5 +223,5 @@ def test_what_was_asked_for(annotations: dict[str, str], asked: str | None) -> N
         (("other.io/finalizer",), False),
     ],
 )
-def test_only_our_own_finalizer_holds(finalizers: tuple[str, ...], held: bool) -> None:
+def test_only_our_own_finalizer_counts(finalizers: tuple[str, ...], held: bool) -> None:
     assert Resource.parse(body(finalizers=finalizers)).has_finalizer is held

@@ -1,4 +1,4 @@
-"""The start: what cannot work is said in a sentence, and nothing begins before the API server answers."""
+"""The start: a login that fails is reported in a sentence, and nothing starts before the API server answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gitlab_azure_identity.kube.client import ClusterError, Json
 
 @pytest.fixture(autouse=True)
 def _settings_and_azure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """All that the operator needs but a cluster."""
+    """Everything that the operator needs but a cluster."""
     for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT", "GAI_SETTINGS_FILE"):
         monkeypatch.delenv(name, raising=False)
     token = tmp_path / "token"
@@ -88,7 +88,7 @@ async def test_it_waits_until_the_api_server_lists_its_resources(
     ]
 
 
-async def test_who_waits_for_the_api_server_can_be_ended() -> None:
+async def test_the_wait_for_the_api_server_can_be_ended() -> None:
     stop = asyncio.Event()
     waiting = asyncio.ensure_future(watch.listed(Cluster(*[NO_CRD] * 9), stop))  # type: ignore[arg-type]
     await asyncio.sleep(0)

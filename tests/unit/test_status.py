@@ -1,4 +1,4 @@
-"""The status: conditions and their times, what is recorded, and invariants over every input."""
+"""The status: conditions and their times, the record, and invariants over generated inputs."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def finding(link: Link, outlook: Outlook = Outlook.GOOD, reason: Reason = Reason
 
 
 def chain(**bad: Outlook) -> list[Finding]:
-    """Findings of all links, good but for those named."""
+    """Findings of all links. All are good but the named ones."""
     return [finding(link, bad.get(link, Outlook.GOOD), REASONS[link]) for link in CHAIN]
 
 
@@ -93,7 +93,7 @@ def types(status: Status) -> list[str]:
         ({"RolesAssigned": Outlook.STALLED}, "Required", ("False", "AccountNotFound")),
         ({"RolesAssigned": Outlook.WAITING}, "Required", ("Unknown", "AccountNotFound")),
         ({"RolesAssigned": Outlook.TRANSIENT}, "Required", ("Unknown", "AccountNotFound")),
-        # the first link that does not hold, and not one that only waits for another
+        # the first link that does not hold, and not one that only waits for another link
         (
             {"CredentialsFederated": Outlook.WAITING, "SecretsWritten": Outlook.STALLED},
             "Required",
@@ -109,7 +109,7 @@ def types(status: Status) -> list[str]:
         ({"AccessVerified": Outlook.STALLED}, "Report", ("True", "Ready")),
         ({"AccessVerified": Outlook.WAITING}, "Report", ("True", "Ready")),
         ({"AccessVerified": Outlook.STALLED}, "Disabled", ("True", "Ready")),
-        # what nobody could look at is not Ready
+        # a resource that could not be observed is not Ready
         ({"AccessVerified": Outlook.BLOCKED}, "Required", ("Unknown", "AccessDenied")),
     ],
 )
@@ -136,8 +136,8 @@ def test_ready_is_the_first_link_that_does_not_hold(
         (Outlook.STALLED, "Stalled"),
     ],
 )
-def test_what_comes_with_ready(outlook: Outlook, companion: str | None) -> None:
-    """kstatus: Reconciling and Stalled are there only while True, with the words of Ready."""
+def test_the_conditions_beside_ready(outlook: Outlook, companion: str | None) -> None:
+    """kstatus: Reconciling and Stalled exist only while True, with the reason and the message of Ready."""
     status = with_conditions(resource(), chain(SecretsWritten=outlook), NOW)
 
     assert types(status) == ["Ready", *([companion] if companion else []), *CHAIN]
@@ -178,13 +178,13 @@ def test_another_message_is_no_transition() -> None:
 
 
 def test_a_pass_that_finds_the_same_gives_the_same_status() -> None:
-    """So that nothing is written."""
+    """So nothing is written."""
     one = ready_before()
 
     assert with_conditions(one, chain(), NOW) == one.status
 
 
-def test_what_was_asked_for_is_answered() -> None:
+def test_a_request_is_answered() -> None:
     one = resource(annotations={"gitlabazure.io/requested-at": "now"})
 
     assert with_conditions(one, chain(), NOW).last_handled_reconcile_at == "now"
@@ -194,14 +194,14 @@ def test_what_was_asked_for_is_answered() -> None:
     ("generation", "bad", "was"),
     [(1, {}, True), (2, {}, False), (1, {"SecretsWritten": Outlook.WAITING}, False)],
 )
-def test_was_ready_speaks_of_this_generation(generation: int, bad: dict[str, Outlook], was: bool) -> None:
+def test_was_ready_is_about_this_generation(generation: int, bad: dict[str, Outlook], was: bool) -> None:
     before = with_conditions(resource(), chain(**bad), NOW).model_dump(by_alias=True, exclude_none=True)
 
     assert was_ready(resource(status=before, generation=generation)) is was
     assert not was_ready(resource())
 
 
-# Records
+# The record
 
 
 def recorded(one: Resource, status: Status) -> Resource:
@@ -219,7 +219,7 @@ def summary(
 
 
 def test_before_the_first_write_everything_that_is_about_to_be_made_is_recorded() -> None:
-    """A pass that is killed half-way leaves nothing that nobody knows of."""
+    """A pass that is killed half-way leaves nothing that is not on record."""
     status = before_writing(resource(), goal(WANT), NOW)
 
     assert status.identity is not None
@@ -237,7 +237,7 @@ def test_before_the_first_write_everything_that_is_about_to_be_made_is_recorded(
     assert (shown.status, shown.reason) == ("Unknown", "Progressing")
 
 
-def test_what_stands_is_told_with_its_names() -> None:
+def test_existing_objects_are_recorded_with_their_names() -> None:
     status = summary(resource(), HAVE)
 
     assert status.identity is not None
@@ -251,15 +251,15 @@ def test_what_stands_is_told_with_its_names() -> None:
     assert [container.state for container in status.containers] == ["Verified"]
 
 
-def test_an_adopted_identity_is_told_as_such() -> None:
+def test_an_adopted_identity_is_recorded_as_adopted() -> None:
     status = summary(resource(), replace(HAVE, identity=identity(tags={})))
 
     assert status.identity is not None
     assert status.identity.origin == "Adopted"
 
 
-def test_an_assignment_stays_recorded_until_it_is_seen_to_be_gone() -> None:
-    """Elsewhere it would never be looked for again."""
+def test_an_assignment_stays_recorded_until_it_is_seen_deleted() -> None:
+    """Otherwise it would never be looked for again."""
     moved = {"storage": {"accountName": "newstore"}}
     before = recorded(resource(), summary(resource(), HAVE))
     again = replace(resource(moved, generation=2), status=before.status)
@@ -290,7 +290,7 @@ def test_a_grant_that_nothing_answers_stays_recorded_without_a_name() -> None:
     assert status.role_assignments == [RoleAssignmentStatus(name="", role=CONTRIBUTOR, scope=STORE)]
 
 
-def test_a_record_is_not_doubled_by_beginning_again() -> None:
+def test_a_record_is_not_doubled_by_another_pass() -> None:
     one = resource()
     for _ in range(3):
         one = recorded(one, before_writing(one, goal(WANT), NOW))
@@ -312,9 +312,9 @@ def earlier(kind: str, name: str, **changed: Any) -> ClusterObject:
         (earlier("Secret", "gitlab-registry-storage", labels={}, managers=frozenset({"helm"})), False),
         (None, False),
     ],
-    ids=["ours", "handed over to us", "somebody else's", "gone"],
+    ids=["ours", "handed over to us", "somebody else's", "no longer exists"],
 )
-def test_a_secret_under_an_earlier_name_is_recorded_until_it_is_gone(found: ClusterObject | None, kept: bool) -> None:
+def test_a_secret_under_a_former_name_is_recorded_until_it_is_deleted(found: ClusterObject | None, kept: bool) -> None:
     renamed = {"secrets": {"registry": {"name": "other"}}}
     before = recorded(resource(), summary(resource(), HAVE))
     again = replace(resource(renamed, generation=2), status=before.status)
@@ -327,20 +327,20 @@ def test_a_secret_under_an_earlier_name_is_recorded_until_it_is_gone(found: Clus
     assert status.retired_secrets == (["gitlab-registry-storage"] if kept else [])
 
 
-def test_a_retired_secret_that_is_wanted_again_is_none() -> None:
+def test_a_retired_secret_that_is_wanted_again_is_no_longer_retired() -> None:
     one = resource(status={"retiredSecrets": ["gitlab-registry-storage", "older"]})
 
     assert before_writing(one, goal(WANT), NOW).retired_secrets == ["older"]
 
 
-def test_a_service_account_that_is_wanted_no_longer_is_retiring_until_it_is_gone() -> None:
+def test_a_former_service_account_is_retiring_until_it_is_deleted() -> None:
     lingering = summary(resource(), HAVE.with_object(earlier("ServiceAccount", "old")))
 
     assert [(a.name, a.management) for a in lingering.service_accounts] == [("gitlab", "Manage"), ("old", "Retiring")]
     assert [a.name for a in summary(resource(), HAVE).service_accounts] == ["gitlab"]
 
 
-def test_the_pin_survives_a_beginning() -> None:
+def test_the_pin_survives_the_start_of_a_pass() -> None:
     pinned = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/old/providers/Microsoft.ManagedIdentity/userAssignedIdentities/own"
     one = resource(status={"identity": {"resourceId": pinned, "clientId": CLIENT, "principalId": PRINCIPAL}})
 
@@ -376,7 +376,7 @@ BUSY = Failure(Reason.AZURE_UNAVAILABLE, "Azure could not.", Outlook.TRANSIENT)
     ids=["blocked", "tried again"],
 )
 def test_a_deletion_that_cannot_go_on_says_why(failure: Failure, told: list[tuple[str, str, str]]) -> None:
-    """A resource that nothing is left of but its going is not Ready."""
+    """A resource that is being deleted is not Ready."""
     status = deletion_waits(ready_before(deleting=True), failure, NOW)
 
     assert [(c.type, c.status, c.reason) for c in status.conditions[:2]] == told
@@ -409,7 +409,7 @@ STEPS = st.sampled_from(["with_conditions", "before_writing", "after_pass", "sus
     st.lists(st.tuples(STEPS, findings_of_all_links(), st.integers(0, 2)), min_size=1, max_size=4),
 )
 def test_every_status_satisfies_the_invariants(verification: str, steps: list[tuple[str, list[Finding], int]]) -> None:
-    """Whatever comes after whatever, at whatever generation."""
+    """For any sequence of findings and generations."""
     status, generation = Status(), 1
     for step, findings, newer in steps:
         generation += newer
@@ -432,7 +432,9 @@ def test_every_status_satisfies_the_invariants(verification: str, steps: list[tu
             "status": status.model_dump(by_alias=True, exclude_none=True),
         }
         assert not broken(written)
-        assert status.observed_generation == generation  # and so Ready is never True for an older one: check 0007
+        assert (
+            status.observed_generation == generation
+        )  # and so Ready is never True for a former generation: check 0007
         assert (step != "with_conditions") or _ready_is_earned(status, findings, verification)
 
 
@@ -446,13 +448,13 @@ def _ready_is_earned(status: Status, findings: list[Finding], verification: str)
 @pytest.mark.parametrize(
     ("status", "reason", "told"),
     [
-        ("False", "PrincipalNotFound", True),  # it does not begin anew
+        ("False", "PrincipalNotFound", True),  # its wait does not start again
         ("False", "AuthorizationFailed", False),
         ("Unknown", "PrincipalNotFound", False),
         ("True", "Assigned", False),
     ],
 )
-def test_what_is_overdue_was_told_already(status: str, reason: str, told: bool) -> None:
+def test_an_overdue_finding_was_already_reported(status: str, reason: str, told: bool) -> None:
     earlier = {
         "type": Link.ROLES,
         "status": status,
@@ -478,8 +480,8 @@ def test_a_principal_is_waited_for_three_minutes(seconds: float, status: str) ->
     assert finding.outlook is (Outlook.STALLED if status == "False" else Outlook.WAITING)
 
 
-def test_a_storage_account_of_before_that_could_not_be_read_stays_on_record() -> None:
-    """What is wanted now is told as it stands."""
+def test_a_former_storage_account_that_could_not_be_read_stays_on_record() -> None:
+    """The wanted assignments are recorded as they are."""
     moved = resource({"storage": {"accountName": "other"}}, generation=2)
     before = recorded(moved, summary(resource(), HAVE))
     now = standing(desired_of(moved))
@@ -496,7 +498,7 @@ def test_a_storage_account_of_before_that_could_not_be_read_stays_on_record() ->
 BEFORE = "https://before.example/"
 
 
-def test_an_issuer_of_before_is_remembered_until_no_credential_of_its_is_left() -> None:
+def test_a_former_issuer_is_recorded_until_no_credential_with_it_is_left() -> None:
     one = resource(status={"issuer": BEFORE})
     to = replace(goal(), former_issuers=(BEFORE,))
     old = Credential(
@@ -517,8 +519,8 @@ def test_an_issuer_of_before_is_remembered_until_no_credential_of_its_is_left() 
 
 
 @pytest.mark.parametrize("link", [Link.ROLES, Link.SERVICE_ACCOUNTS, Link.SECRETS])
-def test_what_could_not_be_seen_stays_on_record(link: Link) -> None:
-    """Else the next pass, and the deletion, would never look for it again."""
+def test_an_object_that_could_not_be_seen_stays_on_record(link: Link) -> None:
+    """Otherwise the next pass, and the deletion, would never look for it again."""
     moved = {
         "storage": {"accountName": "other"},
         "serviceAccounts": [{"name": "new"}],
@@ -536,8 +538,8 @@ def test_what_could_not_be_seen_stays_on_record(link: Link) -> None:
     assert (status.retired_secrets == ["gitlab-registry-storage"]) is (link == Link.SECRETS)
 
 
-def test_conditions_and_states_of_containers_record_nothing() -> None:
-    """A pass that begins again with the same record writes no status before its first change."""
+def test_conditions_and_states_of_containers_are_no_record() -> None:
+    """A pass that starts with the same record writes no status before its first change."""
     one = resource()
     begun = before_writing(one, goal(WANT), NOW)
     known = summary(recorded(one, begun), HAVE)
@@ -547,7 +549,7 @@ def test_conditions_and_states_of_containers_record_nothing() -> None:
     assert records_the_same(before_writing(recorded(one, known), goal(WANT), NOW), known)
 
 
-def test_an_identity_that_is_not_there_yet_is_recorded_by_where_it_is_wanted() -> None:
+def test_an_identity_that_does_not_exist_yet_is_recorded_by_its_wanted_place() -> None:
     known = summary(resource(), Observed()).identity
 
     assert known is not None

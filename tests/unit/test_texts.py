@@ -1,4 +1,4 @@
-"""Texts from outside, on their way into a status."""
+"""Texts from outside, in a status."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .worlds import NOW_TEXT
 
 
 def status(message: str = "", handled: str | None = None) -> Status:
-    """A status with one text of Azure's, and one of whoever asked for a look."""
+    """A status with one text of Azure, and one of a person who asked for a pass."""
     ready = Condition(
         type="Ready", status="False", observed_generation=1, last_transition_time=NOW_TEXT, reason="X", message=message
     )
     return Status(conditions=[ready], last_handled_reconcile_at=handled, issuer="https://issuer/")
 
 
-def test_a_status_holds_no_secret() -> None:
+def test_a_status_contains_no_secret() -> None:
     told = presentable(status("AccountKey=c2VjcmV0 was refused", "sig=c2VjcmV0"))
 
     assert told.conditions[0].message == "AccountKey=[redacted] was refused"
@@ -28,7 +28,7 @@ def test_a_status_holds_no_secret() -> None:
 
 
 def test_names_are_no_texts() -> None:
-    """What a later pass compares, or deletes by, stays as it is."""
+    """A name that a later pass compares, or deletes by, stays as it is."""
     odd = Status(identity=IdentityStatus(name="eyJhbGciOiJSUzI1NiJ9"), issuer="https://issuer/?sig=abc")
 
     assert presentable(odd) == odd
@@ -48,15 +48,15 @@ def test_a_message_fits_its_field(text: str, message: str) -> None:
     assert presentable(status(text)).conditions[0].message == message
 
 
-def test_of_a_request_its_beginning_is_repeated() -> None:
+def test_the_beginning_of_a_request_is_repeated() -> None:
     assert presentable(status(handled=FOX * 300)).last_handled_reconcile_at == FOX * 256
     assert presentable(status()).last_handled_reconcile_at is None
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(message=texts, handled=texts)
-def test_what_is_presentable_stays_as_it_is(message: str, handled: str) -> None:
-    """Else a look that finds nothing new would write a status."""
+def test_a_presentable_status_stays_as_it_is(message: str, handled: str) -> None:
+    """Otherwise a pass that finds nothing new would write a status."""
     told = presentable(status(str(message), str(handled)))
 
     assert presentable(told) == told
@@ -64,7 +64,7 @@ def test_what_is_presentable_stays_as_it_is(message: str, handled: str) -> None:
     assert all(unicode(text) == text for text in (told.conditions[0].message, told.last_handled_reconcile_at or ""))
 
 
-def test_without_its_texts_a_status_still_says_what_holds_and_what_is_on_record() -> None:
+def test_without_its_texts_a_status_keeps_its_conditions_and_its_record() -> None:
     plain = without_texts(status("odd", "odd"))
 
     assert plain == status(REFUSED_TEXT)

@@ -1,4 +1,4 @@
-"""The throttle: Azure's published rates, by a clock that the test turns."""
+"""The throttle: Azure's published rates, with a clock that the test sets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VERSION = "?api-version=2024-11-30"
 
 
 class Clock:
-    """Seconds that pass only when told to."""
+    """Seconds that pass only when the test says so."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -32,7 +32,7 @@ class Clock:
         return self.now
 
 
-def test_a_burst_goes_through_at_once_and_the_rest_at_the_rate() -> None:
+def test_a_burst_is_sent_at_once_and_the_rest_at_the_rate() -> None:
     bucket = Bucket(rate=2.0, burst=3.0, clock=Clock())
 
     assert [bucket.take() for _ in range(6)] == [0.0, 0.0, 0.0, 0.5, 1.0, 1.5]
@@ -66,7 +66,7 @@ def test_retry_after_shuts_the_bucket_for_all() -> None:
     assert (first, later, still, bucket.take()) == (17.0, 7.0, 7.0, 0.0)
 
 
-def test_without_a_rate_nothing_waits_but_retry_after_is_obeyed() -> None:
+def test_without_a_rate_requests_wait_only_for_retry_after() -> None:
     clock = Clock()
     bucket = Bucket(rate=None, burst=1.0, clock=clock)
 
@@ -125,7 +125,7 @@ def test_published_rates() -> None:
     assert RATES == {"write": (2.0, 0.25), "delete": (2.0, 0.25), "get": (10.0, 0.5), "list": (5.0, 0.25)}
 
 
-def test_who_shares_a_bucket() -> None:
+def test_requests_that_share_a_bucket() -> None:
     throttle = Throttle()
 
     (subscription, identity) = throttle.buckets("PUT", IDENTITY)
@@ -154,7 +154,7 @@ def test_bursts_are_settings() -> None:
     assert (subscription.burst, identity.burst) == (20, 4)
 
 
-def test_a_deleted_identity_leaves_no_bucket_behind() -> None:
+def test_a_deleted_identity_has_no_bucket() -> None:
     throttle = Throttle()
     before = throttle.buckets("PUT", IDENTITY)
 
@@ -166,7 +166,7 @@ def test_a_deleted_identity_leaves_no_bucket_behind() -> None:
 
 
 class Azure(AsyncHTTPPolicy[HttpRequest, Any]):
-    """What comes after the throttle: notes when a request arrives, and answers what is said to be next, else 200."""
+    """The stage behind the throttle: it notes when a request arrives, and gives the next answer, or 200."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -185,8 +185,8 @@ class Answer:
         self.status_code, self.headers = status, headers
 
 
-class World:
-    """The policy before Azure, by a clock that moves on when somebody sleeps. `meanwhile` is done in the first sleep."""
+class Requests:
+    """The policy before Azure, with a clock that moves on during each sleep. `meanwhile` is done in the first sleep."""
 
     def __init__(self, *, published: bool = False) -> None:
         self.clock = Clock()
@@ -210,106 +210,106 @@ class World:
         return status
 
     def refuse(self, retry_after: float | None) -> None:
-        """Have Azure answer the next request with 429."""
+        """Let Azure answer the next request with 429."""
         self.azure.answers.append((429, {} if retry_after is None else {"Retry-After": str(retry_after)}))
 
 
-async def test_requests_leave_at_the_rate() -> None:
-    world = World(published=True)
+async def test_requests_are_sent_at_the_rate() -> None:
+    requests = Requests(published=True)
 
     for _ in range(4):
-        await world.send()
+        await requests.send()
 
-    assert world.azure.arrivals == [0.0, 0.0, 4.0, 8.0]
-
-
-async def test_after_a_429_nobody_asks_before_azure_is_willing() -> None:
-    world = World()
-    world.refuse(7)
-
-    assert [await world.send(), await world.send(), await world.send("GET")] == [429, 200, 200]
-
-    assert world.azure.arrivals == [0.0, 7.0, 7.0]
+    assert requests.azure.arrivals == [0.0, 0.0, 4.0, 8.0]
 
 
-async def test_a_429_that_names_no_time_closes_for_a_second() -> None:
-    world = World()
-    world.refuse(None)
+async def test_after_a_429_no_request_is_sent_before_retry_after() -> None:
+    requests = Requests()
+    requests.refuse(7)
 
-    await world.send()
-    await world.send()
+    assert [await requests.send(), await requests.send(), await requests.send("GET")] == [429, 200, 200]
 
-    assert world.azure.arrivals == [0.0, 1.0]
+    assert requests.azure.arrivals == [0.0, 7.0, 7.0]
 
 
-async def test_who_waits_for_a_token_looks_again_whether_azure_refused_somebody_meanwhile() -> None:
-    world = World(published=True)
-    await world.send()
-    await world.send()
+async def test_a_429_without_retry_after_shuts_for_a_second() -> None:
+    requests = Requests()
+    requests.refuse(None)
+
+    await requests.send()
+    await requests.send()
+
+    assert requests.azure.arrivals == [0.0, 1.0]
+
+
+async def test_a_429_during_the_wait_for_a_token_prolongs_the_wait() -> None:
+    requests = Requests(published=True)
+    await requests.send()
+    await requests.send()
 
     async def refused() -> None:
-        world.clock.now += 1.0
-        for bucket in world.throttle.buckets("PUT", IDENTITY):
+        requests.clock.now += 1.0
+        for bucket in requests.throttle.buckets("PUT", IDENTITY):
             bucket.shut(6.0)
 
-    world.meanwhile = refused
-    await world.send()
+    requests.meanwhile = refused
+    await requests.send()
 
-    assert world.azure.arrivals == [0.0, 0.0, 7.0]
+    assert requests.azure.arrivals == [0.0, 0.0, 7.0]
 
 
-async def test_what_azure_wants_to_wait_for_long_fails_at_once() -> None:
-    world = World()
-    world.refuse(PATIENCE + 1)
-    await world.send()
+async def test_a_long_retry_after_fails_at_once() -> None:
+    requests = Requests()
+    requests.refuse(PATIENCE + 1)
+    await requests.send()
 
     with pytest.raises(AzureError) as refusal:
-        await world.send()
+        await requests.send()
 
     assert (refusal.value.code, refusal.value.status) == ("TooManyRequests", 429)
     assert refusal.value.retry_after == PATIENCE + 1
-    assert world.azure.arrivals == [0.0]
+    assert requests.azure.arrivals == [0.0]
 
 
-async def test_who_waits_already_fails_when_azure_wants_to_wait_for_long() -> None:
-    world = World(published=True)
-    await world.send()
-    await world.send()
+async def test_a_waiting_request_fails_at_a_long_retry_after() -> None:
+    requests = Requests(published=True)
+    await requests.send()
+    await requests.send()
 
     async def refused() -> None:
-        for bucket in world.throttle.buckets("PUT", IDENTITY):
+        for bucket in requests.throttle.buckets("PUT", IDENTITY):
             bucket.shut(60.0)
 
-    world.meanwhile = refused
+    requests.meanwhile = refused
     with pytest.raises(AzureError) as refusal:
-        await world.send()
+        await requests.send()
 
     assert refusal.value.retry_after == 56.0
-    assert world.azure.arrivals == [0.0, 0.0]
+    assert requests.azure.arrivals == [0.0, 0.0]
 
 
-async def test_who_did_not_send_leaves_the_token_to_others() -> None:
-    world = World(published=True)
-    await world.send()
-    await world.send()
+async def test_a_request_that_was_not_sent_gives_its_token_back() -> None:
+    requests = Requests(published=True)
+    await requests.send()
+    await requests.send()
 
     async def stopped() -> None:
         raise asyncio.CancelledError
 
-    world.meanwhile = stopped
+    requests.meanwhile = stopped
     with pytest.raises(asyncio.CancelledError):
-        await world.send()
-    world.clock.now += 4.0
-    await world.send()
+        await requests.send()
+    requests.clock.now += 4.0
+    await requests.send()
 
-    assert world.azure.arrivals == [0.0, 0.0, 4.0]
+    assert requests.azure.arrivals == [0.0, 0.0, 4.0]
 
 
-async def test_a_refusal_of_one_identity_is_no_obstacle_to_another_subscription() -> None:
-    world = World()
-    world.refuse(7)
+async def test_a_refusal_of_one_identity_does_not_stop_another_subscription() -> None:
+    requests = Requests()
+    requests.refuse(7)
 
-    await world.send()
-    await world.send(url=IDENTITY.replace("1111", "2222"))
+    await requests.send()
+    await requests.send(url=IDENTITY.replace("1111", "2222"))
 
-    assert world.azure.arrivals == [0.0, 0.0]
+    assert requests.azure.arrivals == [0.0, 0.0]

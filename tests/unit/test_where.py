@@ -1,4 +1,4 @@
-"""Where a pass looks, and where a deletion does."""
+"""The places where a pass looks, and where a deletion looks."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def assigned(scope: str, principal: str = PRINCIPAL, name: str = "") -> dict[str
     [
         ({}, goal(), None),
         ({"identity": {"resourceId": IDENTITY, "principalId": PRINCIPAL}}, goal(), IDENTITY),
-        # it was only about to be created: it may be elsewhere by now, but a deletion looks there
+        # it was only about to be created: it may be elsewhere by now, but a deletion looks at that place too
         ({"identity": {"resourceId": IDENTITY}}, goal(), None),
         ({"identity": {"resourceId": IDENTITY}}, deletion(), IDENTITY),
         ({"identity": {"name": "x"}}, deletion(), None),
     ],
 )
-def test_where_the_status_pins_the_identity(status: dict[str, Any], to: Goal, pinned: str | None) -> None:
+def test_the_place_where_the_status_pins_the_identity(status: dict[str, Any], to: Goal, pinned: str | None) -> None:
     found = looking(resource(status=status), to).pinned
 
     assert (found and str(found)) == pinned
@@ -66,7 +66,7 @@ def test_where_the_status_pins_the_identity(status: dict[str, Any], to: Goal, pi
     ("status", "to", "groups"),
     [
         ({}, goal(), [GROUP, OTHER_GROUP]),
-        ({}, goal(may_adopt=True), [GROUP]),  # somebody else's is asked for by its name alone
+        ({}, goal(may_adopt=True), [GROUP]),  # somebody else's identity is looked for by its name only
         (
             {"identity": {"resourceId": IDENTITY.replace("rg-gitlab", "rg-third")}},
             goal(),
@@ -75,12 +75,12 @@ def test_where_the_status_pins_the_identity(status: dict[str, Any], to: Goal, pi
         ({"identity": {"resourceId": IDENTITY.lower()}}, goal(), [GROUP, OTHER_GROUP]),
     ],
 )
-def test_groups_in_which_an_identity_of_ours_may_be(status: dict[str, Any], to: Goal, groups: list[str]) -> None:
-    """Each once, whatever the case, and where it is wanted first."""
+def test_the_groups_where_our_identity_may_be(status: dict[str, Any], to: Goal, groups: list[str]) -> None:
+    """Each once, whatever its case, and the wanted one first."""
     assert [str(group) for group in looking(resource(status=status), to).groups] == groups
 
 
-def test_whose_role_assignments_may_be_ours() -> None:
+def test_the_principals_whose_role_assignments_may_be_ours() -> None:
     status = {
         "identity": {"resourceId": IDENTITY, "principalId": OLD},
         "roleAssignments": [assigned(STORE, OLD), assigned(STORE, OLD.replace("dead", "beef"))],
@@ -101,10 +101,10 @@ PIN = {"identity": {"resourceId": IDENTITY, "principalId": PRINCIPAL}}
         ({}, goal(), ["gitlabstore"]),
         ({}, deletion(), ["gitlabstore"]),
         (PIN, goal(), ["gitlabstore"]),
-        (PIN, deletion(), []),  # by the record we never were there
+        (PIN, deletion(), []),  # by the record we never assigned a role there
         ({**PIN, "roleAssignments": [assigned(f"{STORAGE}/oldstore")]}, goal(), ["gitlabstore", "oldstore"]),
         ({**PIN, "roleAssignments": [assigned(f"{STORAGE}/oldstore")]}, deletion(), ["oldstore"]),
-        # an account and its containers are asked for once
+        # an account and its containers are read once
         (
             {
                 **PIN,
@@ -118,18 +118,18 @@ PIN = {"identity": {"resourceId": IDENTITY, "principalId": PRINCIPAL}}
         ),
     ],
 )
-def test_accounts_at_which_assignments_of_ours_may_stand(status: dict[str, Any], to: Goal, accounts: list[str]) -> None:
+def test_the_accounts_that_may_have_assignments_of_ours(status: dict[str, Any], to: Goal, accounts: list[str]) -> None:
     assert [scope.account for scope in looking(resource(status=status), to).accounts()] == accounts
 
 
-def test_an_account_whose_name_cannot_be_read_is_not_asked_for() -> None:
+def test_an_account_whose_name_cannot_be_read_is_not_read() -> None:
     unreadable = Resource.parse(body({"storage": {"accountName": "NO"}}))
     to = deletion(desired_of(replace(unreadable, spec=unreadable.legible)))
 
     assert looking(unreadable, to).accounts() == []
 
 
-def test_what_is_on_record_is_asked_for_by_name_only_where_it_is_kept() -> None:
+def test_recorded_objects_are_read_by_name_only_for_a_resource_that_is_kept() -> None:
     status = {
         **PIN,
         "federatedCredentials": [{"name": "gai-1", "subject": "s"}],
@@ -139,14 +139,14 @@ def test_what_is_on_record_is_asked_for_by_name_only_where_it_is_kept() -> None:
     kept, removed = looking(one), looking(one, deletion())
 
     assert kept.recorded_credentials(identity()) == {"gai-1"}
-    assert kept.recorded_credentials(identity(number=2)) == frozenset()  # created anew: it has none of those
+    assert kept.recorded_credentials(identity(number=2)) == frozenset()  # created again: it has none of those
     assert [entry.name for entry in kept.recorded_assignments()] == ["bbbbbbbb-0000-4000-8000-000000000001"]
     assert removed.recorded_credentials(identity()) == frozenset()
     assert removed.recorded_assignments() == []
     assert looking(resource()).recorded_credentials(identity()) == frozenset()
 
 
-def test_every_object_that_is_ours_or_is_to_be_is_read_once() -> None:
+def test_every_object_that_is_ours_or_will_be_is_read_once() -> None:
     status = {
         "serviceAccounts": [{"name": "gitlab", "management": "Manage"}, {"name": "old", "management": "Retiring"}],
         "secrets": {"registry": "gitlab-registry-storage"},

@@ -1,4 +1,4 @@
-"""Texts as nobody would write them, and as they come all the same: every character, halves of some, any length."""
+"""Unusual texts: every character, halves of some, any length."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LONG = 100_000  # bytes
 
 
 class Long(str):
-    """A text that is told by its beginning."""
+    """A text whose name in a report is its beginning."""
 
     __slots__ = ()
 

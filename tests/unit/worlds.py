@@ -1,4 +1,4 @@
-"""Resources and worlds to test with: one GitLab in namespace gitlab, on cluster lab, and everything that it wants."""
+"""Resources and worlds for tests: one GitLab in namespace gitlab, on cluster lab, and everything that it wants."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def resource(
     annotations: Mapping[str, str] | None = None,
     deleting: bool = False,
 ) -> Resource:
-    """The resource that a person applies with this spec; without storage it uses gitlabstore."""
+    """The resource that a person applies with this spec. Without storage in it, it uses gitlabstore."""
     return Resource.parse(body(spec, status, namespace, name, generation, annotations, deleting=deleting))
 
 
@@ -61,7 +61,7 @@ def body(
     deleting: bool = False,
     finalizers: tuple[str, ...] = (FINALIZER,),
 ) -> dict[str, Any]:
-    """The same as the API server gives it."""
+    """The same resource, as the API server returns it."""
     metadata: dict[str, Any] = {
         "name": name,
         "namespace": namespace,
@@ -87,17 +87,17 @@ def desired_of(one: Resource, *, cluster: str = "lab", defaults: Defaults = DEFA
 
 
 def goal(desired: Desired | None = None, *, may_create: bool = True, may_adopt: bool = False) -> Goal:
-    """What a pass aims at."""
+    """The goal of a pass."""
     return Goal(desired or wanted(), may_create=may_create, may_adopt=may_adopt)
 
 
 def deletion(desired: Desired | None = None) -> Goal:
-    """What a deletion aims at: nothing of the owner's is left."""
+    """The goal of a deletion: nothing of the owner is left."""
     return Goal(desired or wanted(), Mode.FINALIZE)
 
 
 def identity(desired: Desired | None = None, *, number: int = 1, tags: Mapping[str, str] | None = None) -> Identity:
-    """The managed identity as Azure gives it, ours unless `tags` say otherwise."""
+    """The managed identity as Azure returns it. It is ours unless `tags` say otherwise."""
     desired = desired or wanted()
     return Identity(
         resource_id=str(desired.identity.id),
@@ -111,13 +111,13 @@ def identity(desired: Desired | None = None, *, number: int = 1, tags: Mapping[s
 
 
 def assignment(scope: str | StorageScope, role: Role, *, principal: str = PRINCIPAL, owner: str = "") -> Assignment:
-    """A role assignment; made by hand unless `owner` (an owner's description) is given."""
+    """A role assignment. It is created by hand unless `owner` (an owner's description) is given."""
     place = StorageScope.parse(str(scope))
     return Assignment(naming.role_assignment_name(place, principal, role), role.guid, place, principal, owner)
 
 
 def account(desired: Desired, name: str, *, managed: bool = True) -> ClusterObject:
-    """A service account as the operator leaves it, owned or only annotated."""
+    """A service account as the operator writes it, owned or only annotated."""
     return ClusterObject(
         kind="ServiceAccount",
         name=name,
@@ -131,7 +131,7 @@ def account(desired: Desired, name: str, *, managed: bool = True) -> ClusterObje
 
 
 def standing(desired: Desired | None = None) -> Observed:
-    """A world in which all that is wanted stands, made by us."""
+    """A world where everything that is wanted exists, created by us."""
     desired = desired or wanted()
     objects = [
         ClusterObject(
