@@ -1,14 +1,14 @@
-"""What must hold of every status ever written: the checks that Flux runs against its own controllers
-(fluxcd/pkg, runtime/conditions/check/fail.go), for a resource whose Ready is the summary."""
+"""The invariants of every status: the checks that Flux runs against its own controllers (fluxcd/pkg,
+runtime/conditions/check/fail.go), for a resource whose Ready is the summary."""
 
 from collections.abc import Iterable
 from typing import Any
 
 
 def broken(resource: dict[str, Any]) -> list[str]:
-    """The invariants that this object breaks, each as a sentence; none where there is no status yet.
+    """The invariants that this object breaks, a sentence for each. An object without a status breaks none.
 
-    0007 (Ready is not True for an older generation) is not among them: see `outdated`."""
+    0007 (Ready is not True for a former generation) is not among them: see `outdated`."""
     if "status" not in resource:
         return []
     status = resource["status"]
@@ -43,15 +43,14 @@ def broken(resource: dict[str, Any]) -> list[str]:
 
 
 def outdated(versions: Iterable[dict[str, Any]]) -> list[str]:
-    """Check 0007 over the versions of one object, as they followed each other: which of them break it, each as a sentence.
+    """Check 0007 over the versions of one object, in their order: a sentence for each version that breaks it.
 
-    It cannot hold of every version. An edit leaves the status as it was: Ready stays True, of the generation before, until
-    the operator has looked. And a pass that an edit overtakes writes what it found of the spec that it had read, since it
-    cannot know. Both are harmless: kstatus, and whoever waits as it does, compares the generations before it reads Ready.
-    What must hold: after an edit, at most one status more says Ready for an older generation, by the pass that was under way.
-    The next one reads the object anew.
-    """
-    told: list[str] = []
+    It cannot hold for every version. An edit leaves the status as it was: Ready stays True, for the former generation, until the
+    operator has made a pass. And a pass during which an edit happens writes what it found for the spec that it had read, since it
+    cannot know of the edit. Both are harmless: kstatus, and everybody who waits like it, compares the generations before reading
+    Ready. But after an edit at most one more status may say Ready for a former generation, from the pass that was already
+    running. The next pass reads the object again."""
+    problems: list[str] = []
     late: dict[int, int] = {}
     before: dict[str, Any] = {}
     for version in versions:
@@ -60,6 +59,6 @@ def outdated(versions: Iterable[dict[str, Any]]) -> list[str]:
         if status != before and ready and status.get("observedGeneration", 0) < generation:
             late[generation] = late.get(generation, 0) + 1
             if late[generation] > 1:
-                told.append(f"0007: Ready is True for an older generation than {generation}, written a second time")
+                problems.append(f"0007: Ready is True for an older generation than {generation}, written a second time")
         before = status
-    return told
+    return problems

@@ -1,5 +1,5 @@
-"""A lab of its own, and an operator in it, for tests of a definition that changes or goes: the API server then ends every watch,
-which no other test could stand."""
+"""A lab of its own, and an operator in it, for tests that change or delete the definition: the API server then ends every watch,
+and no other test would work meanwhile."""
 
 import time
 import urllib.error
@@ -32,12 +32,12 @@ class Apart:
     watches: list[Watch] = field(default_factory=list)
 
     def gitlab(self, namespace: str = NAMESPACE) -> GitLab:
-        """A resource, followed by a watch that knows the definition as it is now."""
+        """A resource, followed by a watch that knows the present definition."""
         self.watches.append(Watch(self.lab))
         return GitLab(self.lab, self.watches[-1], namespace)
 
     def ready(self) -> bool:
-        """What the operator's readiness probe says."""
+        """The answer of the operator's readiness probe."""
         try:
             return self.operator.get("/readyz") == "ok\n"
         except urllib.error.HTTPError:
@@ -45,26 +45,26 @@ class Apart:
 
     @contextmanager
     def without(self, path: str) -> Iterator[None]:
-        """An object is deleted, and put back."""
+        """An object is deleted, and created again."""
         taken = self.lab.api.get(path)
         self.lab.api.delete(path)
         yield
         self.lab.apply([again(taken)])
 
     def troubles(self) -> list[Object]:
-        """Entries of the log that a person would take for a crash."""
+        """Entries of the log that look like a crash."""
         return [entry for entry in self.operator.entries() if "exception" in entry or entry["severity"] == "critical"]
 
 
 def again(taken: dict[str, Any]) -> dict[str, Any]:
-    """What somebody would apply to have it back."""
+    """The manifest that restores it."""
     kept = {name: value for name, value in taken.items() if name != "status"}
     return {**kept, "metadata": {"name": taken["metadata"]["name"], "labels": taken["metadata"].get("labels", {})}}
 
 
 @contextmanager
 def started_lab(folder: Path) -> Iterator[tuple[Lab, float]]:
-    """Azure and a cluster of our own, and the seconds that their start took. Nothing of it outlives the tests."""
+    """A lab of its own, and the seconds that its start took. No process of it outlives the tests."""
     lifecycle.build_and_fetch()
     began = time.monotonic()
     lab, _ = lifecycle.start(folder)
@@ -77,7 +77,7 @@ def started_lab(folder: Path) -> Iterator[tuple[Lab, float]]:
 
 @contextmanager
 def started_apart(folder: Path, operator_folder: Path) -> Iterator[Apart]:
-    """Such a lab, started, and ended with its operator."""
+    """A lab of its own with its operator. Both end with the test."""
     with started_lab(folder) as (lab, _):
         lab.controls.set(**FAST)
         lab.admit_namespaces(NAMESPACE)

@@ -1,4 +1,4 @@
-"""What others do behind the operator's back, and what is looked at besides a resource: objects, versions, passes."""
+"""What others do behind the operator's back, and reads beside the resource: objects, versions, passes."""
 
 import re
 import time
@@ -24,26 +24,26 @@ OBJECTS = (("serviceaccount", "gitlab"), *(("secret", name) for name in SECRETS)
 
 
 def until(holds: Callable[[], Any], what: str, seconds: float = 30) -> None:
-    """Look again and again at what nobody announces. Fails with `what` when it does not come."""
+    """Check again and again something that no event announces. Fails with `what` when it does not happen in time."""
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         time.sleep(0.02)
 
 
-def struck(lab: Lab, match: str) -> None:
-    """Wait until the fault has a request in its hands."""
+def until_matched(lab: Lab, match: str) -> None:
+    """Wait until the fault has stopped a request."""
     until(lambda: match not in lab.controls.waiting_faults(), f"a request that matches {match}")
 
 
 def passes(operator: Operator, result: str = "success") -> int:
-    """How many passes the operator has made since it was started."""
+    """The number of passes that the operator has made since its start."""
     pattern = rf'^controller_runtime_reconcile_total{{.*result="{result}".*}} (\S+)$'
     return sum(int(float(count)) for count in re.findall(pattern, operator.get("/metrics"), re.MULTILINE))
 
 
 def after_a_pass(operator: Operator, count: int = 1) -> None:
-    """Wait until the operator has looked at `count` resources since its start."""
+    """Wait until the operator has made `count` passes since its start."""
     until(lambda: passes(operator) >= count, f"{count} passes")
 
 
@@ -51,13 +51,13 @@ def reasons(gitlab: GitLab) -> list[str]:
     return [event["reason"] for event in gitlab.events()]
 
 
-def until_told(gitlab: GitLab, *expected: str) -> None:
-    """Wait until these and no other events were posted, in this order: an event follows the status that it tells of."""
+def until_events(gitlab: GitLab, *expected: str) -> None:
+    """Wait until these events, and no others, were posted in this order. An event is posted after the status that it is about."""
     until(lambda: reasons(gitlab) == list(expected), f"events {', '.join(expected)}")
 
 
 def drift(gitlab: GitLab) -> str:
-    """What the last DriftRepaired event says."""
+    """The message of the last DriftRepaired event."""
     return str([event["message"] for event in gitlab.events() if event["reason"] == "DriftRepaired"][-1])
 
 
@@ -85,7 +85,7 @@ def put_tags(gitlab: GitLab, tags: dict[str, str]) -> None:
 
 
 def create_store(lab: Lab, name: str, containers: Iterable[str] = seeded.CONTAINERS) -> None:
-    """A storage account with these containers, on which the operator may assign roles."""
+    """A storage account with these containers. The operator may assign roles on it."""
     scope = f"{STORAGE}/{name}"
     status, answer = lab.arm("PUT", scope, {"location": "westeurope", "sku": {"name": "Standard_LRS"}})
     assert status in (200, 202), answer
@@ -127,7 +127,7 @@ def remove(gitlab: GitLab, kind: str, name: str) -> None:
 
 
 def create(gitlab: GitLab, kind: str, name: str, content: Object) -> Object:
-    """An object in the resource's namespace; as it stands there."""
+    """Create an object in the resource's namespace. Returns it as the API server has it."""
     manifest = {"apiVersion": "v1", "kind": kind, **content}
     manifest["metadata"] = {"name": name, "namespace": gitlab.namespace, **content.get("metadata", {})}
     made: Object = gitlab.lab.api.post(gitlab.path(kind.lower()), manifest)
@@ -135,18 +135,18 @@ def create(gitlab: GitLab, kind: str, name: str, content: Object) -> Object:
 
 
 def create_service_account(gitlab: GitLab, name: str, **annotations: str) -> None:
-    """One that is somebody else's, as of Helm's chart."""
+    """A service account of somebody else, such as Helm."""
     create(gitlab, "ServiceAccount", name, {"metadata": {"annotations": annotations}})
 
 
 def annotations(gitlab: GitLab, service_account: str = "gitlab") -> dict[str, str]:
-    """Annotations of a service account, without the one that goes with the owner label."""
+    """Annotations of a service account, without the one beside the owner label."""
     found: dict[str, str] = gitlab.fetch("serviceaccount", service_account)["metadata"].get("annotations", {})
     return {key: value for key, value in found.items() if key != CREATED_BY}
 
 
 def versions(gitlab: GitLab) -> dict[str, str]:
-    """The resourceVersion of the resource and of all that belongs to it."""
+    """The resourceVersions of the resource and of all its objects."""
     found = {"gai": gitlab.live()["metadata"]["resourceVersion"]}
     for kind, name in OBJECTS:
         found[f"{kind}/{name}"] = gitlab.fetch(kind, name)["metadata"]["resourceVersion"]

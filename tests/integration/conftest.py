@@ -1,4 +1,4 @@
-"""One lab and one operator for all of these tests; a namespace for each."""
+"""One lab and one operator for all of these tests, and a namespace for each test."""
 
 import itertools
 from collections import defaultdict
@@ -26,7 +26,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, flo
 
 @pytest.fixture(scope="session")
 def lab(started: tuple[Lab, float]) -> Lab:
-    """Azure and a cluster of our own, without delays unless a test sets them."""
+    """Azure and a cluster of our own. They have no delays unless a test sets them."""
     running, _ = started
     running.controls.set(**FAST)
     return running
@@ -50,7 +50,7 @@ def _operator(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Op
 
 @pytest.fixture
 def operator(_operator: Operator) -> Iterator[Operator]:
-    """The operator, for tests that stop, kill or reconfigure it. Afterwards it runs again as it did."""
+    """The operator, for tests that stop, kill or reconfigure it. Afterwards it runs again as before."""
     yield _operator
     if not (_operator.running and _operator.as_usual):
         _operator.restart()
@@ -58,7 +58,8 @@ def operator(_operator: Operator) -> Iterator[Operator]:
 
 @pytest.fixture(scope="session")
 def namespaces(lab: Lab) -> Iterator[str]:
-    """Namespaces that the operator has its rights in, admitted many at a time: Helm and kubectl take their time to start."""
+    """Namespaces where the operator has its rights. Many are admitted at a time, since Helm and kubectl take their time to
+    start."""
 
     def admitted() -> Iterator[str]:
         for first in itertools.count(1, AT_A_TIME):
@@ -73,7 +74,7 @@ def namespaces(lab: Lab) -> Iterator[str]:
 def new_gitlab(
     lab: Lab, watch: Watch, namespaces: Iterator[str], _operator: Operator
 ) -> Iterator[Callable[..., GitLab]]:
-    """Makes resources, each in a namespace of its own unless one is named, and takes them away in the end.
+    """Creates resources, each in a namespace of its own unless one is named, and deletes them at the end.
 
     Every status that was ever written for them must satisfy the invariants."""
     made: list[GitLab] = []
@@ -93,10 +94,10 @@ def new_gitlab(
             gitlab.annotate("gitlabazure.io/abandon-", "gitlabazure.io/test-ends=now")
             gitlab.delete()
     for gitlab in made:
-        told = watch.versions(gitlab.namespace)
-        for version in told:
+        found = watch.versions(gitlab.namespace)
+        for version in found:
             assert not broken(version), (broken(version), version)
-        for versions in _by_object(told):
+        for versions in _by_object(found):
             assert not outdated(versions), (outdated(versions), versions)
 
 

@@ -22,9 +22,9 @@ IDENTITIES = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentitie
 ADOPTABLE = ["shared", *(f"shared-{number}" for number in range(1, 20))]
 """Names of identities that may be used although others made them."""
 
-# Test namespaces begin with t-; their resources may use gitlabstore and its sisters store*, never otherstore, and may share
+# Test namespaces begin with t-. Their resources may use gitlabstore and store*, but not otherstore, and may share
 # adopted identities among themselves and with namespace theirs. Namespaces narrow-* reach two containers only; those that
-# begin with later- have a resource group that is not there yet.
+# begin with later- have a resource group that does not exist yet.
 POLICY: list[dict[str, Any]] = [
     {
         "namespaces": ["t-*"],
@@ -52,20 +52,22 @@ POLICY: list[dict[str, Any]] = [
 
 
 class Operator:
-    """One operator process at a time. Settings are those of the lab's chart with the tests' policy, and what is given."""
+    """One operator process at a time. Its settings are those of the lab's chart, with the tests' policy and the given ones."""
 
     def __init__(self, lab: Lab, folder: Path) -> None:
         self._lab, self._folder = lab, folder
         self._settings: dict[str, Any] = yaml.safe_load((lab.places.operator / "settings.yaml").read_text())
         self._settings["policy"] = POLICY
-        self._settings["throttle"] = {"rates": "Unlimited"}  # at Azure's rates, tests of many writes would mostly wait
+        self._settings["throttle"] = {
+            "rates": "Unlimited"
+        }  # at Azure's rates, tests with many writes would mostly wait
         self._process: subprocess.Popen[bytes] | None = None
         self.log = folder / "operator.log"
         self.port = 0
         self.as_usual = True
 
     def start(self, variables: dict[str, str] | None = None, **settings: Any) -> None:
-        """Start it and wait until it watches. `settings` are laid over the tests' own, in the file's spelling."""
+        """Start it and wait until it watches. `settings` override the tests' own, in the file's spelling."""
         path = self._folder / "settings.yaml"
         path.write_text(yaml.safe_dump(self._settings | settings))
         self.as_usual = not (variables or settings)
@@ -95,11 +97,11 @@ class Operator:
                     return
             except (urllib.error.URLError, ConnectionError):
                 pass
-            time.sleep(0.05)  # a process that starts tells nobody when it listens
+            time.sleep(0.05)  # a process does not announce when it listens
         raise AssertionError(f"the operator was not ready within {seconds} s:\n{self.log.read_text()[-2000:]}")
 
     def get(self, path: str) -> str:
-        """What a probe or Prometheus gets."""
+        """The answer to a probe or to Prometheus."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
             text: bytes = answer.read()
         return text.decode()
@@ -110,7 +112,7 @@ class Operator:
         return self._process.pid
 
     def stop(self, seconds: float = 20) -> float:
-        """End it as Kubernetes does; the seconds that it took. It must exit by itself, with status 0."""
+        """End it as Kubernetes does. Returns the seconds that it took. It must exit by itself, with status 0."""
         assert self._process is not None
         start = time.monotonic()
         self._process.send_signal(signal.SIGTERM)
@@ -134,5 +136,5 @@ class Operator:
         self.start(variables, **settings)
 
     def entries(self) -> list[dict[str, Any]]:
-        """The log, entry by entry. Every line must be one."""
+        """The log, entry by entry. Every line must be an entry."""
         return [json.loads(line) for line in self.log.read_text().splitlines()]

@@ -1,4 +1,4 @@
-"""What the owner of the subscription does, and what the operator is seen to leave alone."""
+"""What the owner of the subscription does, and what the operator must leave alone."""
 
 import uuid
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from .watching import Object
 
 
 def stalled(gitlab: GitLab, reason: str, seconds: float = 30) -> str:
-    """Wait until Ready is False for that reason and Stalled says the same; what a person reads."""
+    """Wait until Ready is False for that reason, and Stalled is True for it. Returns the message."""
     generation = gitlab.live()["metadata"]["generation"]
     found = gitlab.condition("Ready", "False", reason, seconds=seconds, generation=generation)
     ready = condition(found, "Ready")
@@ -32,12 +32,12 @@ def condition(found: Object, kind: str) -> Object:
 
 
 def standing(gitlab: GitLab) -> Object:
-    """The conditions as type to status and reason."""
+    """The status and reason of each condition."""
     return {c["type"]: f"{c['status']} {c['reason']}" for c in gitlab.live()["status"]["conditions"]}
 
 
 def assert_nothing_was_written(gitlab: GitLab) -> None:
-    """Neither in Azure, by any means, since the call log was cleared, nor in the namespace."""
+    """Nothing was written in Azure since the call log was cleared, nor in the namespace."""
     assert gitlab.writes() == []
     for kind in ("serviceaccount", "secret", "configmap"):
         found = gitlab.lab.api.get(f"{gitlab.path(kind)}?labelSelector=gitlabazure.io/owner")
@@ -67,7 +67,7 @@ def identity(lab: Lab, name: str) -> Object | None:
 
 @contextmanager
 def foreign_identity(lab: Lab, name: str, tags: dict[str, str] | None = None, **kwargs: Any) -> Iterator[Object]:
-    """One that goes again at the end."""
+    """An identity that is deleted at the end."""
     yield create_identity(lab, name, tags, **kwargs)
     delete_identity(lab, name)
 
@@ -78,7 +78,7 @@ def foreign_identity(lab: Lab, name: str, tags: dict[str, str] | None = None, **
 def assign(
     lab: Lab, role: str, scope: str, principal: str = seeded.OPERATOR_PRINCIPAL, name: str = "", **more: str
 ) -> str:
-    """Assign a built-in role, to the operator unless another principal is named; the assignment's id."""
+    """Assign a built-in role, to the operator unless another principal is named. Returns the assignment's id."""
     assignment = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name or uuid.uuid4()}"
     definition = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{BY_NAME[role].id}"
     properties = {"roleDefinitionId": definition, "principalId": principal, "principalType": "ServicePrincipal", **more}
@@ -101,7 +101,7 @@ def assignments_of_operator(lab: Lab, scope: str) -> list[Object]:
 
 @contextmanager
 def without_rights(lab: Lab, scope: str) -> Iterator[None]:
-    """The operator's role at that scope is taken away, and comes back at the end."""
+    """The operator's role at that scope is removed, and restored at the end."""
     (taken,) = assignments_of_operator(lab, scope)
     unassign(lab, taken["id"])
     try:
@@ -151,7 +151,7 @@ def _grant(assignment: Object) -> Object:
 
 @contextmanager
 def granted(lab: Lab, role: str, scope: str) -> Iterator[None]:
-    """The operator has one role more, for a while."""
+    """The operator has one more role for a while."""
     assignment = assign(lab, role, scope)
     try:
         yield

@@ -17,8 +17,8 @@ from .watching import Object, Watch
 CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
 DELEGATOR = "db58b8e5-c6ad-4a2a-8342-4190687cbf4a"
 
-# Looking and arranging go straight to the API server: a kubectl for each would take most of the tests' time. What a person
-# does first of all, `kubectl apply`, is done with it.
+# Reads and preparations are direct requests to the API server: a kubectl for each would take most of the tests' time. Only
+# `kubectl apply`, the first thing that a person does, is done with kubectl.
 PLURAL = {
     "gai": "gitlabazureidentities",
     "serviceaccount": "serviceaccounts",
@@ -53,13 +53,13 @@ class GitLab:
         }
 
     def apply(self, **spec: Any) -> "GitLab":
-        """`kubectl apply`; what is given stands in spec, beside storage.accountName gitlabstore."""
+        """`kubectl apply`. The given fields are those of spec, beside storage.accountName gitlabstore."""
         self.lab.kubectl("apply", "-f", "-", stdin=json.dumps(self.manifest(**spec)))
         self.uid = self.live()["metadata"]["uid"]
         return self
 
     def refused(self, **spec: Any) -> str:
-        """`kubectl apply` of something that is refused: what the person reads."""
+        """`kubectl apply` of something that is refused. Returns the message."""
         return self.refused_manifest(self.manifest(**spec))
 
     def refused_manifest(self, manifest: Object) -> str:
@@ -70,14 +70,14 @@ class GitLab:
         raise AssertionError("it was accepted")
 
     def annotate(self, *pairs: str, kind: str = "gai", name: str | None = None) -> None:
-        """As `kubectl annotate --overwrite`: key=value, or key- to take it away."""
+        """As `kubectl annotate --overwrite`: key=value, or key- to remove it."""
         words = (pair.partition("=") for pair in pairs)
         changes = {key.removesuffix("-"): value if given else None for key, given, value in words}
         path = self.path(kind, name or self.name) + "?fieldManager=kubectl-annotate"
         self.lab.api.patch(path, {"metadata": {"annotations": changes}})
 
     def reconcile_now(self) -> None:
-        """Ask by annotation, and wait for the answer."""
+        """Ask for a pass by annotation, and wait for the answer."""
         token = uuid.uuid4().hex
         self.annotate(f"gitlabazure.io/requested-at={token}")
         self.until(lambda found: found.get("status", {}).get("lastHandledReconcileAt") == token)
@@ -103,7 +103,7 @@ class GitLab:
         return found
 
     def path(self, kind: str, name: str = "") -> str:
-        """Where the API server has an object; without a name, all of its kind."""
+        """The path of an object at the API server. Without a name, that of all objects of the kind."""
         return f"{API[kind]}/namespaces/{self.namespace}/{PLURAL[kind]}" + (f"/{name}" if name else "")
 
     def exists(self, kind: str, name: str) -> bool:
@@ -114,7 +114,8 @@ class GitLab:
         return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
     def until(self, holds: Callable[[Object], bool], seconds: float = 30) -> Object:
-        """Wait for a version of the resource for which `holds`; of the resource that was applied last, if others came before."""
+        """Wait for a version of the resource for which `holds`. It is the resource that was applied last, if there were others
+        before."""
 
         def mine(found: Object) -> bool:
             return found["metadata"]["uid"] == (self.uid or found["metadata"]["uid"]) and holds(found)
@@ -129,7 +130,7 @@ class GitLab:
     def condition(
         self, kind: str, status: str, reason: str | None = None, *, seconds: float = 30, generation: int | None = None
     ) -> Object:
-        """Wait for a condition; the object that has it."""
+        """Wait for a condition. Returns the object that has it."""
 
         def holds(found: Object) -> bool:
             return any(
@@ -148,11 +149,11 @@ class GitLab:
 
     def events(self) -> list[Object]:
         """Events about this resource, oldest first."""
-        told = self.lab.api.get(f"/api/v1/namespaces/{self.namespace}/events")["items"]
-        mine = [event for event in told if event["involvedObject"]["name"] == self.name]
+        listed = self.lab.api.get(f"/api/v1/namespaces/{self.namespace}/events")["items"]
+        mine = [event for event in listed if event["involvedObject"]["name"] == self.name]
         return sorted(mine, key=lambda event: str(event.get("eventTime") or event["firstTimestamp"]))
 
-    # what stands in Azure
+    # what exists in Azure
 
     @property
     def identity_name(self) -> str:
@@ -167,7 +168,7 @@ class GitLab:
         return self.lab.arm(method, path, body)
 
     def identities(self) -> list[Object]:
-        """The managed identities that carry this resource's tags."""
+        """The managed identities with this resource's tags."""
         found = self.azure("GET", f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities")[1]["value"]
         return [i for i in found if i["tags"].get("gitlabazure-namespace") == self.namespace]
 
@@ -189,7 +190,7 @@ class GitLab:
             assert status in (200, 204)
 
     def calls(self) -> list[Call]:
-        """What the operator asked of ARM since the log was cleared, for any resource."""
+        """The operator's requests to ARM since the log was cleared, for any resource."""
         return [c for c in self.lab.controls.calls() if c.caller == "operator" and c.host.startswith("management.")]
 
     def writes(self) -> list[Call]:
@@ -198,13 +199,13 @@ class GitLab:
     def azcopy_list(
         self, pod: str, container: str = "registry", account: str = "gitlabstore"
     ) -> subprocess.CompletedProcess[str]:
-        """The test of GitLab's own page, with the environment that the webhook gave a pod."""
+        """The test of GitLab's own documentation, with the environment that the webhook gave a pod."""
         return self.azcopy_with(self.lab.pod_env(self.namespace, pod), container, account)
 
     def azcopy_with(
         self, environment: dict[str, str], container: str = "registry", account: str = "gitlabstore"
     ) -> subprocess.CompletedProcess[str]:
-        """The same with an environment that was taken earlier."""
+        """The same, with an environment that was read before."""
         return subprocess.run(
             [
                 self.lab.tool("azcopy"),

@@ -1,4 +1,4 @@
-"""Changes of the spec: what is new is made, what was ours and is wanted no longer goes, and what is in use stays in between."""
+"""Changes of the spec: new objects are created, former ones of ours are removed, and nothing that is in use is interrupted."""
 
 import pytest
 
@@ -18,14 +18,14 @@ from .watching import Object
 
 
 def change(gitlab: GitLab, **spec: object) -> Object:
-    """`kubectl patch`, and wait until that is Ready."""
+    """`kubectl patch`, and wait until the change is Ready."""
     gitlab.lab.controls.clear_calls()
     patch(gitlab, "gai", "gitlab", {"spec": spec})
     return gitlab.ready()
 
 
 def writes(gitlab: GitLab) -> list[tuple[str, str]]:
-    """Method and kind of what was written, in the order in which Azure answered."""
+    """Method and kind of each write, in the order in which Azure answered."""
     return [(call.method, call.path.split("/")[-2]) for call in gitlab.writes()]
 
 
@@ -51,11 +51,11 @@ def test_another_storage_account(gitlab: GitLab) -> None:
     assert "azure_storage_account_name: 'storeone'" in gitlab.secret("gitlab-azure-backup-conf")["config"]
     row = gitlab.lab.kubectl("get", "gai", "-n", gitlab.namespace, "--no-headers")
     assert "storeone" in row.split()
-    assert "DriftRepaired" not in reasons(gitlab)  # somebody asked for it
+    assert "DriftRepaired" not in reasons(gitlab)  # a person asked for it
 
 
-def test_an_account_on_which_we_have_no_rights_changes_nothing_yet(gitlab: GitLab) -> None:
-    """Azure does not even tell those who may not look whether the account exists."""
+def test_an_account_without_rights_for_us_changes_nothing_yet(gitlab: GitLab) -> None:
+    """Azure does not even say whether the account exists to somebody who may not read it."""
     gitlab.apply().ready()
     gitlab.lab.controls.clear_calls()
 
@@ -74,8 +74,8 @@ def test_an_account_on_which_we_have_no_rights_changes_nothing_yet(gitlab: GitLa
     assert len(gitlab.assignments("storelater")) == 1
 
 
-def test_deleted_while_it_wants_an_account_that_we_never_reached(gitlab: GitLab) -> None:
-    """A name mistyped must not stand in the way: at that account nothing was ever made."""
+def test_deleted_while_it_wants_an_account_that_was_never_reached(gitlab: GitLab) -> None:
+    """A mistyped name must not block a deletion: nothing was ever created at that account."""
     gitlab.apply().ready()
     principal = gitlab.principal
     patch(gitlab, "gai", "gitlab", {"spec": {"storage": {"accountName": "storemistyped"}}})
@@ -93,13 +93,13 @@ def test_another_container(gitlab: GitLab) -> None:
 
     found = change(gitlab, storage={"containers": {"registry": {"name": "registry-two"}}})
 
-    assert writes(gitlab) == []  # at Account scope all containers are granted
+    assert writes(gitlab) == []  # Account scope grants access to all containers
     assert "container: 'registry-two'" in gitlab.secret("gitlab-registry-storage")["config"]
     assert "bucket: 'registry-two'" in gitlab.fetch("configmap", VALUES)["data"]["values.yaml"]
     assert {"name": "registry-two", "purpose": "registry", "state": "Verified"} in found["status"]["containers"]
 
 
-def test_a_container_that_is_named_comes_into_the_values(gitlab: GitLab) -> None:
+def test_a_container_that_is_named_is_added_to_the_values(gitlab: GitLab) -> None:
     gitlab.apply().ready()
     assert "pages" not in gitlab.fetch("configmap", VALUES)["data"]["values.yaml"]
 
@@ -110,7 +110,7 @@ def test_a_container_that_is_named_comes_into_the_values(gitlab: GitLab) -> None
     assert "  pages:\n    objectStore:\n      enabled: true\n      bucket: 'gitlab-pages'\n" in text
 
 
-def test_a_container_disabled_is_neither_verified_nor_written_down(gitlab: GitLab) -> None:
+def test_a_disabled_container_is_neither_verified_nor_in_the_values(gitlab: GitLab) -> None:
     gitlab.apply().ready()
 
     found = change(gitlab, storage={"containers": {"registry": {"management": "Disabled"}}})
@@ -124,7 +124,7 @@ def test_a_container_disabled_is_neither_verified_nor_written_down(gitlab: GitLa
     assert gitlab.exists("secret", "gitlab-registry-storage")
 
 
-def test_service_accounts_come_and_go(gitlab: GitLab) -> None:
+def test_service_accounts_are_added_and_removed(gitlab: GitLab) -> None:
     gitlab.apply().ready()
 
     found = change(gitlab, serviceAccounts=[{"name": "gitlab"}, {"name": "gitlab-registry"}])
@@ -144,7 +144,7 @@ def test_service_accounts_come_and_go(gitlab: GitLab) -> None:
     assert "Removed " in gitlab.events()[-2]["message"] + gitlab.events()[-1]["message"]
 
 
-def test_a_service_account_replaced_is_made_before_the_other_goes(gitlab: GitLab) -> None:
+def test_a_new_service_account_is_created_before_the_former_one_is_deleted(gitlab: GitLab) -> None:
     gitlab.apply().ready()
 
     change(gitlab, serviceAccounts=[{"name": "fresh"}])
@@ -153,7 +153,7 @@ def test_a_service_account_replaced_is_made_before_the_other_goes(gitlab: GitLab
     assert subjects(gitlab) == {"fresh"}
 
 
-def test_somebody_elses_service_account_gets_the_annotation_and_gives_it_back(gitlab: GitLab) -> None:
+def test_somebody_elses_service_account_gets_the_annotation_and_loses_it_again(gitlab: GitLab) -> None:
     create_service_account(gitlab, "helm-made", **{"meta.helm.sh/release-name": "gitlab"})
     accounts = [{"name": "gitlab"}, {"name": "helm-made", "management": "Annotate"}]
 
@@ -171,7 +171,7 @@ def test_somebody_elses_service_account_gets_the_annotation_and_gives_it_back(gi
     assert subjects(gitlab) == {"gitlab"}
 
 
-def test_deleted_the_resource_gives_back_the_annotation_of_somebody_elses(gitlab: GitLab) -> None:
+def test_a_deletion_removes_the_annotation_from_somebody_elses_service_account(gitlab: GitLab) -> None:
     create_service_account(gitlab, "helm-made", **{"meta.helm.sh/release-name": "gitlab"})
     gitlab.apply(serviceAccounts=[{"name": "helm-made", "management": "Annotate"}]).ready()
 
@@ -180,7 +180,7 @@ def test_deleted_the_resource_gives_back_the_annotation_of_somebody_elses(gitlab
     assert annotations(gitlab, "helm-made") == {"meta.helm.sh/release-name": "gitlab"}
 
 
-def test_a_service_account_to_annotate_that_is_not_there_yet(gitlab: GitLab) -> None:
+def test_a_service_account_to_annotate_that_does_not_exist_yet(gitlab: GitLab) -> None:
     gitlab.apply(serviceAccounts=[{"name": "later", "management": "Annotate"}]).condition("Ready", "False", "NotFound")
     assert gitlab.message("Ready") == (
         "Service account later does not exist. With management: Annotate somebody else creates it, such as the GitLab "
@@ -206,7 +206,7 @@ def test_a_secret_renamed(gitlab: GitLab) -> None:
     assert "secret: 'rails-storage'" in gitlab.fetch("configmap", VALUES)["data"]["values.yaml"]
 
 
-def test_a_key_renamed_takes_the_old_one_with_it(gitlab: GitLab) -> None:
+def test_a_renamed_key_replaces_the_former_one(gitlab: GitLab) -> None:
     gitlab.apply().ready()
     text = gitlab.secret("gitlab-azure-backup-conf")["config"]
 
@@ -232,7 +232,7 @@ def test_two_secrets_become_one_and_two_again(gitlab: GitLab) -> None:
 
 
 @pytest.mark.parametrize("entry", ["registry", "objectStorage", "backups"])
-def test_a_secret_disabled_goes_and_comes_back(gitlab: GitLab, entry: str) -> None:
+def test_a_disabled_secret_is_deleted_and_created_again(gitlab: GitLab, entry: str) -> None:
     name = gitlab.apply().ready()["status"]["secrets"][entry]
 
     found = change(gitlab, secrets={entry: {"management": "Disabled"}})

@@ -17,7 +17,7 @@ AUDIENCES = {CLOUD: "api://AzureADTokenExchangeUSGov", "AzurePublic": "api://Azu
 
 
 def admit_tokens(gitlab: GitLab, cloud: str) -> None:
-    """The chart's admission policies as they are with that cloud in its values, once they have their effect."""
+    """The chart's admission policies with that cloud in its values, once they are in effect."""
     lab = gitlab.lab
     manifests = chart.render(lab.tool("helm"), [gitlab.namespace], ["--set", f"settings.cloud={cloud}"])
     lab.apply([each for each in manifests if each["kind"] == "ValidatingAdmissionPolicy"])
@@ -35,7 +35,7 @@ def may_have_token(gitlab: GitLab, audience: str) -> bool:
 
 @pytest.fixture
 def us_government(gitlab: GitLab, operator: Operator) -> Iterator[None]:
-    """An operator installed for that cloud, whose pod the webhook gave that cloud's authority."""
+    """An operator that was installed for that cloud. The webhook gave its pod that cloud's authority."""
     admit_tokens(gitlab, CLOUD)
     operator.restart({"AZURE_AUTHORITY_HOST": "https://login.microsoftonline.us/"}, cloud=CLOUD)
     yield

@@ -20,7 +20,7 @@ def at(container: str) -> str:
 
 
 def granted(gitlab: GitLab) -> set[tuple[str, str]]:
-    """Role and scope of what the identity has, in words."""
+    """Role and scope of the identity's assignments, in words."""
     names = {CONTRIBUTOR: "contributor", DELEGATOR: "delegator"}
     found = gitlab.assignments()
     return {
@@ -72,7 +72,7 @@ def test_from_account_to_containers_and_back(gitlab: GitLab) -> None:
 
     assert granted(gitlab) == {("delegator", ACCOUNT), *(("contributor", at(container)) for container in DEFAULT)}
     methods = [call.method for call in gitlab.writes()]
-    assert methods == ["PUT"] * 8 + ["DELETE"]  # the wide role goes when the narrow ones stand
+    assert methods == ["PUT"] * 8 + ["DELETE"]  # the wide role is removed when the narrow ones exist
 
     patch(gitlab, "gai", "gitlab", {"spec": {"storage": {"roleScope": "Account"}}})
     found = gitlab.ready()
@@ -97,7 +97,7 @@ def test_a_container_added_and_one_disabled(gitlab: GitLab) -> None:
     assert [call.method for call in gitlab.writes()] == ["PUT", "DELETE"]
 
 
-def test_the_role_at_one_container_removed_is_restored_alone(gitlab: GitLab) -> None:
+def test_only_the_removed_role_at_one_container_is_restored(gitlab: GitLab) -> None:
     gitlab.apply(storage=storage()).ready()
     (lost,) = [each for each in gitlab.assignments() if each["properties"]["scope"] == at("git-lfs")]
     assert gitlab.azure("DELETE", lost["id"])[0] == 200
@@ -111,7 +111,7 @@ def test_the_role_at_one_container_removed_is_restored_alone(gitlab: GitLab) -> 
     )
 
 
-def test_a_container_that_is_missing_is_told_and_heals_when_it_appears(gitlab: GitLab) -> None:
+def test_a_missing_container_is_reported_and_access_verified_when_it_exists(gitlab: GitLab) -> None:
     gitlab.apply(storage=storage(pages={"name": "late-pages"})).condition(
         "AccessVerified", "False", "ContainerNotFound"
     )

@@ -1,4 +1,4 @@
-"""The way back when the world has moved: rights that are gone, things that went before, a namespace on its way out."""
+"""Deletions when the world has changed: missing rights, objects that no longer exist, a namespace that is being deleted."""
 
 import json
 import shlex
@@ -58,9 +58,7 @@ def way_out(gitlab: GitLab) -> str:
     ],
     ids=["storage", "identities"],
 )
-def test_a_right_that_is_missing_is_named_and_the_deletion_goes_on_with_it(
-    gitlab: GitLab, scope: str, message: str
-) -> None:
+def test_a_missing_right_is_named_and_the_deletion_continues_with_it(gitlab: GitLab, scope: str, message: str) -> None:
     gitlab.apply().ready()
     principal = gitlab.principal
     with without_rights(gitlab.lab, scope):
@@ -68,7 +66,7 @@ def test_a_right_that_is_missing_is_named_and_the_deletion_goes_on_with_it(
 
         assert stalled(gitlab, "DeletionBlocked") == f"{message} {way_out(gitlab)}"
         assert gitlab.live()["metadata"]["finalizers"]
-        # What comes later on the way back is not taken before: an assignment must not outlive its identity.
+        # Nothing of a later stage is removed before: an assignment must not outlive its identity.
         assert len(gitlab.identities()) == len(gitlab.credentials()) == len(gitlab.assignments()) == 1
         assert all(gitlab.exists(kind, name) for kind, name in OBJECTS)
 
@@ -79,7 +77,7 @@ def test_a_right_that_is_missing_is_named_and_the_deletion_goes_on_with_it(
     assert not any(gitlab.exists(kind, name) for kind, name in OBJECTS)
 
 
-def test_the_line_in_the_message_lets_go_and_leaves_everything(gitlab: GitLab) -> None:
+def test_the_command_in_the_message_lets_go_and_leaves_everything(gitlab: GitLab) -> None:
     gitlab.apply().ready()
     name, (assignment,) = gitlab.identity_name, gitlab.assignments()
     with without_rights(gitlab.lab, ACCOUNT):
@@ -99,7 +97,7 @@ def test_the_line_in_the_message_lets_go_and_leaves_everything(gitlab: GitLab) -
     delete_identity(gitlab.lab, name)
 
 
-def test_a_right_in_the_cluster_that_is_missing_is_named_too(gitlab: GitLab) -> None:
+def test_a_missing_right_in_the_cluster_is_named_too(gitlab: GitLab) -> None:
     gitlab.apply().ready()
     remove(gitlab, "rolebinding", "gitlab-azure-identity")
     gitlab.ask_to_delete()
@@ -109,7 +107,7 @@ def test_a_right_in_the_cluster_that_is_missing_is_named_too(gitlab: GitLab) -> 
         f"Add {gitlab.namespace} to `namespaces` in the values of its Helm chart, and upgrade the chart. Until"
         in message
     )
-    assert gitlab.assignments() == []  # what comes first on the way back is done
+    assert gitlab.assignments() == []  # the earlier stages are done
     assert len(gitlab.identities()) == 1
 
     gitlab.lab.admit_namespaces(gitlab.namespace)
@@ -118,9 +116,9 @@ def test_a_right_in_the_cluster_that_is_missing_is_named_too(gitlab: GitLab) -> 
     assert not any(gitlab.exists(kind, name) for kind, name in OBJECTS)
 
 
-def test_a_storage_account_that_went_before(gitlab: GitLab) -> None:
-    """The operator's role on the account went with it, so that Azure answers 403 and not 404. It cannot tell whether the
-    account is gone until it may read the resource group."""
+def test_a_storage_account_that_was_deleted_before(gitlab: GitLab) -> None:
+    """The operator's role on the account was deleted with it, so Azure answers 403 and not 404. The operator cannot know that the
+    account no longer exists until it may read the resource group."""
     name = f"store{seeded.named_guid(gitlab.namespace)[:8]}"
     create_store(gitlab.lab, name)
     gitlab.apply(storage={"accountName": name}).ready()
@@ -134,8 +132,8 @@ def test_a_storage_account_that_went_before(gitlab: GitLab) -> None:
     assert gitlab.identities() == []
 
 
-def test_a_resource_group_that_went_before(new_gitlab: MakeGitLab) -> None:
-    """The identity goes with its group; its role assignment stays behind in Azure, and is removed all the same."""
+def test_a_resource_group_that_was_deleted_before(new_gitlab: MakeGitLab) -> None:
+    """The identity is deleted with its group. Its role assignment stays in Azure, and the operator removes it."""
     gitlab = new_gitlab("later-deleted")
     group = f"{SUBSCRIPTION}/resourceGroups/rg-later"
     assert gitlab.azure("PUT", group, {"location": seeded.LOCATION})[0] == 201
@@ -143,7 +141,7 @@ def test_a_resource_group_that_went_before(new_gitlab: MakeGitLab) -> None:
         gitlab.apply(azure={"resourceGroup": "rg-later"}).ready()
         principal = gitlab.principal
         assert gitlab.azure("DELETE", group)[0] in (200, 202)
-        until(lambda: gitlab.azure("GET", group)[0] == 404, "the group is gone")
+        until(lambda: gitlab.azure("GET", group)[0] == 404, "the group no longer exists")
         assert len(gitlab.assignments(principal=principal)) == 1
 
         gitlab.delete()
@@ -152,7 +150,7 @@ def test_a_resource_group_that_went_before(new_gitlab: MakeGitLab) -> None:
     assert not any(gitlab.exists(kind, name) for kind, name in OBJECTS)
 
 
-def test_an_identity_that_went_before_leaves_no_orphaned_assignment(gitlab: GitLab) -> None:
+def test_an_identity_that_was_deleted_before_leaves_no_orphaned_assignment(gitlab: GitLab) -> None:
     gitlab.apply().ready()
     principal = gitlab.principal
     delete_identity(gitlab.lab, gitlab.identity_name)
@@ -164,7 +162,7 @@ def test_an_identity_that_went_before_leaves_no_orphaned_assignment(gitlab: GitL
     assert not any(gitlab.exists(kind, name) for kind, name in OBJECTS)
 
 
-def test_objects_that_went_before(gitlab: GitLab) -> None:
+def test_objects_that_were_deleted_before(gitlab: GitLab) -> None:
     gitlab.apply().ready()
     gitlab.lab.kubectl("delete", ALL_OBJECTS, "-n", gitlab.namespace, "-l", "gitlabazure.io/owner=gitlab")
 
@@ -174,7 +172,8 @@ def test_objects_that_went_before(gitlab: GitLab) -> None:
 
 
 def test_a_namespace_that_is_deleted_leaves_nothing_in_azure(gitlab: GitLab) -> None:
-    """The namespace takes the operator's rights and the secrets in any order; the resource holds it until Azure is clean."""
+    """The operator's rights and the secrets are deleted with the namespace, in any order. The resource keeps the namespace until
+    Azure is clean."""
     gitlab.apply().ready()
     principal = gitlab.principal
 
@@ -195,7 +194,7 @@ def test_a_namespace_that_is_deleted_while_rights_in_azure_are_missing_waits(git
     assert gitlab.identities() == []
 
 
-def test_a_resource_that_never_got_anywhere_goes_without_a_write(gitlab: GitLab) -> None:
+def test_a_resource_that_nothing_was_created_for_is_deleted_without_a_write(gitlab: GitLab) -> None:
     gitlab.apply(storage={"accountName": "otherstore"})
     stalled(gitlab, "NotPermitted")
     gitlab.lab.controls.clear_calls()
@@ -213,7 +212,7 @@ REFUSED_BY_POLICY = "no finalizers here"
 
 @pytest.fixture
 def no_finalizers(gitlab: GitLab) -> Iterator[Callable[[], None]]:
-    """A cluster that refuses the operator its finalizer in this namespace; what is given lifts it."""
+    """A cluster that refuses the operator its finalizer in this namespace. The yielded function ends that."""
     name = f"no-finalizers-{gitlab.namespace}"
     policy = admission_policy(
         gitlab,
@@ -227,7 +226,7 @@ def no_finalizers(gitlab: GitLab) -> Iterator[Callable[[], None]]:
     probe.apply(suspend=True)
 
     def refused() -> bool:
-        """Whether the policy has its effect, which takes the API server a moment."""
+        """Whether the policy is in effect, which takes the API server a moment."""
         patch = json.dumps({"metadata": {"finalizers": ["example.com/probe"]}})
         try:
             lab.kubectl(
@@ -268,12 +267,12 @@ def test_without_its_finalizer_the_operator_writes_nothing(gitlab: GitLab, no_fi
     assert_nothing_was_written(gitlab)
 
     no_finalizers()
-    gitlab.annotate("gitlabazure.io/requested-at=again")  # it goes on by itself too, but only after its backoff
+    gitlab.annotate("gitlabazure.io/requested-at=again")  # it continues by itself too, but only after its backoff
     gitlab.ready(seconds=15)
 
 
-def test_another_finalizer_than_ours_stays_where_it_is(gitlab: GitLab) -> None:
-    """What is let go is none of our business, though it is there still."""
+def test_a_finalizer_of_others_stays(gitlab: GitLab) -> None:
+    """A resource that was let go gets no more passes, although it still exists."""
     gitlab.apply().ready()
     others = ["example.com/before", "example.com/after"]
     patch(gitlab, "gai", "gitlab", {"metadata": {"finalizers": [others[0], "gitlabazure.io/finalizer", others[1]]}})

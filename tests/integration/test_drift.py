@@ -1,4 +1,4 @@
-"""What others change behind the operator's back is put right at the next look, and an event says what it was."""
+"""What others change behind the operator's back is repaired by the next pass, and an event lists it."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ from .resources import CONTRIBUTOR, GitLab
 
 Act = Callable[[GitLab], object]
 
-# What somebody does, and what the event calls it. {ns} is the resource's namespace.
+# What somebody does, and the words of the event. {ns} is the resource's namespace.
 IN_AZURE: list[tuple[str, Act, str]] = [
     (
         "role assignment removed",
@@ -81,7 +81,7 @@ IN_THE_CLUSTER: list[tuple[str, Act, str]] = [
 
 
 def world(gitlab: GitLab) -> object:
-    """What a person would look at, in Azure and in the cluster."""
+    """What a person would check, in Azure and in the cluster."""
     (identity,) = gitlab.identities()
     return (
         (identity["id"], identity["tags"], identity["properties"]),
@@ -94,8 +94,8 @@ def world(gitlab: GitLab) -> object:
     )
 
 
-@pytest.mark.parametrize(("act", "told"), [pytest.param(*rest, id=name) for name, *rest in IN_AZURE])
-def test_in_azure(gitlab: GitLab, act: Act, told: str) -> None:
+@pytest.mark.parametrize(("act", "message"), [pytest.param(*rest, id=name) for name, *rest in IN_AZURE])
+def test_in_azure(gitlab: GitLab, act: Act, message: str) -> None:
     gitlab.apply().ready()
     before = world(gitlab)
     act(gitlab)
@@ -105,7 +105,7 @@ def test_in_azure(gitlab: GitLab, act: Act, told: str) -> None:
     gitlab.reconcile_now()
 
     assert world(gitlab) == before
-    assert drift(gitlab) == told.format(ns=gitlab.namespace)
+    assert drift(gitlab) == message.format(ns=gitlab.namespace)
     assert [call.method for call in gitlab.writes()] == ["PUT"]
     gitlab.ready()
 
@@ -114,18 +114,18 @@ def test_in_the_cluster(gitlab: GitLab) -> None:
     gitlab.apply().ready()
     before = world(gitlab)
 
-    for name, act, told in IN_THE_CLUSTER:
+    for name, act, message in IN_THE_CLUSTER:
         act(gitlab)
         gitlab.lab.controls.clear_calls()
         gitlab.reconcile_now()
 
         assert world(gitlab) == before, name
-        assert drift(gitlab) == told, name
+        assert drift(gitlab) == message, name
         assert gitlab.writes() == [], name
 
     assert reasons(gitlab).count("DriftRepaired") == len(IN_THE_CLUSTER)
     ready = [v["status"]["conditions"][0]["status"] for v in gitlab.watch.versions(gitlab.namespace) if "status" in v]
-    assert ready[ready.index("True") :] == ["True"] * len(ready[ready.index("True") :])  # drift never took it back
+    assert ready[ready.index("True") :] == ["True"] * len(ready[ready.index("True") :])  # drift never moved it back
 
 
 def test_several_at_once_are_one_event(gitlab: GitLab) -> None:
@@ -159,7 +159,7 @@ def test_our_tags_come_back_and_those_of_others_stay(gitlab: GitLab) -> None:
     assert drift(gitlab) == f"Restored tags team of managed identity lab_{gitlab.namespace}_gitlab."
 
 
-def test_an_identity_that_was_deleted_is_made_anew_with_all_that_hangs_on_it(gitlab: GitLab) -> None:
+def test_an_identity_that_was_deleted_is_created_again_with_everything_that_depends_on_it(gitlab: GitLab) -> None:
     before = gitlab.apply().ready()["status"]["identity"]
     assert gitlab.azure("DELETE", before["resourceId"])[0] == 200
     assert len(gitlab.assignments(principal=before["principalId"])) == 1  # it outlives its identity
@@ -173,9 +173,9 @@ def test_an_identity_that_was_deleted_is_made_anew_with_all_that_hangs_on_it(git
     assert len(gitlab.assignments(principal=after["principalId"])) == 1
     assert gitlab.assignments(principal=before["principalId"]) == []
     assert annotations(gitlab) == {CLIENT_ID: after["clientId"]}
-    told = drift(gitlab)
-    assert f"Restored managed identity lab_{gitlab.namespace}_gitlab; " in told
-    assert "Removed role assignment" in told
+    message = drift(gitlab)
+    assert f"Restored managed identity lab_{gitlab.namespace}_gitlab; " in message
+    assert "Removed role assignment" in message
     (warned,) = [event["message"] for event in gitlab.events() if event["reason"] == "ClientIdChanged"]
     assert warned == (
         f"The client ID is no longer {before['clientId']} but {after['clientId']}. Pods learn it when they are created: restart "
@@ -183,7 +183,7 @@ def test_an_identity_that_was_deleted_is_made_anew_with_all_that_hangs_on_it(git
     )
 
 
-def test_a_second_assignment_of_the_same_role_is_left_to_whoever_made_it(gitlab: GitLab) -> None:
+def test_a_second_assignment_of_the_same_role_is_left_alone(gitlab: GitLab) -> None:
     gitlab.apply().ready()
     (ours,) = gitlab.assignments()
     gitlab.remove_assignments()

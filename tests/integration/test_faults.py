@@ -1,4 +1,5 @@
-"""Azure is not itself: requests fail, answers are lost, grants take their time. What passes by itself is borne, and told."""
+"""Azure's transient failures: requests fail, answers are lost, grants take their time. A Ready resource tolerates them, and they
+are reported."""
 
 import json
 import re
@@ -22,7 +23,7 @@ LOGIN = "POST login.microsoftonline.com/*"
 PASSING: list[tuple[str, dict[str, Any], str]] = [
     (READ_IDENTITY, {"status": 500, "code": "InternalServerError"}, "AzureUnavailable"),
     (READ_CREDENTIALS, {"status": 503, "code": "ServerTimeout"}, "AzureUnavailable"),
-    # Twice: the HTTP client itself tries once more when a connection that was open already is reset.
+    # Twice: the HTTP client itself tries once more when an open connection is reset.
     (READ_ROLES, {"reset": True, "times": 2}, "AzureUnavailable"),
     (READ_IDENTITY, {"status": 429, "code": "TooManyRequests", "retry_after": 1}, "Throttled"),
     ("GET *.blob.core.windows.net/*", {"status": 503, "code": "ServerBusy"}, "AzureUnavailable"),
@@ -30,7 +31,7 @@ PASSING: list[tuple[str, dict[str, Any], str]] = [
 
 
 def conditions(found: Object) -> dict[str, tuple[str, str, str, str]]:
-    """What the conditions say, and since when."""
+    """The conditions and their transition times."""
     return {
         each["type"]: (each["status"], each["reason"], each["message"], each["lastTransitionTime"])
         for each in found["status"]["conditions"]
@@ -42,7 +43,7 @@ def warnings(gitlab: GitLab) -> list[str]:
 
 
 def counted(operator: Operator, reason: str) -> float:
-    """How many failures that pass by themselves the operator has counted."""
+    """The number of transient failures that the operator has counted."""
     name = "gitlab_azure_identity_transient_failures_total"
     found = re.search(rf'^{name}{{reason="{reason}"}} (\S+)$', operator.get("/metrics"), re.MULTILINE)
     return float(found.group(1)) if found else 0.0
@@ -53,7 +54,7 @@ def refused(gitlab: GitLab, status: int) -> list[Any]:
 
 
 def until_recovered(gitlab: GitLab) -> None:
-    """Wait until a pass got through: nothing is written, so that only Azure has seen it. Its last question is a container."""
+    """Wait until a pass succeeded. It writes nothing, so only Azure has seen it. Its last request is for a container."""
     calls = gitlab.lab.controls.calls
     until(lambda: [c for c in calls() if ".blob." in c.host and c.status == 200][6:], "containers that answered")
 
@@ -61,7 +62,7 @@ def until_recovered(gitlab: GitLab) -> None:
 # A resource that is Ready
 
 
-def test_a_failure_that_passes_changes_no_condition_and_is_told_once(gitlab: GitLab, operator: Operator) -> None:
+def test_a_transient_failure_changes_no_condition_and_is_one_event(gitlab: GitLab, operator: Operator) -> None:
     before = gitlab.apply().ready()
     lab = gitlab.lab
     written = len(gitlab.watch.versions(gitlab.namespace))
@@ -77,13 +78,13 @@ def test_a_failure_that_passes_changes_no_condition_and_is_told_once(gitlab: Git
         assert counted(operator, reason) > was, fault
         assert len(warnings(gitlab)) == number, fault
         assert warnings(gitlab)[-1] == reason, fault
-    # A status for each request to reconcile, which differs in the answer alone; none for a failure.
+    # A status for each request for a pass, which differs only in the answer. None for a failure.
     assert len(gitlab.watch.versions(gitlab.namespace)) == written + 2 * len(PASSING)
     assert gitlab.writes() == []
 
 
-def test_what_is_seen_to_be_missing_and_cannot_be_put_back_is_told_at_once(gitlab: GitLab) -> None:
-    """GitLab is locked out: that the failure passes by itself does not make it Ready."""
+def test_an_object_that_is_missing_and_cannot_be_restored_is_reported_at_once(gitlab: GitLab) -> None:
+    """GitLab has no access: the resource is not Ready, although the failure is transient."""
     gitlab.apply().ready()
     gitlab.remove_assignments()
     gitlab.lab.controls.add_fault(
@@ -92,9 +93,9 @@ def test_what_is_seen_to_be_missing_and_cannot_be_put_back_is_told_at_once(gitla
 
     gitlab.reconcile_now()
 
-    told = conditions(gitlab.live())
-    assert told["RolesAssigned"][:2] == told["Ready"][:2] == ("Unknown", "Throttled")
-    assert told["AccessVerified"][:2] == ("Unknown", "Pending")
+    found = conditions(gitlab.live())
+    assert found["RolesAssigned"][:2] == found["Ready"][:2] == ("Unknown", "Throttled")
+    assert found["AccessVerified"][:2] == ("Unknown", "Pending")
     gitlab.ready(seconds=10)  # by itself
 
 
@@ -106,13 +107,13 @@ EXPIRED: dict[str, Any] = {
 
 
 def logins(gitlab: GitLab) -> list[Call]:
-    """Tokens that the operator asked for, for itself."""
+    """The tokens that the operator asked for, for itself."""
     return [call for call in gitlab.lab.controls.calls() if "/oauth2/" in call.path and call.caller == "operator"]
 
 
 @pytest.mark.parametrize("match", [READ_IDENTITY, "PUT */roleassignments/*"])
-def test_a_token_that_azure_does_not_take_any_more_is_asked_for_anew(gitlab: GitLab, match: str) -> None:
-    """An expired or revoked one is nobody's business: the request is made with a new one, and nothing is told."""
+def test_a_token_that_azure_refuses_is_replaced(gitlab: GitLab, match: str) -> None:
+    """For an expired or revoked token nothing is reported: the request is sent again with a new one."""
     before = gitlab.apply().ready()
     gitlab.remove_assignments()
     gitlab.lab.controls.add_fault(match, **EXPIRED)
@@ -126,7 +127,7 @@ def test_a_token_that_azure_does_not_take_any_more_is_asked_for_anew(gitlab: Git
     assert len(gitlab.assignments()) == 1
 
 
-def test_a_token_that_is_refused_again_and_again_is_told(gitlab: GitLab) -> None:
+def test_a_token_that_is_refused_again_and_again_is_reported(gitlab: GitLab) -> None:
     gitlab.apply().ready()
     gitlab.lab.controls.add_fault(READ_IDENTITY, **EXPIRED, times=2)
 
@@ -152,7 +153,7 @@ def test_the_event_says_what_could_not_be_done(gitlab: GitLab) -> None:
     )
 
 
-def test_the_third_failure_in_a_row_is_told_in_the_conditions_and_heals(gitlab: GitLab) -> None:
+def test_the_third_failure_in_a_row_is_reported_in_the_conditions_until_it_ends(gitlab: GitLab) -> None:
     gitlab.apply().ready()
     gitlab.lab.controls.add_fault(READ_ROLES, status=503, code="ServiceUnavailable", times=3)
 
@@ -167,7 +168,7 @@ def test_the_third_failure_in_a_row_is_told_in_the_conditions_and_heals(gitlab: 
 
 
 @pytest.mark.parametrize("match", [READ_IDENTITY, READ_ROLES])
-def test_azure_is_not_asked_before_retry_after_has_passed(gitlab: GitLab, match: str) -> None:
+def test_no_request_is_sent_before_retry_after_has_passed(gitlab: GitLab, match: str) -> None:
     gitlab.apply().ready()
     gitlab.lab.controls.clear_calls()
     gitlab.lab.controls.add_fault(match, status=429, code="TooManyRequests", retry_after=3)
@@ -176,12 +177,12 @@ def test_azure_is_not_asked_before_retry_after_has_passed(gitlab: GitLab, match:
     until_recovered(gitlab)
 
     (throttled,) = refused(gitlab, 429)
-    # What was asked at the same time was on its way already.
+    # Requests of the same moment were already sent.
     later = [call.time for call in gitlab.calls() if call.time > throttled.time + 0.5]
     assert min(later) >= throttled.time + 3
 
 
-def test_an_answer_that_does_not_come_in_time_is_a_failure_that_passes(gitlab: GitLab, operator: Operator) -> None:
+def test_an_answer_that_does_not_arrive_in_time_is_a_transient_failure(gitlab: GitLab, operator: Operator) -> None:
     before = gitlab.apply().ready()
     operator.restart(requestTimeout=1)
     gitlab.lab.controls.clear_calls()
@@ -204,7 +205,7 @@ def test_a_definite_answer_counts_at_once(gitlab: GitLab) -> None:
     gitlab.ready()
 
 
-# A resource that is being made
+# A resource that is being created
 
 WRITES = {
     "identity": "PUT */userassignedidentities/lab*",
@@ -242,8 +243,8 @@ def test_a_write_that_fails_or_whose_answer_is_lost_is_made_once(
         assert len(each.live()["status"]["roleAssignments"]) == 1
 
 
-def test_what_azure_says_while_it_catches_up_with_itself(gitlab: GitLab) -> None:
-    """A new principal that is not known everywhere, an assignment that stands already, somebody else who writes."""
+def test_azures_temporary_answers_are_waited_for(gitlab: GitLab) -> None:
+    """A new principal is not known everywhere, an assignment exists already, somebody else writes."""
     controls = gitlab.lab.controls
     controls.add_fault(WRITES["assignment"], status=400, code="PrincipalNotFound")
     controls.add_fault(WRITES["assignment"], status=409, code="RoleAssignmentExists", applied=True)
@@ -271,7 +272,7 @@ def test_grants_that_are_not_known_everywhere_yet_are_waited_for(gitlab: GitLab)
 
     gitlab.apply().ready()
 
-    entra, blobs = said_of_access(gitlab, "Propagating")
+    entra, blobs = messages_of_access(gitlab, "Propagating")
     assert entra == (
         f"Entra does not accept service account {gitlab.namespace}/gitlab yet (AADSTS70021). "
         "New credentials take up to several minutes."
@@ -281,24 +282,24 @@ def test_grants_that_are_not_known_everywhere_yet_are_waited_for(gitlab: GitLab)
         r"New role assignments take up to 10 minutes.",
         blobs,
     )
-    # Neither is a reason to look at everything anew, nor to write anything.
+    # Neither makes the operator observe everything again, or write.
     assert len([call for call in gitlab.calls() if call.method == "GET"]) <= 3
     assert len(gitlab.writes()) == 3
     assert warnings(gitlab) == []
 
 
-def test_grants_that_take_longer_than_the_limit_are_told_with_advice(gitlab: GitLab, operator: Operator) -> None:
+def test_grants_that_take_longer_than_the_limit_are_reported_with_advice(gitlab: GitLab, operator: Operator) -> None:
     operator.restart(propagationLimit=1, stalledInterval=1)
     gitlab.lab.controls.set(credential_propagation=4, role_propagation=7)
 
     gitlab.apply().ready()
 
-    (rejected,) = said_of_access(gitlab, "TokenRejected")
+    (rejected,) = messages_of_access(gitlab, "TokenRejected")
     assert rejected == (
         f"Entra refused the token of service account {gitlab.namespace}/gitlab (AADSTS70021). No federated credential matches "
         "the token. Compare status.issuer and status.federatedCredentials with it."
     )
-    denied = said_of_access(gitlab, "AccessDenied")[-1]
+    denied = messages_of_access(gitlab, "AccessDenied")[-1]
     assert re.fullmatch(
         r"Access to container \S+ of storage account gitlabstore is denied, though the role is assigned. Look for deny "
         r"assignments and for conditions on the role assignment.",
@@ -307,14 +308,14 @@ def test_grants_that_take_longer_than_the_limit_are_told_with_advice(gitlab: Git
     assert warnings(gitlab)[:2] == ["TokenRejected", "AccessDenied"]
 
 
-def said_of_access(gitlab: GitLab, reason: str) -> list[str]:
-    """Each message that AccessVerified ever had with this reason, in order."""
+def messages_of_access(gitlab: GitLab, reason: str) -> list[str]:
+    """Each message that AccessVerified had with this reason, in order."""
     said = [
         conditions(found).get("AccessVerified", ("", "", "", ""))
         for found in gitlab.watch.versions(gitlab.namespace)
         if "conditions" in found.get("status", {})
     ]
-    return list(dict.fromkeys(message for _, told, message, _ in said if told == reason))
+    return list(dict.fromkeys(message for _, given, message, _ in said if given == reason))
 
 
 # The operator's own login
@@ -337,28 +338,28 @@ def said_of_access(gitlab: GitLab, reason: str) -> list[str]:
 def test_the_operator_cannot_log_in(
     gitlab: GitLab, operator: Operator, fault: dict[str, Any], status: str, reason: str, part: str
 ) -> None:
-    """Nothing is lost, and nothing needs a restart: it logs in when Entra lets it."""
+    """Nothing is lost, and no restart is needed: the operator logs in as soon as Entra lets it."""
     gitlab.lab.controls.add_fault(LOGIN, times=50, **fault)
     operator.restart()
 
     gitlab.apply()
     gitlab.condition("Ready", status, reason)
-    told = gitlab.message("IdentityReady")
+    message = gitlab.message("IdentityReady")
     gitlab.lab.controls.clear_faults()
     gitlab.ready()
 
-    assert part in told
-    assert "Trace ID" not in told
+    assert part in message
+    assert "Trace ID" not in message
 
 
-# What is never told
+# What is never shown
 
 
 KEYS = "AccountKey=c2VjcmV0c2VjcmV0; nor sig=c2VjcmV0 nor SharedAccessSignature=sv=2026&sig=c2VjcmV0"
 
 
-def test_no_token_and_no_secret_is_told_to_anybody(gitlab: GitLab, operator: Operator, watch: Watch) -> None:
-    """At the most talkative log level, with every kind of refusal on the way: no log, event or status holds a token."""
+def test_no_token_and_no_secret_is_ever_shown(gitlab: GitLab, operator: Operator, watch: Watch) -> None:
+    """At the most verbose log level, with every kind of refusal, no log, event or status contains a token."""
     operator.restart(logLevel="DEBUG", stalledInterval=1)
     controls = gitlab.lab.controls
     token = controls.token("https://management.azure.com/.default")

@@ -1,4 +1,4 @@
-"""Service accounts that are somebody else's: the annotation is applied to them, and nobody's own word is overruled."""
+"""Service accounts of somebody else: the operator applies the annotation to them, and overwrites nobody's value."""
 
 import json
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def apply_annotation(gitlab: GitLab, value: str, manager: str = "helm") -> None:
     gitlab.lab.kubectl("apply", "--server-side", "--field-manager", manager, "-f", "-", stdin=manifest)
 
 
-def test_a_service_account_that_is_not_there_is_waited_for(gitlab: GitLab) -> None:
+def test_a_service_account_that_does_not_exist_is_waited_for(gitlab: GitLab) -> None:
     gitlab.apply(serviceAccounts=HELMS)
 
     assert stalled(gitlab, "NotFound") == (
@@ -38,7 +38,7 @@ def test_a_service_account_that_is_not_there_is_waited_for(gitlab: GitLab) -> No
     gitlab.ready(seconds=15)  # by itself
 
 
-def test_only_the_annotation_is_applied_and_only_it_is_taken_back(gitlab: GitLab) -> None:
+def test_only_the_annotation_is_applied_and_removed(gitlab: GitLab) -> None:
     create_service_account(gitlab, "gitlab", note="helm's")
     before = gitlab.fetch("serviceaccount", "gitlab")
 
@@ -67,7 +67,7 @@ def test_a_missing_annotation_is_restored(gitlab: GitLab) -> None:
     assert drift(gitlab) == "Restored client ID annotation of service account gitlab."
 
 
-def test_another_value_of_another_manager_is_told_and_left(gitlab: GitLab) -> None:
+def test_another_value_of_another_manager_is_reported_and_left(gitlab: GitLab) -> None:
     create_service_account(gitlab, "gitlab")
     apply_annotation(gitlab, "00000000-aaaa-bbbb-cccc-dddddddddddd")
 
@@ -104,7 +104,7 @@ def test_a_value_changed_with_kubectl_annotate_is_a_conflict_too(gitlab: GitLab)
 
 
 def test_the_same_value_of_another_manager_is_shared(gitlab: GitLab) -> None:
-    """Helm's values name the client ID as well: no conflict, and what Helm holds stays when we go."""
+    """Helm's values name the client ID as well: there is no conflict, and Helm's annotation stays after the deletion."""
     create_service_account(gitlab, "gitlab")
     gitlab.apply(serviceAccounts=HELMS).ready()
     value = client_id(gitlab)
@@ -145,14 +145,14 @@ def test_from_manage_to_annotate_and_back(gitlab: GitLab) -> None:
 
     gitlab.apply(serviceAccounts=OURS)
 
-    run(gitlab, stalled(gitlab, "NotOwned"))  # it was given away: taking it back needs a word
+    run(gitlab, stalled(gitlab, "NotOwned"))  # it was given up: the operator needs permission to own it again
     gitlab.ready(seconds=15)
     assert gitlab.fetch("serviceaccount", "gitlab")["automountServiceAccountToken"] is False
     gitlab.delete()
     assert gitlab.exists("serviceaccount", "gitlab")
 
 
-def test_one_that_went_is_not_made_again(gitlab: GitLab) -> None:
+def test_a_deleted_service_account_of_others_is_not_created_again(gitlab: GitLab) -> None:
     create_service_account(gitlab, "gitlab")
     gitlab.apply(serviceAccounts=HELMS).ready()
     remove(gitlab, "serviceaccount", "gitlab")

@@ -1,4 +1,4 @@
-"""Annotations that seem to tell how far a deletion has come: nobody reads them. A deletion looks for itself each time."""
+"""Annotations that look like the progress of a deletion have no effect. Each attempt of a deletion observes everything itself."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def cleaned(gitlab: GitLab, principal: str) -> None:
 
 
 @each
-def test_put_on_before_the_deletion(gitlab: GitLab, forged: str) -> None:
+def test_annotated_before_the_deletion(gitlab: GitLab, forged: str) -> None:
     gitlab.apply().ready()
     principal = gitlab.principal
     gitlab.annotate(forged)
@@ -38,7 +38,7 @@ def test_put_on_before_the_deletion(gitlab: GitLab, forged: str) -> None:
 
 
 @each
-def test_put_on_during_the_deletion(gitlab: GitLab, forged: str) -> None:
+def test_annotated_during_the_deletion(gitlab: GitLab, forged: str) -> None:
     gitlab.apply().ready()
     principal = gitlab.principal
     with deletion_blocked(gitlab):
@@ -50,7 +50,7 @@ def test_put_on_during_the_deletion(gitlab: GitLab, forged: str) -> None:
 
 
 @each
-def test_found_by_an_operator_that_starts(gitlab: GitLab, operator: Operator, forged: str) -> None:
+def test_annotated_while_the_operator_is_down(gitlab: GitLab, operator: Operator, forged: str) -> None:
     gitlab.apply().ready()
     principal = gitlab.principal
     operator.kill()
@@ -63,7 +63,7 @@ def test_found_by_an_operator_that_starts(gitlab: GitLab, operator: Operator, fo
 
 
 @each
-def test_the_way_out_stays_open(gitlab: GitLab, forged: str) -> None:
+def test_it_can_still_be_let_go(gitlab: GitLab, forged: str) -> None:
     gitlab.apply().ready()
     name, (assignment,) = gitlab.identity_name, gitlab.assignments()
     gitlab.annotate(forged)
@@ -90,8 +90,8 @@ def test_a_deletion_that_waits_writes_nothing_on_the_resource_but_its_status(git
     gitlab.until_gone()
 
 
-def test_who_lets_go_does_not_wait_for_the_next_attempt(gitlab: GitLab) -> None:
-    """The annotation wakes a deletion that has waited for long."""
+def test_the_abandon_annotation_takes_effect_at_once(gitlab: GitLab) -> None:
+    """It wakes a deletion that has waited for long."""
     gitlab.apply().ready()
     name, (assignment,) = gitlab.identity_name, gitlab.assignments()
     with deletion_blocked(gitlab):

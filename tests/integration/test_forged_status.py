@@ -1,4 +1,4 @@
-"""A status that somebody wrote by hand: it is not believed where that would do harm, and what it hides is found."""
+"""A status that somebody wrote by hand: it is not believed where that would do harm, and the objects that it hides are found."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ MakeGitLab = Callable[..., GitLab]
 
 
 def forge(gitlab: GitLab, **entry: Any) -> None:
-    """Merge-patch what the status says of the identity."""
+    """Merge-patch the identity in the status."""
     patch_status(gitlab, {"identity": entry})
 
 
@@ -29,16 +29,16 @@ NOT_A_GUID = "x' or principalId ne 'x"
     [{"resourceId": "no id"}, {"resourceId": "/subscriptions/x"}, {"principalId": NOT_A_GUID}, {"tenantId": "x"}],
     ids=["no ARM id", "another kind of id", "principal", "tenant"],
 )
-def test_an_entry_that_cannot_be_one_counts_as_lost_and_is_found_again(gitlab: GitLab, entry: dict[str, str]) -> None:
+def test_an_entry_without_its_form_counts_as_lost_and_is_found_again(gitlab: GitLab, entry: dict[str, str]) -> None:
     gitlab.apply().ready()
-    before, told = as_in_azure(gitlab), gitlab.live()["status"]["identity"]
+    before, recorded = as_in_azure(gitlab), gitlab.live()["status"]["identity"]
     gitlab.lab.controls.clear_calls()
     forge(gitlab, **entry)
 
     gitlab.reconcile_now()
 
     gitlab.ready()
-    assert gitlab.live()["status"]["identity"] == told
+    assert gitlab.live()["status"]["identity"] == recorded
     assert gitlab.writes() == []
     assert as_in_azure(gitlab) == before
 
@@ -46,7 +46,7 @@ def test_an_entry_that_cannot_be_one_counts_as_lost_and_is_found_again(gitlab: G
 @pytest.mark.parametrize(
     "entry", [{"resourceId": "no id"}, {"principalId": NOT_A_GUID}], ids=["no ARM id", "principal"]
 )
-def test_a_deletion_finds_by_its_tags_what_the_status_does_not_tell(gitlab: GitLab, entry: dict[str, str]) -> None:
+def test_a_deletion_finds_by_its_tags_what_the_status_does_not_name(gitlab: GitLab, entry: dict[str, str]) -> None:
     gitlab.apply().ready()
     name, principal = gitlab.identity_name, gitlab.principal
     gitlab.apply(suspend=True)
@@ -62,7 +62,7 @@ def test_a_deletion_finds_by_its_tags_what_the_status_does_not_tell(gitlab: GitL
 
 @pytest.fixture
 def victim(new_gitlab: MakeGitLab) -> GitLab:
-    """Another resource, in a namespace of its own, whose identity a status is made to name."""
+    """Another resource, in a namespace of its own, whose identity a forged status names."""
     one = new_gitlab()
     one.apply().ready()
     return one
@@ -111,7 +111,7 @@ def test_a_deletion_leaves_the_identity_that_a_forged_status_names_and_removes_o
     assert "LeftBehind" in [event["reason"] for event in gitlab.events()]
 
 
-def test_an_identity_that_is_not_there_hides_nothing(gitlab: GitLab) -> None:
+def test_a_forged_identity_that_does_not_exist_hides_nothing(gitlab: GitLab) -> None:
     gitlab.apply().ready()
     name = gitlab.identity_name
     gitlab.apply(suspend=True)

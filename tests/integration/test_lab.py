@@ -1,4 +1,4 @@
-"""The lab as a person uses it: it starts soon, its env file leads a shell into it, its commands do what docs/lab.md says."""
+"""The lab as a person uses it: it starts quickly, its env file sets up a shell, and its commands do what docs/lab.md says."""
 
 import json
 import subprocess
@@ -21,7 +21,7 @@ Shell = Callable[..., str]
 
 @pytest.fixture
 def shell(lab: Lab, tmp_path: Path) -> Shell:
-    """A bash in the checkout that has sourced the env file, and nothing of this process's environment: what it prints."""
+    """A bash in the checkout that has sourced the env file, without the environment of this process. Returns what it prints."""
 
     def run(script: str, status: int = 0) -> str:
         ran = subprocess.run(
@@ -48,13 +48,13 @@ def as_it_was(lab: Lab) -> Iterator[None]:
 
 
 def test_it_is_up_within_fifteen_seconds(started: tuple[Lab, float]) -> None:
-    """Nothing left to build and to fetch, that is."""
+    """When nothing is left to build or to fetch."""
     _, seconds = started
     assert seconds < 15
 
 
 def test_every_part_is_found_as_the_labs_own(lab: Lab) -> None:
-    """So that the end of these tests, which looks for what is left, looks for the right thing."""
+    """So the check at the end of these tests, for processes that are left, finds the right ones."""
     parts = Parts(lab.places)
     assert set(parts.known().values()) <= set(parts.leftovers())
 
@@ -101,7 +101,7 @@ def test_a_token_of_arm_lets_curl_in(shell: Shell) -> None:
 
     as_operator = "python -m lab arm-token --as operator"
     status = f'curl -s -o /dev/null -w "%{{http_code}}" -H "Authorization: Bearer $({as_operator})" "{url}"'
-    assert shell(status) == "403"  # who is known, and may not look at all groups
+    assert shell(status) == "403"  # known, but without the right to list all groups
 
 
 def test_a_service_accounts_token_and_a_pods_environment(shell: Shell, gitlab: GitLab) -> None:
@@ -121,7 +121,7 @@ def test_in_that_shell_kubectl_reaches_the_cluster_and_nothing_else_is_reached(s
     assert "403" in shell("curl -s -o /dev/null -w '%{http_connect}' https://example.com || true")
 
 
-def test_the_demonstration_holds_to_its_end() -> None:
+def test_the_demonstration_succeeds() -> None:
     """It checks every claim by itself, in a lab of its own."""
     ran = subprocess.run(
         [sys.executable, "-m", "lab.demo"],

@@ -1,4 +1,4 @@
-"""Azure's reads lag behind its writes: an answer that something is not there is asked again before anything comes of it."""
+"""Azure's reads lag behind its writes: an answer that an object does not exist is checked before anything is done about it."""
 
 from collections.abc import Callable
 
@@ -13,12 +13,12 @@ ALWAYS = 1000
 
 
 def of(gitlab: GitLab) -> str:
-    """A fault that hits reads of the resource's identity alone, not of what is below it, nor the list of its group."""
+    """A fault that only matches reads of the resource's identity, not of its credentials, nor the list of its group."""
     return READ.format(gitlab.identity_name)
 
 
 def tagged(gitlab: GitLab) -> dict[str, str]:
-    """Somebody gives the identity a tag of their own; all that it carries then."""
+    """Somebody gives the identity a tag of their own. Returns all its tags."""
     (made,) = gitlab.identities()
     tags = {**made["tags"], "cost-centre": "7"}
     put_tags(gitlab, tags)
@@ -41,7 +41,7 @@ def test_one_false_404_of_the_identity_takes_nothing_away(gitlab: GitLab, code: 
 
 
 def test_reads_that_never_show_the_identity_take_nothing_away(gitlab: GitLab) -> None:
-    """The list of the group shows it, look after look."""
+    """The list of the group shows it in every pass."""
     gitlab.apply().ready()
     tags, assignments = tagged(gitlab), gitlab.assignments()
     gitlab.lab.controls.add_fault(of(gitlab), status=404, code="ResourceNotFound", times=ALWAYS)
@@ -55,7 +55,7 @@ def test_reads_that_never_show_the_identity_take_nothing_away(gitlab: GitLab) ->
 
 
 def test_an_identity_that_neither_read_nor_list_shows_keeps_its_role(gitlab: GitLab) -> None:
-    """A list that is not there is no answer: the group is. Nothing is written until Azure makes sense again."""
+    """A 404 to the list is no answer, since the group exists. Nothing is written until Azure's answers agree."""
     gitlab.apply().ready()
     tags, assignments = tagged(gitlab), gitlab.assignments()
     gitlab.lab.controls.add_fault("GET */userAssignedIdentities*", status=404, code="ResourceNotFound", times=2)
@@ -74,7 +74,7 @@ def test_an_identity_that_neither_read_nor_list_shows_keeps_its_role(gitlab: Git
     ["GET */federatedIdentityCredentials", "GET */providers/Microsoft.Authorization/roleAssignments"],
     ids=["credentials", "assignments"],
 )
-def test_a_list_that_is_not_there_for_once_repairs_nothing(gitlab: GitLab, match: str) -> None:
+def test_a_single_404_to_a_list_repairs_nothing(gitlab: GitLab, match: str) -> None:
     gitlab.apply().ready()
     gitlab.lab.controls.add_fault(match, status=404, code="ResourceNotFound")
     gitlab.lab.controls.clear_calls()
@@ -86,8 +86,8 @@ def test_a_list_that_is_not_there_for_once_repairs_nothing(gitlab: GitLab, match
     gitlab.ready()
 
 
-def test_what_is_found_by_no_way_is_made_anew(gitlab: GitLab) -> None:
-    """Somebody really deleted the identity: only now does what its old principal had go."""
+def test_an_identity_that_neither_way_finds_is_created_again(gitlab: GitLab) -> None:
+    """Somebody really deleted the identity. Only now the assignments of its former principal are removed."""
     gitlab.apply().ready()
     principal = gitlab.principal
     delete_identity(gitlab.lab, gitlab.identity_name)
@@ -100,7 +100,7 @@ def test_what_is_found_by_no_way_is_made_anew(gitlab: GitLab) -> None:
     assert gitlab.assignments(principal=principal) == []
 
 
-def test_a_status_that_was_lost_and_a_false_404_drop_no_tag(gitlab: GitLab) -> None:
+def test_a_lost_status_and_a_false_404_drop_no_tag(gitlab: GitLab) -> None:
     """As after a restore from a backup: nothing is on record, and a PUT would replace the tags of others."""
     gitlab.apply(suspend=True)
     gitlab.apply(suspend=False).ready()
@@ -117,7 +117,7 @@ def test_a_status_that_was_lost_and_a_false_404_drop_no_tag(gitlab: GitLab) -> N
 # a deletion that sees nothing
 
 
-def everything_is_gone(gitlab: GitLab, name: str, principal: str) -> bool:
+def nothing_is_left(gitlab: GitLab, name: str, principal: str) -> bool:
     in_azure = identity(gitlab.lab, name) or gitlab.assignments(principal=principal)
     return not in_azure and not any(gitlab.exists(kind, name) for kind, name in OBJECTS)
 
@@ -142,7 +142,7 @@ def test_a_deletion_that_azure_shows_nothing_leaves_nothing(gitlab: GitLab, matc
     gitlab.until_gone()
 
     gitlab.lab.controls.clear_faults()
-    assert everything_is_gone(gitlab, name, principal)
+    assert nothing_is_left(gitlab, name, principal)
 
 
 def test_a_deletion_waits_while_azure_contradicts_itself(gitlab: GitLab) -> None:
@@ -156,4 +156,4 @@ def test_a_deletion_waits_while_azure_contradicts_itself(gitlab: GitLab) -> None
     assert gitlab.live()["metadata"]["finalizers"]
     gitlab.lab.controls.clear_faults()
     gitlab.until_gone()
-    assert everything_is_gone(gitlab, name, principal)
+    assert nothing_is_left(gitlab, name, principal)

@@ -1,12 +1,12 @@
-"""What a person may pull: suspend, verification, a request to look now."""
+"""The levers of a person: suspend, verification, a request for a pass."""
 
-from .behind import IDENTITIES, OBJECTS, passes, patch, until, until_told
+from .behind import IDENTITIES, OBJECTS, passes, patch, until, until_events
 from .operating import Operator
 from .resources import GitLab
 
 
 def others(found: dict[str, object]) -> list[tuple[str, str, str, str]]:
-    """The conditions but Ready, less the generation that they speak of."""
+    """The conditions but Ready, without their generation."""
     conditions = found["status"]["conditions"]  # type: ignore[index]
     return [
         (each["type"], each["status"], each["reason"], each["lastTransitionTime"])
@@ -32,10 +32,10 @@ def test_suspended_says_so_and_freezes_the_rest(gitlab: GitLab) -> None:
     assert gitlab.message("Ready") == (
         "spec.suspend is true: nothing is looked at or changed, and the other conditions are as they were last seen."
     )
-    until_told(gitlab, "Applied", "Ready", "Suspended")
+    until_events(gitlab, "Applied", "Ready", "Suspended")
 
 
-def test_suspended_asks_nothing_of_azure_and_leaves_drift_alone(gitlab: GitLab, operator: Operator) -> None:
+def test_suspended_sends_no_request_to_azure_and_leaves_drift_alone(gitlab: GitLab, operator: Operator) -> None:
     gitlab.apply().ready()
     suspend(gitlab)
     gitlab.remove_assignments()
@@ -47,7 +47,7 @@ def test_suspended_asks_nothing_of_azure_and_leaves_drift_alone(gitlab: GitLab, 
 
     assert gitlab.calls() == []
     assert gitlab.assignments() == []
-    assert "lastHandledReconcileAt" not in gitlab.live()["status"]  # it was not answered, since nothing was looked at
+    assert "lastHandledReconcileAt" not in gitlab.live()["status"]  # it was not answered, since no pass was made
 
 
 def test_resumed_it_repairs_and_is_ready(gitlab: GitLab) -> None:
@@ -61,7 +61,7 @@ def test_resumed_it_repairs_and_is_ready(gitlab: GitLab) -> None:
     assert len(gitlab.assignments()) == 1
 
 
-def test_suspended_from_the_start_makes_nothing(gitlab: GitLab) -> None:
+def test_suspended_from_the_start_creates_nothing(gitlab: GitLab) -> None:
     gitlab.lab.controls.clear_calls()
 
     gitlab.apply(suspend=True).condition("Ready", "False", "Suspended")
@@ -71,7 +71,7 @@ def test_suspended_from_the_start_makes_nothing(gitlab: GitLab) -> None:
     gitlab.delete()
 
 
-def test_deleted_while_suspended_everything_goes(gitlab: GitLab) -> None:
+def test_deleted_while_suspended_everything_is_removed(gitlab: GitLab) -> None:
     gitlab.apply().ready()
     principal = gitlab.principal
     suspend(gitlab)
@@ -83,7 +83,7 @@ def test_deleted_while_suspended_everything_goes(gitlab: GitLab) -> None:
     assert [name for kind, name in OBJECTS if gitlab.exists(kind, name)] == []
 
 
-def test_a_request_is_answered_with_its_own_words(gitlab: GitLab) -> None:
+def test_a_request_is_answered_with_its_value(gitlab: GitLab) -> None:
     gitlab.apply().ready()
 
     gitlab.annotate("gitlabazure.io/requested-at=because I say so")
@@ -93,8 +93,8 @@ def test_a_request_is_answered_with_its_own_words(gitlab: GitLab) -> None:
     gitlab.until(lambda found: "lastHandledReconcileAt" not in found["status"])
 
 
-def test_a_request_is_answered_when_the_work_is_done(gitlab: GitLab) -> None:
-    """Whoever waits for the answer, as `flux reconcile` does, then finds the outcome in the conditions."""
+def test_a_request_is_answered_at_the_end_of_the_pass(gitlab: GitLab) -> None:
+    """A person who waits for the answer, like `flux reconcile`, then finds the result in the conditions."""
     gitlab.apply().ready()
     accounts = [{"name": "gitlab"}, {"name": "gitlab-registry"}]
 
@@ -108,7 +108,7 @@ def test_a_request_is_answered_when_the_work_is_done(gitlab: GitLab) -> None:
     assert len(answered[0]["federatedCredentials"]) == 2
 
 
-def test_verification_reported_shows_what_is_wrong_and_stays_ready(gitlab: GitLab) -> None:
+def test_under_report_a_failure_is_shown_and_ready_stays_true(gitlab: GitLab) -> None:
     containers = {"registry": {"name": "missing"}}
     storage = {"accountName": "gitlabstore", "containers": containers}
 
@@ -129,7 +129,7 @@ def test_verification_reported_shows_what_is_wrong_and_stays_ready(gitlab: GitLa
     assert states["git-lfs"] == "Verified"
 
 
-def test_verification_required_holds_ready_back_for_the_same(gitlab: GitLab) -> None:
+def test_under_required_the_same_failure_makes_it_not_ready(gitlab: GitLab) -> None:
     containers = {"registry": {"name": "missing"}}
 
     found = gitlab.apply(storage={"accountName": "gitlabstore", "containers": containers}).condition(
@@ -139,7 +139,7 @@ def test_verification_required_holds_ready_back_for_the_same(gitlab: GitLab) -> 
     assert {each["type"]: each["status"] for each in found["status"]["conditions"]}["Stalled"] == "True"
 
 
-def test_verification_disabled_asks_neither_entra_nor_the_blobs(gitlab: GitLab) -> None:
+def test_under_disabled_neither_entra_nor_the_blobs_get_a_request(gitlab: GitLab) -> None:
     gitlab.lab.controls.clear_calls()
 
     found = gitlab.apply(verification="Disabled").ready()
@@ -154,23 +154,23 @@ def test_verification_disabled_asks_neither_entra_nor_the_blobs(gitlab: GitLab) 
     assert not any(host.endswith(".blob.core.windows.net") for host in hosts)
 
 
-def test_what_propagates_is_waited_for_and_told(gitlab: GitLab) -> None:
+def test_propagation_is_waited_for_and_reported(gitlab: GitLab) -> None:
     gitlab.lab.controls.set(role_propagation=1.0)
 
     gitlab.apply().ready()
 
-    told = {
+    found = {
         (each["status"], each["reason"])
         for version in gitlab.watch.versions(gitlab.namespace)
         for each in version.get("status", {}).get("conditions", ())
         if each["type"] == "Ready"
     }
-    assert told == {("Unknown", "Progressing"), ("Unknown", "Propagating"), ("True", "Ready")}
-    until_told(gitlab, "Applied", "Ready")
+    assert found == {("Unknown", "Progressing"), ("Unknown", "Propagating"), ("True", "Ready")}
+    until_events(gitlab, "Applied", "Ready")
 
 
-def test_without_any_wish_a_ready_resource_is_left_in_peace(gitlab: GitLab) -> None:
-    """Labels and annotations of others are no reason to look."""
+def test_a_ready_resource_gets_no_pass_without_a_request(gitlab: GitLab) -> None:
+    """Labels and annotations of others start no pass."""
     gitlab.apply().ready()
     gitlab.lab.controls.clear_calls()
 
@@ -180,4 +180,4 @@ def test_without_any_wish_a_ready_resource_is_left_in_peace(gitlab: GitLab) -> N
 
     assert (
         len([call for call in gitlab.calls() if call.path.startswith(IDENTITIES)]) == 2
-    )  # one look: the one asked for
+    )  # one pass: the one that was asked for

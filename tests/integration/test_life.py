@@ -1,10 +1,10 @@
-"""The whole life: applied, Ready, kept, and gone again."""
+"""The whole life of a resource: applied, Ready, kept, and deleted."""
 
 import json
 
 from lab.azure import seeded
 
-from .behind import CLIENT_ID, CREATED_BY, OBJECTS, SECRETS, VALUES, reasons, remove, until_told
+from .behind import CLIENT_ID, CREATED_BY, OBJECTS, SECRETS, VALUES, reasons, remove, until_events
 from .operating import GROUP, STORAGE
 from .resources import CONTRIBUTOR, GitLab
 
@@ -62,7 +62,7 @@ gitlab:
 
 
 def test_from_apply_to_ready_takes_three_writes_and_three_reads(gitlab: GitLab) -> None:
-    """The storage account, and the identity two ways: that it is not there yet takes two answers."""
+    """The storage account, and the identity in two ways: its absence takes two answers."""
     gitlab.lab.controls.clear_calls()
 
     found = gitlab.apply().ready()
@@ -80,21 +80,21 @@ def test_from_apply_to_ready_takes_three_writes_and_three_reads(gitlab: GitLab) 
     assert assignment["properties"]["principalType"] == "ServicePrincipal"
 
 
-def test_once_ready_nothing_is_looked_at_again_until_somebody_asks(gitlab: GitLab) -> None:
+def test_once_ready_no_pass_is_made_until_somebody_asks(gitlab: GitLab) -> None:
     gitlab.lab.controls.clear_calls()
     gitlab.apply().ready()
 
     gitlab.reconcile_now()
 
     reads = [call for call in gitlab.calls() if call.method == "GET"]
-    assert len(reads) == 3 + 3  # three of the creation, three of the answer, and none of a look in between
+    assert len(reads) == 3 + 3  # three for the creation, three for the answer, and none for a pass in between
 
 
 def test_every_condition_of_a_ready_resource_holds_and_says_why(gitlab: GitLab) -> None:
     status = gitlab.apply().ready()["status"]
 
-    told = {each["type"]: (each["status"], each["reason"], each["message"]) for each in status["conditions"]}
-    assert told == {
+    found = {each["type"]: (each["status"], each["reason"], each["message"]) for each in status["conditions"]}
+    assert found == {
         "Ready": ("True", "Ready", "GitLab can reach its storage as the managed identity."),
         "IdentityReady": ("True", "Created", f"Managed identity lab_{gitlab.namespace}_gitlab exists and is ours."),
         "CredentialsFederated": (
@@ -114,7 +114,7 @@ def test_every_condition_of_a_ready_resource_holds_and_says_why(gitlab: GitLab) 
     assert {each["observedGeneration"] for each in status["conditions"]} == {1}
 
 
-def test_status_names_everything_that_stands(gitlab: GitLab) -> None:
+def test_status_names_everything_that_exists(gitlab: GitLab) -> None:
     status = gitlab.apply().ready()["status"]
 
     (identity,), (credential,), (assignment,) = gitlab.identities(), gitlab.credentials(), gitlab.assignments()
@@ -166,7 +166,7 @@ def test_the_client_id_is_shown_before_access_is_verified(gitlab: GitLab) -> Non
     assert {each["type"]: each["status"] for each in verifying["conditions"]}["AccessVerified"] == "Unknown"
 
 
-def test_kubectl_get_tells_the_essential(gitlab: GitLab) -> None:
+def test_kubectl_get_shows_the_essentials(gitlab: GitLab) -> None:
     client_id = gitlab.apply().ready()["status"]["identity"]["clientId"]
 
     header, row = gitlab.lab.kubectl("get", "gai", "-n", gitlab.namespace).splitlines()
@@ -198,7 +198,7 @@ def test_the_secrets_and_the_values_are_what_the_chart_reads(gitlab: GitLab) -> 
     assert gitlab.fetch("configmap", VALUES)["data"] == {"values.yaml": GOLDEN_VALUES}
 
 
-def test_the_service_account_carries_the_client_id_our_label_and_no_token(gitlab: GitLab) -> None:
+def test_the_service_account_has_the_client_id_our_label_and_no_token(gitlab: GitLab) -> None:
     client_id = gitlab.apply().ready()["status"]["identity"]["clientId"]
 
     account = gitlab.fetch("serviceaccount", "gitlab")
@@ -208,7 +208,7 @@ def test_the_service_account_carries_the_client_id_our_label_and_no_token(gitlab
     assert account["automountServiceAccountToken"] is False
 
 
-def test_what_we_make_has_no_owner_reference_and_one_field_manager(gitlab: GitLab) -> None:
+def test_our_objects_have_no_owner_reference_and_one_field_manager(gitlab: GitLab) -> None:
     gitlab.apply().ready()
 
     for kind, name in OBJECTS:
@@ -243,15 +243,15 @@ def test_of_the_resource_itself_we_write_the_status_and_a_finalizer(gitlab: GitL
         ("gitlab-azure-identity", "Apply", ["f:status"], []),
     ]
     assert found["metadata"]["finalizers"] == ["gitlabazure.io/finalizer"]
-    assert list(found["metadata"]["annotations"]) == ["gitlabazure.io/requested-at"]  # the one that we put there
+    assert list(found["metadata"]["annotations"]) == ["gitlabazure.io/requested-at"]  # the one that we added
     versions = gitlab.watch.versions(gitlab.namespace)
     assert all(version["spec"] == found["spec"] for version in versions)
     assert all(version["metadata"]["generation"] == 1 for version in versions)
 
 
-def test_events_tell_transitions_and_nothing_else(gitlab: GitLab) -> None:
+def test_events_report_only_transitions(gitlab: GitLab) -> None:
     gitlab.apply().ready()
-    until_told(gitlab, "Applied", "Ready")
+    until_events(gitlab, "Applied", "Ready")
     assert {event["type"] for event in gitlab.events()} == {"Normal"}
     assert gitlab.events()[0]["message"].startswith(f"Wrote managed identity lab_{gitlab.namespace}_gitlab; ")
 
@@ -277,7 +277,7 @@ def test_a_pass_that_changes_nothing_writes_nothing(gitlab: GitLab) -> None:
     assert answered["status"] | {"lastHandledReconcileAt": ""} == asked["status"] | {"lastHandledReconcileAt": ""}
 
 
-def test_delete_leaves_nothing_behind(gitlab: GitLab) -> None:
+def test_a_deletion_leaves_nothing(gitlab: GitLab) -> None:
     gitlab.apply().ready()
     principal = gitlab.principal
 
@@ -291,7 +291,7 @@ def test_delete_leaves_nothing_behind(gitlab: GitLab) -> None:
     assert status == 200
 
 
-def test_deleting_what_others_deleted_already_is_fine(gitlab: GitLab) -> None:
+def test_objects_that_others_deleted_already_count_as_deleted(gitlab: GitLab) -> None:
     gitlab.apply().ready()
     (identity,) = gitlab.identities()
     gitlab.remove_assignments()
@@ -305,7 +305,7 @@ def test_deleting_what_others_deleted_already_is_fine(gitlab: GitLab) -> None:
     assert gitlab.identities() == []
 
 
-def test_deleting_twice_is_deleting_once(gitlab: GitLab) -> None:
+def test_deleting_twice_is_the_same_as_once(gitlab: GitLab) -> None:
     gitlab.apply().ready()
     gitlab.lab.controls.set(arm_latency=0.1)
 
@@ -313,11 +313,11 @@ def test_deleting_twice_is_deleting_once(gitlab: GitLab) -> None:
     gitlab.delete()
 
     assert gitlab.identities() == []
-    told = gitlab.lab.kubectl("delete", "gai", "-n", gitlab.namespace, "gitlab", "--ignore-not-found")
-    assert told == ""
+    output = gitlab.lab.kubectl("delete", "gai", "-n", gitlab.namespace, "gitlab", "--ignore-not-found")
+    assert output == ""
 
 
-def test_made_anew_under_the_same_name_it_is_another_identity(gitlab: GitLab) -> None:
+def test_created_again_under_the_same_name_it_is_another_identity(gitlab: GitLab) -> None:
     before = gitlab.apply().ready()["status"]["identity"]
     gitlab.delete()
 

@@ -1,15 +1,15 @@
-"""The operator's log of an ordinary day: whoever is woken by warnings sleeps."""
+"""The operator's log of ordinary courses contains no warning."""
 
 from collections.abc import Callable
 
-from .behind import patch, struck, until
+from .behind import patch, until, until_matched
 from .operating import Operator
 from .resources import GitLab
 from .watching import Object
 
 
 def serious(operator: Operator, since: int) -> list[Object]:
-    """Entries that say that something is wrong."""
+    """Entries with a severity above info."""
     return [entry for entry in operator.entries()[since:] if entry["severity"] not in ("info", "debug")]
 
 
@@ -28,14 +28,14 @@ def test_ordinary_courses_are_no_warning(new_gitlab: Callable[..., GitLab], oper
     match = "GET gitlabstore.blob.core.windows.net/*"
     controls.add_fault(match, hang=True)
     second.apply()
-    struck(second.lab, match)
+    until_matched(second.lab, match)
     second.delete()
     controls.clear_faults()
 
-    # the deletion of a namespace, whose resource holds it until Azure is clean
+    # the deletion of a namespace, which its resource keeps until Azure is clean
     third.apply().ready()
     third.lab.kubectl("delete", "namespace", third.namespace, "--timeout=60s")
-    until(lambda: not third.identities(), "the identity is gone")
+    until(lambda: not third.identities(), "the identity no longer exists")
 
     # a restart
     operator.restart()

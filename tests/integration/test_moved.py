@@ -1,4 +1,4 @@
-"""What moves under a resource: accounts that go, settings that change, a status that is lost."""
+"""Changes around a resource: accounts that are deleted, settings that change, a status that is lost."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,7 +23,7 @@ DEFAULTS = {
 
 @pytest.fixture
 def lent(gitlab: GitLab) -> Iterator[str]:
-    """An identity of others that the policy lets be used."""
+    """An identity of others that the policy lets the resource adopt."""
     with foreign_identity(gitlab.lab, ADOPTABLE[-1]):
         yield ADOPTABLE[-1]
 
@@ -32,8 +32,9 @@ def conditions(found: Object) -> dict[str, tuple[str, str]]:
     return {each["type"]: (each["status"], each["reason"]) for each in found["status"]["conditions"]}
 
 
-def test_an_account_that_went_does_not_keep_gitlab_from_its_new_one(gitlab: GitLab) -> None:
-    """The operator's role on the old account went with it: it may not even ask any more whether something is left."""
+def test_a_deleted_account_does_not_keep_gitlab_from_its_new_one(gitlab: GitLab) -> None:
+    """The operator's role on the former account was deleted with it, so the operator may not even ask whether something is
+    left."""
     create_store(gitlab.lab, "storegone")
     create_store(gitlab.lab, "storenew")
     gitlab.apply(storage={"accountName": "storegone"}).ready()
@@ -50,11 +51,11 @@ def test_an_account_that_went_does_not_keep_gitlab_from_its_new_one(gitlab: GitL
     assert recorded == {"storegone", "storenew"}
 
     with granted(gitlab.lab, "Reader", f"{SUBSCRIPTION}/resourceGroups/{seeded.STORAGE_GROUP}"):
-        gitlab.delete()  # the record is what has it look there: now Azure says that the account is gone
+        gitlab.delete()  # it looks there because of the record: now Azure says that the account does not exist
     assert gitlab.assignments("storenew", principal) == []
 
 
-def test_a_mistyped_account_is_told_at_its_link_and_nothing_is_written(gitlab: GitLab) -> None:
+def test_a_mistyped_account_is_reported_at_its_link_and_nothing_is_written(gitlab: GitLab) -> None:
     gitlab.apply().ready()
     text = gitlab.secret("gitlab-object-storage")
     create_store(gitlab.lab, "storetypo")
@@ -64,17 +65,18 @@ def test_a_mistyped_account_is_told_at_its_link_and_nothing_is_written(gitlab: G
     gitlab.apply(storage={"accountName": "storetypo"})
     found = gitlab.condition("Ready", "False", generation=2)
 
-    told = conditions(found)
-    assert told["IdentityReady"] == ("True", "Created")
-    assert told["CredentialsFederated"] == ("True", "Federated")
-    assert told["RolesAssigned"][0] == "False"
-    assert told["SecretsWritten"] == ("Unknown", "Pending")
+    reported = conditions(found)
+    assert reported["IdentityReady"] == ("True", "Created")
+    assert reported["CredentialsFederated"] == ("True", "Federated")
+    assert reported["RolesAssigned"][0] == "False"
+    assert reported["SecretsWritten"] == ("Unknown", "Pending")
     assert gitlab.writes() == []
     assert gitlab.secret("gitlab-object-storage") == text
 
 
-def test_a_dropped_service_account_loses_its_trust_though_another_is_in_dispute(gitlab: GitLab) -> None:
-    """Helm holds the annotation of one, for good: the other was dropped so that it can no longer reach the blobs."""
+def test_a_former_service_account_loses_its_credential_though_another_is_in_dispute(gitlab: GitLab) -> None:
+    """Helm owns the annotation of one service account. The other was removed from the spec so that it can no longer reach the
+    blobs."""
     create_service_account(gitlab, "helms", **{"azure.workload.identity/client-id": "another"})
     accounts: list[dict[str, Any]] = [{"name": "helms", "management": "Annotate"}, {"name": "runner"}]
     gitlab.apply(serviceAccounts=accounts)
@@ -96,7 +98,7 @@ def issuers(gitlab: GitLab) -> set[str]:
 TYPO = seeded.ISSUER.removesuffix("/")
 
 
-def test_a_mistyped_issuer_takes_nobodys_access_and_is_forgotten_once_it_is_mended(
+def test_a_mistyped_issuer_takes_nobodys_access_and_is_forgotten_once_it_is_corrected(
     gitlab: GitLab, operator: Operator
 ) -> None:
     gitlab.apply().ready()
@@ -117,10 +119,10 @@ def test_a_mistyped_issuer_takes_nobodys_access_and_is_forgotten_once_it_is_mend
     assert "formerIssuers" not in gitlab.live()["status"]
 
 
-def test_with_the_resource_go_the_credentials_of_every_issuer_that_it_had(
+def test_a_deletion_removes_the_credentials_with_every_former_issuer(
     gitlab: GitLab, operator: Operator, lent: str
 ) -> None:
-    """On an identity of others they would be left."""
+    """On an identity of others they would stay."""
     gitlab.apply(identity={"name": lent}, verification="Disabled").ready()
     operator.restart(issuer=TYPO)
     gitlab.until(lambda seen: seen["status"].get("issuer") == TYPO)
@@ -131,8 +133,8 @@ def test_with_the_resource_go_the_credentials_of_every_issuer_that_it_had(
     assert gitlab.credentials(lent) == []
 
 
-def test_an_identity_that_could_not_be_made_follows_the_settings(gitlab: GitLab, operator: Operator) -> None:
-    """It was only about to be made: nothing binds it to the resource group that Azure Policy closed."""
+def test_an_identity_that_could_not_be_created_follows_the_settings(gitlab: GitLab, operator: Operator) -> None:
+    """It was only about to be created: nothing binds it to the resource group that Azure Policy closed."""
     gitlab.lab.controls.add_fault(
         "PUT */userAssignedIdentities/*", status=403, code="RequestDisallowedByPolicy", times=1000
     )
@@ -151,12 +153,12 @@ def test_an_identity_that_could_not_be_made_follows_the_settings(gitlab: GitLab,
     assert gitlab.azure("DELETE", LATER_GROUP)[0] in (200, 202)
 
 
-def test_a_deletion_is_not_let_go_while_the_operator_cannot_log_in(gitlab: GitLab, operator: Operator) -> None:
-    """The status was lost, so nothing says what was made; and nobody was asked."""
+def test_a_resource_is_not_let_go_while_the_operator_cannot_log_in(gitlab: GitLab, operator: Operator) -> None:
+    """The status was lost, so nothing says what was created, and Azure cannot be asked."""
     gitlab.apply().ready()
     principal = gitlab.principal
     operator.stop()
-    patch_status(gitlab, None)  # as a restore from a backup does
+    patch_status(gitlab, None)  # as after a restore from a backup
     gitlab.lab.controls.add_fault("POST */oauth2/v2.0/token", status=401, code="AADSTS700213", times=1000)
 
     operator.start()
@@ -170,9 +172,7 @@ def test_a_deletion_is_not_let_go_while_the_operator_cannot_log_in(gitlab: GitLa
     assert gitlab.assignments(principal=principal) == []
 
 
-def test_a_status_that_is_lost_and_a_policy_that_is_narrowed_leave_nothing_behind(
-    gitlab: GitLab, operator: Operator
-) -> None:
+def test_after_a_lost_status_and_a_narrowed_policy_nothing_is_left(gitlab: GitLab, operator: Operator) -> None:
     gitlab.apply().ready()
     principal = gitlab.principal
     operator.stop()
@@ -186,10 +186,11 @@ def test_a_status_that_is_lost_and_a_policy_that_is_narrowed_leave_nothing_behin
     assert not gitlab.exists("secret", "gitlab-object-storage")
 
 
-def test_an_identity_whose_making_nobody_heard_of_is_found_though_settings_and_policy_moved_on(
+def test_an_identity_whose_creation_was_not_answered_is_found_though_settings_and_policy_changed(
     gitlab: GitLab, operator: Operator
 ) -> None:
-    """The answer to its PUT was lost, and the operator came back to make identities elsewhere. A second one would orphan it."""
+    """The answer to its PUT was lost, and the operator restarted with settings that create identities elsewhere. A second
+    identity would orphan the first."""
     lost = f"PUT */userAssignedIdentities/lab_{gitlab.namespace}_gitlab"
     gitlab.lab.controls.add_fault(lost, hang=True, applied=True)
     gitlab.apply()

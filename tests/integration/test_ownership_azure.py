@@ -1,4 +1,4 @@
-"""Whose things are whose in Azure: what others made is used where it serves, and never changed or deleted."""
+"""Ownership in Azure: objects of others are used where they fit, and never changed or deleted."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from lab.azure import seeded
 from lab.running import Lab
 
-from .behind import put_credential, put_tags, until_told
+from .behind import put_credential, put_tags, until_events
 from .operating import ADOPTABLE, STORAGE
 from .owner import assign, condition, create_identity, delete_identity, identity, stalled, standing, unassign
 from .resources import CONTRIBUTOR, GitLab
@@ -19,13 +19,13 @@ ACCOUNT = f"{STORAGE}/gitlabstore"
 DATA_ROLE = "Storage Blob Data Contributor"
 
 
-# A new one for each test: Azure's published rates, which the operator keeps, are those of one identity.
+# A new one for each test: the operator keeps Azure's published rates for each identity.
 _lent = iter(ADOPTABLE)
 
 
 @pytest.fixture
 def shared(lab: Lab) -> Iterator[Object]:
-    """An identity of others that the policy lets be used, in another region than the operator's default."""
+    """An identity of others that the policy lets the resource adopt, in another region than the operator's default."""
     name = next(_lent)
     yield create_identity(lab, name, {"team": "platform"}, location="northeurope")
     delete_identity(lab, name)
@@ -34,7 +34,7 @@ def shared(lab: Lab) -> Iterator[Object]:
 def federate(
     lab: Lab, on: Object, name: str, subject: str, issuer: str = seeded.ISSUER, audience: str = seeded.AUDIENCE
 ) -> Object:
-    """A federated credential of an identity, made by hand."""
+    """A federated credential of an identity, created by hand."""
     properties = {"issuer": issuer, "subject": subject, "audiences": [audience]}
     status, made = lab.arm("PUT", f"{on['id']}/federatedIdentityCredentials/{name}", {"properties": properties})
     assert status == 201, made
@@ -50,7 +50,7 @@ def subject(gitlab: GitLab, service_account: str = "gitlab") -> str:
     return f"system:serviceaccount:{gitlab.namespace}:{service_account}"
 
 
-def test_an_adopted_identity_is_used_and_given_back_as_it_was(gitlab: GitLab, shared: Object) -> None:
+def test_an_adopted_identity_is_used_and_then_left_as_it_was(gitlab: GitLab, shared: Object) -> None:
     principal = shared["properties"]["principalId"]
     gitlab.lab.controls.clear_calls()
 
@@ -74,7 +74,8 @@ def test_an_adopted_identity_is_used_and_given_back_as_it_was(gitlab: GitLab, sh
 
 
 def test_two_resources_on_one_adopted_identity_leave_each_other_alone(new_gitlab: MakeGitLab, shared: Object) -> None:
-    """Azure has one role assignment for both, and it goes with the one that made it: the other makes its own at once."""
+    """Azure has one role assignment for both. It is deleted with the resource that created it, and the other creates its own at
+    once."""
     first, second = new_gitlab(), new_gitlab()
     first.apply(identity={"name": shared["name"]}).ready()
     second.apply(identity={"name": shared["name"]}).ready()
@@ -85,7 +86,7 @@ def test_two_resources_on_one_adopted_identity_leave_each_other_alone(new_gitlab
 
     first.delete()
     assert subjects(first.lab, shared) == {subject(second)}
-    until_told(second, "Applied", "Ready", "DriftRepaired")
+    until_events(second, "Applied", "Ready", "DriftRepaired")
     (made,) = second.assignments()
     assert made["properties"]["description"] == f"gitlabazure.io/owner=lab/{second.namespace}/gitlab"
 
@@ -95,7 +96,7 @@ def test_two_resources_on_one_adopted_identity_leave_each_other_alone(new_gitlab
     assert identity(second.lab, shared["name"]) == shared
 
 
-def test_a_credential_made_by_hand_is_used_and_left(gitlab: GitLab, shared: Object) -> None:
+def test_a_credential_created_by_hand_is_used_and_left(gitlab: GitLab, shared: Object) -> None:
     by_hand = federate(gitlab.lab, shared, "by-hand", subject(gitlab))
 
     found = gitlab.apply(identity={"name": shared["name"]}).ready()
@@ -106,7 +107,7 @@ def test_a_credential_made_by_hand_is_used_and_left(gitlab: GitLab, shared: Obje
     assert gitlab.credentials(shared["name"]) == [by_hand]
 
 
-def test_a_credential_made_by_hand_for_another_audience_is_in_the_way(gitlab: GitLab, shared: Object) -> None:
+def test_a_credential_created_by_hand_for_another_audience_is_an_obstacle(gitlab: GitLab, shared: Object) -> None:
     federate(gitlab.lab, shared, "by-hand", subject(gitlab), audience="api://other")
 
     gitlab.apply(identity={"name": shared["name"]})
@@ -120,7 +121,7 @@ def test_a_credential_made_by_hand_for_another_audience_is_in_the_way(gitlab: Gi
 
 
 def test_credentials_that_look_like_ours_but_are_not_stay(gitlab: GitLab, shared: Object) -> None:
-    """Ours are known by name, by issuer and by a subject in our own namespace: all three."""
+    """A credential is ours by its name, its issuer and a subject in our own namespace: all three."""
     gitlab.apply(identity={"name": shared["name"]}).ready()
     prefix = gitlab.credentials(shared["name"])[0]["name"].removesuffix("gitlab")
     theirs = [
@@ -134,7 +135,7 @@ def test_credentials_that_look_like_ours_but_are_not_stay(gitlab: GitLab, shared
     assert sorted(c["name"] for c in gitlab.credentials(shared["name"])) == sorted(c["name"] for c in theirs)
 
 
-def test_a_role_assignment_made_by_hand_is_used_and_left(gitlab: GitLab, shared: Object) -> None:
+def test_a_role_assignment_created_by_hand_is_used_and_left(gitlab: GitLab, shared: Object) -> None:
     by_hand = assign(gitlab.lab, DATA_ROLE, ACCOUNT, shared["properties"]["principalId"], description="platform team")
     try:
         found = gitlab.apply(identity={"name": shared["name"]}).ready()
@@ -150,7 +151,7 @@ def test_a_role_assignment_made_by_hand_is_used_and_left(gitlab: GitLab, shared:
         unassign(gitlab.lab, by_hand)
 
 
-def test_another_role_of_the_identity_is_none_of_our_business(gitlab: GitLab) -> None:
+def test_another_role_of_the_identity_is_left_alone(gitlab: GitLab) -> None:
     gitlab.apply().ready()
     principal = gitlab.principal
     reader = assign(gitlab.lab, "Reader", ACCOUNT, principal)
@@ -185,7 +186,7 @@ def test_twenty_credentials_of_others_leave_no_room(gitlab: GitLab, shared: Obje
     gitlab.ready()
 
 
-def test_half_a_set_of_credentials_is_not_made(gitlab: GitLab, shared: Object) -> None:
+def test_half_a_set_of_credentials_is_not_created(gitlab: GitLab, shared: Object) -> None:
     for number in range(19):
         federate(gitlab.lab, shared, f"theirs-{number}", f"system:serviceaccount:theirs:sa-{number}")
 
@@ -207,7 +208,7 @@ def test_tags_of_others_are_kept_when_ours_are_merged(gitlab: GitLab) -> None:
     assert found["tags"] == {**ours, "cost-center": "42", "team": "gitlab", "app": "gitlab"}
 
 
-def test_an_identity_whose_tags_were_taken_away_is_not_ours_any_more(gitlab: GitLab) -> None:
+def test_an_identity_whose_tags_were_removed_is_no_longer_ours(gitlab: GitLab) -> None:
     gitlab.apply().ready()
     name, principal = gitlab.identity_name, gitlab.principal
     put_tags(gitlab, {"team": "platform"})
@@ -221,16 +222,16 @@ def test_an_identity_whose_tags_were_taken_away_is_not_ours_any_more(gitlab: Git
     gitlab.delete()
     assert gitlab.credentials(name) == gitlab.assignments(principal=principal) == []
     assert identity(gitlab.lab, name) is not None
-    (told,) = (event["message"] for event in gitlab.events() if event["reason"] == "LeftBehind")
-    assert told == (
+    (message,) = (event["message"] for event in gitlab.events() if event["reason"] == "LeftBehind")
+    assert message == (
         f"Managed identity {name} stays: the status says that this resource created it, but its tags do not say so. Find out "
         "whose it is before you delete it."
     )
     delete_identity(gitlab.lab, name)
 
 
-def test_what_one_resource_made_another_never_takes(gitlab: GitLab, new_gitlab: MakeGitLab) -> None:
-    """Two namespaces, and the second asks for the first one's identity by name."""
+def test_the_identity_of_one_resource_is_never_used_by_another(gitlab: GitLab, new_gitlab: MakeGitLab) -> None:
+    """In two namespaces. The second resource asks for the first one's identity by its name."""
     gitlab.apply(identity={"name": f"main-{gitlab.namespace}"}).ready()
     second = new_gitlab()
 
@@ -244,8 +245,8 @@ def test_what_one_resource_made_another_never_takes(gitlab: GitLab, new_gitlab: 
     assert gitlab.assignments()[0]["properties"]["roleDefinitionId"].endswith(CONTRIBUTOR)
 
 
-def test_a_credential_added_by_hand_to_our_own_identity_goes_with_it(gitlab: GitLab) -> None:
-    """Azure deletes an identity with all its credentials; until then it is left alone."""
+def test_a_credential_added_by_hand_to_our_own_identity_is_deleted_with_it(gitlab: GitLab) -> None:
+    """Azure deletes an identity with all its credentials. Until then the operator leaves the credential alone."""
     gitlab.apply().ready()
     name = gitlab.identity_name
     put_credential(
@@ -259,7 +260,7 @@ def test_a_credential_added_by_hand_to_our_own_identity_goes_with_it(gitlab: Git
     assert identity(gitlab.lab, name) is None
 
 
-# who else is let in
+# who else is trusted
 
 
 def granted(gitlab: GitLab, principal: str) -> list[Object]:
@@ -267,7 +268,7 @@ def granted(gitlab: GitLab, principal: str) -> list[Object]:
 
 
 def test_an_adopted_identity_that_trusts_a_stranger_is_granted_nothing(gitlab: GitLab, shared: Object) -> None:
-    """An administrator lent an identity that somebody else gave a federated credential: he would reach GitLab's storage."""
+    """An administrator let a resource adopt an identity with a credential of somebody else, who would reach GitLab's storage."""
     principal = shared["properties"]["principalId"]
     theirs = federate(gitlab.lab, shared, "theirs", "system:serviceaccount:evil:gitlab")
     gitlab.lab.controls.clear_calls()
@@ -287,7 +288,7 @@ def test_an_adopted_identity_that_trusts_a_stranger_is_granted_nothing(gitlab: G
     assert len(granted(gitlab, principal)) == 1
 
 
-def test_a_stranger_that_comes_later_is_told_and_takes_nothing_away(gitlab: GitLab, shared: Object) -> None:
+def test_a_stranger_that_is_added_later_is_reported_and_nothing_is_removed(gitlab: GitLab, shared: Object) -> None:
     gitlab.apply(identity={"name": shared["name"]}).ready()
     before = gitlab.assignments(), gitlab.credentials(shared["name"])
     theirs = federate(gitlab.lab, shared, "theirs", "system:serviceaccount:evil:gitlab")
@@ -301,10 +302,10 @@ def test_a_stranger_that_comes_later_is_told_and_takes_nothing_away(gitlab: GitL
     assert (gitlab.assignments(), gitlab.credentials(shared["name"])) == before
 
 
-def test_credentials_that_cannot_be_read_keep_an_adopted_identity_from_being_granted_anything(
+def test_an_adopted_identity_is_granted_nothing_while_its_credentials_cannot_be_read(
     gitlab: GitLab, shared: Object
 ) -> None:
-    """Nobody knows then whom it trusts."""
+    """Then it is unknown whom it trusts."""
     federate(gitlab.lab, shared, "theirs", "system:serviceaccount:evil:gitlab")
     match = f"GET */{shared['name']}/federatedIdentityCredentials"
     gitlab.lab.controls.add_fault(match, status=404, code="ResourceNotFound", times=3)
@@ -315,10 +316,10 @@ def test_credentials_that_cannot_be_read_keep_an_adopted_identity_from_being_gra
     assert granted(gitlab, shared["properties"]["principalId"]) == []
 
 
-def test_nobody_takes_the_name_that_a_resource_of_another_namespace_is_going_to_have(
+def test_nobody_takes_the_default_name_of_a_resource_in_another_namespace(
     gitlab: GitLab, new_gitlab: MakeGitLab
 ) -> None:
-    """Whoever may write one resource in one namespace would wait under that name for the other's storage."""
+    """Otherwise somebody with a right to one namespace could take the name first, and would get access to the other's storage."""
     squatter, name = new_gitlab(), f"lab_{gitlab.namespace}_gitlab"
 
     squatter.apply(identity={"name": name})
@@ -354,8 +355,8 @@ def test_the_identity_of_two_clusters_with_one_name_stays_for_the_other(gitlab: 
     assert identity(gitlab.lab, name) is not None
     assert gitlab.credentials(name) == [theirs]
     assert len(gitlab.assignments(principal=principal)) == 1
-    (told,) = (event["message"] for event in gitlab.events() if event["reason"] == "LeftBehind")
-    assert told.startswith(f"Managed identity {name} and its roles stay. Its federated credential theirs trusts")
+    (message,) = (event["message"] for event in gitlab.events() if event["reason"] == "LeftBehind")
+    assert message.startswith(f"Managed identity {name} and its roles stay. Its federated credential theirs trusts")
     for left in gitlab.assignments(principal=principal):
         unassign(gitlab.lab, left["id"])
     delete_identity(gitlab.lab, name)

@@ -1,4 +1,4 @@
-"""Whose objects are whose in the cluster: what is there is not taken, unless somebody hands it over by annotation."""
+"""Ownership in the cluster: an existing object is left alone unless somebody hands it over by annotation."""
 
 import shlex
 from collections.abc import Callable
@@ -14,7 +14,7 @@ MakeGitLab = Callable[..., GitLab]
 ADOPT = "gitlabazure.io/adopt-by"
 OWNER = "gitlabazure.io/owner"
 
-# An object that stands where one of ours is to be: its kind, its name, what is in it, and the condition that tells.
+# An object with the name of one of ours: its kind, its name, its content, and the condition that reports it.
 FOREIGN: dict[str, tuple[str, str, Object, str]] = {
     "service account": ("ServiceAccount", "gitlab", {}, "ServiceAccountsAnnotated"),
     "secret": (
@@ -33,26 +33,26 @@ FOREIGN: dict[str, tuple[str, str, Object, str]] = {
 
 
 def create_theirs(gitlab: GitLab, kind: str, name: str, content: Object) -> Object:
-    """An object of somebody else's, with a label and an annotation of their own."""
+    """An object of somebody else, with a label and an annotation of their own."""
     metadata = {"labels": {"app": "theirs"}, "annotations": {"note": "theirs"}}
     return create(gitlab, kind, name, {"metadata": metadata, **content})
 
 
 def run(gitlab: GitLab, message: str) -> None:
-    """Run the very line that a message ends with."""
+    """Run the command that a message ends with."""
     program, *arguments = shlex.split(message.partition("To hand it over: ")[2])
     assert program == "kubectl"
     gitlab.lab.kubectl(*arguments)
 
 
 def without_versions(found: Object) -> Object:
-    """An object without what the API server keeps about its history."""
+    """An object without the history that the API server keeps."""
     metadata = {k: v for k, v in found["metadata"].items() if k not in ("resourceVersion", "managedFields")}
     return {**found, "metadata": metadata}
 
 
 @pytest.mark.parametrize("what", FOREIGN)
-def test_what_is_there_is_handed_over_by_the_line_in_the_message_and_stays_in_the_end(
+def test_an_existing_object_is_handed_over_by_the_command_in_the_message_and_stays_at_the_end(
     gitlab: GitLab, what: str
 ) -> None:
     kind, name, content, link = FOREIGN[what]
@@ -73,7 +73,7 @@ def test_what_is_there_is_handed_over_by_the_line_in_the_message_and_stays_in_th
 
     taken = gitlab.fetch(kind.lower(), name)
     assert taken["metadata"]["uid"] == before["metadata"]["uid"]
-    assert OWNER not in taken["metadata"]["labels"]  # that label says that we made it, and may delete it
+    assert OWNER not in taken["metadata"]["labels"]  # that label says that we created it, and may delete it
     assert taken["metadata"]["labels"]["app"] == "theirs"
 
     gitlab.delete()
@@ -87,7 +87,7 @@ def test_what_is_there_is_handed_over_by_the_line_in_the_message_and_stays_in_th
         assert left["data"] == taken["data"]  # pods may still mount it
 
 
-def test_an_adopted_object_is_found_again_by_a_resource_made_anew(gitlab: GitLab) -> None:
+def test_an_adopted_object_is_found_by_a_resource_that_is_created_again(gitlab: GitLab) -> None:
     before = create(gitlab, "ServiceAccount", "gitlab", {"metadata": {"annotations": {ADOPT: "gitlab"}}})
     gitlab.apply().ready()
     gitlab.delete()
@@ -97,7 +97,7 @@ def test_an_adopted_object_is_found_again_by_a_resource_made_anew(gitlab: GitLab
     assert gitlab.fetch("serviceaccount", "gitlab")["metadata"]["uid"] == before["metadata"]["uid"]
 
 
-def test_an_object_handed_to_another_resource_is_not_taken(gitlab: GitLab) -> None:
+def test_an_object_handed_to_another_resource_is_left_alone(gitlab: GitLab) -> None:
     create_theirs(gitlab, "ServiceAccount", "gitlab", {})
     gitlab.annotate(f"{ADOPT}=somebody-else", kind="serviceaccount", name="gitlab")
 
@@ -109,8 +109,8 @@ def test_an_object_handed_to_another_resource_is_not_taken(gitlab: GitLab) -> No
     assert CLIENT_ID not in gitlab.fetch("serviceaccount", "gitlab")["metadata"]["annotations"]
 
 
-def test_a_label_alone_given_by_hand_to_a_neighbour_takes_nothing_from_it(gitlab: GitLab) -> None:
-    """Only objects that the resource itself names are ever touched, whatever labels others carry."""
+def test_a_label_added_by_hand_to_an_object_of_others_takes_nothing_from_it(gitlab: GitLab) -> None:
+    """The operator only writes objects that the resource names, whatever labels others have."""
     create_theirs(gitlab, "Secret", "unrelated", {"stringData": {"key": "value"}})
     patch(gitlab, "secret", "unrelated", {"metadata": {"labels": {OWNER: "gitlab"}}})
     before = gitlab.fetch("secret", "unrelated")
@@ -121,7 +121,7 @@ def test_a_label_alone_given_by_hand_to_a_neighbour_takes_nothing_from_it(gitlab
     assert gitlab.fetch("secret", "unrelated") == before
 
 
-def test_objects_of_another_resource_in_the_namespace_are_not_taken(gitlab: GitLab, new_gitlab: MakeGitLab) -> None:
+def test_objects_of_another_resource_in_the_namespace_are_left_alone(gitlab: GitLab, new_gitlab: MakeGitLab) -> None:
     gitlab.apply().ready()
     second = new_gitlab(gitlab.namespace, "second")
     mine = {kind: without_versions(gitlab.fetch(kind.lower(), name)) for kind, name in OURS.items()}
@@ -148,8 +148,8 @@ def test_objects_of_another_resource_in_the_namespace_are_not_taken(gitlab: GitL
 OURS = {"serviceaccount": "gitlab", "secret": "gitlab-object-storage"}
 
 
-def test_one_service_account_goes_from_one_resource_to_another(gitlab: GitLab, new_gitlab: MakeGitLab) -> None:
-    """Two resources that both want it: it belongs to the one that it was handed to last, and the other says so."""
+def test_a_service_account_is_handed_from_one_resource_to_another(gitlab: GitLab, new_gitlab: MakeGitLab) -> None:
+    """Two resources want it. It belongs to the one that it was handed to last, and the other one says so."""
     gitlab.apply().ready()
     second = new_gitlab(gitlab.namespace, "second")
     second.apply()
@@ -170,7 +170,7 @@ def test_one_service_account_goes_from_one_resource_to_another(gitlab: GitLab, n
 
 
 @pytest.mark.parametrize(("kind", "name"), OBJECTS)
-def test_an_owner_label_that_was_taken_off_is_put_back(gitlab: GitLab, kind: str, name: str) -> None:
+def test_an_owner_label_that_was_removed_is_restored(gitlab: GitLab, kind: str, name: str) -> None:
     gitlab.apply().ready()
     uid = gitlab.fetch(kind, name)["metadata"]["uid"]
     gitlab.lab.kubectl("label", kind, "-n", gitlab.namespace, name, f"{OWNER}-")
@@ -183,7 +183,7 @@ def test_an_owner_label_that_was_taken_off_is_put_back(gitlab: GitLab, kind: str
 
 
 @pytest.mark.parametrize(("kind", "name"), OBJECTS)
-def test_an_object_without_its_owner_label_goes_with_the_resource(gitlab: GitLab, kind: str, name: str) -> None:
+def test_an_object_without_its_owner_label_is_deleted_with_the_resource(gitlab: GitLab, kind: str, name: str) -> None:
     gitlab.apply().ready()
     gitlab.lab.kubectl("label", kind, "-n", gitlab.namespace, name, f"{OWNER}-")
 

@@ -1,4 +1,4 @@
-"""The operator's policy over time: rules that are taken back, and rules that name what is not there."""
+"""Changes of the operator's policy: rules that are removed, and rules that name objects that do not exist."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ NARROWER: list[dict[str, Any]] = [
 ]
 
 
-def test_what_falls_out_of_policy_keeps_what_it_has_gets_nothing_new_and_can_be_deleted(
+def test_a_resource_that_is_no_longer_admitted_keeps_what_it_has_and_can_be_deleted(
     gitlab: GitLab, operator: Operator
 ) -> None:
     gitlab.apply().ready()
@@ -47,7 +47,7 @@ def test_what_falls_out_of_policy_keeps_what_it_has_gets_nothing_new_and_can_be_
     assert not gitlab.exists("secret", SECRETS[0])
 
 
-def test_a_resource_of_a_namespace_that_no_rule_names_any_more_can_be_deleted(
+def test_a_resource_in_a_namespace_that_no_rule_names_any_more_can_be_deleted(
     gitlab: GitLab, operator: Operator
 ) -> None:
     gitlab.apply().ready()
@@ -63,7 +63,7 @@ def test_a_resource_of_a_namespace_that_no_rule_names_any_more_can_be_deleted(
     assert gitlab.assignments(principal=principal) == []
 
 
-def test_an_identity_that_may_not_be_adopted_any_more_keeps_what_was_given(gitlab: GitLab, operator: Operator) -> None:
+def test_an_identity_that_may_no_longer_be_adopted_keeps_what_was_granted(gitlab: GitLab, operator: Operator) -> None:
     status, made = gitlab.azure("PUT", f"{IDENTITIES}/shared", {"location": "westeurope", "tags": {"team": "platform"}})
     assert status == 201, made
     principal = made["properties"]["principalId"]
@@ -83,16 +83,14 @@ def test_an_identity_that_may_not_be_adopted_any_more_keeps_what_was_given(gitla
     assert gitlab.azure("DELETE", made["id"])[0] == 200
 
 
-def test_a_rule_that_names_a_resource_group_that_is_not_there_holds_nobody_up(
-    gitlab: GitLab, operator: Operator
-) -> None:
+def test_a_rule_that_names_a_missing_resource_group_blocks_nobody(gitlab: GitLab, operator: Operator) -> None:
     groups = [GROUP, f"{SUBSCRIPTION}/resourceGroups/rg-not-yet"]
     operator.restart(policy=[POLICY[0] | {"identities": {"resourceGroups": groups}}])
 
     gitlab.apply().ready()
 
 
-def test_a_policy_that_is_widened_heals_at_the_restart(gitlab: GitLab, operator: Operator) -> None:
+def test_a_widened_policy_takes_effect_at_the_restart(gitlab: GitLab, operator: Operator) -> None:
     operator.restart(policy=NARROWER)
     gitlab.apply()
     stalled(gitlab, "NotPermitted")

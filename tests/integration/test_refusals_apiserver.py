@@ -1,4 +1,5 @@
-"""What the API server refuses on `kubectl apply`, to the letter: the rules of the resource definition as a person meets them."""
+"""The refusals of the API server on `kubectl apply`, to the letter: the rules of the resource definition as a person meets
+them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,7 @@ from .watching import Watch
 STORE = {"accountName": "gitlabstore"}
 
 
-# The most and the longest that the schema takes, one short of 40, and alike to the last character.
+# The most and the longest tags that the schema admits, one short of 40, which differ only in their last character.
 LONGEST_TAGS = {f"{number:0>512}".replace("0", "k"): "v" * 256 for number in range(39)}
 KEY = next(iter(LONGEST_TAGS))
 
@@ -28,15 +29,15 @@ def parameters(**given: object) -> dict[str, Any]:
 
 
 def unknown(field: str) -> str:
-    """What kubectl's strict validation has the API server say of a field that there is not, whatever it may mean later."""
+    """The API server's message about a field that does not exist, with kubectl's strict validation."""
     return (
         'Error from server (BadRequest): error when creating "STDIN": GitLabAzureIdentity in version "v1alpha1" cannot be '
         f'handled as a GitLabAzureIdentity: strict decoding error: unknown field "spec.{field}"'
     )
 
 
-def told(output: str) -> str:
-    """The line that says what is wrong. Where there are several faults the API server lists them, each after an asterisk."""
+def problem(output: str) -> str:
+    """The line that says what is wrong. The API server lists several faults, each after an asterisk."""
     lines = output.strip().splitlines()
     return lines[0] if len(lines) == 1 else lines[1].removeprefix("* ")
 
@@ -201,11 +202,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("spec", "message"), REFUSED.values(), ids=REFUSED.keys())
 def test_the_api_server_refuses(apiserver: GitLab, spec: dict[str, Any], message: str) -> None:
-    assert told(apiserver.refused(**spec)) == message
+    assert problem(apiserver.refused(**spec)) == message
 
 
-def test_the_most_and_longest_tags_are_taken(apiserver: GitLab, new_gitlab: Callable[..., GitLab]) -> None:
-    """The rules on keys stay within what the API server lets a rule cost."""
+def test_the_most_and_longest_tags_are_admitted(apiserver: GitLab, new_gitlab: Callable[..., GitLab]) -> None:
+    """The rules on keys stay within the cost that the API server allows."""
     gitlab: GitLab = new_gitlab(apiserver.namespace)
 
     gitlab.apply(suspend=True, azure={"tags": {**LONGEST_TAGS, "x" * 512: "v" * 256}})
@@ -214,18 +215,18 @@ def test_the_most_and_longest_tags_are_taken(apiserver: GitLab, new_gitlab: Call
 
 
 def test_an_empty_spec_is_refused(apiserver: GitLab) -> None:
-    assert told(apiserver.refused_manifest(apiserver.manifest() | {"spec": {}})) == "spec.storage: Required value"
+    assert problem(apiserver.refused_manifest(apiserver.manifest() | {"spec": {}})) == "spec.storage: Required value"
 
 
-def test_a_name_that_no_label_can_hold_is_refused(apiserver: GitLab) -> None:
+def test_a_name_that_is_too_long_for_a_label_is_refused(apiserver: GitLab) -> None:
     long = GitLab(apiserver.lab, apiserver.watch, apiserver.namespace, "g" * 64)
-    assert told(long.refused()) == (
+    assert problem(long.refused()) == (
         f'The GitLabAzureIdentity "{"g" * 64}" is invalid: <nil>: Invalid value: metadata.name may have at most 63 '
         "characters, since it becomes a label value: choose a shorter one"
     )
 
 
-# Where the identity lives: what is set stays set and the same. Each with what is in the way.
+# The place of the identity: a field that is set stays as it is. Each with the reason in the message.
 MOVES = {
     "azure.subscriptionId": (SUBSCRIPTION, "22222222-2222-3333-4444-555555555555", "move to another subscription"),
     "azure.resourceGroup": ("rg-gitlab", "rg-other", "move to another resource group"),
@@ -235,7 +236,7 @@ MOVES = {
 
 
 @pytest.mark.parametrize("field", MOVES)
-def test_what_places_the_identity_is_neither_changed_nor_removed_nor_added(
+def test_the_fields_that_place_the_identity_cannot_be_changed_removed_or_added(
     new_gitlab: Callable[..., GitLab], apiserver: GitLab, field: str
 ) -> None:
     value, other, why = MOVES[field]
@@ -247,12 +248,12 @@ def test_what_places_the_identity_is_neither_changed_nor_removed_nor_added(
     gitlab: GitLab = new_gitlab(apiserver.namespace)
 
     gitlab.apply(suspend=True, **{section: {key: value}})
-    assert told(gitlab.refused(suspend=True, **{section: {key: other}})) == refusal
-    assert told(gitlab.refused(suspend=True)) == refusal
+    assert problem(gitlab.refused(suspend=True, **{section: {key: other}})) == refusal
+    assert problem(gitlab.refused(suspend=True)) == refusal
     gitlab.delete()
 
     gitlab.apply(suspend=True)
-    assert told(gitlab.refused(suspend=True, **{section: {key: value}})) == refusal
+    assert problem(gitlab.refused(suspend=True, **{section: {key: value}})) == refusal
 
 
 def test_a_service_account_that_is_added_a_second_time_is_refused(
@@ -260,13 +261,13 @@ def test_a_service_account_that_is_added_a_second_time_is_refused(
 ) -> None:
     gitlab: GitLab = new_gitlab(apiserver.namespace)
     gitlab.apply(suspend=True)
-    assert told(gitlab.refused(suspend=True, serviceAccounts=[{"name": "runner"}, {"name": "runner"}])) == (
+    assert problem(gitlab.refused(suspend=True, serviceAccounts=[{"name": "runner"}, {"name": "runner"}])) == (
         f'{INVALID}spec.serviceAccounts[1]: Duplicate value: {{"name":"runner"}}'
     )
 
 
 @pytest.fixture(scope="module")
 def apiserver(lab: Lab, watch: Watch) -> GitLab:
-    """A resource that is never accepted, so one namespace serves all."""
+    """A resource that is never admitted, so one namespace is enough for all tests."""
     lab.admit_namespaces("t-refused")
     return GitLab(lab, watch, "t-refused")

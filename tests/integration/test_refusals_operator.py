@@ -1,4 +1,5 @@
-"""What the operator refuses before its first write: what a person reads, word for word, and that it heals by itself."""
+"""The refusals of the operator before its first write: the message, word for word, and that the resource becomes Ready by
+itself."""
 
 from collections.abc import Callable
 
@@ -28,7 +29,7 @@ NOT_LOOKED_AT = {
 
 
 def only_identity(reason: str) -> dict[str, str]:
-    """The conditions of a resource that came no further than its identity."""
+    """The conditions of a resource that got no further than its identity."""
     return {
         "Ready": f"False {reason}",
         "Stalled": f"True {reason}",
@@ -50,7 +51,7 @@ def test_a_namespace_that_no_rule_names(new_gitlab: MakeGitLab) -> None:
         f'storage: [{{account: {STORAGE}/gitlabstore, containers: ["*"], roleScopes: [Account]}}]}}'
     )
     assert standing(gitlab) == only_identity("NotPermitted")
-    assert gitlab.calls() == []  # what may not be used is not even looked at
+    assert gitlab.calls() == []  # what may not be used is not even read
     assert_nothing_was_written(gitlab)
 
 
@@ -123,7 +124,7 @@ def test_a_resource_group_outside_the_policy(gitlab: GitLab) -> None:
     assert_nothing_was_written(gitlab)
 
 
-def test_an_identity_that_somebody_made_by_hand(gitlab: GitLab) -> None:
+def test_an_identity_that_somebody_created_by_hand(gitlab: GitLab) -> None:
     name = f"hand-made-{gitlab.namespace}"
     with foreign_identity(gitlab.lab, name, {"team": "platform"}):
         gitlab.lab.controls.clear_calls()
@@ -145,7 +146,7 @@ def test_an_identity_that_somebody_made_by_hand(gitlab: GitLab) -> None:
 
 
 def test_an_identity_of_another_cluster(gitlab: GitLab) -> None:
-    name = f"lab_{gitlab.namespace}_gitlab"  # the very name that this cluster would choose
+    name = f"lab_{gitlab.namespace}_gitlab"  # the same name that this cluster would choose
     theirs = {"gitlabazure-cluster": "prod", "gitlabazure-namespace": "gitlab", "gitlabazure-resource": "main"}
     with foreign_identity(gitlab.lab, name, theirs):
         gitlab.lab.controls.clear_calls()
@@ -163,7 +164,7 @@ def test_an_identity_of_another_cluster(gitlab: GitLab) -> None:
         assert_nothing_was_written(gitlab)
 
 
-def test_a_resource_group_that_is_not_there_until_it_is(new_gitlab: MakeGitLab) -> None:
+def test_a_resource_group_that_does_not_exist_yet(new_gitlab: MakeGitLab) -> None:
     gitlab = new_gitlab("later-group")
     lab, group = gitlab.lab, f"{SUBSCRIPTION}/resourceGroups/rg-later"
     with granted(lab, "Managed Identity Contributor", SUBSCRIPTION):
@@ -184,7 +185,7 @@ def test_a_resource_group_that_is_not_there_until_it_is(new_gitlab: MakeGitLab) 
         assert lab.arm("DELETE", group)[0] in (200, 202)
 
 
-def test_a_storage_account_that_is_not_there_until_it_is(gitlab: GitLab) -> None:
+def test_a_storage_account_that_does_not_exist_yet(gitlab: GitLab) -> None:
     name = f"store{seeded.named_guid(gitlab.namespace)[:8]}"
     with granted(gitlab.lab, "Reader", f"{SUBSCRIPTION}/resourceGroups/{seeded.STORAGE_GROUP}"):
         gitlab.lab.controls.clear_calls()
@@ -201,7 +202,7 @@ def test_a_storage_account_that_is_not_there_until_it_is(gitlab: GitLab) -> None
     gitlab.ready(seconds=10)  # by itself: the first retries follow within seconds
 
 
-def test_a_field_that_nobody_gives(gitlab: GitLab, operator: Operator) -> None:
+def test_a_field_that_is_set_nowhere(gitlab: GitLab, operator: Operator) -> None:
     operator.restart(defaults={"resourceGroup": "rg-gitlab", "subscriptionId": seeded.SUBSCRIPTION})
     gitlab.lab.controls.clear_calls()
 
@@ -217,7 +218,7 @@ def test_a_field_that_nobody_gives(gitlab: GitLab, operator: Operator) -> None:
     gitlab.ready(seconds=10)
 
 
-def test_a_container_that_is_not_there_is_told_and_heals_when_it_appears(gitlab: GitLab) -> None:
+def test_a_container_that_does_not_exist_is_reported_until_it_exists(gitlab: GitLab) -> None:
     containers = {"artifacts": {"name": f"artifacts-{gitlab.namespace}"}}
 
     gitlab.apply(storage={"accountName": "gitlabstore", "containers": containers})
@@ -244,15 +245,15 @@ def test_a_container_that_is_not_there_is_told_and_heals_when_it_appears(gitlab:
     gitlab.ready(seconds=10)
 
 
-def test_the_same_refusal_is_told_once(gitlab: GitLab) -> None:
+def test_the_same_refusal_is_reported_once(gitlab: GitLab) -> None:
     gitlab.apply(storage={"accountName": "otherstore"})
     stalled(gitlab, "NotPermitted")
     gitlab.reconcile_now()
     gitlab.reconcile_now()
 
-    told = [event for event in gitlab.events() if event["reason"] == "NotPermitted"]
-    assert len(told) == 1
-    assert told[0]["type"] == "Warning"
+    events = [event for event in gitlab.events() if event["reason"] == "NotPermitted"]
+    assert len(events) == 1
+    assert events[0]["type"] == "Warning"
     versions = {json_of_conditions(v) for v in gitlab.watch.versions(gitlab.namespace) if "status" in v}
     assert len(versions) == 1
 

@@ -1,11 +1,11 @@
-"""The operator dies, at the worst moments, and comes back: what was begun is finished, without orphan or duplicate."""
+"""The operator is killed at the worst moments and starts again: it finishes what it began, without orphan or duplicate."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 
-from .behind import CLIENT_ID, OBJECTS, after_a_pass, annotations, reasons, struck, until, until_told, versions
+from .behind import CLIENT_ID, OBJECTS, after_a_pass, annotations, reasons, until, until_events, until_matched, versions
 from .operating import Operator
 from .owner import deletion_blocked
 from .resources import GitLab
@@ -13,7 +13,7 @@ from .resources import GitLab
 
 @dataclass(frozen=True)
 class Moment:
-    """When a request arrives in Azure; before it is carried out, or after, with its answer lost."""
+    """The moment of a request to Azure: before it is carried out, or after, with its answer lost."""
 
     match: str  # {name} is that of the identity
     applied: bool
@@ -39,14 +39,14 @@ def moments(*matches: str) -> list[object]:
 
 
 def killed_at(moment: Moment, gitlab: GitLab, operator: Operator) -> None:
-    """Wait until the request is under way, and take the operator's power."""
-    struck(gitlab.lab, moment.of(gitlab))
+    """Wait until the request is being carried out, and kill the operator."""
+    until_matched(gitlab.lab, moment.of(gitlab))
     operator.kill()
     gitlab.lab.controls.clear_faults()
 
 
 def one_of_each(gitlab: GitLab) -> None:
-    """Exactly one identity, credential and assignment, and they belong together."""
+    """There is exactly one identity, one credential and one assignment, and they belong together."""
     found = gitlab.ready()["status"]["identity"]
     (identity,) = gitlab.identities()
     assert identity["properties"]["principalId"] == found["principalId"]
@@ -119,8 +119,8 @@ def test_killed_in_the_middle_of_deletion(gitlab: GitLab, operator: Operator, mo
     nothing_left(gitlab, principal)
 
 
-def test_killed_in_the_middle_of_a_change_it_finishes_it(gitlab: GitLab, operator: Operator) -> None:
-    """Nothing of what was is forgotten: the service account that was dropped goes, though nobody saw it dropped."""
+def test_killed_in_the_middle_of_a_change_it_finishes_the_change(gitlab: GitLab, operator: Operator) -> None:
+    """Nothing of the former state is forgotten: the former service account is deleted, though no pass saw it being removed."""
     gitlab.apply(serviceAccounts=[{"name": "gitlab"}, {"name": "old"}]).ready()
     moment = Moment(f"PUT {CREDENTIAL}", applied=True)
     gitlab.lab.controls.add_fault(moment.match, hang=True, applied=True)
@@ -139,7 +139,7 @@ def test_killed_in_the_middle_of_a_change_it_finishes_it(gitlab: GitLab, operato
 
 def test_a_restart_of_an_unchanged_resource_writes_nothing(gitlab: GitLab, operator: Operator) -> None:
     gitlab.apply().ready()
-    until_told(gitlab, "Applied", "Ready")
+    until_events(gitlab, "Applied", "Ready")
     operator.stop()
     before = versions(gitlab)
     gitlab.lab.controls.clear_calls()
@@ -170,11 +170,11 @@ def test_created_and_deleted_while_down(gitlab: GitLab, new_gitlab: Callable[...
     operator.stop()
     gitlab.lab.controls.clear_calls()
     gitlab.apply()
-    gitlab.delete()  # it goes at once: nobody had put a finalizer on it, since nothing was made
+    gitlab.delete()  # it is deleted at once: it has no finalizer, since no pass was made
     other.apply()
 
     operator.start()
-    other.ready()  # it came later, and all that was there at the start has been listed with it
+    other.ready()  # it was created later, and everything that existed at the start was listed with it
 
     assert len(other.writes()) == 3
     assert [call.path for call in gitlab.calls() if gitlab.namespace in call.path] == []
@@ -203,18 +203,18 @@ def test_drift_while_down_is_repaired_at_the_start(gitlab: GitLab, operator: Ope
     one_of_each(gitlab)
 
 
-def test_asked_to_end_it_ends_at_once(gitlab: GitLab, operator: Operator) -> None:
+def test_at_sigterm_it_ends_at_once(gitlab: GitLab, operator: Operator) -> None:
     gitlab.apply().ready()
 
     assert operator.stop() < 2
 
 
-def test_asked_to_end_in_the_middle_of_a_write_it_finishes_that_first(gitlab: GitLab, operator: Operator) -> None:
+def test_at_sigterm_in_the_middle_of_a_write_it_finishes_the_write(gitlab: GitLab, operator: Operator) -> None:
     match = f"PUT {CREDENTIAL}"
     gitlab.lab.controls.add_fault(match, delay=0.4)
     gitlab.lab.controls.clear_calls()
     gitlab.apply()
-    struck(gitlab.lab, match)
+    until_matched(gitlab.lab, match)
 
     assert operator.stop() < 2
 
@@ -224,14 +224,12 @@ def test_asked_to_end_in_the_middle_of_a_write_it_finishes_that_first(gitlab: Gi
     one_of_each(gitlab)
 
 
-def test_asked_to_end_while_azure_does_not_answer_it_waits_no_longer_than_a_request_may(
-    gitlab: GitLab, operator: Operator
-) -> None:
+def test_at_sigterm_while_azure_does_not_answer_it_waits_for_one_time_out(gitlab: GitLab, operator: Operator) -> None:
     operator.restart(requestTimeout=1)
     match = f"PUT {CREDENTIAL}"
     gitlab.lab.controls.add_fault(match, hang=True)
     gitlab.apply()
-    struck(gitlab.lab, match)
+    until_matched(gitlab.lab, match)
 
     assert operator.stop() < 2
 
@@ -240,11 +238,11 @@ def test_asked_to_end_while_azure_does_not_answer_it_waits_no_longer_than_a_requ
     one_of_each(gitlab)
 
 
-def test_asked_to_end_while_it_only_reads_it_waits_for_nothing(gitlab: GitLab, operator: Operator) -> None:
+def test_at_sigterm_while_it_only_reads_it_waits_for_nothing(gitlab: GitLab, operator: Operator) -> None:
     match = "GET gitlabstore.blob.core.windows.net/*"
     gitlab.lab.controls.add_fault(match, hang=True)
     gitlab.apply()
-    struck(gitlab.lab, match)
+    until_matched(gitlab.lab, match)
 
     assert operator.stop() < 2
 
@@ -253,13 +251,13 @@ def test_asked_to_end_while_it_only_reads_it_waits_for_nothing(gitlab: GitLab, o
     one_of_each(gitlab)
 
 
-def test_asked_to_end_in_the_middle_of_a_deletion(gitlab: GitLab, operator: Operator) -> None:
+def test_at_sigterm_in_the_middle_of_a_deletion(gitlab: GitLab, operator: Operator) -> None:
     gitlab.apply().ready()
     principal = gitlab.principal
     match = f"DELETE {ASSIGNMENT}"
     gitlab.lab.controls.add_fault(match, delay=0.4)
     gitlab.ask_to_delete()
-    struck(gitlab.lab, match)
+    until_matched(gitlab.lab, match)
 
     assert operator.stop() < 2
 
@@ -267,7 +265,7 @@ def test_asked_to_end_in_the_middle_of_a_deletion(gitlab: GitLab, operator: Oper
     nothing_left(gitlab, principal)
 
 
-def test_asked_to_end_while_a_deletion_waits_it_ends_at_once(gitlab: GitLab, operator: Operator) -> None:
+def test_at_sigterm_while_a_deletion_waits_it_ends_at_once(gitlab: GitLab, operator: Operator) -> None:
     gitlab.apply().ready()
     principal = gitlab.principal
     with deletion_blocked(gitlab):

@@ -30,7 +30,8 @@ def in_azure(gitlab: GitLab, principal: str, identity: str) -> object:
 
 
 def collect_garbage(gitlab: GitLab) -> None:
-    """Wait until the garbage collector has taken an object whose owner is gone: whatever else it would take, it has seen."""
+    """Wait until the garbage collector has deleted an object whose owner no longer exists. It has then seen every other such
+    object."""
     owner = create(gitlab, "ConfigMap", "canary-owner", {})["metadata"]
     reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": owner["name"], "uid": owner["uid"]}
     create(gitlab, "ConfigMap", "canary", {"metadata": {"ownerReferences": [reference]}})
@@ -38,7 +39,7 @@ def collect_garbage(gitlab: GitLab) -> None:
     until(lambda: not gitlab.exists("configmap", "canary"), "the canary is collected", seconds=60)
 
 
-def test_retained_everything_stays_and_goes_on_working(gitlab: GitLab) -> None:
+def test_retained_everything_stays_and_keeps_working(gitlab: GitLab) -> None:
     identity = gitlab.apply(deletionPolicy="Retain").ready()["status"]["identity"]
     before = (uids(gitlab), in_azure(gitlab, identity["principalId"], identity["name"]))
 
@@ -51,10 +52,10 @@ def test_retained_everything_stays_and_goes_on_working(gitlab: GitLab) -> None:
         event["message"] for event in gitlab.events()
     ]
 
-    gitlab.apply().ready()  # so that it goes in the end
+    gitlab.apply().ready()  # so that it is deleted at the end
 
 
-def test_retained_and_made_anew_it_finds_its_own_again(gitlab: GitLab) -> None:
+def test_retained_and_created_again_it_finds_its_own_objects(gitlab: GitLab) -> None:
     before = gitlab.apply(deletionPolicy="Retain").ready()["status"]
     objects = uids(gitlab)
     gitlab.delete()
@@ -81,7 +82,7 @@ def test_retained_may_still_be_chosen_at_the_last_moment(gitlab: GitLab) -> None
     gitlab.apply().ready()
 
 
-def test_abandoned_it_lets_go_of_everything(gitlab: GitLab) -> None:
+def test_abandoned_it_leaves_everything(gitlab: GitLab) -> None:
     gitlab.apply().ready()
     gitlab.annotate("gitlabazure.io/abandon=true")
 
@@ -92,7 +93,7 @@ def test_abandoned_it_lets_go_of_everything(gitlab: GitLab) -> None:
     gitlab.apply().ready()
 
 
-def test_status_lost_is_found_again_by_the_tags(gitlab: GitLab) -> None:
+def test_after_a_lost_status_everything_is_found_by_its_tags(gitlab: GitLab) -> None:
     """As after a restore from a backup, which leaves the status out."""
     before = gitlab.apply().ready()["status"]
     gitlab.lab.controls.clear_calls()
@@ -107,7 +108,7 @@ def test_status_lost_is_found_again_by_the_tags(gitlab: GitLab) -> None:
     assert {key: after[key] for key in same} == {key: before[key] for key in same}
 
 
-def test_status_lost_while_the_settings_moved_on(gitlab: GitLab, operator: Operator) -> None:
+def test_a_lost_status_while_the_settings_changed(gitlab: GitLab, operator: Operator) -> None:
     """The identity stays where its tags are found, though the settings would now put it in another resource group."""
     before = gitlab.apply().ready()["status"]["identity"]
     new_group = f"{SUBSCRIPTION}/resourceGroups/rg-new"
@@ -126,7 +127,7 @@ def test_status_lost_while_the_settings_moved_on(gitlab: GitLab, operator: Opera
     assert len(gitlab.identities()) == 1
 
 
-def test_status_lost_and_deleted_at_once_leaves_no_orphan(gitlab: GitLab, operator: Operator) -> None:
+def test_a_lost_status_and_a_deletion_at_once_leave_no_orphan(gitlab: GitLab, operator: Operator) -> None:
     gitlab.apply(serviceAccounts=[{"name": "gitlab"}, {"name": "gitlab-registry"}]).ready()
     principal = gitlab.principal
     operator.stop()
@@ -143,7 +144,7 @@ def test_status_lost_and_deleted_at_once_leaves_no_orphan(gitlab: GitLab, operat
 
 
 def test_a_status_that_somebody_forged_moves_nothing(gitlab: GitLab) -> None:
-    """The pin in the status is no way to another identity: what carries other tags is not ours."""
+    """The place in the status does not lead to another identity: an identity with other tags is not ours."""
     before = gitlab.apply().ready()["status"]["identity"]
     forged = before["resourceId"].replace("rg-gitlab", "rg-platform").rpartition("/")[0]
     forged += "/gitlab-azure-identity-operator"

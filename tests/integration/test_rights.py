@@ -88,8 +88,8 @@ def test_a_right_to_read_the_storage_account_only(gitlab: GitLab) -> None:
     gitlab.ready(seconds=5)
 
 
-def test_a_right_that_is_lost_is_told_of_a_ready_resource(gitlab: GitLab) -> None:
-    """A definite answer counts at once; what stands is left, and it comes back with the right."""
+def test_a_lost_right_is_reported_for_a_ready_resource(gitlab: GitLab) -> None:
+    """A definite answer counts at once. Existing objects are left, and the resource is Ready again with the right."""
     gitlab.apply().ready()
     before = gitlab.live()["status"]["identity"]
     with without_rights(gitlab.lab, ACCOUNT):
@@ -134,7 +134,7 @@ def test_a_namespace_that_the_chart_does_not_list(outside: GitLab) -> None:
 
 
 def test_a_resource_that_neither_policy_nor_the_chart_admits_can_be_deleted(new_gitlab: MakeGitLab) -> None:
-    """Nothing was ever made for it, so that no right is missed."""
+    """Nothing was ever created for it, so no right is needed."""
     gitlab = new_gitlab("nowhere")
     for kind in ("rolebinding", "role"):
         remove(gitlab, kind, "gitlab-azure-identity")
@@ -173,7 +173,7 @@ def test_the_operator_may_not(admitted: GitLab, verb: str, what: str) -> None:
     assert not can_i(admitted, verb, what)
 
 
-def test_what_it_may_it_may_in_its_namespaces_alone(admitted: GitLab) -> None:
+def test_its_rights_are_limited_to_its_namespaces(admitted: GitLab) -> None:
     assert can_i(admitted, "get", "secrets/gitlab-registry-storage")
     elsewhere = GitLab(admitted.lab, admitted.watch, "kube-system")
     for verb in ("get", "create", "patch", "delete"):
@@ -182,7 +182,7 @@ def test_what_it_may_it_may_in_its_namespaces_alone(admitted: GitLab) -> None:
 
 
 def as_operator(gitlab: GitLab, *arguments: str, stdin: str | None = None) -> str:
-    """What kubectl prints with the operator's own kubeconfig, or what it complains of."""
+    """The output or the error of kubectl with the operator's own kubeconfig."""
     kubeconfig = str(gitlab.lab.places.operator / "kubeconfig")
     try:
         return gitlab.lab.kubectl("--kubeconfig", kubeconfig, "-n", gitlab.namespace, *arguments, stdin=stdin)
@@ -192,14 +192,14 @@ def as_operator(gitlab: GitLab, *arguments: str, stdin: str | None = None) -> st
 
 @pytest.fixture(scope="module")
 def admitted(lab: Lab, watch: Watch) -> GitLab:
-    """A namespace of the operator's, with a service account to make tokens for."""
+    """A namespace of the operator's, with a service account to create tokens for."""
     lab.admit_namespaces("t-admitted")
     gitlab = GitLab(lab, watch, "t-admitted")
     create_service_account(gitlab, "gitlab")
     return gitlab
 
 
-def test_tokens_are_made_for_entra_alone(admitted: GitLab) -> None:
+def test_tokens_are_created_only_for_entra(admitted: GitLab) -> None:
     def token(*flags: str) -> str:
         return as_operator(admitted, "create", "token", "gitlab", *flags)
 
@@ -214,8 +214,8 @@ def test_tokens_are_made_for_entra_alone(admitted: GitLab) -> None:
     )
 
 
-def test_no_token_is_smuggled_out_through_a_secret(admitted: GitLab) -> None:
-    """The control plane would write one, without end and for its own audience, into a secret of that type."""
+def test_no_token_is_written_into_a_secret(admitted: GitLab) -> None:
+    """The control plane would write one, without expiry and for its own audience, into a secret of that type."""
     manifest = """
         {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/service-account-token",
          "metadata": {"name": "token", "annotations": {"kubernetes.io/service-account.name": "gitlab"}}}"""

@@ -1,4 +1,4 @@
-"""What the operator's settings, and the chart's values beside them, change for everybody."""
+"""The operator's settings and the chart's values that change something for every resource."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ CHARTS = f"{RBAC}/clusterroles/gitlab-azure-identity"
 
 @pytest.fixture
 def hidden_issuer(lab: Lab) -> Iterator[None]:
-    """A cluster that does not tell the operator who issues its tokens."""
+    """A cluster that does not let the operator read its issuer."""
     binding, role = lab.api.get(DISCOVERY), lab.api.get(CHARTS)
     lab.api.delete(DISCOVERY)
     lab.api.patch(CHARTS, {"rules": [rule for rule in role["rules"] if "nonResourceURLs" not in rule]})
@@ -32,9 +32,7 @@ def hidden_issuer(lab: Lab) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("hidden_issuer")
-def test_an_issuer_that_the_cluster_does_not_tell_is_asked_for_and_taken_from_the_settings(
-    gitlab: GitLab, operator: Operator
-) -> None:
+def test_an_issuer_that_the_cluster_hides_is_read_from_the_settings(gitlab: GitLab, operator: Operator) -> None:
     operator.restart()
     gitlab.lab.controls.clear_calls()
 
@@ -54,12 +52,12 @@ def test_an_issuer_that_the_cluster_does_not_tell_is_asked_for_and_taken_from_th
     assert credential["properties"]["issuer"] == seeded.ISSUER
 
     operator.restart()
-    gitlab.delete()  # what was made is on record, the issuer with it
+    gitlab.delete()  # the record names what was created, and the issuer
     assert gitlab.identities() == []
 
 
-def test_an_issuer_that_is_set_wins_over_the_clusters_own(gitlab: GitLab, operator: Operator) -> None:
-    """To the letter: here without the slash, and so no token fits it."""
+def test_an_issuer_that_is_set_overrides_the_clusters_own(gitlab: GitLab, operator: Operator) -> None:
+    """To the letter: here without the slash, so no token fits it."""
     operator.restart(issuer=seeded.ISSUER.removesuffix("/"))
 
     gitlab.apply()
@@ -73,7 +71,7 @@ def test_an_issuer_that_is_set_wins_over_the_clusters_own(gitlab: GitLab, operat
     assert gitlab.live()["status"]["issuer"] == seeded.ISSUER.removesuffix("/")
 
 
-def test_an_identity_stays_where_it_was_made_and_that_is_told_once(gitlab: GitLab, operator: Operator) -> None:
+def test_an_identity_stays_where_it_was_created_and_that_is_reported_once(gitlab: GitLab, operator: Operator) -> None:
     before = gitlab.apply().ready()["status"]["identity"]
 
     defaults = {"subscriptionId": seeded.SUBSCRIPTION, "resourceGroup": "rg-elsewhere"}
@@ -81,14 +79,14 @@ def test_an_identity_stays_where_it_was_made_and_that_is_told_once(gitlab: GitLa
     operator.restart(defaults=defaults | more)
     gitlab.reconcile_now()
 
-    def told() -> list[str]:
+    def messages() -> list[str]:
         return [event["message"] for event in gitlab.events() if event["reason"] == "IdentityPinned"]
 
-    until(told, "an event IdentityPinned")
+    until(messages, "an event IdentityPinned")
     gitlab.reconcile_now()
     elsewhere = f"{SUBSCRIPTION}/resourceGroups/rg-elsewhere{IDENTITIES.removeprefix(GROUP)}"
     name = f"lab_{gitlab.namespace}_gitlab"
-    assert told() == [
+    assert messages() == [
         (
             f"Managed identity {IDENTITIES}/{name} stays where it was created, although the operator's settings would now put "
             f"it at {elsewhere}/{name}."
@@ -97,8 +95,8 @@ def test_an_identity_stays_where_it_was_made_and_that_is_told_once(gitlab: GitLa
     assert gitlab.ready()["status"]["identity"] == before
 
 
-def test_a_chart_that_withholds_tokens_is_named_with_the_way_out(gitlab: GitLab) -> None:
-    """`verification.enabled: false` takes the right to create tokens away: that is neither propagation nor a defect."""
+def test_a_chart_that_withholds_tokens_is_named_with_what_to_do(gitlab: GitLab) -> None:
+    """`verification.enabled: false` removes the right to create tokens: that is neither propagation nor a defect."""
     manifests = chart.render(gitlab.lab.tool("helm"), [gitlab.namespace], ["--set", "verification.enabled=false"])
     gitlab.lab.apply(chart.in_namespace(manifests, gitlab.namespace))
 
@@ -117,8 +115,8 @@ def test_a_chart_that_withholds_tokens_is_named_with_the_way_out(gitlab: GitLab)
 # settings with which it does not start
 
 
-def told_at_start(lab: Lab, without: str = "", **variables: str) -> str:
-    """What an operator says that gives up at once, with the exit status of those that only a person can mend."""
+def output_at_start(lab: Lab, without: str = "", **variables: str) -> str:
+    """The output of an operator that ends at once, with the exit status for mistakes that a person must correct."""
     environment = lab.operator_env(**variables)
     environment.pop(without, None)
     ran = subprocess.run(
@@ -136,10 +134,10 @@ def told_at_start(lab: Lab, without: str = "", **variables: str) -> str:
 
 
 def test_with_settings_that_cannot_be_used_it_does_not_start(lab: Lab) -> None:
-    assert told_at_start(lab, GAI_CLOUD="AzureMoon").startswith(
+    assert output_at_start(lab, GAI_CLOUD="AzureMoon").startswith(
         "gitlab-azure-identity: the settings cannot be used (GAI_SETTINGS_FILE="
     )
 
 
 def test_without_an_identity_of_its_own_it_does_not_start(lab: Lab) -> None:
-    assert told_at_start(lab, without="AZURE_CLIENT_ID").startswith("gitlab-azure-identity: cannot log in to Azure: ")
+    assert output_at_start(lab, without="AZURE_CLIENT_ID").startswith("gitlab-azure-identity: cannot log in to Azure: ")

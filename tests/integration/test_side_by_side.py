@@ -1,4 +1,4 @@
-"""Two resources, each minding its own: in two namespaces, and in one."""
+"""Two resources that do not affect each other: in two namespaces, and in one."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ New = Callable[..., GitLab]
 
 
 def stands(gitlab: GitLab) -> None:
-    """Everything of this resource is there, and Ready still holds after another look."""
+    """Every object of this resource exists, and Ready is still True after another pass."""
     gitlab.reconcile_now()
     found = gitlab.ready()
     assert len(gitlab.credentials()) == 1
@@ -81,8 +81,8 @@ def test_in_one_namespace_with_service_accounts_of_their_own(new_gitlab: New) ->
     assert other.identities() == []
 
 
-def test_a_name_that_begins_like_another_is_another(new_gitlab: New) -> None:
-    """What belongs to `gitlab` must not be found among the things of `gitlab-staging`, nor the other way round."""
+def test_a_name_that_begins_like_another_is_not_confused_with_it(new_gitlab: New) -> None:
+    """Objects of `gitlab` must not be found among those of `gitlab-staging`, nor the other way round."""
     one = new_gitlab()
     other = new_gitlab(one.namespace, "gitlab-staging")
     one.apply().ready()

@@ -1,4 +1,4 @@
-"""Texts from outside, as nobody would write them: a status that holds them is one that the API server takes, and is true."""
+"""Unusual texts from outside: the API server admits a status with any of them, and it reads back as written."""
 
 import asyncio
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ from .resources import GitLab
 FORBIDDEN = f"Resource 'x' was disallowed by policy '{FOX} No identities \ud83e in \x85 here \x07'."
 
 
-def test_an_emoji_in_a_text_of_azures_is_told(gitlab: GitLab) -> None:
+def test_an_emoji_in_a_text_of_azures_is_shown(gitlab: GitLab) -> None:
     gitlab.lab.controls.add_fault(
         "PUT */userAssignedIdentities/*", status=403, code="RequestDisallowedByPolicy", message=FORBIDDEN, times=99
     )
@@ -48,7 +48,7 @@ def test_an_emoji_in_a_text_of_azures_is_told(gitlab: GitLab) -> None:
     gitlab.ready()
 
 
-def test_an_emoji_in_what_keeps_a_deletion_is_told(gitlab: GitLab) -> None:
+def test_an_emoji_in_the_message_of_a_blocked_deletion_is_shown(gitlab: GitLab) -> None:
     gitlab.apply().ready()
     gitlab.lab.controls.add_fault(
         "DELETE */roleAssignments/*", status=409, code="ScopeLocked", message=f"The scope has a lock '{FOX}'.", times=99
@@ -70,7 +70,7 @@ def test_an_emoji_in_a_request_is_answered(gitlab: GitLab) -> None:
     gitlab.until(lambda found: found["status"].get("lastHandledReconcileAt") == FOX)
 
 
-def test_of_a_long_request_its_beginning_is_answered(gitlab: GitLab) -> None:
+def test_the_beginning_of_a_long_request_is_answered(gitlab: GitLab) -> None:
     gitlab.apply().ready()
 
     gitlab.annotate(f"gitlabazure.io/requested-at={'long' * 60_000}")
@@ -91,7 +91,7 @@ def censored(gitlab: GitLab) -> Iterator[str]:
     spoken = {"status": {"conditions": [{**condition, "reason": "Suspended", "message": word}]}}
 
     def refused() -> bool:
-        """Whether the policy has its effect, which takes the API server a moment."""
+        """Whether the policy is in effect, which takes the API server a moment."""
         try:
             gitlab.lab.api.patch(f"{probe.path('gai', 'probe')}/status?dryRun=All", spoken)
         except ApiError as error:
@@ -105,9 +105,7 @@ def censored(gitlab: GitLab) -> Iterator[str]:
     probe.delete()
 
 
-def test_a_status_that_is_refused_is_told_by_an_event_and_written_without_its_texts(
-    gitlab: GitLab, censored: str
-) -> None:
+def test_a_refused_status_is_reported_by_an_event_and_written_without_its_texts(gitlab: GitLab, censored: str) -> None:
     gitlab.lab.controls.add_fault(
         "PUT */userAssignedIdentities/*", status=403, code="RequestDisallowedByPolicy", message=censored, times=99
     )
@@ -115,22 +113,22 @@ def test_a_status_that_is_refused_is_told_by_an_event_and_written_without_its_te
     gitlab.apply()
 
     assert stalled(gitlab, "RequestDisallowedByPolicy") == REFUSED_TEXT
-    told = [event for event in gitlab.events() if event["reason"] == "StatusNotWritten"]
-    assert "watch your language" in told[0]["message"]
+    events = [event for event in gitlab.events() if event["reason"] == "StatusNotWritten"]
+    assert "watch your language" in events[0]["message"]
 
     gitlab.lab.controls.clear_faults()
     gitlab.reconcile_now()
     gitlab.ready()
 
 
-class Desk:
-    """The operator's own way to a resource that it leaves alone."""
+class StatusWriter:
+    """The operator's own code for a resource that it leaves alone."""
 
     def __init__(self, gitlab: GitLab) -> None:
         self._gitlab = gitlab
 
     def written(self, status: Status) -> Status:
-        """Write a status; it as it then reads. Nothing but that may be told: an event would be one too many."""
+        """Write a status. Returns it as the API server has it then."""
         asyncio.run(self._write(status))
         return Status.model_validate(self._gitlab.live()["status"])
 
@@ -139,24 +137,24 @@ class Desk:
             resources = Resources(cluster)
             body = await resources.get(Key(self._gitlab.namespace, self._gitlab.name))
             assert body is not None
-            told = await Reporter(cast("Kube", SimpleNamespace(resources=resources, events=Told()))).status(
+            written = await Reporter(cast("Kube", SimpleNamespace(resources=resources, events=NoEvents()))).status(
                 Resource.parse(body), status
             )
-            assert told.status == presentable(status)
+            assert written.status == presentable(status)
 
 
-class Told:
-    """Events that are not posted: thousands would say the same."""
+class NoEvents:
+    """Posts no event, since thousands would be the same. The event StatusNotWritten fails the test."""
 
     async def post(self, _key: Key, _uid: str, event: Event) -> None:
-        assert event.reason != "StatusNotWritten", event
+        assert event.reason is not Reason.STATUS_NOT_WRITTEN, event.message
 
 
 @pytest.fixture
-def desk(gitlab: GitLab, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def writer(gitlab: GitLab, monkeypatch: pytest.MonkeyPatch) -> StatusWriter:
     gitlab.apply(suspend=True).condition("Ready", "False", "Suspended")
     monkeypatch.setenv("KUBECONFIG", str(gitlab.lab.places.operator / "kubeconfig"))
-    return Desk(gitlab)
+    return StatusWriter(gitlab)
 
 
 @settings(
@@ -166,21 +164,21 @@ def desk(gitlab: GitLab, monkeypatch: pytest.MonkeyPatch) -> Desk:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(message=texts, handled=texts, facts=st.tuples(texts, texts))
-def test_any_text_anywhere_is_taken_and_reads_back(
-    desk: Desk, message: str, handled: str, facts: tuple[str, str]
+def test_any_text_anywhere_is_admitted_and_reads_back(
+    writer: StatusWriter, message: str, handled: str, facts: tuple[str, str]
 ) -> None:
     issuer, name = facts
-    before = Resource.parse(desk._gitlab.live())
+    before = Resource.parse(writer._gitlab.live())
     findings = stopped(Link.IDENTITY, Failure(Reason.INVALID_AZURE_REQUEST, message or "empty", Outlook.STALLED))
     status = with_conditions(before, findings, NOW).model_copy(
         update={"last_handled_reconcile_at": handled, "issuer": issuer, "identity": IdentityStatus(name=name)}
     )
 
-    assert desk.written(status) == valid(presentable(status))
+    assert writer.written(status) == valid(presentable(status))
 
 
 def valid(status: Status) -> Status:
-    """The same without halves of characters, which nothing can carry, and without texts that say nothing."""
+    """The same status without halves of characters, which cannot be encoded, and without empty texts."""
 
     def walk(value: Any) -> Any:
         match value:

@@ -1,4 +1,5 @@
-"""A spec that the operator cannot read, since a looser definition let it in: its levers still work, and its deletion."""
+"""A spec that the operator cannot read, since a looser definition admitted it: its levers still work, and so does its
+deletion."""
 
 import copy
 import itertools
@@ -19,15 +20,15 @@ BAD = {"verification": "Perhaps"}
 
 @pytest.fixture(scope="module")
 def looser(apart: Apart) -> Iterator[GitLab]:
-    """The API server admits a verification that this operator does not know, as that of a later release would. What it yields
-    are resources that are Ready."""
+    """The API server admits a verification that this operator does not know, such as one of a later release. Yields Ready
+    resources."""
     api = apart.lab.api
     versions = copy.deepcopy(api.get(DEFINITION)["spec"]["versions"])
     spec = versions[0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
     spec["verification"]["enum"].append("Perhaps")
     api.patch(DEFINITION, {"spec": {"versions": versions}})
     first = apart.gitlab().apply()
-    until(lambda: _taken(first, {"spec": BAD}), "the looser definition is served")
+    until(lambda: _admitted(first, {"spec": BAD}), "the looser definition is served")
 
     def ready() -> Iterator[GitLab]:
         for number in itertools.count(1):
@@ -46,7 +47,7 @@ def gitlab(looser: Iterator[GitLab]) -> GitLab:
 
 @pytest.fixture
 def spoil(gitlab: GitLab) -> Callable[..., None]:
-    """Gives the resource a field that cannot be read, beside others that can."""
+    """Give the resource a field that cannot be read, beside others that can."""
 
     def spoiled(**spec: Any) -> None:
         patch(gitlab, "gai", gitlab.name, {"spec": {**BAD, **spec}})
@@ -54,7 +55,7 @@ def spoil(gitlab: GitLab) -> Callable[..., None]:
     return spoiled
 
 
-def _taken(gitlab: GitLab, change: dict[str, Any]) -> bool:
+def _admitted(gitlab: GitLab, change: dict[str, Any]) -> bool:
     try:
         patch(gitlab, "gai", gitlab.name, change)
     except ApiError:
@@ -90,7 +91,7 @@ def test_suspend_is_obeyed(gitlab: GitLab, spoil: Callable[..., None]) -> None:
     gitlab.condition("Ready", "False", "Suspended")
 
 
-def test_a_deletion_removes_what_was_made(gitlab: GitLab, spoil: Callable[..., None]) -> None:
+def test_a_deletion_removes_what_was_created(gitlab: GitLab, spoil: Callable[..., None]) -> None:
     spoil()
     stalled(gitlab, "InvalidSpec")
     name, principal = gitlab.identity_name, gitlab.principal

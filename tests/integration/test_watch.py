@@ -1,4 +1,4 @@
-"""The API server lists our resources no more: their definition is gone, or the operator's right to it."""
+"""The API server no longer lists our resources: their definition was deleted, or the operator's right to it."""
 
 from .apart import DEFINITION, Apart
 from .behind import until
@@ -6,8 +6,8 @@ from .behind import until
 BINDING = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/gitlab-azure-identity"
 
 
-def test_without_their_definition_it_waits_and_goes_on_with_it(apart: Apart) -> None:
-    """With the definition go the resources, each of them cleaned up."""
+def test_without_their_definition_it_waits_and_continues_with_it(apart: Apart) -> None:
+    """The resources are deleted with their definition, and each is cleaned up."""
     gitlab = apart.gitlab().apply()
     gitlab.ready()
     pid = apart.operator.pid
@@ -28,12 +28,12 @@ def test_without_their_definition_it_waits_and_goes_on_with_it(apart: Apart) -> 
 
 
 def end_watches(apart: Apart, name: str) -> None:
-    """The API server ends every watch of a definition that changes."""
+    """The API server ends every watch when the definition changes."""
     apart.lab.api.patch(DEFINITION, {"spec": {"names": {"shortNames": ["gai", name]}}})
 
 
-def test_without_its_rights_it_waits_and_goes_on_with_them(apart: Apart) -> None:
-    """What changed meanwhile is not missed."""
+def test_without_its_rights_it_waits_and_continues_with_them(apart: Apart) -> None:
+    """A change in the meantime is not missed."""
     gitlab = apart.gitlab().apply()
     gitlab.ready()
 
@@ -50,7 +50,7 @@ def test_without_its_rights_it_waits_and_goes_on_with_them(apart: Apart) -> None
     assert apart.troubles() == []
 
 
-def test_asked_to_end_while_it_waits_it_ends_at_once(apart: Apart) -> None:
+def test_at_sigterm_while_it_waits_it_ends_at_once(apart: Apart) -> None:
     with apart.without(BINDING):
         end_watches(apart, "another")
         until(lambda: not apart.ready(), "not ready")

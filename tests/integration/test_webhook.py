@@ -1,4 +1,4 @@
-"""GitLab's own test: a pod that the real webhook has changed, and azcopy with its environment."""
+"""GitLab's own test of access: a pod that the real webhook has changed, and azcopy with its environment."""
 
 import pytest
 
@@ -12,7 +12,7 @@ LABEL = "azure.workload.identity/use"
 
 
 def create_pod(gitlab: GitLab, service_account: str = "gitlab", **labels: str) -> str:
-    """A toolbox pod with these labels; its name."""
+    """A toolbox pod with these labels. Returns its name."""
     name = f"toolbox-{service_account}"
     toolbox = {"name": "toolbox", "image": "registry.gitlab.com/gitlab-org/build/cng/gitlab-toolbox-ee"}
     spec = {"serviceAccountName": service_account, "containers": [toolbox]}
@@ -48,7 +48,7 @@ def test_a_pod_without_the_label_gets_nothing(gitlab: GitLab) -> None:
         gitlab.lab.pod_env(gitlab.namespace, pod)
 
 
-def test_azcopy_lists_is_refused_without_the_role_and_lists_again(gitlab: GitLab) -> None:
+def test_azcopy_lists_then_is_refused_without_the_role_then_lists_again(gitlab: GitLab) -> None:
     gitlab.apply().ready()
     pod = create_pod(gitlab, **{LABEL: "true"})
 
@@ -83,10 +83,12 @@ def test_at_container_scope_azcopy_lists_what_is_granted_and_nothing_else(gitlab
     assert "AuthorizationPermissionMismatch" in refused.stdout
 
 
-def test_once_the_resource_is_gone_so_is_the_access(gitlab: GitLab) -> None:
+def test_after_the_deletion_of_the_resource_access_is_refused(gitlab: GitLab) -> None:
     gitlab.apply().ready()
     pod = create_pod(gitlab, **{LABEL: "true"})
-    environment = gitlab.lab.pod_env(gitlab.namespace, pod)  # the token outlives what it was exchanged for
+    environment = gitlab.lab.pod_env(
+        gitlab.namespace, pod
+    )  # the token outlives the credential that it was exchanged with
 
     gitlab.delete()
 

@@ -1,4 +1,4 @@
-"""Every version of every resource, as the API server tells it, and waiting for one without polling."""
+"""Every version of every resource, as the API server sends it, and waiting for one without polling."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ Object = dict[str, Any]
 
 
 class Watch:
-    """Follows all GitLabAzureIdentities with `kubectl get --watch` and keeps every version seen."""
+    """Follows all GitLabAzureIdentities with `kubectl get --watch`, and keeps every version."""
 
     def __init__(self, lab: Lab) -> None:
         self._news = threading.Condition()
@@ -55,8 +55,8 @@ class Watch:
             return [found for found in self._versions if found["metadata"]["namespace"] == namespace]
 
     def until(self, namespace: str, name: str, holds: Callable[[Object], bool], seconds: float = 30) -> Object:
-        """The first version for which `holds`, of that which is the newest now and all that come. Fails with the newest when
-        there is none in time."""
+        """The first version for which `holds`, of the newest one and all that follow. Fails with the newest when there is none in
+        time."""
 
         def named(found: Object) -> bool:
             return bool(found["metadata"]["namespace"] == namespace and found["metadata"]["name"] == name)
