@@ -22,7 +22,7 @@ from gitlab_azure_identity.azure.transport import USER_AGENT, MeasurePolicy, Tra
 from gitlab_azure_identity.domain.clouds import Cloud
 
 _NO_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"  # the scope of each role request names the subscription
-SUBSCRIPTIONS = 50  # as many clients are kept at most: anybody may name a subscription in a resource
+SUBSCRIPTIONS = 50  # clients that are kept at most, since anybody may name a subscription in a resource
 
 
 class Clients:

@@ -13,7 +13,7 @@ from gitlab_azure_identity.domain.desired import WantedIdentity
 from gitlab_azure_identity.domain.observed import Identity
 from gitlab_azure_identity.domain.ownership import OWNER_TAGS, Owner
 
-PLACES = ("ResourceGroupNotFound", "SubscriptionNotFound")  # not the identity is missing, but its parent
+PLACES = ("ResourceGroupNotFound", "SubscriptionNotFound")  # the parent of the identity does not exist
 REMEMBERED = 600.0  # seconds
 
 

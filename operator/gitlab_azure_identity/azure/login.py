@@ -12,7 +12,7 @@ from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.azure.transport import azure_errors
 from gitlab_azure_identity.clock import SYSTEM, Clock
 
-FLUSH = 1.0  # seconds, in which every request that waits at the lock goes past it
+FLUSH = 1.0  # seconds; every request that waits at the lock goes past it in that time
 
 
 class Login(WorkloadIdentityCredential):

@@ -186,9 +186,9 @@ def changes_event(done: Sequence[Change], *, drift: bool) -> Event | None:
     """An event with the changes of a pass."""
     if not done:
         return None
-    made = [str(change) for change in done if not isinstance(change, Revocation)]
+    written = [str(change) for change in done if not isinstance(change, Revocation)]
     removed = [str(change) for change in done if isinstance(change, Revocation)]
-    parts = [f"{'Restored' if drift else 'Wrote'} {'; '.join(made)}."] if made else []
+    parts = [f"{'Restored' if drift else 'Wrote'} {'; '.join(written)}."] if written else []
     parts += [f"Removed {'; '.join(removed)}."] if removed else []
     if drift:
         return Event("Warning", Reason.DRIFT_REPAIRED, " ".join(parts))

@@ -25,13 +25,13 @@ class PassRecord:
     """The failures of a pass: while it observed, by link; while it applied changes; and of former storage accounts that could not
     be read, by the key of their ARM id. It is empty when nothing was carried out."""
 
-    looking: Mapping[Link, Failure] = field(default_factory=dict)
-    changing: Sequence[tuple[Change, Failure]] = ()
+    observing: Mapping[Link, Failure] = field(default_factory=dict)
+    applying: Sequence[tuple[Change, Failure]] = ()
     former: Mapping[str, Failure] = field(default_factory=dict)
 
     def failures(self, link: Link) -> list[Failure]:
-        found = [failure for change, failure in self.changing if change.link is link]
-        return found + ([self.looking[link]] if link in self.looking else [])
+        found = [failure for change, failure in self.applying if change.link is link]
+        return found + ([self.observing[link]] if link in self.observing else [])
 
 
 def judge(goal: Goal, have: Observed, record: PassRecord) -> tuple[Finding, ...]:
@@ -67,7 +67,7 @@ def _failure(link: Link, goal: Goal, have: Observed, record: PassRecord) -> Fail
     failures = record.failures(link)
     identity = have.identity
     if link is Link.IDENTITY and identity and not goal.owns(identity) and not have.credentials_seen:
-        failures += record.failures(Link.CREDENTIALS)  # nobody knows whom an adopted identity trusts
+        failures += record.failures(Link.CREDENTIALS)  # it is unknown whom an adopted identity trusts
     return worst(failures) if failures else None
 
 

@@ -133,8 +133,8 @@ def _assignments(goal: Goal, have: Observed) -> Iterator[Change]:
 def missing_grants(goal: Goal, have: Observed) -> tuple[Grant, ...]:
     """The grants that no assignment answers. An existing assignment answers a grant, whoever created it."""
     principal = have.identity.principal_id if have.identity else None
-    standing = [assignment for assignment in have.assignments if assignment.principal_id == principal]
-    return tuple(grant for grant in goal.grants if not any(answers(grant, assignment) for assignment in standing))
+    existing = [assignment for assignment in have.assignments if assignment.principal_id == principal]
+    return tuple(grant for grant in goal.grants if not any(answers(grant, assignment) for assignment in existing))
 
 
 def answers(grant: Grant, assignment: Assignment) -> bool:

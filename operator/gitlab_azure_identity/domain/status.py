@@ -213,9 +213,9 @@ def _assignments(goal: Goal, have: Observed) -> list[RoleAssignmentStatus]:
     pending: list[RoleAssignmentStatus] = []
     principal = have.identity.principal_id if have.identity else None
     for grant in goal.grants:
-        standing = [a for a in have.assignments if a.principal_id == principal and answers(grant, a)]
-        answered += standing[:1]
-        if not standing:
+        existing = [a for a in have.assignments if a.principal_id == principal and answers(grant, a)]
+        answered += existing[:1]
+        if not existing:
             pending.append(RoleAssignmentStatus(name="", role=grant.role.name, scope=str(grant.scope)))
     ours = [a for a in have.assignments if goal.owns_assignment(a) and a not in answered]
     return [_recorded(assignment) for assignment in answered + ours] + pending

@@ -27,7 +27,7 @@ class Objects:
 
     async def apply_service_account(self, owner: Owner, change: ApplyServiceAccount) -> ClusterObject:
         """Apply a service account. On one that somebody else owns, apply only the annotation, and without force."""
-        metadata: Json = {"annotations": {CLIENT_ID_ANNOTATION: change.client_id, **_witness(owner, change)}}
+        metadata: Json = {"annotations": {CLIENT_ID_ANNOTATION: change.client_id, **_created_by(owner, change)}}
         body: Json = {}
         if change.owned:
             metadata["labels"] = dict(change.labels)
@@ -41,7 +41,7 @@ class Objects:
         data = dict(change.data)
         if change.kind == "Secret":
             data = {key: base64.b64encode(text.encode()).decode() for key, text in data.items()}
-        metadata: Json = {"labels": dict(change.labels), "annotations": _witness(owner, change)}
+        metadata: Json = {"labels": dict(change.labels), "annotations": _created_by(owner, change)}
         return await self._apply(owner, change.kind, change.name, {"data": data}, metadata, uid=change.uid, force=True)
 
     async def release(self, owner: Owner, found: ClusterObject) -> ClusterObject:
@@ -91,7 +91,7 @@ class Objects:
         return found
 
 
-def _witness(owner: Owner, change: ApplyServiceAccount | ApplyObject) -> dict[str, str]:
+def _created_by(owner: Owner, change: ApplyServiceAccount | ApplyObject) -> dict[str, str]:
     """The annotation beside the owner label, on an object that this owner creates."""
     return owner.annotations if change.labels else {}
 

@@ -83,31 +83,31 @@ async def _request(  # noqa: C901, PLR0911 - one flat case for each change
         case PutIdentity():
             location = have.identity.location if have.identity else change.identity.location
             identity = await azure.identities.put(change.identity, change.tags, location)
-            return lambda standing: replace(standing, identity=identity)
+            return lambda observed: replace(observed, identity=identity)
         case PutCredential():
             await azure.credentials.put(change.identity.id, change.credential)
-            return lambda standing: standing.with_credential(change.credential)
+            return lambda observed: observed.with_credential(change.credential)
         case PutAssignment():
             assignment = await azure.roles.put(change)
-            return lambda standing: standing.with_assignment(assignment)
+            return lambda observed: observed.with_assignment(assignment)
         case ApplyServiceAccount():
             account = await kube.objects.apply_service_account(owner, change)
-            return lambda standing: standing.with_object(account)
+            return lambda observed: observed.with_object(account)
         case ApplyObject():
             applied = await kube.objects.apply_object(owner, change)
-            return lambda standing: standing.with_object(applied)
+            return lambda observed: observed.with_object(applied)
         case DeleteAssignment():
             await azure.roles.delete(change.assignment)
-            return lambda standing: standing.without_assignment(change.assignment)
+            return lambda observed: observed.without_assignment(change.assignment)
         case DeleteCredential():
             await azure.credentials.delete(change.identity.id, change.credential.name)
-            return lambda standing: standing.without_credential(change.credential.name)
+            return lambda observed: observed.without_credential(change.credential.name)
         case DeleteIdentity():
             await azure.identities.delete(change.identity.id, owner)
-            return lambda standing: replace(standing, identity=None, credentials=())
+            return lambda observed: replace(observed, identity=None, credentials=())
         case ReleaseObject():
             released = await kube.objects.release(owner, change.found)
-            return lambda standing: standing.with_object(released)
+            return lambda observed: observed.with_object(released)
         case DeleteObject():
             await kube.objects.delete(owner, change.found)
-            return lambda standing: standing.without_object(*change.found.key)
+            return lambda observed: observed.without_object(*change.found.key)
