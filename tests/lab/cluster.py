@@ -1,4 +1,4 @@
-"""A cluster as Azure sees it: an issuer of service-account tokens. No control plane; a key is enough."""
+"""A cluster as Azure sees it: an issuer of service account tokens. It has a signing key and no control plane."""
 
 import base64
 import time
@@ -22,7 +22,7 @@ class Cluster:
         self.key_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()
 
     def publish(self, controls: Controls) -> None:
-        """What AKS does for a cluster with the OIDC issuer enabled."""
+        """Publish the issuer's configuration and keys, as AKS does for a cluster with the OIDC issuer enabled."""
         controls.publish_issuer(self.issuer, self.configuration, self.jwks)
 
     @property
@@ -41,7 +41,7 @@ class Cluster:
         return {"keys": [{**public, "use": "sig", "alg": "RS256", "kid": self.key_id}]}
 
     def token(self, subject: str, *, key_id: str | None = None, **claims: Any) -> str:
-        """A token as the API server makes them: its audience is a list."""
+        """A token as the API server issues it: its audience is a list."""
         now = int(time.time())
         payload = {
             "iss": self.issuer,

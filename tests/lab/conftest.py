@@ -1,4 +1,4 @@
-"""One Azure for all tests; each begins with no faults, an empty call log, no delays, and names of its own."""
+"""One Azure serves all tests. Each test starts without faults or delays, with an empty call log, and uses its own names."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -36,7 +36,7 @@ def controls(azure: Running) -> Controls:
 
 
 @pytest.fixture(autouse=True)
-def undisturbed(controls: Controls) -> None:
+def _reset(controls: Controls) -> None:
     controls.clear_faults()
     controls.set(**NO_DELAYS)
     controls.clear_calls()
@@ -57,7 +57,7 @@ def cluster(azure: Running) -> Cluster:
 
 @pytest.fixture(scope="session")
 def azure_operator(azure: Running) -> Cluster:
-    """The cluster that the operator's own identity trusts from the start."""
+    """The cluster whose tokens the operator's own identity trusts."""
     cluster = Cluster(seeded.ISSUER)
     cluster.publish(azure.controls)
     return cluster

@@ -45,10 +45,12 @@ def role(guid: str) -> str:
 
 
 def trust(issuer: str, subject: str, *audiences: str) -> dict[str, Any]:
+    """The body of a request that creates a federated credential."""
     return {"properties": {"issuer": issuer, "subject": subject, "audiences": list(audiences or (AUDIENCE,))}}
 
 
 def grant(principal_id: str, guid: str, **properties: Any) -> dict[str, Any]:
+    """The body of a request that creates a role assignment. `guid` names the role."""
     return {"properties": {"roleDefinitionId": role(guid), "principalId": principal_id, **properties}}
 
 
@@ -65,7 +67,7 @@ def subject(service_account: str = "gitlab") -> str:
 
 
 @dataclass(frozen=True)
-class Made:
+class CreatedIdentity:
     """A managed identity that was created for a test."""
 
     name: str
@@ -73,12 +75,12 @@ class Made:
     client_id: str
 
 
-async def make_identity(plain: Plain, name: str | None = None) -> Made:
+async def make_identity(plain: Plain, name: str | None = None) -> CreatedIdentity:
     name = name or new_name()
     reply = await plain.arm("PUT", identity_path(name), {"location": "westeurope"})
     assert reply.status == 201, reply
     properties = reply.body["properties"]
-    return Made(name, properties["principalId"], properties["clientId"])
+    return CreatedIdentity(name, properties["principalId"], properties["clientId"])
 
 
 async def assign(plain: Plain, principal_id: str, guid: str, scope: str) -> str:
@@ -89,7 +91,7 @@ async def assign(plain: Plain, principal_id: str, guid: str, scope: str) -> str:
     return assignment_path(scope, name)
 
 
-async def federate(plain: Plain, identity: Made, cluster: Cluster, service_account: str = "gitlab") -> str:
+async def federate(plain: Plain, identity: CreatedIdentity, cluster: Cluster, service_account: str = "gitlab") -> str:
     path = credential_path(identity.name, f"fic-{service_account}")
     reply = await plain.arm("PUT", path, trust(cluster.issuer, subject(service_account)))
     assert reply.status == 201, reply
@@ -111,9 +113,9 @@ async def exchange(plain: Plain, client_id: str, assertion: str, **changes: str)
 
 
 async def eventually(look: Callable[[], Awaitable[bool]], delay: float = EVENTUALLY) -> float:
-    """Call `look` until it returns True. Returns the seconds that this took."""
+    """Call `look` until it returns True. Returns the seconds that this took. Fails after `delay` seconds."""
     began = time.monotonic()
     while not await look():
-        assert time.monotonic() - began < delay, "it never came to be"
+        assert time.monotonic() - began < delay, f"not within {delay} s"
         await asyncio.sleep(0.02)
     return time.monotonic() - began

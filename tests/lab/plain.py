@@ -1,4 +1,4 @@
-"""Requests to Azure by plain HTTP, so that tests see each answer to the letter."""
+"""Requests to Azure by plain HTTP. Tests see each answer unchanged."""
 
 import io
 import json
@@ -43,7 +43,7 @@ class Reply:
 
 
 class Plain:
-    """Sends requests as the owner of the subscription, or as the principal that is named."""
+    """Sends requests as the owner of the subscription, or as the named principal."""
 
     def __init__(self, azure: Running) -> None:
         self.azure = azure
@@ -75,7 +75,7 @@ class Plain:
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """Send a request unchanged."""
-        # aiohttp warns of large bodies that are not a stream, and warnings are errors here.
+        # aiohttp warns about a large body that is not a stream, and pytest treats warnings as errors.
         body = io.BytesIO(data) if isinstance(data, bytes) else data
         async with self._session.request(
             method, url, json=json, data=body, headers=headers, proxy=self.azure.proxy, allow_redirects=False
@@ -83,7 +83,7 @@ class Plain:
             return Reply(answer.status, answer.headers, await answer.text(encoding="utf-8"))
 
     async def arm(self, method: str, path: str, json: object = None, *, principal: str = "owner") -> Reply:
-        """A request to Resource Manager; the api-version is added where the path has none."""
+        """Send a request to Resource Manager. An api-version is added if the path has none."""
         if "api-version" not in path:
             version = next((VERSIONS[name] for name in reversed(VERSIONS) if name in path), "2021-04-01")
             path += f"{'&' if '?' in path else '?'}api-version={version}"
@@ -100,7 +100,7 @@ class Plain:
         origin: str = BLOB,
         **headers: str,
     ) -> Reply:
-        """A request to Blob Storage."""
+        """Send a request to Blob Storage."""
         known = {"Authorization": f"Bearer {self.token(principal, STORAGE_SCOPE)}", "x-ms-version": "2021-12-02"}
         return await self.send(
             method,

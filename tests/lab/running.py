@@ -1,4 +1,4 @@
-"""Starts the lab's Azure for the tests, as a person would, and stops it again."""
+"""Starts the lab's Azure for the tests, by the command that a person uses, and stops it."""
 
 import json
 import os
@@ -20,7 +20,7 @@ STOP_TIMEOUT = 2
 
 @dataclass(frozen=True)
 class Running:
-    """An Azure that answers."""
+    """A started Azure and its addresses."""
 
     folder: Path
     proxy: str
@@ -31,7 +31,7 @@ class Running:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables by which any client reaches this Azure."""
+        """The environment variables with which any client reaches this Azure."""
         return {"HTTPS_PROXY": self.proxy, "SSL_CERT_FILE": str(self.ca)}
 
 
@@ -47,8 +47,8 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
         )
 
 
-def wait(folder: Path, process: subprocess.Popen[bytes]) -> Running:
-    """Until azure.json is there, which says that everything answers."""
+def until_ready(folder: Path, process: subprocess.Popen[bytes]) -> Running:
+    """Wait until azure.json exists. Azure writes it when all its servers answer."""
     deadline = time.monotonic() + START_TIMEOUT
     while not (folder / "azure.json").exists():
         assert process.poll() is None, (folder / "azure.log").read_text()
@@ -70,15 +70,15 @@ def wait(folder: Path, process: subprocess.Popen[bytes]) -> Running:
 def running(folder: Path) -> Iterator[Running]:
     process = start(folder)
     try:
-        yield wait(folder, process)
+        yield until_ready(folder, process)
     finally:
         process.terminate()
         process.wait(timeout=STOP_TIMEOUT)
-    assert (folder / "azure.log").read_text() == "", "Azure has something to complain about"
+    assert (folder / "azure.log").read_text() == "", "Azure logged an error"
 
 
 def clean_environment(**values: str) -> dict[str, str]:
-    """This process's environment without anything that would lead a client elsewhere."""
+    """This process's environment without variables that would send a client to another Azure."""
     own = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
     kept = {key: value for key, value in os.environ.items() if key.upper() not in own and not key.startswith("AZURE_")}
     return {**kept, **values}

@@ -1,4 +1,4 @@
-"""Role assignments and definitions, held against the recorded traffic of real Azure."""
+"""Role assignments and definitions, compared with the recorded traffic of real Azure."""
 
 import pytest
 
@@ -29,7 +29,7 @@ from .plain import Plain
 SERVICE_PRINCIPAL = {"principalType": "ServicePrincipal"}
 
 
-async def test_a_new_assignment_answers_201_and_does_not_say_who_made_it_until_it_is_read(plain: Plain) -> None:
+async def test_a_new_assignment_answers_201_and_only_a_later_read_names_its_creator(plain: Plain) -> None:
     principal, name = (await make_identity(plain)).principal_id, new_guid()
 
     made = await plain.arm(
@@ -71,7 +71,7 @@ async def test_the_scope_keeps_the_case_of_the_request(plain: Plain) -> None:
     assert read.body["properties"]["scope"] == spelt
 
 
-async def test_the_same_again_answers_201_again(plain: Plain) -> None:
+async def test_repeating_the_same_request_answers_201_again(plain: Plain) -> None:
     principal, name = (await make_identity(plain)).principal_id, new_guid()
     body = grant(principal, DATA_CONTRIBUTOR, **SERVICE_PRINCIPAL)
 
@@ -80,7 +80,7 @@ async def test_the_same_again_answers_201_again(plain: Plain) -> None:
     assert (first.status, second.status) == (201, 201)
 
 
-async def test_under_its_name_only_the_description_and_the_condition_may_change(plain: Plain) -> None:
+async def test_only_the_description_of_an_existing_assignment_may_change(plain: Plain) -> None:
     one, other = (await make_identity(plain)).principal_id, (await make_identity(plain)).principal_id
     path = assignment_path(ACCOUNT, new_guid())
     await plain.arm("PUT", path, grant(one, DATA_CONTRIBUTOR, **SERVICE_PRINCIPAL))
@@ -97,7 +97,7 @@ async def test_under_its_name_only_the_description_and_the_condition_may_change(
         assert refused.message == "Tenant ID, application ID, principal ID, and scope are not allowed to be updated."
 
 
-async def test_a_second_name_for_the_same_grant_is_told_the_first(plain: Plain) -> None:
+async def test_a_second_assignment_of_the_same_role_is_refused_with_the_id_of_the_first(plain: Plain) -> None:
     principal, first = (await make_identity(plain)).principal_id, new_guid()
     body = grant(principal, DATA_CONTRIBUTOR, **SERVICE_PRINCIPAL)
     await plain.arm("PUT", assignment_path(ACCOUNT, first), body)
@@ -110,7 +110,7 @@ async def test_a_second_name_for_the_same_grant_is_told_the_first(plain: Plain) 
     )
 
 
-async def test_without_principal_type_a_new_principal_is_not_there_yet_and_then_its_type_is_filled_in(
+async def test_without_principal_type_a_new_principal_is_refused_until_it_is_replicated(
     plain: Plain, controls: Controls
 ) -> None:
     controls.set(principal_replication=1)
@@ -132,7 +132,7 @@ async def test_without_principal_type_a_new_principal_is_not_there_yet_and_then_
     assert (await plain.arm("GET", path)).body["properties"]["principalType"] == "ServicePrincipal"
 
 
-async def test_with_principal_type_even_a_principal_that_never_was_is_taken(plain: Plain) -> None:
+async def test_with_principal_type_an_unknown_principal_is_accepted(plain: Plain) -> None:
     body = grant(new_guid(), DATA_READER, **SERVICE_PRINCIPAL)
 
     assert (await plain.arm("PUT", assignment_path(ACCOUNT, new_guid()), body)).status == 201
@@ -172,21 +172,21 @@ async def test_a_bad_assignment_is_refused(
     assert (reply.status, reply.code, reply.message) == (status, code, message)
 
 
-async def test_deleting_answers_with_what_was_deleted_then_204_and_reading_404(plain: Plain) -> None:
+async def test_a_delete_answers_with_the_assignment_and_then_204(plain: Plain) -> None:
     principal, name = (await make_identity(plain)).principal_id, new_guid()
     path = assignment_path(ACCOUNT, name)
     await plain.arm("PUT", path, grant(principal, DATA_READER, **SERVICE_PRINCIPAL))
-    there = await plain.arm("GET", path)
+    existing = await plain.arm("GET", path)
 
-    first, second, gone = [await plain.arm(method, path) for method in ("DELETE", "DELETE", "GET")]
+    first, second, missing = [await plain.arm(method, path) for method in ("DELETE", "DELETE", "GET")]
 
-    assert (first.status, first.text) == (200, there.text)
+    assert (first.status, first.text) == (200, existing.text)
     assert (second.status, second.text) == (204, "")
-    assert (gone.status, gone.code) == (404, "RoleAssignmentNotFound")
-    assert gone.message == f"The role assignment '{name}' is not found."
+    assert (missing.status, missing.code) == (404, "RoleAssignmentNotFound")
+    assert missing.message == f"The role assignment '{name}' is not found."
 
 
-async def test_where_the_scope_is_gone_deleting_answers_404_for_a_resource_and_204_for_a_group(plain: Plain) -> None:
+async def test_a_delete_at_a_missing_scope_answers_404_for_a_resource_and_204_for_a_group(plain: Plain) -> None:
     account = await plain.arm("DELETE", assignment_path(ACCOUNT.replace("gitlabstore", "gone"), new_guid()))
     group = await plain.arm("DELETE", assignment_path(f"{SUBSCRIPTION}/resourceGroups/nowhere", new_guid()))
 
@@ -195,7 +195,7 @@ async def test_where_the_scope_is_gone_deleting_answers_404_for_a_resource_and_2
     assert group.status == 204
 
 
-async def test_deleting_an_identity_leaves_its_assignments_behind(plain: Plain) -> None:
+async def test_deleting_an_identity_keeps_its_assignments(plain: Plain) -> None:
     identity = await make_identity(plain)
     path = await assign(plain, identity.principal_id, DATA_READER, ACCOUNT)
 
@@ -204,7 +204,7 @@ async def test_deleting_an_identity_leaves_its_assignments_behind(plain: Plain) 
     assert (await plain.arm("GET", path)).body["properties"]["principalId"] == identity.principal_id
 
 
-async def test_a_container_need_not_be_there_to_be_a_scope_but_its_account_must(plain: Plain) -> None:
+async def test_a_scope_may_be_a_missing_container_of_an_existing_account(plain: Plain) -> None:
     principal = (await make_identity(plain)).principal_id
     body = grant(principal, DATA_READER, **SERVICE_PRINCIPAL)
 
@@ -215,7 +215,7 @@ async def test_a_container_need_not_be_there_to_be_a_scope_but_its_account_must(
     assert (account.status, account.code) == (404, "ResourceNotFound")
 
 
-async def test_a_list_shows_what_lies_at_above_and_below_the_scope_and_filters_narrow_it(plain: Plain) -> None:
+async def test_a_list_has_assignments_at_above_and_below_the_scope_and_filters_narrow_it(plain: Plain) -> None:
     principal = (await make_identity(plain)).principal_id
     above = await assign(plain, principal, READER, SUBSCRIPTION)
     at = await assign(plain, principal, DELEGATOR, ACCOUNT)
@@ -238,7 +238,7 @@ async def test_a_list_shows_what_lies_at_above_and_below_the_scope_and_filters_n
     assert beside not in await ids(ACCOUNT)
 
 
-async def test_an_unknown_filter_is_refused_rather_than_passed_over(plain: Plain) -> None:
+async def test_an_unknown_filter_is_refused(plain: Plain) -> None:
     reply = await plain.arm(
         "GET", f"{ACCOUNT}/providers/Microsoft.Authorization/roleAssignments?$filter=roleName eq 'x'"
     )

@@ -1,4 +1,4 @@
-"""The test on GitLab's own page about workload identity, word for word: azcopy, with nothing but what a pod has."""
+"""The check on GitLab's documentation page about workload identity: azcopy with only a pod's variables and token."""
 
 import asyncio
 import subprocess
@@ -20,12 +20,12 @@ URL = "https://gitlabstore.blob.core.windows.net/registry"
 
 @pytest.fixture(scope="session")
 def azcopy() -> str:
-    """The one that the lab takes."""
+    """The azcopy that the lab uses."""
     return str(program())
 
 
 class Pod:
-    """A toolbox pod as the webhook leaves it: four variables and a token file."""
+    """A toolbox pod after the webhook changed it: four variables and a token file."""
 
     def __init__(self, azure: Running, azcopy: str, folder: Path, client_id: str, token: str) -> None:
         (folder / "token").write_text(token)
@@ -55,7 +55,7 @@ class Pod:
         return finished.returncode, finished.stdout + finished.stderr
 
 
-async def test_azcopy_lists_as_the_page_says_once_the_role_is_there_and_copies_too(
+async def test_azcopy_lists_and_copies_only_while_the_role_is_assigned(
     azure: Running, azcopy: str, plain: Plain, cluster: Cluster, controls: Controls, tmp_path: Path
 ) -> None:
     identity = await make_identity(plain)
@@ -77,7 +77,7 @@ async def test_azcopy_lists_as_the_page_says_once_the_role_is_there_and_copies_t
     assert worked == 0
     assert "hello.txt; Content Length: 35.00 B" in listed
     assert calls == [
-        # It looks first, twice, whether the container is public.
+        # azcopy first checks, with two requests, whether the container is public.
         ("GET", "gitlabstore.blob.core.windows.net", "/registry", 401),
         ("HEAD", "gitlabstore.blob.core.windows.net", "/registry", 401),
         ("GET", "login.microsoftonline.com", "/common/discovery/instance", 200),
@@ -89,7 +89,7 @@ async def test_azcopy_lists_as_the_page_says_once_the_role_is_there_and_copies_t
     assert (refused, "AuthorizationPermissionMismatch" in after) == (1, True)
 
 
-async def test_azcopy_shows_why_entra_refused_the_token(
+async def test_azcopy_prints_why_entra_refused_the_token(
     azure: Running, azcopy: str, plain: Plain, cluster: Cluster, tmp_path: Path
 ) -> None:
     identity = await make_identity(plain)

@@ -1,4 +1,4 @@
-"""Blob Storage: who may read, list and write what, and how it is refused."""
+"""Blob Storage: which principals may read, list and write, and how others are refused."""
 
 import base64
 import datetime as dt
@@ -43,7 +43,7 @@ class Workload:
     async def put(self, target: str, content: bytes) -> Reply:
         return await self.ask("PUT", target, data=content, x_ms_blob_type="BlockBlob")
 
-    async def given(self, role: str, scope: str) -> str:
+    async def assign(self, role: str, scope: str) -> str:
         return await assign(self.plain, self.principal_id, role, scope)
 
 
@@ -53,7 +53,7 @@ async def workload(plain: Plain) -> Workload:
 
 
 def refused(reply: Reply) -> bool:
-    """Hold a refusal against the form of Azure's."""
+    """Whether Azure refused the request. Checks that a refusal has the form of Azure's."""
     if reply.status != 403:
         return False
     assert reply.headers["x-ms-error-code"] == "AuthorizationPermissionMismatch"
@@ -74,7 +74,7 @@ async def test_without_a_role_nothing_is_allowed(workload: Workload) -> None:
 
 
 async def test_a_contributor_of_the_account_lists_reads_writes_and_deletes(workload: Workload) -> None:
-    await workload.given(DATA_CONTRIBUTOR, ACCOUNT)
+    await workload.assign(DATA_CONTRIBUTOR, ACCOUNT)
     name = f"/git-lfs/{uuid.uuid4()}"
 
     listed = await workload.ask("GET", LIST)
@@ -85,13 +85,13 @@ async def test_a_contributor_of_the_account_lists_reads_writes_and_deletes(workl
     assert (read.status, read.text) == (200, "hello")
     assert (await workload.ask("HEAD", name)).headers["Content-Length"] == "5"
     assert (await workload.ask("DELETE", name)).status == 202
-    gone = await workload.ask("GET", name)
-    assert (gone.status, gone.headers["x-ms-error-code"]) == (404, "BlobNotFound")
+    missing = await workload.ask("GET", name)
+    assert (missing.status, missing.headers["x-ms-error-code"]) == (404, "BlobNotFound")
     assert (await workload.ask("GET", "/?comp=list")).status == 200
 
 
 async def test_a_reader_only_lists_and_reads(workload: Workload) -> None:
-    await workload.given(DATA_READER, ACCOUNT)
+    await workload.assign(DATA_READER, ACCOUNT)
 
     assert (await workload.ask("GET", LIST)).status == 200
     assert (await workload.ask("GET", "/registry/hello.txt")).text == "Hello from the registry container.\n"
@@ -100,8 +100,8 @@ async def test_a_reader_only_lists_and_reads(workload: Workload) -> None:
     assert refused(await workload.ask("PUT", "/newcontainer?restype=container"))
 
 
-async def test_a_role_at_one_container_says_nothing_of_the_others_or_of_the_account(workload: Workload) -> None:
-    await workload.given(DATA_CONTRIBUTOR, REGISTRY)
+async def test_a_role_at_one_container_grants_nothing_at_others_or_at_the_account(workload: Workload) -> None:
+    await workload.assign(DATA_CONTRIBUTOR, REGISTRY)
 
     assert (await workload.ask("GET", LIST)).status == 200
     assert refused(await workload.ask("GET", LIST.replace("registry", "tmp")))
@@ -109,26 +109,26 @@ async def test_a_role_at_one_container_says_nothing_of_the_others_or_of_the_acco
     assert refused(await workload.ask("GET", "/?comp=list"))
 
 
-async def test_the_owner_of_everything_may_not_read_a_blob(plain: Plain, workload: Workload) -> None:
-    await workload.given(OWNER, SUBSCRIPTION)
+async def test_the_owner_of_the_subscription_may_not_read_a_blob(plain: Plain, workload: Workload) -> None:
+    await workload.assign(OWNER, SUBSCRIPTION)
 
     assert (await workload.ask("GET", "/?comp=list")).status == 200
     assert refused(await workload.ask("GET", LIST))
 
 
-async def test_a_missing_container_is_told_to_those_who_may_know(workload: Workload) -> None:
+async def test_only_a_principal_that_may_read_learns_that_a_container_is_missing(workload: Workload) -> None:
     missing = LIST.replace("registry", "not-there")
     assert refused(await workload.ask("GET", missing))
 
-    await workload.given(DATA_READER, ACCOUNT)
+    await workload.assign(DATA_READER, ACCOUNT)
 
     reply = await workload.ask("GET", missing)
     assert (reply.status, reply.headers["x-ms-error-code"]) == (404, "ContainerNotFound")
     assert "<Code>ContainerNotFound</Code>" in reply.text
 
 
-async def test_containers_are_made_and_deleted_by_a_contributor(workload: Workload, plain: Plain) -> None:
-    await workload.given(DATA_CONTRIBUTOR, ACCOUNT)
+async def test_a_contributor_creates_and_deletes_containers(workload: Workload, plain: Plain) -> None:
+    await workload.assign(DATA_CONTRIBUTOR, ACCOUNT)
     name = f"c-{uuid.uuid4().hex[:8]}"
 
     made = await workload.ask("PUT", f"/{name}?restype=container")
@@ -138,7 +138,9 @@ async def test_containers_are_made_and_deleted_by_a_contributor(workload: Worklo
     assert (made.status, seen.status, deleted.status) == (201, 200, 202)
 
 
-async def test_a_role_takes_its_time_to_come_and_to_go(workload: Workload, plain: Plain, controls: Controls) -> None:
+async def test_assigning_and_removing_a_role_take_effect_after_a_delay(
+    workload: Workload, plain: Plain, controls: Controls
+) -> None:
     controls.set(role_propagation=1)
 
     async def lists() -> bool:
@@ -147,16 +149,16 @@ async def test_a_role_takes_its_time_to_come_and_to_go(workload: Workload, plain
     async def is_refused() -> bool:
         return refused(await workload.ask("GET", LIST))
 
-    assignment = await workload.given(DATA_READER, ACCOUNT)
-    came = await eventually(lists)
+    assignment = await workload.assign(DATA_READER, ACCOUNT)
+    granted = await eventually(lists)
     await plain.arm("DELETE", assignment)
-    went = await eventually(is_refused)
+    revoked = await eventually(is_refused)
 
-    assert came > 0.3
-    assert went > 0.3
+    assert granted > 0.3
+    assert revoked > 0.3
 
 
-async def test_who_does_not_say_who_they_are_is_told_how_to(plain: Plain) -> None:
+async def test_a_request_without_a_token_is_refused_with_the_login_address(plain: Plain) -> None:
     reply = await plain.send("GET", BLOB + LIST, headers={"x-ms-version": "2021-12-02"})
 
     assert (reply.status, reply.headers["x-ms-error-code"]) == (401, "NoAuthenticationInformation")
@@ -166,9 +168,7 @@ async def test_who_does_not_say_who_they_are_is_told_how_to(plain: Plain) -> Non
     )
 
 
-async def test_a_token_that_is_not_for_storage_or_not_genuine_or_expired_is_refused(
-    plain: Plain, controls: Controls
-) -> None:
+async def test_a_token_for_another_audience_or_forged_or_expired_is_refused(plain: Plain, controls: Controls) -> None:
     async def detail(token: str) -> str:
         headers = {"Authorization": f"Bearer {token}", "x-ms-version": "2021-12-02"}
         reply = await plain.send("GET", BLOB + LIST, headers=headers)
@@ -186,8 +186,8 @@ async def test_a_token_that_is_not_for_storage_or_not_genuine_or_expired_is_refu
     assert await detail(fresh) == "Lifetime validation failed. The token is expired."
 
 
-async def test_large_blobs_pass_through_unchanged(workload: Workload) -> None:
-    await workload.given(DATA_CONTRIBUTOR, ACCOUNT)
+async def test_a_large_blob_is_stored_unchanged(workload: Workload) -> None:
+    await workload.assign(DATA_CONTRIBUTOR, ACCOUNT)
     content = uuid.uuid4().bytes * (1 << 14)
     name = f"/git-lfs/{uuid.uuid4()}"
 
@@ -199,7 +199,7 @@ async def test_a_large_upload_is_refused_like_a_small_one(workload: Workload) ->
     assert refused(await workload.put("/git-lfs/large", bytes(1 << 22)))
 
 
-async def test_a_client_that_asks_before_it_sends_is_told_to_go_on_or_not(workload: Workload, plain: Plain) -> None:
+async def test_a_client_that_expects_100_continue_gets_an_answer(workload: Workload, plain: Plain) -> None:
     async def put() -> Reply:
         return await workload.ask(
             "PUT", f"/git-lfs/{uuid.uuid4()}", data=b"x" * 1000, x_ms_blob_type="BlockBlob", expect="100-continue"
@@ -207,30 +207,30 @@ async def test_a_client_that_asks_before_it_sends_is_told_to_go_on_or_not(worklo
 
     began = time.monotonic()
     assert refused(await put())
-    await workload.given(DATA_CONTRIBUTOR, ACCOUNT)
+    await workload.assign(DATA_CONTRIBUTOR, ACCOUNT)
     assert (await put()).status == 201
     assert time.monotonic() - began < 10
 
 
-async def test_a_name_is_passed_on_as_it_was_escaped(workload: Workload) -> None:
-    await workload.given(DATA_CONTRIBUTOR, ACCOUNT)
+async def test_an_escaped_name_is_kept(workload: Workload) -> None:
+    await workload.assign(DATA_CONTRIBUTOR, ACCOUNT)
 
     assert (await workload.put("/git-lfs/a%20b%2Bc/%C3%A4.txt", b"x")).status == 201
     assert "<Name>a b+c/ä.txt</Name>" in (await workload.ask("GET", LIST.replace("registry", "git-lfs"))).text
 
 
-async def test_a_delegation_key_takes_a_role_at_the_account(workload: Workload) -> None:
-    await workload.given(DATA_CONTRIBUTOR, REGISTRY)
+async def test_a_delegation_key_needs_a_role_at_the_account(workload: Workload) -> None:
+    await workload.assign(DATA_CONTRIBUTOR, REGISTRY)
     assert refused(await delegation_key(workload))
 
-    await workload.given(DELEGATOR, ACCOUNT)
+    await workload.assign(DELEGATOR, ACCOUNT)
 
     assert (await delegation_key(workload)).status == 200
 
 
-async def test_a_signed_url_can_do_what_its_signer_may_and_no_more(workload: Workload, plain: Plain) -> None:
-    await workload.given(DELEGATOR, ACCOUNT)
-    assignment = await workload.given(DATA_CONTRIBUTOR, REGISTRY)
+async def test_a_signed_url_has_the_rights_of_its_signer(workload: Workload, plain: Plain) -> None:
+    await workload.assign(DELEGATOR, ACCOUNT)
+    assignment = await workload.assign(DATA_CONTRIBUTOR, REGISTRY)
     key = (await delegation_key(workload)).text
     signed = signed_url(key)
 
@@ -244,7 +244,7 @@ async def test_a_signed_url_can_do_what_its_signer_may_and_no_more(workload: Wor
     assert refused(after)
 
 
-async def test_nobody_has_an_account_key(plain: Plain) -> None:
+async def test_an_account_key_is_refused(plain: Plain) -> None:
     headers = {
         "Authorization": "SharedKey gitlabstore:bm90IHRoZSBrZXk=",
         "x-ms-version": "2021-12-02",
@@ -264,7 +264,7 @@ async def delegation_key(workload: Workload) -> Reply:
 
 
 def signed_url(key: str) -> str:
-    """A URL that is signed by a user delegation key, as GitLab signs them (documentation: create a user delegation SAS)."""
+    """A URL that is signed with a user delegation key, as GitLab signs it (documentation: create a user delegation SAS)."""
 
     def field(name: str) -> str:
         return key.partition(f"<{name}>")[2].partition("<")[0]

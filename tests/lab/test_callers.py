@@ -1,4 +1,4 @@
-"""Who may ask Resource Manager for what: tokens, roles and their delays."""
+"""Which callers Resource Manager admits: tokens, roles and their delays."""
 
 import pytest
 
@@ -32,7 +32,7 @@ async def ask(plain: Plain, authorization: str | None) -> tuple[int, str, str, s
     return reply.status, reply.code, reply.message, reply.headers.get("WWW-Authenticate", "")
 
 
-async def test_without_a_token_the_answer_says_where_to_get_one(plain: Plain) -> None:
+async def test_a_request_without_a_token_is_refused_with_the_login_address(plain: Plain) -> None:
     status, code, message, challenge = await ask(plain, None)
 
     assert (status, code) == (401, "AuthenticationFailed")
@@ -42,7 +42,7 @@ async def test_without_a_token_the_answer_says_where_to_get_one(plain: Plain) ->
     )
 
 
-async def test_a_token_of_somebody_else_is_refused(plain: Plain) -> None:
+async def test_a_malformed_or_forged_token_is_refused(plain: Plain) -> None:
     head, body, _ = plain.token("owner").split(".")
     forged = ".".join((head, body, plain.token("operator").rpartition(".")[2]))
 
@@ -71,7 +71,7 @@ async def test_an_expired_token_is_refused(plain: Plain, controls: Controls) -> 
     assert message.startswith("The access token expiry UTC time '")
 
 
-async def test_every_request_names_its_api_version(plain: Plain) -> None:
+async def test_a_request_without_an_api_version_is_refused(plain: Plain) -> None:
     reply = await plain.send("GET", f"{ARM}{GROUP}", headers={"Authorization": f"Bearer {plain.token('owner')}"})
 
     assert (reply.status, reply.code) == (400, "MissingApiVersionParameter")
@@ -99,7 +99,7 @@ async def test_every_request_names_its_api_version(plain: Plain) -> None:
         ("PUT", GROUP, "Microsoft.Resources/subscriptions/resourceGroups/write", None),
     ],
 )
-async def test_what_the_operator_was_not_given_is_refused_by_action_and_scope(
+async def test_a_missing_right_is_refused_with_its_action_and_scope(
     plain: Plain, method: str, path: str, action: str, scope: str | None
 ) -> None:
     reply = await plain.arm(method, path, {"location": "westeurope"}, principal="operator")
@@ -113,7 +113,7 @@ async def test_what_the_operator_was_not_given_is_refused_by_action_and_scope(
     )
 
 
-async def test_what_the_operator_needs_it_may_do(plain: Plain) -> None:
+async def test_the_operator_may_do_what_it_needs(plain: Plain) -> None:
     name = new_name()
 
     async def status(method: str, path: str, json: object = None) -> int:
@@ -133,7 +133,7 @@ async def test_what_the_operator_needs_it_may_do(plain: Plain) -> None:
     assert await status("DELETE", identity_path(name)) == 200
 
 
-async def test_a_contributor_may_not_assign_roles_however_wide_the_wildcard(plain: Plain) -> None:
+async def test_a_contributor_may_not_assign_roles_despite_its_wildcard(plain: Plain) -> None:
     contributor = await make_identity(plain)
     await assign(plain, contributor.principal_id, "b24988ac-6180-42a0-ab88-20f7382dd24c", SUBSCRIPTION)
     plain.azure.controls.name_principal("contributor", contributor.principal_id)
@@ -148,7 +148,7 @@ async def test_a_contributor_may_not_assign_roles_however_wide_the_wildcard(plai
     assert (assignment.status, assignment.code) == (403, "AuthorizationFailed")
 
 
-async def test_a_role_takes_its_time_to_come_and_to_go(plain: Plain, controls: Controls) -> None:
+async def test_assigning_and_removing_a_role_take_effect_after_a_delay(plain: Plain, controls: Controls) -> None:
     reader = (await make_identity(plain)).principal_id
     controls.set(role_propagation=1)
 
@@ -159,21 +159,21 @@ async def test_a_role_takes_its_time_to_come_and_to_go(plain: Plain, controls: C
         return not await may_read()
 
     assignment = await assign(plain, reader, READER, GROUP)
-    came = await eventually(may_read)
+    granted = await eventually(may_read)
     await plain.arm("DELETE", assignment)
-    went = await eventually(may_not_read)
+    revoked = await eventually(may_not_read)
 
-    assert came > 0.3
-    assert went > 0.3
-
-
-async def test_whoever_has_no_role_sees_no_subscription(plain: Plain) -> None:
-    stranger = (await make_identity(plain)).principal_id
-
-    assert (await plain.arm("GET", "/subscriptions", principal=stranger)).body["value"] == []
+    assert granted > 0.3
+    assert revoked > 0.3
 
 
-async def test_what_the_lab_does_not_have_is_said_to_be_unknown(plain: Plain) -> None:
+async def test_a_principal_without_a_role_sees_no_subscription(plain: Plain) -> None:
+    principal = (await make_identity(plain)).principal_id
+
+    assert (await plain.arm("GET", "/subscriptions", principal=principal)).body["value"] == []
+
+
+async def test_a_resource_type_or_method_that_the_lab_lacks_is_refused(plain: Plain) -> None:
     vault = await plain.arm("GET", f"{GROUP}/providers/Microsoft.KeyVault/vaults/v")
     patch = await plain.arm("PATCH", GROUP, {})
 

@@ -1,4 +1,4 @@
-"""What tests can do to the lab's Azure: watch it, break it, slow it down."""
+"""The controls of the lab's Azure: its call log, its faults and its delays."""
 
 import asyncio
 import time
@@ -30,7 +30,7 @@ from .plain import Plain
 LIST = "/registry?restype=container&comp=list"
 
 
-async def test_every_call_is_written_down_in_order_with_caller_and_outcome(
+async def test_every_call_is_logged_in_order_with_caller_and_outcome(
     plain: Plain, controls: Controls, cluster: Cluster
 ) -> None:
     identity = await make_identity(plain)
@@ -55,7 +55,7 @@ async def test_every_call_is_written_down_in_order_with_caller_and_outcome(
     assert 0 < first.duration < 1
 
 
-async def test_what_is_asked_of_the_controls_or_of_a_clusters_issuer_is_no_call(
+async def test_requests_to_the_controls_and_to_a_clusters_issuer_are_not_logged(
     plain: Plain, controls: Controls, cluster: Cluster
 ) -> None:
     controls.settings()
@@ -64,7 +64,7 @@ async def test_what_is_asked_of_the_controls_or_of_a_clusters_issuer_is_no_call(
     assert controls.calls() == []
 
 
-async def test_a_principal_is_called_as_the_test_names_it(plain: Plain, controls: Controls) -> None:
+async def test_the_call_log_uses_the_name_that_the_test_gives_a_principal(plain: Plain, controls: Controls) -> None:
     identity = await make_identity(plain)
     controls.name_principal("gitlab", identity.principal_id)
     controls.clear_calls()
@@ -78,7 +78,9 @@ async def test_a_principal_is_called_as_the_test_names_it(plain: Plain, controls
     assert [call.caller for call in controls.calls()] == ["gitlab"]
 
 
-async def test_a_fault_strikes_as_often_as_was_said_and_only_where_it_matches(plain: Plain, controls: Controls) -> None:
+async def test_a_fault_applies_as_often_as_asked_and_only_to_requests_that_match(
+    plain: Plain, controls: Controls
+) -> None:
     path = assignment_path(ACCOUNT, new_guid())
     body = grant(new_guid(), "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1", principalType="ServicePrincipal")
     controls.add_fault("PUT */roleAssignments/*", status=429, code="TooManyRequests", retry_after=2, times=2)
@@ -93,7 +95,7 @@ async def test_a_fault_strikes_as_often_as_was_said_and_only_where_it_matches(pl
     assert [call.code for call in controls.calls()] == ["RoleAssignmentNotFound", *["TooManyRequests"] * 2, ""]
 
 
-async def test_a_fault_speaks_as_the_part_of_azure_that_it_strikes(plain: Plain, controls: Controls) -> None:
+async def test_a_fault_answers_in_the_format_of_the_service(plain: Plain, controls: Controls) -> None:
     controls.add_fault("POST login.microsoftonline.com/*/token", status=503, code="AADSTS90033", message="Try later.")
     controls.add_fault("GET *.blob.core.windows.net/registry", status=503, code="ServerBusy", message="Too busy.")
 
@@ -106,9 +108,9 @@ async def test_a_fault_speaks_as_the_part_of_azure_that_it_strikes(plain: Plain,
     assert "<Message>Too busy.\n" in blob.text
 
 
-async def test_a_reset_drops_the_connection_before_anything_was_done(plain: Plain, controls: Controls) -> None:
+async def test_a_reset_drops_the_connection_before_the_request_is_applied(plain: Plain, controls: Controls) -> None:
     name = new_name()
-    # Twice: aiohttp asks a second time by itself, unseen, when the connection of an idempotent request breaks.
+    # Twice: aiohttp itself tries once more when the connection of an idempotent request breaks.
     controls.add_fault("PUT */userAssignedIdentities/*", reset=True, times=2)
 
     with pytest.raises(aiohttp.ClientOSError, match="Connection reset by peer"):
@@ -122,7 +124,7 @@ async def test_a_reset_drops_the_connection_before_anything_was_done(plain: Plai
     ]
 
 
-async def test_an_answer_can_be_lost_after_the_deed(plain: Plain, controls: Controls) -> None:
+async def test_an_answer_can_be_lost_after_the_request_was_applied(plain: Plain, controls: Controls) -> None:
     name = new_name()
     controls.add_fault("PUT */userAssignedIdentities/*", reset=True, times=2, applied=True)
 
@@ -132,7 +134,7 @@ async def test_an_answer_can_be_lost_after_the_deed(plain: Plain, controls: Cont
     assert (await plain.arm("GET", identity_path(name))).status == 200
 
 
-async def test_a_hanging_request_has_no_answer_and_loses_its_connection_when_the_faults_are_cleared(
+async def test_a_hanging_request_gets_no_answer_and_is_reset_when_the_faults_are_cleared(
     plain: Plain, controls: Controls
 ) -> None:
     controls.add_fault("POST */register", hang=True)
@@ -140,7 +142,7 @@ async def test_a_hanging_request_has_no_answer_and_loses_its_connection_when_the
 
     asking = asyncio.create_task(plain.arm("POST", register))
     async with asyncio.timeout(10):
-        while await asyncio.to_thread(controls.waiting_faults):  # until the fault has the request in its hands
+        while await asyncio.to_thread(controls.waiting_faults):  # until the fault has stopped the request
             assert not asking.done()
     assert not asking.done()
     controls.clear_faults()
@@ -150,7 +152,7 @@ async def test_a_hanging_request_has_no_answer_and_loses_its_connection_when_the
     assert (await plain.arm("POST", register)).status == 200
 
 
-async def test_a_delay_alone_is_only_slow(plain: Plain, controls: Controls) -> None:
+async def test_a_fault_with_only_a_delay_slows_the_answer(plain: Plain, controls: Controls) -> None:
     controls.add_fault("GET */resourceGroups/*", delay=0.2)
 
     began = time.monotonic()
@@ -160,7 +162,7 @@ async def test_a_delay_alone_is_only_slow(plain: Plain, controls: Controls) -> N
     assert time.monotonic() - began >= 0.2
 
 
-async def test_latency_slows_resource_manager_and_nothing_else(plain: Plain, controls: Controls) -> None:
+async def test_latency_slows_only_resource_manager(plain: Plain, controls: Controls) -> None:
     identity = (await make_identity(plain)).name
     controls.set(arm_latency=0.3)
 
@@ -188,12 +190,12 @@ async def test_latency_slows_resource_manager_and_nothing_else(plain: Plain, con
         ({"arm_latency": "soon"}, "Setting arm_latency takes seconds, not 'soon'"),
     ],
 )
-def test_a_setting_that_makes_no_sense_is_refused(controls: Controls, values: dict[str, float], message: str) -> None:
+def test_an_unknown_or_invalid_setting_is_refused(controls: Controls, values: dict[str, float], message: str) -> None:
     with pytest.raises(RefusedError, match=message):
         controls.set(**values)
 
 
-def test_settings_are_taken_and_told(controls: Controls) -> None:
+def test_settings_can_be_written_and_read(controls: Controls) -> None:
     controls.set(arm_latency=0.2, credential_propagation=1.5)
 
     assert controls.settings() == {
@@ -206,26 +208,26 @@ def test_settings_are_taken_and_told(controls: Controls) -> None:
     }
 
 
-def test_a_fault_that_makes_no_sense_is_refused(controls: Controls) -> None:
+def test_an_invalid_fault_is_refused(controls: Controls) -> None:
     with pytest.raises(RefusedError, match="A fault matches 'METHOD GLOB', not '/subscriptions'"):
         controls.add_fault("/subscriptions", status=500)
     with pytest.raises(RefusedError, match="A fault needs one of status, reset, hang and delay"):
         controls.add_fault("GET *")
 
 
-def test_nobody_is_called_so(controls: Controls) -> None:
+def test_an_unknown_principal_is_refused(controls: Controls) -> None:
     with pytest.raises(RefusedError, match="There is no principal with the name or id 'nobody'"):
         controls.token("https://management.azure.com", "nobody")
 
 
-def test_an_issuer_is_published_whole_or_not_at_all(controls: Controls, cluster: Cluster) -> None:
+def test_an_incomplete_or_insecure_issuer_is_refused(controls: Controls, cluster: Cluster) -> None:
     with pytest.raises(RefusedError, match="configuration needs jwks_uri"):
         controls.publish_issuer("https://example.com/", {}, cluster.jwks)
     with pytest.raises(RefusedError, match="is reached by https"):
         controls.publish_issuer("http://example.com/", cluster.configuration, cluster.jwks)
 
 
-async def test_throttled_by_resource_a_third_write_in_a_row_has_to_wait(plain: Plain, controls: Controls) -> None:
+async def test_the_throttle_of_a_resource_refuses_the_third_write_in_a_row(plain: Plain, controls: Controls) -> None:
     name = new_name()
     controls.set(throttle=1)
 
@@ -236,7 +238,7 @@ async def test_throttled_by_resource_a_third_write_in_a_row_has_to_wait(plain: P
     assert 1 <= int(replies[-1].headers["Retry-After"]) <= 4
 
 
-async def test_throttled_by_subscription_writes_to_many_identities_have_to_wait(
+async def test_the_throttle_of_a_subscription_refuses_writes_to_many_identities(
     plain: Plain, controls: Controls
 ) -> None:
     controls.set(throttle=1)
@@ -249,7 +251,7 @@ async def test_throttled_by_subscription_writes_to_many_identities_have_to_wait(
     assert (await plain.arm("GET", f"{GROUP}")).status == 200
 
 
-async def test_resource_managers_own_bucket_is_counted_down(plain: Plain, controls: Controls) -> None:
+async def test_resource_manager_reports_its_remaining_reads(plain: Plain, controls: Controls) -> None:
     controls.set(throttle=1)
 
     left = [

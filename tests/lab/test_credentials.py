@@ -1,4 +1,4 @@
-"""Federated identity credentials, held against the recorded traffic of real Azure."""
+"""Federated identity credentials, compared with the recorded traffic of real Azure."""
 
 import asyncio
 
@@ -22,7 +22,7 @@ INCOMPLETE = (
 ISSUER = "https://oidc.prod-aks.azure.com/00000000-0000-0000-0000-000000000000/"
 
 
-async def test_a_new_credential_answers_201_and_is_found_again(plain: Plain) -> None:
+async def test_a_new_credential_answers_201_and_can_be_read(plain: Plain) -> None:
     identity = (await make_identity(plain)).name
     path = credential_path(identity, "gitlab")
     lower = path.replace("resourceGroups", "resourcegroups")
@@ -42,7 +42,7 @@ async def test_a_new_credential_answers_201_and_is_found_again(plain: Plain) -> 
     assert (await plain.arm("GET", path)).text == made.text
 
 
-async def test_the_same_again_and_a_change_in_place_answer_200(plain: Plain) -> None:
+async def test_a_repeated_request_and_a_change_answer_200(plain: Plain) -> None:
     path = credential_path((await make_identity(plain)).name, "gitlab")
     await plain.arm("PUT", path, trust(ISSUER, subject()))
 
@@ -55,21 +55,21 @@ async def test_the_same_again_and_a_change_in_place_answer_200(plain: Plain) -> 
     assert (await plain.arm("GET", path)).text == changed.text
 
 
-async def test_deleting_answers_200_without_a_body_then_204_and_reading_404_from_the_provider(plain: Plain) -> None:
+async def test_a_delete_answers_200_without_a_body_then_204_and_a_read_gets_404_from_the_provider(plain: Plain) -> None:
     path = credential_path((await make_identity(plain)).name, "gitlab")
     await plain.arm("PUT", path, trust(ISSUER, subject()))
 
     first, second = [await plain.arm("DELETE", path) for _ in range(2)]
-    gone = await plain.arm("GET", path)
+    missing = await plain.arm("GET", path)
 
     assert (first.status, first.text) == (200, "")
     assert second.status == 204
-    assert (gone.status, gone.code) == (404, "NotFound")
-    assert gone.message == f"Resource '{path.replace('resourceGroups', 'resourcegroups')}' was not found."
-    assert "x-ms-failure-cause" not in gone.headers
+    assert (missing.status, missing.code) == (404, "NotFound")
+    assert missing.message == f"Resource '{path.replace('resourceGroups', 'resourcegroups')}' was not found."
+    assert "x-ms-failure-cause" not in missing.headers
 
 
-async def test_under_an_identity_that_is_gone_every_word_is_about_the_parent(plain: Plain) -> None:
+async def test_under_a_missing_identity_every_request_answers_that_the_parent_is_missing(plain: Plain) -> None:
     path = credential_path("gone", "gitlab")
 
     for method, verb in (("DELETE", "delete"), ("GET", "read"), ("PUT", "write")):
@@ -82,13 +82,13 @@ async def test_under_an_identity_that_is_gone_every_word_is_about_the_parent(pla
         )
 
 
-async def test_that_holds_where_the_whole_resource_group_is_gone(plain: Plain) -> None:
+async def test_in_a_missing_resource_group_a_request_answers_that_the_parent_is_missing(plain: Plain) -> None:
     path = f"{identity_path('some', f'{SUBSCRIPTION}/resourceGroups/nowhere')}/federatedIdentityCredentials/gitlab"
 
     assert (await plain.arm("DELETE", path)).code == "ParentResourceNotFound"
 
 
-async def test_the_credentials_of_an_identity_go_with_it(plain: Plain) -> None:
+async def test_deleting_an_identity_deletes_its_credentials(plain: Plain) -> None:
     name = (await make_identity(plain)).name
     await plain.arm("PUT", credential_path(name, "gitlab"), trust(ISSUER, subject()))
 
@@ -98,7 +98,7 @@ async def test_the_credentials_of_an_identity_go_with_it(plain: Plain) -> None:
     assert (await plain.arm("GET", f"{identity_path(name)}/federatedIdentityCredentials")).body == {"value": []}
 
 
-async def test_two_writes_at_once_to_one_identity_are_refused_to_one_of_them(plain: Plain) -> None:
+async def test_one_of_two_concurrent_writes_to_an_identity_is_refused(plain: Plain) -> None:
     name = (await make_identity(plain)).name
     plain.azure.controls.set(arm_latency=0.5)
 
@@ -116,7 +116,7 @@ async def test_two_writes_at_once_to_one_identity_are_refused_to_one_of_them(pla
     )
 
 
-async def test_deletes_conflict_as_writes_do_while_other_identities_and_reads_go_on(plain: Plain) -> None:
+async def test_a_delete_conflicts_with_a_write_but_not_with_reads_or_other_identities(plain: Plain) -> None:
     one, other = (await make_identity(plain)).name, (await make_identity(plain)).name
     path = credential_path(one, "gitlab")
     await plain.arm("PUT", path, trust(ISSUER, subject()))
@@ -133,7 +133,7 @@ async def test_deletes_conflict_as_writes_do_while_other_identities_and_reads_go
     assert (elsewhere.status, read.status) == (201, 200)
 
 
-async def test_the_21st_credential_is_refused_and_the_20th_may_still_change(plain: Plain) -> None:
+async def test_the_21st_credential_is_refused_and_the_20th_can_still_change(plain: Plain) -> None:
     name = (await make_identity(plain)).name
     for n in range(20):
         reply = await plain.arm("PUT", credential_path(name, f"gitlab-{n}"), trust(ISSUER, subject(str(n))))
@@ -147,7 +147,7 @@ async def test_the_21st_credential_is_refused_and_the_20th_may_still_change(plai
     assert change.status == 200
 
 
-async def test_issuer_and_subject_belong_to_one_credential_of_an_identity(plain: Plain) -> None:
+async def test_a_second_credential_with_the_same_issuer_and_subject_is_refused(plain: Plain) -> None:
     name = (await make_identity(plain)).name
     await plain.arm("PUT", credential_path(name, "gitlab"), trust(ISSUER, subject()))
 
@@ -204,7 +204,7 @@ async def test_lists_come_in_pages(plain: Plain) -> None:
     assert "nextLink" not in second.body
 
 
-async def test_a_name_that_was_free_is_still_free_after_a_refusal(plain: Plain) -> None:
+async def test_a_refused_credential_creates_no_identity(plain: Plain) -> None:
     name = new_name()
     await plain.arm("PUT", credential_path(name, "gitlab"), trust(ISSUER, subject()))
 

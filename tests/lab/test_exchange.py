@@ -1,4 +1,4 @@
-"""Entra: a cluster's token for an access token, and every reason why not."""
+"""Entra: the exchange of a cluster's token for an access token, and each refusal."""
 
 import re
 import time
@@ -24,8 +24,8 @@ from .objects import (
 from .plain import ARM, LOGIN, Plain, Reply
 
 
-def refused(reply: Reply, status: int, error: str, number: int) -> str:
-    """Hold an error against the form of Entra's errors; its text without the trace."""
+def refusal(reply: Reply, status: int, error: str, number: int) -> str:
+    """Check that an answer has the form of Entra's errors. Returns its text without the trace."""
     body = reply.body
     assert (reply.status, body["error"], body["error_codes"]) == (status, error, [number])
     assert list(body) == [
@@ -65,7 +65,7 @@ async def test_a_trusted_token_becomes_an_access_token_for_storage(plain: Plain,
     assert abs(claims["exp"] - time.time() - 86_400) < 10
 
 
-async def test_others_can_verify_that_token_by_the_published_keys(plain: Plain, cluster: Cluster) -> None:
+async def test_the_published_keys_verify_an_access_token(plain: Plain, cluster: Cluster) -> None:
     identity = await make_identity(plain)
     await federate(plain, identity, cluster)
     token = (await exchange(plain, identity.client_id, cluster.token(subject()))).body["access_token"]
@@ -107,26 +107,26 @@ async def test_the_audience_is_the_resource_of_the_scope(
     assert jwt.decode(reply.body["access_token"], options={"verify_signature": False})["aud"] == audience
 
 
-async def test_an_unknown_client_is_told_so(plain: Plain, cluster: Cluster) -> None:
+async def test_an_unknown_client_is_refused(plain: Plain, cluster: Cluster) -> None:
     client = new_guid()
 
-    text = refused(await exchange(plain, client, cluster.token(subject())), 400, "unauthorized_client", 700016)
+    text = refusal(await exchange(plain, client, cluster.token(subject())), 400, "unauthorized_client", 700016)
 
     assert text.startswith(f"Application with identifier '{client}' was not found in the directory '{seeded.TENANT}'.")
 
 
-async def test_an_unknown_tenant_is_told_so(plain: Plain, cluster: Cluster) -> None:
+async def test_an_unknown_tenant_is_refused(plain: Plain, cluster: Cluster) -> None:
     tenant = new_guid()
 
-    text = refused(await exchange(plain, new_guid(), "x", tenant=tenant), 400, "invalid_request", 90002)
+    text = refusal(await exchange(plain, new_guid(), "x", tenant=tenant), 400, "invalid_request", 90002)
 
     assert text.startswith(f"Tenant '{tenant}' not found.")
 
 
-async def test_an_identity_without_any_credential_trusts_nobody(plain: Plain, cluster: Cluster) -> None:
+async def test_an_identity_without_a_credential_accepts_no_token(plain: Plain, cluster: Cluster) -> None:
     identity = await make_identity(plain)
 
-    text = refused(await exchange(plain, identity.client_id, cluster.token(subject())), 401, "invalid_client", 70025)
+    text = refusal(await exchange(plain, identity.client_id, cluster.token(subject())), 401, "invalid_client", 70025)
 
     assert (
         text == f"The client '{identity.client_id}'({identity.name}) has no configured federated identity credentials."
@@ -139,46 +139,46 @@ HELP = (
 )
 
 
-async def test_an_issuer_without_its_trailing_slash_is_another_issuer(plain: Plain, cluster: Cluster) -> None:
+async def test_an_issuer_without_its_trailing_slash_does_not_match(plain: Plain, cluster: Cluster) -> None:
     identity = await make_identity(plain)
     bare = cluster.issuer.rstrip("/")
     await plain.arm("PUT", credential_path(identity.name, "gitlab"), trust(bare, subject()))
 
     reply = await exchange(plain, identity.client_id, cluster.token(subject()))
 
-    assert refused(reply, 401, "invalid_client", 700211) == (
+    assert refusal(reply, 401, "invalid_client", 700211) == (
         f"No matching federated identity record found for presented assertion issuer '{cluster.issuer}'. {HELP}"
     )
 
 
-async def test_another_subject_is_named(plain: Plain, cluster: Cluster) -> None:
+async def test_another_subject_is_refused_by_name(plain: Plain, cluster: Cluster) -> None:
     identity = await make_identity(plain)
     await federate(plain, identity, cluster)
 
     reply = await exchange(plain, identity.client_id, cluster.token(subject("other")))
 
-    assert refused(reply, 401, "invalid_client", 700213) == (
+    assert refusal(reply, 401, "invalid_client", 700213) == (
         "No matching federated identity record found for presented assertion subject "
         f"'system:serviceaccount:gitlab:other'. {HELP}"
     )
 
 
-async def test_a_subject_in_other_letters_is_another_subject(plain: Plain, cluster: Cluster) -> None:
+async def test_a_subject_that_differs_in_case_is_refused(plain: Plain, cluster: Cluster) -> None:
     identity = await make_identity(plain)
     await federate(plain, identity, cluster)
 
     reply = await exchange(plain, identity.client_id, cluster.token(subject("GitLab")))
 
-    assert "matches with case-insensitive comparison" in refused(reply, 401, "invalid_client", 7002138)
+    assert "matches with case-insensitive comparison" in refusal(reply, 401, "invalid_client", 7002138)
 
 
-async def test_another_audience_is_named(plain: Plain, cluster: Cluster) -> None:
+async def test_another_audience_is_refused_by_name(plain: Plain, cluster: Cluster) -> None:
     identity = await make_identity(plain)
     await federate(plain, identity, cluster)
 
     reply = await exchange(plain, identity.client_id, cluster.token(subject(), aud=["https://kubernetes.default.svc"]))
 
-    assert "audience 'https://kubernetes.default.svc'" in refused(reply, 401, "invalid_client", 700212)
+    assert "audience 'https://kubernetes.default.svc'" in refusal(reply, 401, "invalid_client", 700212)
 
 
 async def test_an_expired_token_is_refused_with_its_times(plain: Plain, cluster: Cluster, controls: Controls) -> None:
@@ -187,7 +187,7 @@ async def test_an_expired_token_is_refused_with_its_times(plain: Plain, cluster:
     token = cluster.token(subject())
     controls.set(clock=3600 + 600)
 
-    text = refused(await exchange(plain, identity.client_id, token), 401, "invalid_client", 700024)
+    text = refusal(await exchange(plain, identity.client_id, token), 401, "invalid_client", 700024)
 
     assert text.startswith("Client assertion is not within its valid time range. Current time: ")
 
@@ -200,21 +200,21 @@ async def test_a_forged_signature_is_refused(plain: Plain, cluster: Cluster) -> 
     same_key_id = await exchange(plain, identity.client_id, forger.token(subject(), key_id=cluster.key_id))
     own_key_id = await exchange(plain, identity.client_id, forger.token(subject()))
 
-    assert "Assertion failed signature validation" in refused(same_key_id, 401, "invalid_client", 50013)
-    text = refused(own_key_id, 401, "invalid_client", 7000272)
+    assert "Assertion failed signature validation" in refusal(same_key_id, 401, "invalid_client", 50013)
+    text = refusal(own_key_id, 401, "invalid_client", 7000272)
     assert text.startswith(f"The certificate with identifier {forger.key_id} used to sign the federated credential")
 
 
-async def test_an_issuer_that_publishes_nothing_cannot_be_trusted(plain: Plain) -> None:
+async def test_a_token_of_an_unpublished_issuer_is_refused(plain: Plain) -> None:
     identity, unpublished = await make_identity(plain), Cluster()
     await federate(plain, identity, unpublished)
 
     reply = await exchange(plain, identity.client_id, unpublished.token(subject()))
 
-    assert refused(reply, 400, "invalid_request", 90061) == "Request to External OIDC endpoint failed."
+    assert refusal(reply, 400, "invalid_request", 90061) == "Request to External OIDC endpoint failed."
 
 
-async def test_a_request_that_lacks_something_is_refused(plain: Plain, cluster: Cluster) -> None:
+async def test_an_incomplete_or_unsupported_request_is_refused(plain: Plain, cluster: Cluster) -> None:
     identity = await make_identity(plain)
     await federate(plain, identity, cluster)
     token = cluster.token(subject())
@@ -222,15 +222,15 @@ async def test_a_request_that_lacks_something_is_refused(plain: Plain, cluster: 
     async def ask(**changes: str) -> Reply:
         return await exchange(plain, identity.client_id, token, **changes)
 
-    assert "'scope'" in refused(await ask(scope=""), 400, "invalid_request", 900144)
-    assert "'client_assertion'" in refused(await ask(client_assertion=""), 400, "invalid_request", 900144)
-    assert "'password'" in refused(await ask(grant_type="password"), 400, "unsupported_grant_type", 70003)
-    assert refused(await ask(scope="https://storage.azure.com/user_impersonation"), 400, "invalid_scope", 1002012)
-    assert refused(await ask(scope="https://vault.azure.net/.default"), 400, "invalid_resource", 500011)
-    assert refused(await ask(client_assertion="no.token.atall"), 401, "invalid_client", 50027)
+    assert "'scope'" in refusal(await ask(scope=""), 400, "invalid_request", 900144)
+    assert "'client_assertion'" in refusal(await ask(client_assertion=""), 400, "invalid_request", 900144)
+    assert "'password'" in refusal(await ask(grant_type="password"), 400, "unsupported_grant_type", 70003)
+    assert refusal(await ask(scope="https://storage.azure.com/user_impersonation"), 400, "invalid_scope", 1002012)
+    assert refusal(await ask(scope="https://vault.azure.net/.default"), 400, "invalid_resource", 500011)
+    assert refusal(await ask(client_assertion="no.token.atall"), 401, "invalid_client", 50027)
 
 
-async def test_a_new_credential_is_not_known_at_once(plain: Plain, cluster: Cluster, controls: Controls) -> None:
+async def test_a_new_credential_is_accepted_after_a_delay(plain: Plain, cluster: Cluster, controls: Controls) -> None:
     controls.set(credential_propagation=1)
     identity = await make_identity(plain)
     await federate(plain, identity, cluster)
@@ -240,7 +240,7 @@ async def test_a_new_credential_is_not_known_at_once(plain: Plain, cluster: Clus
     async def known() -> bool:
         return (await exchange(plain, identity.client_id, cluster.token(subject()))).status == 200
 
-    text = refused(early, 400, "invalid_request", 70021)
+    text = refusal(early, 400, "invalid_request", 70021)
     assert text.startswith(
         f"No matching federated identity record found for presented assertion. Assertion Issuer: '{cluster.issuer}'. "
         f"Assertion Subject: '{subject()}'. Assertion Audience: 'api://AzureADTokenExchange'."
@@ -248,7 +248,7 @@ async def test_a_new_credential_is_not_known_at_once(plain: Plain, cluster: Clus
     assert await eventually(known) > 0.2
 
 
-async def test_a_changed_and_a_deleted_credential_are_still_good_for_a_while(
+async def test_changing_and_deleting_a_credential_take_effect_after_a_delay(
     plain: Plain, cluster: Cluster, controls: Controls
 ) -> None:
     identity = await make_identity(plain)
@@ -258,7 +258,7 @@ async def test_a_changed_and_a_deleted_credential_are_still_good_for_a_while(
     async def trusted(service_account: str) -> bool:
         return (await exchange(plain, identity.client_id, cluster.token(subject(service_account)))).status == 200
 
-    async def no_more_trusted() -> bool:
+    async def not_trusted() -> bool:
         return not await trusted("pages")
 
     await plain.arm("PUT", path, trust(cluster.issuer, subject("pages")))
@@ -268,18 +268,18 @@ async def test_a_changed_and_a_deleted_credential_are_still_good_for_a_while(
     assert not await trusted("gitlab")
     await plain.arm("DELETE", path)
     assert await trusted("pages")
-    await eventually(no_more_trusted)
+    await eventually(not_trusted)
 
 
-async def test_a_deleted_identity_is_an_unknown_client_at_once(plain: Plain, cluster: Cluster) -> None:
+async def test_a_deleted_identity_is_refused_at_once_as_an_unknown_client(plain: Plain, cluster: Cluster) -> None:
     identity = await make_identity(plain)
     await federate(plain, identity, cluster)
     await plain.arm("DELETE", identity_path(identity.name))
 
-    refused(await exchange(plain, identity.client_id, cluster.token(subject())), 400, "unauthorized_client", 700016)
+    refusal(await exchange(plain, identity.client_id, cluster.token(subject())), 400, "unauthorized_client", 700016)
 
 
-async def test_the_token_of_an_exchange_is_good_at_resource_manager(plain: Plain, azure_operator: Cluster) -> None:
+async def test_resource_manager_accepts_an_exchanged_token(plain: Plain, azure_operator: Cluster) -> None:
     reply = await exchange(
         plain,
         seeded.OPERATOR_CLIENT,
@@ -295,7 +295,7 @@ async def test_the_token_of_an_exchange_is_good_at_resource_manager(plain: Plain
     assert answer.status == 200
 
 
-async def test_instance_discovery_names_the_tenants_own_document(plain: Plain) -> None:
+async def test_instance_discovery_returns_the_tenants_document(plain: Plain) -> None:
     url = f"{LOGIN}/common/discovery/instance?api-version=1.1&authorization_endpoint={LOGIN}/{seeded.TENANT}/oauth2"
 
     body = (await plain.send("GET", url)).body
@@ -304,7 +304,7 @@ async def test_instance_discovery_names_the_tenants_own_document(plain: Plain) -
     assert "login.microsoftonline.com" in body["metadata"][0]["aliases"]
 
 
-async def test_what_a_cluster_publishes_is_found_where_it_says(plain: Plain, cluster: Cluster) -> None:
+async def test_a_clusters_issuer_documents_are_found_at_their_addresses(plain: Plain, cluster: Cluster) -> None:
     about = await plain.send("GET", f"{cluster.issuer}.well-known/openid-configuration")
 
     assert about.body == cluster.configuration

@@ -1,4 +1,4 @@
-"""Managed identities, held against the recorded traffic of real Azure."""
+"""Managed identities, compared with the recorded traffic of real Azure."""
 
 import json
 
@@ -25,7 +25,7 @@ async def test_a_new_identity_answers_201_with_a_relative_location_and_a_lower_c
     assert ": " not in made.text, "Azure writes its JSON without blanks"
 
 
-async def test_the_same_again_answers_200_without_location_and_changes_nothing(plain: Plain) -> None:
+async def test_a_repeated_request_answers_200_without_location_and_changes_nothing(plain: Plain) -> None:
     name = new_name()
     made = await plain.arm("PUT", identity_path(name), {"location": "westeurope"})
 
@@ -48,7 +48,7 @@ async def test_tags_are_replaced_by_put_and_by_patch(plain: Plain) -> None:
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-async def test_of_two_tags_whose_names_differ_in_case_only_the_last_is_kept(plain: Plain, method: str) -> None:
+async def test_the_last_of_two_tags_whose_names_differ_only_in_case_is_kept(plain: Plain, method: str) -> None:
     """Microsoft Learn, "Use tags to organize your Azure resources": tag names are case-insensitive for operations."""
     name = (await make_identity(plain)).name
     tags = {"Team": "platform", "cost": "1", "team": "storage"}
@@ -59,7 +59,7 @@ async def test_of_two_tags_whose_names_differ_in_case_only_the_last_is_kept(plai
     assert (await plain.arm("GET", identity_path(name))).body["tags"] == {"team": "storage", "cost": "1"}
 
 
-async def test_deleting_answers_200_without_a_body_and_204_once_it_is_gone(plain: Plain) -> None:
+async def test_a_delete_answers_200_without_a_body_and_then_204(plain: Plain) -> None:
     name = (await make_identity(plain)).name
 
     first = await plain.arm("DELETE", identity_path(name))
@@ -69,12 +69,12 @@ async def test_deleting_answers_200_without_a_body_and_204_once_it_is_gone(plain
     assert (second.status, second.text) == (204, "")
 
 
-async def test_what_is_gone_is_told_by_the_gateway(plain: Plain) -> None:
-    gone = await plain.arm("GET", identity_path("gone"))
+async def test_a_missing_identity_is_reported_by_the_gateway(plain: Plain) -> None:
+    missing = await plain.arm("GET", identity_path("gone"))
 
-    assert gone.status == 404
-    assert gone.headers["x-ms-failure-cause"] == "gateway"
-    assert gone.body == {
+    assert missing.status == 404
+    assert missing.headers["x-ms-failure-cause"] == "gateway"
+    assert missing.body == {
         "error": {
             "code": "ResourceNotFound",
             "message": "The Resource 'Microsoft.ManagedIdentity/userAssignedIdentities/gone' under resource group "
@@ -83,7 +83,7 @@ async def test_what_is_gone_is_told_by_the_gateway(plain: Plain) -> None:
     }
 
 
-async def test_in_a_resource_group_that_is_not_there_even_deleting_answers_404(plain: Plain) -> None:
+async def test_in_a_missing_resource_group_every_request_answers_404(plain: Plain) -> None:
     nowhere = f"{SUBSCRIPTION}/resourceGroups/nowhere"
 
     for method, body in (("PUT", {"location": "westeurope"}), ("GET", None), ("DELETE", None)):
@@ -93,7 +93,7 @@ async def test_in_a_resource_group_that_is_not_there_even_deleting_answers_404(p
         assert reply.headers["x-ms-failure-cause"] == "gateway"
 
 
-async def test_names_are_compared_without_regard_to_case_and_keep_their_makers_spelling(plain: Plain) -> None:
+async def test_names_are_case_insensitive_and_keep_their_first_spelling(plain: Plain) -> None:
     name = (await make_identity(plain)).name
 
     reply = await plain.arm("GET", identity_path(name.upper()).replace("providers", "PROVIDERS"))
@@ -101,7 +101,7 @@ async def test_names_are_compared_without_regard_to_case_and_keep_their_makers_s
     assert (reply.status, reply.body["name"]) == (200, name)
 
 
-async def test_an_identity_made_anew_under_its_old_name_is_somebody_else(plain: Plain) -> None:
+async def test_a_recreated_identity_has_new_principal_and_client_ids(plain: Plain) -> None:
     first = await make_identity(plain)
     await plain.arm("DELETE", identity_path(first.name))
 
@@ -121,7 +121,7 @@ async def test_a_tag_name_with_a_reserved_character_is_refused(plain: Plain) -> 
     assert (await plain.arm("GET", identity_path("tagged"))).status == 404
 
 
-async def test_without_a_location_or_in_another_one_it_is_refused(plain: Plain) -> None:
+async def test_an_identity_without_a_location_or_with_another_location_is_refused(plain: Plain) -> None:
     name = (await make_identity(plain)).name
 
     without = await plain.arm("PUT", identity_path(name), {"tags": {}})
@@ -153,7 +153,7 @@ async def test_lists_come_in_pages_by_group_and_by_subscription(plain: Plain) ->
     assert everywhere >= {*names, "gitlab-azure-identity-operator"}
 
 
-async def test_every_answer_carries_the_headers_that_azure_always_sends(plain: Plain) -> None:
+async def test_every_answer_has_the_headers_that_azure_always_sends(plain: Plain) -> None:
     reply = await plain.arm("GET", identity_path("gone"))
 
     assert reply.headers["Cache-Control"] == "no-cache"
@@ -165,7 +165,7 @@ async def test_every_answer_carries_the_headers_that_azure_always_sends(plain: P
     assert len(reply.headers["x-ms-request-id"]) == 36
 
 
-async def test_a_body_that_is_no_json_object_is_refused(plain: Plain) -> None:
+async def test_a_body_that_is_not_a_json_object_is_refused(plain: Plain) -> None:
     url = f"https://management.azure.com{identity_path(new_name())}?api-version=2024-11-30"
     headers = {"Authorization": f"Bearer {plain.token('owner')}", "Content-Type": "application/json"}
 

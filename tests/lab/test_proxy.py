@@ -1,4 +1,4 @@
-"""The proxy: the real host names of Azure lead here, and nothing leads anywhere else."""
+"""The proxy: it connects Azure's real host names to the lab and refuses all other hosts."""
 
 import asyncio
 import subprocess
@@ -12,11 +12,11 @@ from lab.azure import seeded
 
 from .objects import eventually
 from .plain import Plain
-from .running import STOP_TIMEOUT, Running, start, wait
+from .running import STOP_TIMEOUT, Running, start, until_ready
 
 
 async def connect(azure: Running, target: str, method: str = "CONNECT") -> str:
-    """What the proxy answers, before any TLS."""
+    """The proxy's answer, before any TLS."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(azure.proxy.rpartition(":")[2]))
     writer.write(f"{method} {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -46,7 +46,7 @@ async def test_the_hosts_of_all_three_clouds_are_reached(plain: Plain, azure: Ru
     assert reply.status in (200, 400, 401)
 
 
-async def test_any_other_host_is_refused_and_the_reason_given(azure: Running) -> None:
+async def test_any_other_host_is_refused_with_the_reason(azure: Running) -> None:
     assert await connect(azure, "example.com:443") == (
         "HTTP/1.1 403 Forbidden: example.com is not one of the hosts of the lab's Azure"
     )
@@ -70,14 +70,14 @@ async def test_other_ports_and_plain_requests_are_refused(azure: Running) -> Non
     )
 
 
-async def test_who_does_not_trust_the_labs_authority_gets_no_connection(azure: Running) -> None:
+async def test_a_client_that_does_not_trust_the_labs_authority_cannot_connect(azure: Running) -> None:
     async with aiohttp.ClientSession() as session:
         with pytest.raises(aiohttp.ClientConnectorCertificateError):
             await session.get("https://management.azure.com/", proxy=azure.proxy)
 
 
-async def test_a_client_needs_the_proxy_and_the_authority_and_nothing_else(azure: Running) -> None:
-    """The operator's own libraries, in a process of their own, with the environment that the lab hands out."""
+async def test_a_client_needs_only_the_proxy_and_the_authority(azure: Running) -> None:
+    """The operator's libraries run in a new process with only the lab's environment variables."""
     finished = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-c", UNMODIFIED, azure.controls.token("https://management.azure.com/.default")],
@@ -96,12 +96,12 @@ import asyncio, sys, time
 from azure.core.credentials import AccessToken
 from azure.mgmt.msi.v2024_11_30.aio import ManagedServiceIdentityClient
 
-class Given:
+class StaticCredential:
     async def get_token(self, *scopes, **_):
         return AccessToken(sys.argv[1], int(time.time()) + 3600)
 
 async def main():
-    async with ManagedServiceIdentityClient(Given(), "{seeded.SUBSCRIPTION}") as client:
+    async with ManagedServiceIdentityClient(StaticCredential(), "{seeded.SUBSCRIPTION}") as client:
         identity = await client.user_assigned_identities.get("rg-platform", "gitlab-azure-identity-operator")
         print(identity.name)
 
@@ -109,10 +109,10 @@ asyncio.run(main())
 """
 
 
-async def test_it_starts_in_time_ends_on_sigterm_and_leaves_no_azurite_behind(tmp_path: Path) -> None:
+async def test_azure_and_azurite_end_on_sigterm(tmp_path: Path) -> None:
     process = start(tmp_path)
     try:
-        about = await asyncio.to_thread(wait, tmp_path, process)
+        about = await asyncio.to_thread(until_ready, tmp_path, process)
         assert about.ca == tmp_path / "ca.pem"
         azurite = only_child(process.pid)
     finally:
@@ -124,18 +124,18 @@ async def test_it_starts_in_time_ends_on_sigterm_and_leaves_no_azurite_behind(tm
     assert not is_alive(azurite)
 
 
-async def test_azurite_goes_even_when_the_lab_is_killed(tmp_path: Path) -> None:
+async def test_azurite_ends_when_the_lab_is_killed(tmp_path: Path) -> None:
     process = start(tmp_path)
-    await asyncio.to_thread(wait, tmp_path, process)
+    await asyncio.to_thread(until_ready, tmp_path, process)
     azurite = only_child(process.pid)
 
     process.kill()
     process.wait()
 
-    async def gone() -> bool:
+    async def ended() -> bool:
         return not is_alive(azurite)
 
-    await eventually(gone)
+    await eventually(ended)
 
 
 def only_child(pid: int) -> str:
@@ -148,7 +148,7 @@ def is_alive(pid: str) -> bool:
     return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-def test_without_azurite_it_says_what_to_do(tmp_path: Path) -> None:
+def test_without_azurite_the_lab_says_how_to_install_it(tmp_path: Path) -> None:
     finished = subprocess.run(
         [sys.executable, "-m", "lab.azure", "--dir", tmp_path, "--azurite", tmp_path / "azurite"],
         capture_output=True,

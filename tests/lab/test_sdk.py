@@ -1,4 +1,4 @@
-"""The real, asynchronous Azure SDK for Python through the proxy: what an operator uses, and what it makes of the answers."""
+"""The real asynchronous Azure SDK for Python, through the proxy: its requests, and the errors that it raises."""
 
 import ssl
 import time
@@ -51,8 +51,8 @@ GROUP = "rg-gitlab"
 
 
 @dataclass(frozen=True)
-class Given:
-    """A credential that holds a principal's token already."""
+class StaticCredential:
+    """A credential with a principal's token from the lab's controls."""
 
     controls: Controls
     principal: str = "owner"
@@ -70,7 +70,7 @@ class Given:
 
 @pytest.fixture
 def environment(azure: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the lab hands out; aiohttp takes the proxy from it, as the SDK lets it."""
+    """Sets the lab's environment variables. aiohttp reads the proxy from them."""
     for name, value in azure.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
@@ -78,7 +78,7 @@ def environment(azure: Running, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def transport(azure: Running, environment: None) -> AsyncIterator[AioHttpTransport]:
-    """One HTTP session for all clients, as one process would have it."""
+    """One HTTP session for all clients, as in one process."""
     context = ssl.create_default_context(cafile=str(azure.ca))
     session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context), trust_env=True, auto_decompress=False)
     async with session:
@@ -87,12 +87,16 @@ async def transport(azure: Running, environment: None) -> AsyncIterator[AioHttpT
 
 @pytest.fixture
 def msi(transport: AioHttpTransport, controls: Controls) -> ManagedServiceIdentityClient:
-    return ManagedServiceIdentityClient(Given(controls), seeded.SUBSCRIPTION, transport=transport, retry_total=0)
+    return ManagedServiceIdentityClient(
+        StaticCredential(controls), seeded.SUBSCRIPTION, transport=transport, retry_total=0
+    )
 
 
 @pytest.fixture
 def authorization(transport: AioHttpTransport, controls: Controls) -> AuthorizationManagementClient:
-    return AuthorizationManagementClient(Given(controls), seeded.SUBSCRIPTION, transport=transport, retry_total=0)
+    return AuthorizationManagementClient(
+        StaticCredential(controls), seeded.SUBSCRIPTION, transport=transport, retry_total=0
+    )
 
 
 def blobs(transport: AioHttpTransport, credential: Any, account: str = "gitlabstore") -> BlobServiceClient:
@@ -104,7 +108,7 @@ def blobs(transport: AioHttpTransport, credential: Any, account: str = "gitlabst
 def workload(
     transport: AioHttpTransport, folder: Path, client_id: str, token: str, authority: str = "login.microsoftonline.com"
 ) -> WorkloadIdentityCredential:
-    """What a pod has: a token in a file, and who to be."""
+    """A pod's login: a token in a file and a client ID."""
     file = folder / "token"
     file.write_text(token)
     return WorkloadIdentityCredential(
@@ -117,25 +121,25 @@ def workload(
     )
 
 
-def trusting(subject: str) -> FederatedIdentityCredential:
+def federated_credential(subject: str) -> FederatedIdentityCredential:
     return FederatedIdentityCredential(
         issuer="https://issuer/", subject=subject, audiences=["api://AzureADTokenExchange"]
     )
 
 
-def granting(principal_id: str) -> RoleAssignmentCreateParameters:
+def role_assignment(principal_id: str) -> RoleAssignmentCreateParameters:
     return RoleAssignmentCreateParameters(
         role_definition_id=role(DATA_CONTRIBUTOR), principal_id=principal_id, principal_type="ServicePrincipal"
     )
 
 
 def code(error: pytest.ExceptionInfo[HttpResponseError]) -> str | None:
-    """Azure's own code in what the SDK raised."""
+    """Azure's error code in the SDK's exception."""
     assert error.value.error is not None
     return error.value.error.code
 
 
-async def test_the_life_of_an_identity(msi: ManagedServiceIdentityClient) -> None:
+async def test_an_identity_can_be_created_changed_listed_and_deleted(msi: ManagedServiceIdentityClient) -> None:
     name, identities = new_name(), msi.user_assigned_identities
 
     made = await identities.create_or_update(GROUP, name, Identity(location="westeurope", tags={"a": "b"}))
@@ -151,9 +155,9 @@ async def test_the_life_of_an_identity(msi: ManagedServiceIdentityClient) -> Non
     assert patched.tags == {"c": "d"}
     assert name in listed
     assert {name, seeded.OPERATOR_IDENTITY} <= set(everywhere)
-    with pytest.raises(ResourceNotFoundError) as gone:
+    with pytest.raises(ResourceNotFoundError) as missing:
         await identities.get(GROUP, name)
-    assert code(gone) == "ResourceNotFound"
+    assert code(missing) == "ResourceNotFound"
 
 
 async def test_identities_are_listed_across_pages(msi: ManagedServiceIdentityClient, plain: Plain) -> None:
@@ -168,12 +172,14 @@ async def test_identities_are_listed_across_pages(msi: ManagedServiceIdentityCli
     assert listed == names
 
 
-async def test_the_life_of_a_federated_credential(msi: ManagedServiceIdentityClient, plain: Plain) -> None:
+async def test_a_federated_credential_can_be_created_listed_and_deleted(
+    msi: ManagedServiceIdentityClient, plain: Plain
+) -> None:
     identity, credentials = (await make_identity(plain)).name, msi.federated_identity_credentials
 
-    made = await credentials.create_or_update(GROUP, identity, "gitlab", trusting(subject()))
+    made = await credentials.create_or_update(GROUP, identity, "gitlab", federated_credential(subject()))
     read = await credentials.get(GROUP, identity, "gitlab")
-    await credentials.create_or_update(GROUP, identity, "pages", trusting(subject("pages")))
+    await credentials.create_or_update(GROUP, identity, "pages", federated_credential(subject("pages")))
     listed = [credential.name async for credential in credentials.list(GROUP, identity, top=1)]
     await credentials.delete(GROUP, identity, "gitlab")
     await credentials.delete(GROUP, identity, "gitlab")
@@ -181,17 +187,19 @@ async def test_the_life_of_a_federated_credential(msi: ManagedServiceIdentityCli
     assert made.id == credential_path(identity, "gitlab").replace("resourceGroups", "resourcegroups")
     assert (read.issuer, read.subject, read.audiences) == ("https://issuer/", subject(), ["api://AzureADTokenExchange"])
     assert listed == ["gitlab", "pages"]
-    with pytest.raises(ResourceNotFoundError) as gone:
+    with pytest.raises(ResourceNotFoundError) as missing:
         await credentials.get(GROUP, identity, "gitlab")
-    assert code(gone) == "NotFound"
+    assert code(missing) == "NotFound"
 
 
-async def test_the_life_of_a_role_assignment(authorization: AuthorizationManagementClient, plain: Plain) -> None:
+async def test_a_role_assignment_can_be_created_listed_and_deleted(
+    authorization: AuthorizationManagementClient, plain: Plain
+) -> None:
     principal, name = (await make_identity(plain)).principal_id, new_guid()
     assignments = authorization.role_assignments
 
-    made = await assignments.create(ACCOUNT, name, granting(principal))
-    again = await assignments.create(ACCOUNT, name, granting(principal))
+    made = await assignments.create(ACCOUNT, name, role_assignment(principal))
+    again = await assignments.create(ACCOUNT, name, role_assignment(principal))
     read = await assignments.get(ACCOUNT, name)
     mine = f"principalId eq '{principal}'"
     at_scope = [str(one.name) async for one in assignments.list_for_scope(ACCOUNT, filter=mine)]
@@ -204,7 +212,7 @@ async def test_the_life_of_a_role_assignment(authorization: AuthorizationManagem
     in_group = [str(one.name) async for one in assignments.list_for_resource_group("rg-storage", filter=mine)]
     in_subscription = [str(one.name) async for one in assignments.list_for_subscription(filter=mine)]
     with pytest.raises(ResourceExistsError) as twice:
-        await assignments.create(ACCOUNT, new_guid(), granting(principal))
+        await assignments.create(ACCOUNT, new_guid(), role_assignment(principal))
     deleted = await assignments.delete(ACCOUNT, name)
     second = await assignments.delete(ACCOUNT, name)
 
@@ -217,7 +225,7 @@ async def test_the_life_of_a_role_assignment(authorization: AuthorizationManagem
     assert code(twice) == "RoleAssignmentExists"
 
 
-async def test_role_definitions_are_found(authorization: AuthorizationManagementClient) -> None:
+async def test_role_definitions_are_found_by_id_and_by_name(authorization: AuthorizationManagementClient) -> None:
     definitions = authorization.role_definitions
 
     by_id = await definitions.get(ACCOUNT, DATA_CONTRIBUTOR)
@@ -227,9 +235,9 @@ async def test_role_definitions_are_found(authorization: AuthorizationManagement
     assert by_name == [by_id.id]
 
 
-async def test_a_refusal_carries_azures_code(transport: AioHttpTransport, controls: Controls) -> None:
+async def test_a_refusal_raises_an_error_with_azures_code(transport: AioHttpTransport, controls: Controls) -> None:
     operator = ManagedServiceIdentityClient(
-        Given(controls, "operator"), seeded.SUBSCRIPTION, transport=transport, retry_total=0
+        StaticCredential(controls, "operator"), seeded.SUBSCRIPTION, transport=transport, retry_total=0
     )
 
     with pytest.raises(HttpResponseError) as refused:
@@ -241,7 +249,9 @@ async def test_a_refusal_carries_azures_code(transport: AioHttpTransport, contro
     assert code(refused) == "AuthorizationFailed"
 
 
-async def test_throttling_says_when_to_come_back(msi: ManagedServiceIdentityClient, controls: Controls) -> None:
+async def test_a_throttled_request_raises_an_error_with_retry_after(
+    msi: ManagedServiceIdentityClient, controls: Controls
+) -> None:
     controls.add_fault("PUT */userAssignedIdentities/*", status=429, code="TooManyRequests", retry_after=7)
 
     with pytest.raises(HttpResponseError) as throttled:
@@ -251,7 +261,7 @@ async def test_throttling_says_when_to_come_back(msi: ManagedServiceIdentityClie
     assert getattr(throttled.value.response, "headers", {})["Retry-After"] == "7"
 
 
-async def test_a_workload_lists_blobs_with_its_own_identity_and_one_request_for_the_token(
+async def test_a_workload_lists_blobs_as_its_identity_with_one_request_for_a_token(
     transport: AioHttpTransport, plain: Plain, cluster: Cluster, controls: Controls, tmp_path: Path
 ) -> None:
     identity = await make_identity(plain)
@@ -270,7 +280,7 @@ async def test_a_workload_lists_blobs_with_its_own_identity_and_one_request_for_
     ]
 
 
-async def test_the_operator_signs_in_as_it_would_on_aks(
+async def test_the_operator_logs_in_as_on_aks(
     transport: AioHttpTransport, azure_operator: Cluster, tmp_path: Path
 ) -> None:
     token = azure_operator.token(seeded.OPERATOR_SUBJECT)
@@ -282,7 +292,7 @@ async def test_the_operator_signs_in_as_it_would_on_aks(
     assert made.principal_id
 
 
-async def test_another_cloud_has_other_hosts_and_is_the_same_world(
+async def test_the_hosts_of_another_cloud_reach_the_same_resources(
     transport: AioHttpTransport, azure_operator: Cluster, tmp_path: Path
 ) -> None:
     token = azure_operator.token(seeded.OPERATOR_SUBJECT)
@@ -301,7 +311,7 @@ async def test_another_cloud_has_other_hosts_and_is_the_same_world(
     assert made.principal_id
 
 
-async def test_a_rejected_token_is_told_with_its_aadsts_number(
+async def test_a_rejected_token_raises_an_error_with_its_aadsts_number(
     transport: AioHttpTransport, plain: Plain, cluster: Cluster, tmp_path: Path
 ) -> None:
     identity = await make_identity(plain)
@@ -312,9 +322,9 @@ async def test_a_rejected_token_is_told_with_its_aadsts_number(
         await credential.get_token(f"{ARM}/.default")
 
 
-async def test_blob_errors_carry_their_codes(transport: AioHttpTransport, plain: Plain, controls: Controls) -> None:
+async def test_blob_errors_have_azures_codes(transport: AioHttpTransport, plain: Plain, controls: Controls) -> None:
     identity = await make_identity(plain)
-    service = blobs(transport, Given(controls, identity.principal_id))
+    service = blobs(transport, StaticCredential(controls, identity.principal_id))
 
     with pytest.raises(HttpResponseError) as denied:
         [name async for name in service.get_container_client("registry").list_blob_names()]
@@ -332,8 +342,8 @@ async def test_blob_errors_carry_their_codes(transport: AioHttpTransport, plain:
     assert await download.readall() == b"content"
 
 
-async def test_a_storage_account_that_is_missing_is_no_host(transport: AioHttpTransport, controls: Controls) -> None:
-    container = blobs(transport, Given(controls), "nostore").get_container_client("registry")
+async def test_a_missing_storage_account_has_no_host(transport: AioHttpTransport, controls: Controls) -> None:
+    container = blobs(transport, StaticCredential(controls), "nostore").get_container_client("registry")
 
     with pytest.raises(ServiceResponseError, match="502, message='Bad Gateway'"):
         [name async for name in container.list_blob_names()]

@@ -22,8 +22,8 @@ def new_account(group: str = "rg-storage") -> str:
     return f"{SUBSCRIPTION}/resourceGroups/{group}/providers/Microsoft.Storage/storageAccounts/{name}"
 
 
-async def finished(plain: Plain, accepted: Reply) -> Reply:
-    """Ask where a 202 says, as clients do, until it is no longer 202."""
+async def poll(plain: Plain, accepted: Reply) -> Reply:
+    """Poll the Location of a 202, as clients do, until the answer is not 202."""
     assert accepted.status == 202, accepted
     assert accepted.headers["Retry-After"] == "1"
     reply = accepted
@@ -37,10 +37,10 @@ async def finished(plain: Plain, accepted: Reply) -> Reply:
 
 async def make_account(plain: Plain, path: str) -> Reply:
     body = {"location": "westeurope", "kind": "StorageV2", "sku": {"name": "Standard_LRS"}}
-    return await finished(plain, await plain.arm("PUT", path, body))
+    return await poll(plain, await plain.arm("PUT", path, body))
 
 
-async def test_a_storage_account_is_read_as_azure_writes_it(plain: Plain) -> None:
+async def test_a_storage_account_has_the_properties_that_azure_returns(plain: Plain) -> None:
     reply = await plain.arm("GET", ACCOUNT)
 
     assert reply.status == 200
@@ -50,7 +50,7 @@ async def test_a_storage_account_is_read_as_azure_writes_it(plain: Plain) -> Non
     assert reply.body["properties"]["primaryEndpoints"]["blob"] == "https://gitlabstore.blob.core.windows.net/"
 
 
-async def test_a_storage_account_that_is_missing_is_told_by_the_gateway(plain: Plain) -> None:
+async def test_a_missing_storage_account_is_reported_by_the_gateway(plain: Plain) -> None:
     reply = await plain.arm("GET", ACCOUNT.replace("gitlabstore", "nostore"))
 
     assert (reply.status, reply.code) == (404, "ResourceNotFound")
@@ -67,7 +67,7 @@ async def test_the_accounts_of_the_lab_are_listed(plain: Plain) -> None:
         assert {"gitlabstore", "otherstore"} <= names
 
 
-async def test_a_new_account_takes_a_moment_and_then_stores_blobs_under_its_own_name(plain: Plain) -> None:
+async def test_a_new_account_is_created_asynchronously_and_stores_blobs_under_its_own_host(plain: Plain) -> None:
     path = new_account()
     name, origin = path.rpartition("/")[2], f"https://{path.rpartition('/')[2]}.blob.core.windows.net"
 
@@ -94,7 +94,7 @@ async def test_a_new_account_takes_a_moment_and_then_stores_blobs_under_its_own_
     assert (await plain.arm("PUT", path, {"location": "westeurope", "sku": {"name": "Standard_LRS"}})).status == 200
 
 
-async def test_an_account_name_belongs_to_one_account_in_the_world(plain: Plain) -> None:
+async def test_an_account_name_that_is_used_elsewhere_is_refused(plain: Plain) -> None:
     elsewhere = ACCOUNT.replace("rg-storage", "rg-platform")
 
     reply = await plain.arm("PUT", elsewhere, {"location": "westeurope", "sku": {"name": "Standard_LRS"}})
@@ -102,7 +102,7 @@ async def test_an_account_name_belongs_to_one_account_in_the_world(plain: Plain)
     assert (reply.status, reply.code) == (409, "StorageAccountAlreadyTaken")
 
 
-async def test_an_account_is_deleted_with_its_blobs_and_the_assignments_at_it(plain: Plain) -> None:
+async def test_deleting_an_account_deletes_its_containers_and_assignments(plain: Plain) -> None:
     path = new_account()
     await make_account(plain, path)
     await plain.arm("PUT", f"{path}/blobServices/default/containers/own", {})
@@ -116,7 +116,7 @@ async def test_an_account_is_deleted_with_its_blobs_and_the_assignments_at_it(pl
     assert (await plain.arm("GET", assignment)).code == "RoleAssignmentNotFound"
 
 
-async def test_containers_are_made_read_listed_and_deleted(plain: Plain) -> None:
+async def test_containers_can_be_created_read_listed_and_deleted(plain: Plain) -> None:
     name = f"c-{uuid.uuid4().hex[:8]}"
     path = f"{CONTAINERS}/{name}"
 
@@ -146,7 +146,7 @@ async def test_containers_of_a_missing_account_are_refused_by_the_gateway(plain:
     assert (reply.status, reply.code) == (404, "ParentResourceNotFound")
 
 
-async def test_the_containers_of_gitlabs_chart_are_there_from_the_start(plain: Plain) -> None:
+async def test_the_containers_of_gitlabs_chart_exist_at_the_start(plain: Plain) -> None:
     for account in (ACCOUNT, ACCOUNT.replace("gitlabstore", "otherstore")):
         listed = await plain.arm("GET", f"{account}/blobServices/default/containers")
         assert {item["name"] for item in listed.body["value"]} >= {
@@ -161,7 +161,7 @@ async def test_the_containers_of_gitlabs_chart_are_there_from_the_start(plain: P
         }
 
 
-async def test_a_resource_group_is_made_read_and_deleted_with_all_that_is_in_it(plain: Plain) -> None:
+async def test_deleting_a_resource_group_deletes_all_its_resources(plain: Plain) -> None:
     group = f"{SUBSCRIPTION}/resourceGroups/rg-{uuid.uuid4().hex[:8]}"
     name = group.rpartition("/")[2]
 
@@ -171,7 +171,7 @@ async def test_a_resource_group_is_made_read_and_deleted_with_all_that_is_in_it(
     await plain.arm("PUT", identity_path(identity, group), {"location": "westeurope"})
     account = new_account(name)
     await make_account(plain, account)
-    done = await finished(plain, await plain.arm("DELETE", group))
+    done = await poll(plain, await plain.arm("DELETE", group))
 
     assert (made.status, again.status, head.status) == (201, 200, 204)
     assert made.body == {
@@ -186,8 +186,8 @@ async def test_a_resource_group_is_made_read_and_deleted_with_all_that_is_in_it(
     assert (await plain.arm("GET", group)).code == "ResourceGroupNotFound"
     assert (await plain.arm("HEAD", group)).status == 404
     assert (await plain.arm("DELETE", identity_path(identity, group))).code == "ResourceGroupNotFound"
-    gone = await plain.arm("DELETE", assignment_path(account, str(uuid.uuid4())))
-    assert (gone.status, gone.code) == (404, "ResourceNotFound")
+    missing = await plain.arm("DELETE", assignment_path(account, str(uuid.uuid4())))
+    assert (missing.status, missing.code) == (404, "ResourceNotFound")
 
 
 async def test_groups_and_subscriptions_are_listed(plain: Plain) -> None:
