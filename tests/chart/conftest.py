@@ -14,7 +14,7 @@ from .rendering import Helm, Rendered
 
 @pytest.fixture(scope="session")
 def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
-    """The one named in HELM; else the lab's, which is the one on PATH where that is new enough."""
+    """The helm that the variable HELM names. Without it: the lab's, which is the one on PATH if that is new enough."""
     folder = tmp_path_factory.mktemp("helm")
     if named := os.environ.get("HELM"):
         return Helm(Path(named), folder)
@@ -23,5 +23,5 @@ def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
 
 @pytest.fixture(scope="session")
 def minimal(helm: Helm) -> Rendered:
-    """The chart with the least a person has to say."""
+    """The chart, rendered with only the required values."""
     return helm.template()

@@ -1,4 +1,4 @@
-"""The chart as Helm renders it, for a test to read."""
+"""The chart as Helm renders it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RELEASE = NAMESPACE = "gitlab-azure-identity"
 Values = Mapping[str, object]
 Document = dict[str, Any]
 
-# The least a person has to say.
+# Only the required values.
 MINIMAL: Values = {
     "namespaces": ["gitlab"],
     "azure": {"clientId": "8a2f3c1e-0b4d-4e6f-9a7b-1c2d3e4f5a6b"},
@@ -29,7 +29,7 @@ MINIMAL: Values = {
 
 @dataclass(frozen=True)
 class Rendered:
-    """What would be applied to the cluster."""
+    """The objects that Helm would apply to the cluster."""
 
     documents: tuple[Document, ...]
 
@@ -37,7 +37,7 @@ class Rendered:
         return [document for document in self.documents if document["kind"] == kind]
 
     def one(self, kind: str, name: str | None = None) -> Document:
-        """The only object of that kind, and of that name where one is given."""
+        """The only object of that kind, and of that name if one is given."""
         found = [d for d in self.all(kind) if name is None or d["metadata"]["name"] == name]
         assert len(found) == 1, [(d["kind"], d["metadata"]["name"]) for d in self.documents]
         return found[0]
@@ -54,7 +54,7 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Helm:
-    """The helm command, on this chart."""
+    """The helm command, run on this chart."""
 
     program: Path
     scratch: Path
@@ -62,20 +62,20 @@ class Helm:
     def run(self, *arguments: str, values: Values | None = None) -> subprocess.CompletedProcess[str]:
         command = [str(self.program), *arguments, "--namespace", NAMESPACE]
         if values is not None:
-            # JSON quotes every string; PyYAML would leave 1e5 bare, and Go would read a number.
+            # JSON quotes every string. PyYAML would not quote 1e5, and Go would read a number.
             file = self.scratch / "values.json"
             file.write_text(json.dumps(dict(values)), encoding="utf-8")
             command += ["--values", str(file)]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
     def template(self, **values: object) -> Rendered:
-        """Render with the least values a person has to give, and these laid over them."""
+        """Render with the required values and these. A value given here replaces the required one."""
         done = self.run("template", RELEASE, str(CHART), values={**MINIMAL, **values})
         assert done.returncode == 0, done.stderr
         return Rendered(tuple(d for d in yaml.safe_load_all(done.stdout) if d))
 
     def refusal(self, **values: object) -> str:
-        """Why Helm refuses to render with exactly these values."""
+        """Helm's error when it renders with exactly these values. Fails if Helm renders them."""
         done = self.run("template", RELEASE, str(CHART), values=values)
         assert done.returncode != 0, "Helm rendered what it should have refused"
         return done.stderr

@@ -1,4 +1,4 @@
-"""What RBAC cannot say, the admission policies do: which tokens and which secrets the operator may create."""
+"""The admission policies limit which tokens and secrets the operator may create. RBAC cannot express that."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def rules(policy: Document) -> list[str]:
         ("AzureChina", "api://AzureADTokenExchangeChina"),
     ],
 )
-def test_tokens_are_for_the_clouds_federation_audience_and_an_hour_at_most(
+def test_tokens_have_only_the_clouds_federation_audience_and_last_at_most_an_hour(
     helm: Helm, cloud: str, audience: str
 ) -> None:
     policy = helm.template(settings={"cluster": "prod", "cloud": cloud}).one(
@@ -36,7 +36,7 @@ def test_tokens_are_for_the_clouds_federation_audience_and_an_hour_at_most(
     ]
 
 
-def test_no_token_of_another_kind_by_way_of_a_secret(minimal: Rendered) -> None:
+def test_the_operator_creates_only_opaque_secrets_and_so_no_tokens(minimal: Rendered) -> None:
     policy = minimal.one("ValidatingAdmissionPolicy", "gitlab-azure-identity-secrets")
 
     assert rules(policy) == ["has(object.type) && object.type == 'Opaque'"]
@@ -45,7 +45,7 @@ def test_no_token_of_another_kind_by_way_of_a_secret(minimal: Rendered) -> None:
     ]
 
 
-def test_policies_concern_the_operator_alone_and_deny(helm: Helm) -> None:
+def test_policies_apply_only_to_the_operator_and_deny(helm: Helm) -> None:
     rendered = helm.template(serviceAccount={"name": "gai"})
     policies = rendered.all("ValidatingAdmissionPolicy")
     bindings = rendered.all("ValidatingAdmissionPolicyBinding")

@@ -15,7 +15,7 @@ def test_the_charts_copy_is_the_generated_definition() -> None:
     assert copy.read_text(encoding="utf-8") == SOURCE.read_text(encoding="utf-8"), "differs: `make crd` writes both"
 
 
-def test_helm_changes_nothing_of_it_but_labels_and_the_keep_annotation(minimal: Rendered) -> None:
+def test_helm_changes_only_labels_and_the_keep_annotation_of_the_crd(minimal: Rendered) -> None:
     rendered = minimal.one("CustomResourceDefinition")
     source = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))
     metadata, original = rendered["metadata"], source["metadata"]
@@ -26,11 +26,11 @@ def test_helm_changes_nothing_of_it_but_labels_and_the_keep_annotation(minimal: 
     assert metadata["annotations"] == {**original.get("annotations", {}), "helm.sh/resource-policy": "keep"}
 
 
-def test_it_goes_with_the_release_only_when_asked_to(helm: Helm) -> None:
+def test_the_crd_is_deleted_with_the_release_only_if_keep_is_false(helm: Helm) -> None:
     metadata = helm.template(crds={"keep": False}).one("CustomResourceDefinition")["metadata"]
 
     assert "helm.sh/resource-policy" not in metadata.get("annotations", {})
 
 
-def test_it_can_be_installed_by_others(helm: Helm) -> None:
+def test_the_chart_can_leave_the_crd_out(helm: Helm) -> None:
     assert not helm.template(crds={"enabled": False}).all("CustomResourceDefinition")

@@ -1,4 +1,4 @@
-"""What a person reads when the chart is installed, and in its README."""
+"""The chart's notes after an install, and its README."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import yaml
 
 from .rendering import CHART, MINIMAL, NAMESPACE, RELEASE, Helm, Values
 
-# Kubernetes' own objects, told as one value.
+# Kubernetes' own objects. The README lists each as one value.
 OPAQUE = {"podSecurityContext", "securityContext", "resources", "nodeSelector"}
 
 
 def notes(helm: Helm, values: Values) -> str:
-    """The notes, rendered as one more manifest in a copy of the chart: Helm 3 shows them only where it reaches a cluster."""
+    """The notes, rendered as a manifest in a copy of the chart. Helm 3 prints notes only if it reaches a cluster."""
     with tempfile.TemporaryDirectory() as folder:
         chart = Path(shutil.copytree(CHART, Path(folder) / CHART.name))
         text = (chart / "templates" / "NOTES.txt").read_text(encoding="utf-8")
@@ -30,7 +30,7 @@ def notes(helm: Helm, values: Values) -> str:
     return str(next(d["text"] for d in yaml.safe_load_all(done.stdout) if d and d["kind"] == "Notes"))
 
 
-def test_an_empty_policy_is_pointed_out_with_the_rule_to_add(helm: Helm) -> None:
+def test_the_notes_report_an_empty_policy_with_the_rule_to_add(helm: Helm) -> None:
     assert "Nothing is permitted yet" in notes(helm, MINIMAL)
     assert "namespaces: [gitlab]" in notes(helm, MINIMAL)
 
@@ -38,11 +38,11 @@ def test_an_empty_policy_is_pointed_out_with_the_rule_to_add(helm: Helm) -> None
     assert "Nothing is permitted yet" not in notes(helm, {**MINIMAL, "settings": policy})
 
 
-def test_the_operators_own_federated_credential_is_spelled_out(helm: Helm) -> None:
-    said = notes(helm, {**MINIMAL, "settings": {"cluster": "prod", "cloud": "AzureChina"}})
+def test_the_notes_have_the_operators_own_federated_credential(helm: Helm) -> None:
+    text = notes(helm, {**MINIMAL, "settings": {"cluster": "prod", "cloud": "AzureChina"}})
 
-    assert f"--subject system:serviceaccount:{NAMESPACE}:{RELEASE}" in said
-    assert "--audiences api://AzureADTokenExchangeChina" in said
+    assert f"--subject system:serviceaccount:{NAMESPACE}:{RELEASE}" in text
+    assert "--audiences api://AzureADTokenExchangeChina" in text
 
 
 def leaves(values: dict[str, object], above: str = "") -> Iterator[str]:
@@ -53,12 +53,12 @@ def leaves(values: dict[str, object], above: str = "") -> Iterator[str]:
             yield above + key
 
 
-def test_the_readme_tells_every_value_and_no_other() -> None:
+def test_the_readme_lists_every_value_and_no_other() -> None:
     values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
     readme = (CHART / "README.md").read_text(encoding="utf-8")
-    told = re.findall(r"^\| `([^`]+)` \|", readme, flags=re.MULTILINE)
+    listed = re.findall(r"^\| `([^`]+)` \|", readme, flags=re.MULTILINE)
 
-    assert sorted(told) == sorted(leaves(values))
+    assert sorted(listed) == sorted(leaves(values))
 
 
 def test_the_chart_has_the_version_of_the_project() -> None:

@@ -1,4 +1,4 @@
-"""The operator's pod: restricted, alone, signed in to Azure by workload identity, given its settings word for word."""
+"""The operator's pod: its restrictions, its login by workload identity, its settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def container(rendered: Rendered) -> Document:
     return only
 
 
-def test_meets_the_restricted_pod_security_standard(minimal: Rendered) -> None:
+def test_the_pod_meets_the_restricted_pod_security_standard(minimal: Rendered) -> None:
     assert minimal.pod["spec"]["securityContext"] == {
         "runAsNonRoot": True,
         "runAsUser": 65532,
@@ -32,7 +32,7 @@ def test_meets_the_restricted_pod_security_standard(minimal: Rendered) -> None:
     }
 
 
-def test_never_two_at_once(minimal: Rendered) -> None:
+def test_two_operators_never_run_at_once(minimal: Rendered) -> None:
     spec = minimal.one("Deployment")["spec"]
 
     assert spec["replicas"] == 1
@@ -43,13 +43,15 @@ def test_never_two_at_once(minimal: Rendered) -> None:
     ("settings", "seconds"),
     [({}, 40), ({"requestTimeout": 90}, 100), ({"requestTimeout": 2.5}, 13), ({"requestTimeout": "60"}, 70)],
 )
-def test_a_write_that_takes_all_its_time_is_not_killed(helm: Helm, settings: dict[str, object], seconds: int) -> None:
+def test_the_grace_period_is_longer_than_the_longest_write(
+    helm: Helm, settings: dict[str, object], seconds: int
+) -> None:
     rendered = helm.template(settings={"cluster": "prod", **settings})
 
     assert rendered.pod["spec"]["terminationGracePeriodSeconds"] == seconds
 
 
-def test_signs_in_by_workload_identity(helm: Helm) -> None:
+def test_the_pod_logs_in_by_workload_identity(helm: Helm) -> None:
     tenant = "72f988bf-0000-4000-8000-2d7cd011db47"
     client = "8a2f3c1e-0b4d-4e6f-9a7b-1c2d3e4f5a6b"
     rendered = helm.template(
@@ -65,13 +67,13 @@ def test_signs_in_by_workload_identity(helm: Helm) -> None:
     assert rendered.pod["spec"]["serviceAccountName"] == "gitlab-azure-identity"
 
 
-def test_tenant_is_the_webhooks_unless_named(minimal: Rendered) -> None:
+def test_without_a_tenant_in_the_values_the_service_account_names_none(minimal: Rendered) -> None:
     annotations = minimal.one("ServiceAccount")["metadata"]["annotations"]
 
     assert set(annotations) == {"azure.workload.identity/client-id"}
 
 
-def test_labels_of_others_never_replace_those_the_pod_lives_by(helm: Helm) -> None:
+def test_custom_labels_never_replace_the_labels_that_the_pod_needs(helm: Helm) -> None:
     rendered = helm.template(
         podLabels={"azure.workload.identity/use": "false", "team": "platform"},
         commonLabels={"app.kubernetes.io/name": "other", "cost": "42"},
@@ -83,8 +85,8 @@ def test_labels_of_others_never_replace_those_the_pod_lives_by(helm: Helm) -> No
     assert (labels["team"], labels["cost"]) == ("platform", "42")
 
 
-def test_settings_arrive_word_for_word(helm: Helm) -> None:
-    # Names that a careless YAML writer leaves bare, and a reader then takes for numbers or truth values.
+def test_settings_reach_the_operator_unchanged(helm: Helm) -> None:
+    # Strings that a careless YAML writer does not quote. A reader then takes them for numbers or booleans.
     settings = {
         "cluster": "1e5",
         "cloud": "AzurePublic",
@@ -97,13 +99,13 @@ def test_settings_arrive_word_for_word(helm: Helm) -> None:
     assert helm.template(settings=settings).settings == settings
 
 
-def test_settings_are_mounted_where_the_operator_is_told_to_look(minimal: Rendered) -> None:
+def test_settings_are_mounted_at_the_path_in_the_operators_variable(minimal: Rendered) -> None:
     env = {variable["name"]: variable for variable in container(minimal)["env"]}
     mounts = {mount["name"]: mount["mountPath"] for mount in container(minimal)["volumeMounts"]}
 
     assert env["GAI_SETTINGS_FILE"]["value"] == f"{mounts['settings']}/settings.yaml"
     assert set(env) == {"GAI_SETTINGS_FILE"}
-    assert mounts["tmp"] == "/tmp"  # noqa: S108 (the only place the container may write to)
+    assert mounts["tmp"] == "/tmp"  # noqa: S108 (the only folder in which the container may write)
 
 
 def test_changed_settings_restart_the_operator(helm: Helm, minimal: Rendered) -> None:
@@ -113,7 +115,7 @@ def test_changed_settings_restart_the_operator(helm: Helm, minimal: Rendered) ->
 
 
 @pytest.mark.parametrize(("settings", "port"), [({}, 8080), ({"httpPort": 9090}, 9090)])
-def test_probes_ask_the_port_the_operator_listens_on(helm: Helm, settings: dict[str, object], port: int) -> None:
+def test_probes_use_the_port_on_which_the_operator_listens(helm: Helm, settings: dict[str, object], port: int) -> None:
     operator = container(helm.template(settings={"cluster": "prod", **settings}))
 
     assert operator["ports"] == [{"name": "http", "containerPort": port}]
@@ -121,7 +123,7 @@ def test_probes_ask_the_port_the_operator_listens_on(helm: Helm, settings: dict[
     assert operator["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
 
 
-def test_runs_the_charts_version_unless_told_otherwise(helm: Helm, minimal: Rendered) -> None:
+def test_the_image_has_the_charts_version_unless_the_values_name_another(helm: Helm, minimal: Rendered) -> None:
     digest = "sha256:" + "0" * 64
     repository = "example.azurecr.io/gitlab-azure-identity"
 
@@ -134,5 +136,5 @@ def test_runs_the_charts_version_unless_told_otherwise(helm: Helm, minimal: Rend
     assert image(tag="edge", digest=digest) == f"{repository}@{digest}"
 
 
-def test_runs_the_console_script(minimal: Rendered) -> None:
+def test_the_container_runs_the_console_script(minimal: Rendered) -> None:
     assert container(minimal)["command"] + container(minimal)["args"] == ["gitlab-azure-identity", "run"]

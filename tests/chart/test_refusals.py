@@ -1,4 +1,4 @@
-"""Values that cannot work are refused, with what to do instead."""
+"""Values that cannot work are refused with what to do instead."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ NAMES_CLIENT = "azure.clientId is empty. Set it to the client ID of the operator
 NAMES_IMAGE = "image.repository is empty. Set it to where you pushed the operator's image."
 
 
-def test_everything_that_is_missing_is_said_at_once(helm: Helm) -> None:
-    said = helm.refusal()
+def test_all_missing_values_are_reported_at_once(helm: Helm) -> None:
+    error = helm.refusal()
 
     for message in (NAMES_CLUSTER, NAMES_NAMESPACES, NAMES_CLIENT, NAMES_IMAGE):
-        assert message in said
+        assert message in error
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_everything_that_is_missing_is_said_at_once(helm: Helm) -> None:
         ({"settings": {"cluster": "prod", "httpPort": "http"}}, "settings.httpPort is http. Name a port"),
     ],
 )
-def test_refused_with_what_to_do(helm: Helm, values: dict[str, object], message: str) -> None:
+def test_an_unusable_value_is_refused_with_what_to_do(helm: Helm, values: dict[str, object], message: str) -> None:
     assert message in helm.refusal(**{**MINIMAL, **values})
 
 
@@ -55,11 +55,11 @@ def test_refused_with_what_to_do(helm: Helm, values: dict[str, object], message:
         ({"extraArgs": ["--verbose"]}, "extraArgs"),  # the operator takes no arguments but `run`
     ],
 )
-def test_schema_refuses_what_it_does_not_know(helm: Helm, values: dict[str, object], where: str) -> None:
-    said = helm.refusal(**{**MINIMAL, **values})
+def test_the_schema_refuses_unknown_and_invalid_values(helm: Helm, values: dict[str, object], where: str) -> None:
+    error = helm.refusal(**{**MINIMAL, **values})
 
-    assert "don't meet the specifications of the schema" in said
-    assert where in said.replace("/", ".")  # Helm 3 writes image.digest, Helm 4 /image/digest
+    assert "don't meet the specifications of the schema" in error
+    assert where in error.replace("/", ".")  # Helm 3 writes image.digest, Helm 4 /image/digest
 
 
 @pytest.mark.parametrize("values", [MINIMAL, {**MINIMAL, "namespaces": [], "clusterWide": True}])

@@ -1,4 +1,4 @@
-"""What the operator may do in the cluster: exactly this, and nothing else."""
+"""The operator's rights in the cluster: exactly these."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def rights(role: Document) -> set[Right]:
 
 
 def granted(rendered: Rendered) -> dict[str | None, set[Right]]:
-    """The operator's rights by namespace, None for the whole cluster, as its bindings give them."""
+    """The rights that bindings give the operator, by namespace. None is the whole cluster."""
     roles = {
         (d["kind"], d["metadata"].get("namespace"), d["metadata"]["name"]): d
         for d in rendered.documents
@@ -51,7 +51,7 @@ def granted(rendered: Rendered) -> dict[str | None, set[Right]]:
     return found
 
 
-def test_listed_namespaces_are_the_only_ones_with_secrets_service_accounts_and_tokens(helm: Helm) -> None:
+def test_only_listed_namespaces_give_rights_on_secrets_service_accounts_and_tokens(helm: Helm) -> None:
     assert granted(helm.template(namespaces=["gitlab", "gitlab-staging"])) == {
         None: EVERYWHERE,
         "gitlab": OBJECTS | TOKENS,
@@ -64,31 +64,31 @@ def test_cluster_wide_gives_the_same_rights_everywhere_and_no_others(helm: Helm)
 
 
 @pytest.mark.parametrize("where", [{"namespaces": ["gitlab"]}, {"namespaces": [], "clusterWide": True}])
-def test_without_verification_no_token_can_be_made(helm: Helm, where: dict[str, object]) -> None:
+def test_without_verification_the_operator_may_not_create_tokens(helm: Helm, where: dict[str, object]) -> None:
     rendered = helm.template(verification={"enabled": False}, **where)
 
     assert not TOKENS & set().union(*granted(rendered).values())
 
 
 @pytest.mark.parametrize("where", [{"namespaces": ["gitlab"]}, {"namespaces": [], "clusterWide": True}])
-def test_what_is_the_users_is_never_listed_or_watched(helm: Helm, where: dict[str, object]) -> None:
+def test_the_operator_lists_and_watches_only_its_own_resource(helm: Helm, where: dict[str, object]) -> None:
     listed = {
         (group, resource)
-        for held in granted(helm.template(**where)).values()
-        for group, resource, verb in held
+        for namespace_rights in granted(helm.template(**where)).values()
+        for group, resource, verb in namespace_rights
         if verb in {"list", "watch", "deletecollection", "*"} or "*" in (group, resource)
     }
 
     assert listed == {("gitlabazure.io", "gitlabazureidentities")}
 
 
-def test_rbac_can_be_left_to_others(helm: Helm) -> None:
+def test_the_chart_can_leave_rbac_out(helm: Helm) -> None:
     rendered = helm.template(rbac={"create": False})
 
     assert not [d for d in rendered.documents if d["apiVersion"].startswith("rbac.")]
 
 
-def test_people_see_and_edit_the_resource_by_the_clusters_own_roles(minimal: Rendered) -> None:
+def test_the_clusters_view_and_edit_roles_include_the_resource(minimal: Rendered) -> None:
     def aggregated(name: str) -> tuple[set[str], set[Right]]:
         role = minimal.one("ClusterRole", f"gitlab-azure-identity-{name}")
         prefix = "rbac.authorization.k8s.io/aggregate-to-"
@@ -106,7 +106,7 @@ def test_people_see_and_edit_the_resource_by_the_clusters_own_roles(minimal: Ren
     )
 
 
-def test_the_clusters_own_roles_can_be_left_alone(helm: Helm) -> None:
+def test_the_chart_can_leave_the_clusters_own_roles_unchanged(helm: Helm) -> None:
     names = {d["metadata"]["name"] for d in helm.template(rbac={"aggregateClusterRoles": False}).all("ClusterRole")}
 
     assert names == {"gitlab-azure-identity"}

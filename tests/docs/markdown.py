@@ -1,4 +1,4 @@
-"""The project's Markdown files, as far as tests read them."""
+"""Reads the project's Markdown files."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Resources in examples and documentation, held to the CRD as the API server would: strictly."""
+"""Resources in examples and documentation, validated strictly against the CRD."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 @cache
 def schema() -> Json:
-    """The CRD's schema, in which an unknown field is an error: the API server would only drop it."""
+    """The CRD's schema. Here an unknown field is an error; the API server would only drop it."""
     crd = yaml.safe_load((ROOT / "crds" / "gitlabazure.io_gitlabazureidentities.yaml").read_text(encoding="utf-8"))
     found: Json = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     metadata = {"type": "object", "required": ["name", "namespace"]}
@@ -35,7 +35,7 @@ def _strict(node: Any) -> Any:
 
 
 def check(manifest: Json) -> Resource:
-    """The resource as the operator would read it. Raises where schema or model refuse it."""
+    """The resource as the operator would read it. Raises an error if the schema or the model refuses it."""
     jsonschema.Draft202012Validator(schema()).validate(manifest)
     live = {**manifest["metadata"], "uid": "0", "resourceVersion": "1", "generation": 1}
     return Resource.parse({**manifest, "metadata": live})
@@ -53,16 +53,16 @@ def fields(node: Json | None = None, path: str = "spec") -> Iterator[str]:
             yield inner
 
 
-def given(node: Any, path: str = "spec") -> Iterator[str]:
-    """The path of every field that a manifest's spec sets, lists left out, maps of free keys cut at the map."""
+def fields_set(node: Any, path: str = "spec") -> Iterator[str]:
+    """The path of every field that a manifest's spec sets. An item of a list has the path of the list."""
     if isinstance(node, dict):
         for name, value in node.items():
             yield f"{path}.{name}"
-            yield from given(value, f"{path}.{name}")
+            yield from fields_set(value, f"{path}.{name}")
     elif isinstance(node, list):
         for item in node:
-            yield from given(item, path)
+            yield from fields_set(item, path)
 
 
-def is_ours(document: Any) -> bool:
+def is_our_kind(document: Any) -> bool:
     return isinstance(document, dict) and document.get("kind") == KIND

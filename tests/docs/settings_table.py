@@ -1,4 +1,4 @@
-"""The table of settings, as docs/settings.md must have it."""
+"""The table of settings that docs/settings.md must have."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from gitlab_azure_identity.settings import PREFIX, Settings
 
 
 def rows() -> Iterator[str]:
-    """A line for each setting: its name in the file, its variable, its default, its meaning."""
+    """One line for each setting: its name in the file, its variable, its default, its meaning."""
     for path, field in _leaves(Settings):
         name = ".".join(to_camel(part) for part in path)
         variable = PREFIX + "__".join(path).upper()

@@ -1,4 +1,4 @@
-"""docs/architecture.md speaks of modules, functions, layers and tests that are there, in the order that they have."""
+"""docs/architecture.md names modules, functions, layers and tests that exist. Layers are in their order."""
 
 import re
 import tomllib
@@ -27,7 +27,7 @@ def section(title: str) -> str:
 
 
 def rows(title: str) -> list[list[str]]:
-    """The cells of a section's table, below its head."""
+    """The rows of a section's table, without the head."""
     lines = [line for line in section(title).splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
 
@@ -38,41 +38,41 @@ def source(path: Path) -> str:
 
 
 def defines(path: Path, name: str) -> bool:
-    """Whether a module has such a class, function, method or name."""
+    """Whether a module defines this class, function, method or variable."""
     pattern = rf"^ *(?:class|def|async def) {name}\b|^{name}(?:: [^=]+)? ="
     return re.search(pattern, source(path), re.MULTILINE) is not None
 
 
 @pytest.mark.parametrize("found", BUILDING, ids=lambda found: found.name)
-def test_files_and_folders_that_a_page_names_are_there(found: Page) -> None:
-    named = {name for name in _FILE.findall(found.text) if not name.startswith("_core/")}  # a file of kopf's
+def test_files_and_folders_that_a_page_names_exist(found: Page) -> None:
+    named = {name for name in _FILE.findall(found.text) if not name.startswith("_core/")}  # a file of kopf
     named |= {name for name in _FOLDER.findall(found.text) if not name.startswith("operator/")}
     assert {name for name in named if not any((base / name).exists() for base in (OPERATOR, ROOT))} == set()
 
 
-def test_the_layers_are_those_that_lint_holds() -> None:
-    """In their order. The page may name more than the contract does."""
+def test_the_layers_are_those_of_the_import_contract() -> None:
+    """They have the same order. The page may name more layers than the contract."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     (contract,) = [one for one in project["tool"]["importlinter"]["contracts"] if one["type"] == "layers"]
-    held = [{name.strip().rpartition(".")[2] for name in layer.split("|")} for layer in contract["layers"]]
-    told = [
+    enforced = [{name.strip().rpartition(".")[2] for name in layer.split("|")} for layer in contract["layers"]]
+    documented = [
         {name.strip("/").removesuffix(".py") for name in re.findall(r"`([^`]+)`", row[0])} for row in rows("Layers")
     ]
-    assert [layer for layer in told if layer in held] == held
+    assert [layer for layer in documented if layer in enforced] == enforced
 
 
 def test_kopf_is_imported_where_the_page_says() -> None:
-    told = re.search(r"^Only (.*) import kopf\.", section("Layers"), re.MULTILINE)
-    assert told is not None
+    sentence = re.search(r"^Only (.*) import kopf\.", section("Layers"), re.MULTILINE)
+    assert sentence is not None
     importing = {
         file.relative_to(OPERATOR).as_posix()
         for file in OPERATOR.rglob("*.py")
         if re.search(r"^\s*(?:import|from) kopf\b", source(file), re.MULTILINE)
     }
-    assert importing == set(re.findall(r"`([^`]+)`", told[1]))
+    assert importing == set(re.findall(r"`([^`]+)`", sentence[1]))
 
 
-def test_contributing_tells_of_a_pass_in_the_same_words() -> None:
+def test_contributing_describes_a_pass_in_the_same_words() -> None:
     lines = re.findall(r"^\d\. \*\*([^*]+)\*\*", section("A pass in six lines"), re.MULTILINE)
     paragraph = re.search(r"^A pass goes: .*?^$", page("CONTRIBUTING.md").text, re.MULTILINE | re.DOTALL)
     assert paragraph is not None
@@ -81,7 +81,7 @@ def test_contributing_tells_of_a_pass_in_the_same_words() -> None:
 
 
 @pytest.mark.parametrize("row", rows("Where a judgement lives"), ids=lambda row: row[0])
-def test_a_judgement_is_a_function_and_has_its_table(row: list[str]) -> None:
+def test_a_judgement_is_a_function_with_a_table_test(row: list[str]) -> None:
     function, test = _NAMED.fullmatch(row[1]), ROOT / row[2].strip("`")
     assert function is not None
     assert function["file"].startswith("domain/")
@@ -89,7 +89,7 @@ def test_a_judgement_is_a_function_and_has_its_table(row: list[str]) -> None:
     assert re.search(rf"\b{function['name']}\b", source(test))
 
 
-def test_every_invariant_names_a_test_that_is_there() -> None:
+def test_every_invariant_names_a_test_that_exists() -> None:
     invariants = re.split(r"^\d+\. ", section("Invariants"), flags=re.MULTILINE)[1:]
     assert len(invariants) > 5
     named = [list(_TEST.finditer(invariant)) for invariant in invariants]
@@ -99,7 +99,7 @@ def test_every_invariant_names_a_test_that_is_there() -> None:
 
 
 @pytest.mark.parametrize("row", rows("Words"), ids=lambda row: row[0])
-def test_a_word_stands_in_the_code_where_the_page_says(row: list[str]) -> None:
+def test_a_word_is_defined_in_the_module_that_the_page_names(row: list[str]) -> None:
     place = _NAMED.fullmatch(row[2])
     assert place is not None
     assert defines(OPERATOR / place["file"], place["name"])

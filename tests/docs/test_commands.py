@@ -1,4 +1,4 @@
-"""Commands, names and numbers in the documentation are those of the code."""
+"""Commands, names and numbers in the documentation match the code."""
 
 import re
 import shlex
@@ -32,20 +32,20 @@ def _targets() -> set[str]:
 def test_make_targets_in_the_documentation_exist() -> None:
     code = re.findall(r"^ {4,}make ([a-z-]+)|`make ([a-z-]+)`", TEXT, re.MULTILINE)
     named = {target for pair in code for target in pair if target}
-    assert named, "the search for targets finds nothing any more"
+    assert named, "the pattern finds no targets"
     assert named - _targets() == set()
 
 
-def test_files_that_contributing_names_are_there() -> None:
+def test_files_that_contributing_names_exist() -> None:
     named = re.findall(
         r"`((?:[\w.-]+/)*[\w.-]+(?:\.py|\.md|\.yaml|\.toml|\.lock|\.json)|[\w./-]+/)`", page("CONTRIBUTING.md").text
     )
     assert len(named) > 10
     missing = [name for name in named if not any((base / name).exists() for base in (ROOT, OPERATOR))]
-    assert set(missing) <= {"docs/page.md", "src/"}  # an example, and what operator/ is like
+    assert set(missing) <= {"docs/page.md", "src/"}  # an example, and the usual name of a folder such as operator/
 
 
-def test_contributing_tells_of_every_target() -> None:
+def test_contributing_describes_every_target() -> None:
     contributing = page("CONTRIBUTING.md").text
     assert {target for target in _targets() if f"`make {target}`" not in contributing} - {"help"} == set()
 
@@ -57,7 +57,7 @@ def _lab_commands() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("command", sorted(set(_lab_commands())))
-def test_a_lab_command_in_the_documentation_is_understood(command: str) -> None:
+def test_a_lab_command_in_the_documentation_is_valid(command: str) -> None:
     words = shlex.split(command)
     context = cli.make_context("lab", words, resilient_parsing=False)
     group: click.Command = cli
@@ -77,7 +77,7 @@ def _commands(group: click.Group, above: str = "") -> Iterator[tuple[str, click.
             yield f"{above}{name}", command
 
 
-def test_the_lab_page_tells_of_every_command_and_option() -> None:
+def test_the_lab_page_describes_every_command_and_option() -> None:
     lab = page("docs/lab.md")
     rows = {re.sub(r" [A-Z].*", "", cell) for cell in re.findall(r"^\| `([^`]+)` \|", lab.prose, re.MULTILINE)}
     missing = [name for name, _ in _commands(cli) if name not in rows]
@@ -122,7 +122,7 @@ def test_annotations_and_labels_are_those_of_the_code() -> None:
         assert f"`{tag}`" in page("docs/resource.md").text
 
 
-def test_names_of_identities_are_those_that_the_code_gives() -> None:
+def test_names_of_identities_are_those_of_the_code() -> None:
     resource: Page = page("docs/resource.md")
     rows = re.findall(r"^\| `([\w-]+)` \| `([\w-]+)` \| `([\w.-]+)` \| `([\w-]+)` \|$", resource.prose, re.MULTILINE)
     assert len(rows) >= 4
@@ -130,7 +130,7 @@ def test_names_of_identities_are_those_that_the_code_gives() -> None:
         assert naming.identity_name(cluster, namespace, name) == identity
 
 
-def test_roles_are_those_that_messages_ask_for_and_the_condition_admits_those_that_are_assigned() -> None:
+def test_roles_are_those_in_messages_and_the_condition_admits_the_assigned_roles() -> None:
     permissions = page("docs/azure-permissions.md")
     assert permissions.row(IDENTITY_ROLE)
     assert permissions.row(f"{STORAGE_ROLE}, with a condition")
@@ -156,8 +156,8 @@ def test_metrics_are_those_of_the_code() -> None:
     assert {name for name in spelled if f"`{name}`" not in settings} == set()
 
 
-def test_no_yaml_of_ours_is_left_unread() -> None:
-    """A fence that is not closed, or has no language, would be overlooked."""
+def test_every_code_block_is_closed_and_json_is_valid() -> None:
+    """The other tests do not see the code in a block that is not closed."""
     for found in ALL:
         assert found.text.count("\n```") % 2 == 0, found.name
         for text in found.blocks("json"):

@@ -1,4 +1,4 @@
-"""docs/decisions: one page a decision, all of one form, all in the list."""
+"""docs/decisions has one page for each decision. All pages have the same form and are in the list."""
 
 import re
 
@@ -8,10 +8,10 @@ from .markdown import ROOT, Page, page, pages
 
 LIST = page("docs/decisions/README.md")
 DECISIONS = [found for found in pages() if found.name.startswith("docs/decisions/") and found != LIST]
-LONGEST = 45  # lines: a page that is read
+LONGEST = 45  # lines
 
 
-def test_the_list_has_every_decision_by_its_title() -> None:
+def test_the_list_has_every_decision_with_its_title() -> None:
     listed = re.findall(r"^\| \[([^\]]+)\]\(([\w-]+\.md)\) \| \S", LIST.text, re.MULTILINE)
     assert sorted(listed) == sorted((found.headings[0], found.path.name) for found in DECISIONS)
     assert {found.path for found in DECISIONS} == set((ROOT / "docs/decisions").iterdir()) - {LIST.path}

@@ -1,4 +1,4 @@
-"""Examples are valid, whole, and admitted by the settings that stand beside them."""
+"""Examples are valid and complete, and the example settings admit them."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from lab import tools
 from tests.chart.rendering import CHART, NAMESPACE, RELEASE, Helm
 
 from .markdown import ROOT, Page, pages
-from .resources import check, fields, given, is_ours
+from .resources import check, fields, fields_set, is_our_kind
 
 EXAMPLES = ROOT / "examples"
 VALUES = EXAMPLES / "operator-values.yaml"
@@ -22,7 +22,7 @@ RESOURCES = ("gitlab.yaml", "full.yaml")
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """The settings that the operator reads when its chart is installed with the example's values."""
+    """The operator's settings when its chart is installed with the example's values."""
     folder = tmp_path_factory.mktemp("helm")
     helm = Helm(tools.on_path_or_fetched(tools.HELM), folder)
     done = helm.run("template", RELEASE, str(CHART), "--values", str(VALUES))
@@ -30,10 +30,10 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     documents = [document for document in yaml.safe_load_all(done.stdout) if document]
     (text,) = [d["data"]["settings.yaml"] for d in documents if d["kind"] == "ConfigMap"]
     assert {d["metadata"].get("namespace", NAMESPACE) for d in documents} == {NAMESPACE, "gitlab"}
-    return loaded(folder / "settings.yaml", text)
+    return load_settings(folder / "settings.yaml", text)
 
 
-def loaded(file: Path, text: str) -> Settings:
+def load_settings(file: Path, text: str) -> Settings:
     file.write_text(text, encoding="utf-8")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv(FILE_VARIABLE, str(file))
@@ -52,7 +52,7 @@ def test_an_example_is_valid_and_admitted_by_the_example_settings(name: str, set
 
 def test_the_full_example_sets_every_field() -> None:
     full = yaml.safe_load((EXAMPLES / "full.yaml").read_text(encoding="utf-8"))
-    assert set(fields()) - set(given(full["spec"])) == set()
+    assert set(fields()) - set(fields_set(full["spec"])) == set()
 
 
 def test_every_file_in_examples_is_tested() -> None:
@@ -63,11 +63,11 @@ def test_every_file_in_examples_is_tested() -> None:
 def test_yaml_in_a_page_parses_and_resources_in_it_are_valid(page: Page) -> None:
     for text in page.blocks("yaml"):
         for document in yaml.safe_load_all(text):
-            if is_ours(document):
+            if is_our_kind(document):
                 check(document)
 
 
-def test_the_readme_shows_the_minimal_example_as_it_is() -> None:
+def test_the_readme_shows_the_minimal_example_unchanged() -> None:
     minimal = yaml.safe_load((EXAMPLES / "gitlab.yaml").read_text(encoding="utf-8"))
     shown = [yaml.safe_load(text) for text in Page(ROOT / "README.md").blocks("yaml")]
     assert minimal in shown

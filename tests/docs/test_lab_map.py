@@ -1,4 +1,4 @@
-"""The map of the lab names every file of it, and no other."""
+"""The map in lab/README.md names every file of the lab and no other."""
 
 import re
 
@@ -16,10 +16,10 @@ def test_the_map_names_every_file_of_the_lab() -> None:
         elif row := re.match(r"\| `([^`]+)` \| \S", line):
             mapped.append(folder + row[1])
 
-    there = {
+    existing = {
         file.relative_to(ROOT).as_posix()
         for file in (ROOT / "lab").rglob("*")
         if file.suffix in KINDS and file.name != "__init__.py"
     }
     assert len(mapped) == len(set(mapped))
-    assert set(mapped) == there
+    assert set(mapped) == existing

@@ -1,4 +1,4 @@
-"""Every link leads somewhere: between pages, and from the operator's messages to the pages."""
+"""Every link has a target: links between pages, and links in the operator's messages."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from .markdown import ROOT, Page, page, pages
 
 _MENTION = re.compile(r"docs/[a-z-]+\.md(?:#[a-z0-9_-]+)?")
-_SPEAKING = [
+_FILES_WITH_MESSAGES = [
     path
     for folder in ("operator", "lab", "charts", "examples", "tests/image", ".ci")
     for path in sorted((ROOT / folder).rglob("*"))
@@ -19,14 +19,14 @@ _SPEAKING = [
 
 
 def _broken(target: str, folder: Path) -> str | None:
-    """What is wrong with a link from a file in `folder`."""
+    """The problem of a link in a file in `folder`, or None."""
     if "://" in target:
         return None
     path, _, anchor = target.partition("#")
-    there = (folder / path).resolve() if path else None
-    if there is not None and not there.exists():
+    target_file = (folder / path).resolve() if path else None
+    if target_file is not None and not target_file.exists():
         return f"{target}: no such file"
-    if anchor and there is not None and anchor not in Page(there).anchors:
+    if anchor and target_file is not None and anchor not in Page(target_file).anchors:
         return f"{target}: no such heading"
     return None
 
@@ -37,19 +37,19 @@ def test_links_of_a_page_lead_to_files_and_headings(source: Page) -> None:
     assert [problem for target in own if (problem := _broken(target, source.path.parent))] == []
 
 
-def test_messages_name_pages_and_headings_that_are_there() -> None:
+def test_messages_name_pages_and_headings_that_exist() -> None:
     mentions = {
         (path.relative_to(ROOT).as_posix(), mention)
-        for path in _SPEAKING
+        for path in _FILES_WITH_MESSAGES
         for mention in _MENTION.findall(path.read_text(encoding="utf-8"))
     }
-    assert any(path.endswith("operations.py") for path, _ in mentions), "the search for mentions finds nothing any more"
+    assert any(path.endswith("operations.py") for path, _ in mentions), "the pattern finds no mentions"
     problems = {(path, problem) for path, mention in mentions if (problem := _broken(mention, ROOT))}
     assert problems == set()
 
 
-def test_the_readme_leads_to_every_page() -> None:
-    """To those of docs/; to the pages of a folder in it by the folder's own list."""
+def test_every_page_is_linked_from_the_readme_or_its_folders_list() -> None:
+    """The list of a folder in docs/ is its README.md."""
     lists = [
         page("README.md"),
         *(found for found in pages() if found.name.startswith("docs/") and found.path.name == "README.md"),

@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md's map names every file of the operator, and no other, each with what it is for."""
+"""The map in CONTRIBUTING.md names every file of the operator and no other, each with its purpose."""
 
 import ast
 import re
@@ -12,7 +12,7 @@ _ENTRY = re.compile(r"^ {4}(?P<indent>(?:  )*)(?P<name>[\w.]+/?) {2,}(?P<purpose
 
 
 def _mapped() -> list[str]:
-    """The files of the map, as paths in the operator's package. A line's indentation says which folder it is in."""
+    """The files of the map, as paths in the operator's package. The indentation of a line gives its folder."""
     text = page("CONTRIBUTING.md").text
     section = text[text.index(HEADING) : text.index("\n## ", text.index(HEADING))]
     folders: list[str] = []
@@ -31,18 +31,21 @@ def _mapped() -> list[str]:
     return files
 
 
-def _holds_code(file: Path) -> bool:
-    """Whether there is more in a module than a docstring: a package needs a file, and often no more than that."""
+def _has_code(file: Path) -> bool:
+    """Whether a module has more than a docstring. The `__init__.py` of a package often has no more."""
     statements = ast.parse(file.read_text(encoding="utf-8")).body
     return any(not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)) for one in statements)
 
 
 def test_the_map_names_every_file_of_the_operator() -> None:
     mapped = _mapped()
-    there = {
+    existing = {
         file.relative_to(OPERATOR).as_posix()
         for file in OPERATOR.rglob("*.py")
-        if file.name != "__init__.py" or _holds_code(file)
+        if file.name != "__init__.py" or _has_code(file)
     }
     assert len(mapped) == len(set(mapped))
-    assert {"missing": there - set(mapped), "too many": set(mapped) - there} == {"missing": set(), "too many": set()}
+    assert {"missing": existing - set(mapped), "too many": set(mapped) - existing} == {
+        "missing": set(),
+        "too many": set(),
+    }

@@ -1,4 +1,4 @@
-"""docs/settings.md tells of every setting what it is called, what it is without being set, and what it means."""
+"""docs/settings.md has the name, the default and the meaning of every setting."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from gitlab_azure_identity.domain.policy import IdentityRule, PolicyRule, Storag
 
 from .markdown import page
 from .settings_table import rows
-from .test_examples import loaded
+from .test_examples import load_settings
 
 SETTINGS = page("docs/settings.md")
 HEAD = "| Setting | Variable | Default | Meaning |"
@@ -27,7 +27,7 @@ def test_the_table_is_that_of_the_code() -> None:
 
 def test_the_example_is_accepted(tmp_path: Path) -> None:
     (example,) = SETTINGS.blocks("yaml")
-    settings = loaded(tmp_path / "settings.yaml", example)
+    settings = load_settings(tmp_path / "settings.yaml", example)
     assert settings.defaults.storage_resource_group == "rg-storage"
     assert settings.policy[0].identities.adopt
 
@@ -43,18 +43,18 @@ def test_the_example_is_accepted(tmp_path: Path) -> None:
         ("GAI_POLICY", json.dumps([{"namespaces": ["gitlab"]}]), "policy.0.namespaces.0", "gitlab"),
     ],
 )
-def test_a_variable_wins_over_the_file(
+def test_a_variable_takes_precedence_over_the_file(
     variable: str, value: str, path: str, expected: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert f"`{variable}`" in SETTINGS.text
     monkeypatch.setenv(variable, value)
-    found: object = loaded(tmp_path / "settings.yaml", SETTINGS.blocks("yaml")[0])
+    found: object = load_settings(tmp_path / "settings.yaml", SETTINGS.blocks("yaml")[0])
     for part in path.split("."):
         found = found[int(part)] if isinstance(found, tuple) else getattr(found, part)
     assert found == expected
 
 
-def test_the_json_for_the_policy_variable_is_that_of_the_page() -> None:
+def test_the_page_shows_the_json_for_the_policy_variable() -> None:
     assert "GAI_POLICY='" + json.dumps([{"namespaces": ["gitlab"]}]) + "'" in SETTINGS.text
 
 

@@ -1,4 +1,4 @@
-"""docs/troubleshooting.md has a section for every reason that the code can give, and for no other."""
+"""docs/troubleshooting.md has a section for every Reason of the code and for no other."""
 
 import re
 
@@ -27,8 +27,8 @@ def test_every_section_is_about_a_reason() -> None:
     assert SECTIONS - {str(reason) for reason in Reason} == set()
 
 
-def test_every_reason_is_given_somewhere() -> None:
-    """In the operator's code, by its name."""
+def test_every_reason_is_used() -> None:
+    """The operator's code uses it by its name."""
     code = "".join(path.read_text(encoding="utf-8") for path in OPERATOR.rglob("*.py") if path.name != "reasons.py")
     assert [reason.name for reason in Reason if f"Reason.{reason.name}" not in code] == []
 
@@ -58,7 +58,7 @@ QUOTED = (
 
 
 @pytest.mark.parametrize("words", QUOTED)
-def test_what_is_quoted_is_what_the_operator_says(words: str) -> None:
-    said = "".join(path.read_text(encoding="utf-8") for path in OPERATOR.rglob("*.py"))
-    assert words in said
+def test_quoted_messages_are_those_of_the_operator(words: str) -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in OPERATOR.rglob("*.py"))
+    assert words in code
     assert words in "".join(" ".join(found.text.split()) for found in pages())

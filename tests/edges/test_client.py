@@ -1,4 +1,4 @@
-"""The login to the cluster: KUBECONFIG where it is set, else the pod's service account; for us and for kopf alike."""
+"""The login to the cluster, the same for the operator's client and for kopf: KUBECONFIG if set, else the service account."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOWHERE = "http://127.0.0.1:9"
 
 
 class ApiServer:
-    """An API server that answers everything with an empty object, and keeps what it was asked with."""
+    """An API server that answers every request with an empty object and records the requests."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -57,8 +57,8 @@ async def server(certificates: Certificates) -> AsyncIterator[ApiServer]:
 
 
 @pytest.fixture(autouse=True)
-def _a_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever would honour the proxy variables, or this machine's own login, could not pass these tests."""
+def _unreachable_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that uses the proxy variables, or this machine's own login, fails these tests."""
     for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
         monkeypatch.setenv(name, NOWHERE)
     for name in ("NO_PROXY", "no_proxy", "KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"):
@@ -66,7 +66,7 @@ def _a_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Clock:
-    """The time that the Kubernetes client reads, which passes only when told to."""
+    """The time that the Kubernetes client reads. It changes only when a test sets it."""
 
     def __init__(self) -> None:
         self.time = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
@@ -76,7 +76,7 @@ class Clock:
 
 
 class Pod:
-    """The files and variables that a pod gets of its service account."""
+    """The files and environment variables of a pod with a service account."""
 
     def __init__(self, folder: Path, certificates: Certificates, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
         self.token, self.ca = folder / "pod-token", certificates.ca_file
@@ -109,8 +109,8 @@ def kubeconfig(path: Path, port: int, ca: Path, token: str, name: str = "here") 
     return path
 
 
-async def kopfs(cluster: client.Cluster) -> kopf.ConnectionInfo:
-    """How kopf logs in, by the handler that it calls."""
+async def kopf_login(cluster: client.Cluster) -> kopf.ConnectionInfo:
+    """The login that kopf gets from the operator's handler."""
     registry = kopf.OperatorRegistry()
     handlers.register(registry, SimpleNamespace(), cluster.access, TIMEOUT, asyncio.Event())  # type: ignore[arg-type]
     (login,) = [handler.fn for handler in registry._activities.get_all_handlers() if handler.id.endswith("login")]
@@ -119,7 +119,7 @@ async def kopfs(cluster: client.Cluster) -> kopf.ConnectionInfo:
     return found
 
 
-async def test_in_a_pod_it_logs_in_as_the_pods_service_account(pod: Pod, server: ApiServer) -> None:
+async def test_in_a_pod_the_client_logs_in_as_the_pods_service_account(pod: Pod, server: ApiServer) -> None:
     async with client.connect(TIMEOUT) as cluster:
         assert await cluster.request("GET", "/version", query={"limit": "1"}) == {}
 
@@ -128,8 +128,8 @@ async def test_in_a_pod_it_logs_in_as_the_pods_service_account(pod: Pod, server:
 
 
 @pytest.mark.parametrize("content_type", [client.APPLY, client.MERGE, "application/json"])
-async def test_a_body_is_sent_as_the_api_server_reads_it(pod: Pod, server: ApiServer, content_type: str) -> None:
-    """In any dress: the escape of a fox, two halves of a character, is refused where a body is read as YAML."""
+async def test_a_body_is_sent_in_utf_8_without_escapes(pod: Pod, server: ApiServer, content_type: str) -> None:
+    """The API server reads the body of an apply as YAML. YAML refuses a character that JSON escapes as two surrogates."""
     async with client.connect(TIMEOUT) as cluster:
         await cluster.request("PATCH", "/x", {"a": "🦊"}, content_type=content_type)
         await cluster.request("DELETE", "/x", {"a": "🦊"})
@@ -140,7 +140,7 @@ async def test_a_body_is_sent_as_the_api_server_reads_it(pod: Pod, server: ApiSe
 
 
 async def test_a_token_that_was_rotated_is_read_again(pod: Pod, server: ApiServer) -> None:
-    """The kubelet writes a new one long before the old one expires: a minute late is early enough."""
+    """The kubelet writes a new token long before the old one expires, so one read a minute is enough."""
     async with client.connect(TIMEOUT) as cluster:
         await cluster.request("GET", "/version")
         pod.token.write_text("second")
@@ -150,33 +150,33 @@ async def test_a_token_that_was_rotated_is_read_again(pod: Pod, server: ApiServe
     assert server.authorizations == ["bearer first", "bearer second"]
 
 
-async def test_kopf_logs_in_as_the_pod_too_and_anew_each_time(pod: Pod, server: ApiServer) -> None:
+async def test_kopf_logs_in_as_the_pod_with_the_current_token(pod: Pod, server: ApiServer) -> None:
     async with client.connect(TIMEOUT) as cluster:
-        before = await kopfs(cluster)
+        before = await kopf_login(cluster)
         pod.token.write_text("second")
-        after = await kopfs(cluster)
+        after = await kopf_login(cluster)
 
     assert (before.server, before.ca_path) == (f"https://127.0.0.1:{server.port}", str(pod.ca))
     assert (before.token, after.token) == ("first", "second")
     assert (before.insecure, before.trust_env, before.proxy_url) == (False, False, None)
 
 
-async def test_a_kubeconfig_wins_over_the_pod_for_both(
+async def test_a_kubeconfig_takes_precedence_over_the_pods_service_account(
     pod: Pod, server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As it is in a pod that manages another cluster than its own."""
+    """This is the case in a pod that manages another cluster."""
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "9")
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig(tmp_path / "config", server.port, pod.ca, "theirs")))
 
     async with client.connect(TIMEOUT) as cluster:
         await cluster.request("GET", "/version")
-        login = await kopfs(cluster)
+        login = await kopf_login(cluster)
 
     assert server.authorizations == ["Bearer theirs"]
     assert (login.server, login.token) == (f"https://127.0.0.1:{server.port}", "theirs")
 
 
-async def test_of_several_kubeconfigs_both_take_the_same_cluster(
+async def test_with_several_kubeconfigs_the_client_and_kopf_use_the_same_cluster(
     server: ApiServer, certificates: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = kubeconfig(tmp_path / "one", server.port, certificates.ca_file, "one", "one")
@@ -185,34 +185,32 @@ async def test_of_several_kubeconfigs_both_take_the_same_cluster(
 
     async with client.connect(TIMEOUT) as cluster:
         await cluster.request("GET", "/version")
-        login = await kopfs(cluster)
+        login = await kopf_login(cluster)
 
     assert server.authorizations == [f"Bearer {login.token}"]
 
 
-async def refused() -> str:
+async def refusal() -> str:
     with pytest.raises(ValueError, match=r".") as error:
         async with client.connect(TIMEOUT):
             raise AssertionError("logged in")
     return str(error.value)
 
 
-async def test_outside_of_a_pod_it_says_what_to_set() -> None:
-    said = await refused()
-
-    assert said.startswith("KUBECONFIG is not set, and there is no service account as in a pod")
+async def test_outside_a_pod_the_error_says_what_to_set() -> None:
+    assert (await refusal()).startswith("KUBECONFIG is not set, and there is no service account as in a pod")
 
 
-async def test_a_pod_without_its_token_says_so(pod: Pod) -> None:
+async def test_a_pod_without_its_token_file_is_refused_with_the_cause(pod: Pod) -> None:
     pod.token.unlink()
 
-    assert "Service token file does not exist" in await refused()
+    assert "Service token file does not exist" in await refusal()
 
 
 @pytest.mark.parametrize(
     "content", [None, "", "[1]", "text", "{", "kind: Config", "current-context: here\ncontexts: []", "certificate"]
 )
-async def test_a_kubeconfig_that_cannot_be_used_is_named(
+async def test_an_unusable_kubeconfig_is_refused_by_its_path(
     content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "config"
@@ -224,4 +222,4 @@ async def test_a_kubeconfig_that_cannot_be_used_is_named(
         path.write_text(content)
     monkeypatch.setenv("KUBECONFIG", str(path))
 
-    assert (await refused()).startswith(f"KUBECONFIG={path} cannot be used: ")
+    assert (await refusal()).startswith(f"KUBECONFIG={path} cannot be used: ")

@@ -1,4 +1,4 @@
-"""How the benchmark watches resources: by an API server that ends watches, and by an operator that ends."""
+"""The benchmark while the API server ends a watch, and while the operator ends."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ def event(kind: str, name: str, version: int, ready: str = "False") -> dict[str,
 
 
 class ApiServer:
-    """Answers each watch with the next of its scripts, then ends it; the last watch stays open."""
+    """Answers each watch with the next script and then ends it. The last watch stays open."""
 
     def __init__(self) -> None:
         self.scripts: list[list[dict[str, Any]]] = []
@@ -84,13 +84,13 @@ async def test_a_watch_that_cannot_be_resumed_ends_with_the_cause(api: ApiServer
         await resources.follow()
 
 
-async def test_a_watch_of_an_api_server_that_is_not_there_ends_with_the_cause() -> None:
+async def test_a_watch_of_an_unreachable_api_server_ends_with_the_cause() -> None:
     async with aiohttp.ClientSession() as session:
         with pytest.raises(BenchError, match=r"^The watch of the resources broke: Cannot connect to host 127.0.0.1:1 "):
             await Resources(session, "http://127.0.0.1:1/gai").follow()
 
 
-async def test_what_does_not_become_ready_in_time_is_told(
+async def test_a_resource_that_is_not_ready_in_time_is_reported(
     api: ApiServer, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bench_resources, "PATIENCE", 0.2)
@@ -98,14 +98,14 @@ async def test_what_does_not_become_ready_in_time_is_told(
     api.scripts = [[event("ADDED", "one", 1, ready="True"), event("ADDED", "two", 2)]]
     following = asyncio.create_task(resources.follow())
 
-    with pytest.raises(BenchError) as told:
+    with pytest.raises(BenchError) as raised:
         await resources.ready(["one", "two"])
 
     following.cancel()
-    assert str(told.value) == ("After 0 s 1 of 2 resources are not Ready, such as two (Propagating: The role is new.).")
+    assert str(raised.value) == "After 0 s 1 of 2 resources are not Ready, such as two (Propagating: The role is new.)."
 
 
-async def test_an_operator_that_exits_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
+async def test_an_operator_that_exits_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
     places = Places.at(tmp_path / "lab")
     places.make()
     parts = Parts(places)

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C end a command of the lab with all that it started."""
+"""SIGTERM and Ctrl-C end a command of the lab and all processes that it started."""
 
 import os
 import signal
@@ -21,13 +21,13 @@ SECONDS = 60
 
 @pytest.fixture(scope="module", autouse=True)
 def _built() -> None:
-    """Builds and fetches what would otherwise keep the commands busy for minutes."""
+    """Build and fetch the lab's programs, so that no command spends minutes on that."""
     lifecycle.build_and_fetch()
 
 
 @contextmanager
 def command(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A module of the lab, run as a person would; its temporary lab is made below `folder`."""
+    """Run a module of the lab as a person does. Its temporary lab is created below `folder`."""
     with subprocess.Popen(
         [sys.executable, "-m", *arguments],
         cwd=ROOT,
@@ -43,18 +43,18 @@ def command(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         finally:
             process.kill()
             for marker in folder.glob("*/lab.json"):
-                lifecycle.stop(marker.parent)  # what a failed test leaves
+                lifecycle.stop(marker.parent)  # the lab of a failed test
 
 
 def lab_below(folder: Path) -> Parts:
-    """The one lab that a command makes below `folder`, as soon as it is there."""
+    """Wait for the lab that a command creates below `folder`."""
     until(lambda: list(folder.glob("*/lab.json")), "a lab")
     (marker,) = folder.glob("*/lab.json")
     return Parts(Places.at(marker.parent))
 
 
 def until(holds: Callable[[], object], what: str) -> None:
-    """Look again and again: a process of somebody else announces nothing."""
+    """Check again and again something that the other process does not announce. Fails with `what` after SECONDS."""
     deadline = time.monotonic() + SECONDS
     while not holds():
         assert time.monotonic() < deadline, f"not within {SECONDS} s: {what}"
@@ -71,7 +71,7 @@ def until(holds: Callable[[], object], what: str) -> None:
     ],
 )
 def test_a_signal_leaves_no_process_behind(tmp_path: Path, module: str, number: signal.Signals, part: str) -> None:
-    """While the lab starts, and while the operator is at work; the second signal is a person's impatience."""
+    """The signal arrives while the lab starts, or while the operator runs. It is sent twice, as by an impatient person."""
     with command(tmp_path, module) as process:
         parts = lab_below(tmp_path)
         until(lambda: part in parts.known(), f"a process {part}")

@@ -1,4 +1,4 @@
-"""A machine that lacks something is told all of it at once, with a command; azcopy's library is brought along."""
+"""All missing prerequisites are reported at once, with an install command. The lab fetches azcopy's library itself."""
 
 import shutil
 import subprocess
@@ -36,9 +36,9 @@ Machine = Callable[..., str]
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    """What prerequisites.sh tells of a machine that has these programs, by name and shell script; empty where it lacks none."""
+    """Runs prerequisites.sh on a machine with these programs, by name and shell script. Returns its message, or an empty text."""
 
-    def told(programs: dict[str, str], names: Iterable[str] = EVERYTHING) -> str:
+    def report(programs: dict[str, str], names: Iterable[str] = EVERYTHING) -> str:
         path = Path(tempfile.mkdtemp(dir=tmp_path))
         for name in set(BASIC) - programs.keys():
             (path / name).symlink_to(str(shutil.which(name)))
@@ -52,22 +52,22 @@ def machine(tmp_path: Path) -> Machine:
             text=True,
             check=False,
         )
-        assert ran.stdout == ""  # a message of this kind is no answer to what a command was asked
+        assert ran.stdout == ""  # standard output is for a command's result only
         assert (ran.returncode == 0) == (ran.stderr == "")
         return ran.stderr.replace("sudo ", "")
 
-    return told
+    return report
 
 
 def without(*names: str, **scripts: str) -> dict[str, str]:
     return {name: script for name, script in MODERN.items() if name not in names} | scripts
 
 
-def test_a_machine_that_has_all_is_told_nothing(machine: Machine) -> None:
+def test_a_machine_with_all_prerequisites_gets_no_message(machine: Machine) -> None:
     assert machine(MODERN) == ""
 
 
-def test_a_bare_machine_is_told_everything_in_one_message(machine: Machine) -> None:
+def test_a_bare_machine_gets_everything_in_one_message(machine: Machine) -> None:
     assert machine({"apt-get": "", "apt-cache": BOOKWORM}) == (
         "This machine lacks:\n"
         "  - Python 3.11 or newer; python3: found none. To use another: make PYTHON=python3.12 …\n"
@@ -102,42 +102,44 @@ def test_a_bare_machine_is_told_everything_in_one_message(machine: Machine) -> N
         (without("curl"), "curl", "curl"),
     ],
 )
-def test_what_is_missing_or_too_old_is_told_with_its_package(
+def test_a_missing_or_old_program_is_reported_with_its_package(
     machine: Machine, programs: dict[str, str], line: str, command: str
 ) -> None:
-    told = machine({**programs, "apt-cache": TRIXIE})
-    assert f"\n  - {line}" in told
-    assert told.count("\n  - ") == 1
-    assert f"\n  apt-get install {command}\n" in told
+    message = machine({**programs, "apt-cache": TRIXIE})
+    assert f"\n  - {line}" in message
+    assert message.count("\n  - ") == 1
+    assert f"\n  apt-get install {command}\n" in message
 
 
 @pytest.mark.parametrize("found", ["echo go version go1.25.9 linux/amd64", "echo go version go1.9 linux/amd64"])
-def test_a_go_that_is_too_old_is_told(machine: Machine, found: str) -> None:
-    told = machine(without(go=found, **{"apt-cache": BOOKWORM}))
-    assert f"the webhook; found {found.split()[3].removeprefix('go')}\n" in told
+def test_an_old_go_is_reported_with_its_version(machine: Machine, found: str) -> None:
+    message = machine(without(go=found, **{"apt-cache": BOOKWORM}))
+    assert f"the webhook; found {found.split()[3].removeprefix('go')}\n" in message
 
 
-def test_nodesources_package_brings_npm_along(machine: Machine) -> None:
+def test_npm_is_not_listed_where_the_nodejs_package_provides_it(machine: Machine) -> None:
     shown = f'{TRIXIE}\n[ "$1" != show ] || echo "Provides: nodejs-dev, npm"'
     assert "apt-get install nodejs\n" in machine(without("node", "npm", **{"apt-cache": shown}))
 
 
-def test_without_an_index_apt_is_updated_first(machine: Machine) -> None:
-    told = machine(without("go", "curl", **{"apt-cache": ""}))
-    assert "\n  apt-get update && apt-get install golang-go curl\n" in told
-    assert "\n  Go: https://go.dev/doc/install (where apt has none from 1.26 on)\n" in told
+def test_without_a_package_index_the_command_updates_apt_first(machine: Machine) -> None:
+    message = machine(without("go", "curl", **{"apt-cache": ""}))
+    assert "\n  apt-get update && apt-get install golang-go curl\n" in message
+    assert "\n  Go: https://go.dev/doc/install (where apt has none from 1.26 on)\n" in message
 
 
-def test_without_apt_the_library_of_azcopy_is_asked_for(machine: Machine) -> None:
-    told = machine(without("apt-get", ldconfig="echo libz.so.1"), ["azcopy"])
-    assert "  - the library libsecret-1.so.0 for azcopy, which the lab brings along only where there is apt\n" in told
-    assert told.endswith("  libsecret: this system's package manager\n")
+def test_without_apt_a_missing_library_of_azcopy_is_reported(machine: Machine) -> None:
+    message = machine(without("apt-get", ldconfig="echo libz.so.1"), ["azcopy"])
+    assert (
+        "  - the library libsecret-1.so.0 for azcopy, which the lab brings along only where there is apt\n" in message
+    )
+    assert message.endswith("  libsecret: this system's package manager\n")
     assert machine(without("apt-get", ldconfig="echo 'libsecret-1.so.0 (libc6,x86-64) =>'"), ["azcopy"]) == ""
 
 
-def test_on_another_architecture_the_tools_that_the_lab_fetches_are_asked_for(machine: Machine) -> None:
-    told = machine(without(helm="", uname='[ "$1" = -s ] && echo Linux || echo aarch64'), ["linux"])
-    lines = [line for line in told.splitlines() if line.startswith("  - ")]
+def test_on_another_architecture_the_tools_that_the_lab_fetches_are_reported(machine: Machine) -> None:
+    message = machine(without(helm="", uname='[ "$1" = -s ] && echo Linux || echo aarch64'), ["linux"])
+    lines = [line for line in message.splitlines() if line.startswith("  - ")]
     assert lines == [
         f"  - {tool} on PATH: the packages that the lab takes it from are for x86-64, this is aarch64"
         for tool in ("kubectl", "azcopy")
@@ -145,8 +147,8 @@ def test_on_another_architecture_the_tools_that_the_lab_fetches_are_asked_for(ma
 
 
 @pytest.mark.parametrize("target", ["demo", "lab", "test", "bench"])
-def test_make_tells_before_anything_is_set_up(tmp_path: Path, target: str) -> None:
-    """In a fresh checkout, on a machine with make and little else."""
+def test_make_reports_missing_prerequisites_before_it_sets_anything_up(tmp_path: Path, target: str) -> None:
+    """The checkout is fresh. The machine has make and a few basic programs."""
     checkout, programs = tmp_path / "checkout", tmp_path / "programs"
     programs.mkdir()
     for name in (*BASIC, "make", "sh"):
@@ -166,7 +168,7 @@ def test_make_tells_before_anything_is_set_up(tmp_path: Path, target: str) -> No
     assert {path.name for path in checkout.iterdir()} == {"Makefile", "lab", "requirements-dev.lock", "pyproject.toml"}
 
 
-def test_the_lab_tells_the_same_where_make_was_not_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_lab_reports_missing_prerequisites_without_make(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in BASIC:
         (tmp_path / name).symlink_to(str(shutil.which(name)))
     (tmp_path / "sh").symlink_to("/bin/sh")
@@ -183,11 +185,11 @@ Conf libsecret-1-0 (0.20.5-3 Debian:12.11/stable [amd64])
 """
 
 
-def test_what_the_library_needs_comes_with_it_but_never_another_c_library() -> None:
+def test_a_librarys_dependencies_are_fetched_except_the_c_library() -> None:
     assert libraries.packages(SIMULATION) == ["libglib2.0-0", "libsecret-1-0"]
 
 
-def test_the_package_itself_is_unpacked_even_if_apt_thinks_that_it_is_there() -> None:
+def test_the_librarys_package_is_fetched_even_if_apt_lists_nothing_to_install() -> None:
     assert libraries.packages("0 upgraded, 0 newly installed") == ["libsecret-1-0"]
 
 
@@ -210,7 +212,7 @@ echo "azcopy version 10.32.2, $1"
 
 @pytest.fixture
 def debian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine with apt, a cache of its own, and npm's azcopy, which lacks a library; the file that apt was asked by."""
+    """A machine with apt, an empty cache, and npm's azcopy that lacks a library. The file `asked` has apt's arguments."""
     for name, script in (("apt-get", APT), ("dpkg-deb", DPKG_DEB), ("azcopy_linux_amd64", AZCOPY)):
         (tmp_path / name).write_text(script)
         (tmp_path / name).chmod(0o755)
@@ -238,13 +240,13 @@ def test_the_library_is_fetched_once(debian: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("apt", "told"),
+    ("apt", "error"),
     [
         ("exit 100", ""),
         ("echo 'E: Unable to locate package' >&2; exit 100", "E: Unable to locate package"),
     ],
 )
-def test_a_library_that_apt_cannot_fetch_is_asked_for(debian: Path, apt: str, told: str) -> None:
+def test_a_library_that_apt_cannot_fetch_is_reported(debian: Path, apt: str, error: str) -> None:
     (debian / "apt-get").write_text(f"#!/bin/sh\n{apt}\n")
 
     with pytest.raises(LabError) as raised:
@@ -252,11 +254,11 @@ def test_a_library_that_apt_cannot_fetch_is_asked_for(debian: Path, apt: str, to
 
     assert str(raised.value) == (
         "azcopy needs the library libsecret-1.so.0. Install it (Debian and Ubuntu: apt-get install libsecret-1-0)."
-        f"\n{told}"
+        f"\n{error}"
     )
 
 
-def test_an_azcopy_that_does_not_run_for_another_cause_is_told(debian: Path) -> None:
+def test_another_failure_of_azcopy_is_reported_with_its_cause(debian: Path) -> None:
     (debian / "azcopy_linux_amd64").write_text("#!/bin/sh\necho 'Exec format error' >&2; exit 1\n")
 
     with pytest.raises(LabError, match=r"^azcopy does not run: Exec format error$"):

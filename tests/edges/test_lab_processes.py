@@ -1,4 +1,4 @@
-"""Processes are started, found again and ended for sure."""
+"""The lab's processes are started, found again and ended reliably."""
 
 import os
 import sys
@@ -20,15 +20,15 @@ def places(tmp_path: Path) -> Places:
     return places
 
 
-def started(places: Places, parts: Parts, program: str) -> Process:
-    """A part that runs this program and has said so: for a moment after it was spawned the kernel tells no environment."""
+def start_part(places: Places, parts: Parts, program: str) -> Process:
+    """Start a part and wait until it runs. Until then the kernel does not show its environment, which has the lab's mark."""
     process = parts.spawn("azure", [sys.executable, "-c", program], os.environ)
     log = places.logs / "azure.log"
     parts.until("azure", process, lambda: "up" in log.read_text(), 10)
     return process
 
 
-def test_a_part_that_ends_is_told_with_the_end_of_its_log(places: Places) -> None:
+def test_a_part_that_ends_is_reported_with_the_end_of_its_log(places: Places) -> None:
     parts = Parts(places)
     command = [sys.executable, "-c", "import time; time.sleep(0.1); print('no such thing'); raise SystemExit(3)"]
     process = parts.spawn("etcd", command, os.environ)
@@ -36,7 +36,7 @@ def test_a_part_that_ends_is_told_with_the_end_of_its_log(places: Places) -> Non
         parts.until("etcd", process, lambda: False, 10)
 
 
-def test_a_part_that_is_not_ready_in_time_is_told(places: Places) -> None:
+def test_a_part_that_is_not_ready_in_time_is_reported(places: Places) -> None:
     parts = Parts(places)
     process = parts.spawn("etcd", ["sleep", "60"], os.environ)
     with pytest.raises(PartError, match="was not ready after 0 s"):
@@ -44,14 +44,14 @@ def test_a_part_that_is_not_ready_in_time_is_told(places: Places) -> None:
     parts.stop(["etcd"], grace=5)
 
 
-def test_a_program_that_is_not_there_is_told(places: Places) -> None:
+def test_a_missing_program_is_reported(places: Places) -> None:
     with pytest.raises(PartError, match="etcd cannot be started: no-such-program: No such file"):
         Parts(places).spawn("etcd", ["no-such-program"], os.environ)
 
 
-def test_another_process_finds_and_ends_it_even_if_it_will_not_listen(places: Places) -> None:
+def test_another_process_can_end_a_part_that_ignores_sigterm(places: Places) -> None:
     parts = Parts(places)
-    process = started(places, parts, STUBBORN)
+    process = start_part(places, parts, STUBBORN)
 
     again = Parts(places)
     assert again.known() == {"azure": process}
@@ -60,23 +60,23 @@ def test_another_process_finds_and_ends_it_even_if_it_will_not_listen(places: Pl
     assert again.known() == {}
 
 
-def test_what_has_no_pid_file_is_found_by_its_mark(places: Places) -> None:
+def test_a_process_without_a_pid_file_is_found_by_its_mark(places: Places) -> None:
     parts = Parts(places)
-    process = started(places, parts, IDLE)
+    process = start_part(places, parts, IDLE)
     (places.pids / "azure").unlink()
     assert parts.leftovers() == [process]
     end(parts.leftovers(), grace=5)
     assert parts.leftovers() == []
 
 
-def test_a_later_process_with_the_same_id_is_another_one() -> None:
-    myself = Process.of(os.getpid())
-    assert myself
-    assert myself.alive
-    assert not Process(myself.pid, myself.started - 1).alive
+def test_a_later_process_with_the_same_id_is_not_the_same_process() -> None:
+    this_process = Process.of(os.getpid())
+    assert this_process
+    assert this_process.alive
+    assert not Process(this_process.pid, this_process.started - 1).alive
 
 
-def test_one_labs_mark_is_not_anothers(tmp_path: Path, places: Places) -> None:
+def test_a_lab_does_not_find_the_processes_of_another_lab(tmp_path: Path, places: Places) -> None:
     other = Places.at(tmp_path / "lab2")
     other.make()
     process = Parts(other).spawn("azure", ["sleep", "60"], {**os.environ, MARK: "overridden"})

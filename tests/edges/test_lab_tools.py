@@ -1,4 +1,4 @@
-"""Versions, environment files and tables: what of the lab needs no lab."""
+"""Parts of the lab that run without a started lab: versions, environment files, tables."""
 
 import subprocess
 from pathlib import Path
@@ -28,7 +28,7 @@ def test_a_tools_version_is_read_from_what_it_prints(printed: str, version: tupl
     assert programs.version_in(printed) == version
 
 
-def test_a_tool_too_old_is_not_taken_from_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_tool_on_path_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kubectl = tmp_path / "kubectl"
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     for printed, found in (("v1.35.9", None), ("v1.36.0", kubectl), ("v2.0.0", kubectl)):
@@ -38,13 +38,13 @@ def test_a_tool_too_old_is_not_taken_from_path(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("value", ["plain", "it's", 'a "b" $HOME `id`', "", "two\nlines", "/path with/space"])
-def test_an_env_file_gives_the_shell_what_was_put_in(value: str) -> None:
+def test_an_env_file_gives_the_shell_the_exact_value(value: str) -> None:
     script = envfile.exports({"VALUE": value}) + 'printf %s "$VALUE"'
     assert subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout == value
     assert script.startswith("export VALUE='")
 
 
-def test_no_proxy_authority_or_azure_is_inherited() -> None:
+def test_variables_for_proxies_authorities_clusters_and_azure_are_not_inherited() -> None:
     inherited = {
         "HOME": "/root",
         "https_proxy": "http://proxy",
@@ -56,7 +56,9 @@ def test_no_proxy_authority_or_azure_is_inherited() -> None:
     assert envfile.without_foreign(inherited) == {"HOME": "/root"}
 
 
-def test_in_a_shell_with_a_labs_env_registries_are_reached_directly(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_a_shell_with_a_labs_variables_registries_are_reached_without_its_proxy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     monkeypatch.delenv("LAB_DIR", raising=False)
     assert envfile.outside()["HTTPS_PROXY"] == "http://127.0.0.1:1"
@@ -64,7 +66,7 @@ def test_in_a_shell_with_a_labs_env_registries_are_reached_directly(monkeypatch:
     assert "HTTPS_PROXY" not in envfile.outside()
 
 
-def test_a_folder_that_is_no_labs_is_not_emptied(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(LabError, match="not empty and not a lab"):
         Places.at(tmp_path).make()
@@ -73,21 +75,23 @@ def test_a_folder_that_is_no_labs_is_not_emptied(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--dir", "/proc/lab", "up"], "Error: No such file or directory: /proc/lab"),
         (["--dir", "/etc/hostname", "down"], "Error: Not a directory: /etc/hostname"),
         (["fault", "add", "--match", "PUT */x", "--status", "999"], "999 is not in the range"),
     ],
 )
-def test_what_cannot_be_is_told_without_a_traceback(arguments: list[str], told: str) -> None:
+def test_an_impossible_argument_is_reported_without_a_traceback(arguments: list[str], message: str) -> None:
     result = CliRunner().invoke(cli, arguments)
 
-    assert told in result.output
+    assert message in result.output
     assert isinstance(result.exception, SystemExit)
 
 
-def test_the_lab_is_the_one_named_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_labs_folder_is_the_argument_then_the_variable_then_the_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LAB_DIR", raising=False)
     assert Places.at().dir == tmp_path / ".lab"
@@ -114,7 +118,7 @@ def test_a_binary_is_keyed_by_its_sources_and_flags() -> None:
         ("/subscriptions/x?api-version=2020-01-01", ""),
     ],
 )
-def test_a_call_to_arm_carries_the_version_of_the_last_provider(path: str, expected: str) -> None:
+def test_a_call_to_arm_has_the_api_version_of_the_last_provider(path: str, expected: str) -> None:
     assert arm_client.with_version(path) == path + expected
 
 

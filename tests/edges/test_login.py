@@ -1,4 +1,4 @@
-"""The operator's own token: thrown away when Azure does not take it, and asked for anew, once, whoever needs it."""
+"""The operator's own token. A token that Azure refuses is replaced, with one request for all who need it."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ TIMEOUT = 5.0
 
 
 class Azure:
-    """Entra and Resource Manager: tokens are numbered, and those that are revoked are refused."""
+    """Entra and Resource Manager. Tokens are numbered, and revoked tokens are refused."""
 
     def __init__(self) -> None:
         self.port = 0
         self.assertions: list[str] = []
         self.used: list[str] = []
         self.revoked: set[str] = set()
-        self.held: asyncio.Event | None = None
+        self.release: asyncio.Event | None = None
         self.arrived = asyncio.Condition()
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
@@ -46,10 +46,10 @@ class Azure:
             return web.json_response({"access_token": token, "token_type": "Bearer", "expires_in": 3600})
         token = request.headers["Authorization"].removeprefix("Bearer ")
         self.used.append(token)
-        if self.held and token in self.revoked:
+        if self.release and token in self.revoked:
             async with self.arrived:
                 self.arrived.notify_all()
-            await self.held.wait()
+            await self.release.wait()
         if token in self.revoked:
             error = {
                 "code": "ExpiredAuthenticationToken",
@@ -89,7 +89,7 @@ async def azure(tmp_path: Path) -> AsyncIterator[tuple[Azure, Certificates]]:
 
 @pytest.fixture
 async def identities(azure: tuple[Azure, Certificates], token_file: Path) -> AsyncIterator[Identities]:
-    """Managed identities, asked for as the operator asks."""
+    """The operator's client for managed identities."""
     server, certificates = azure
     here = f"https://127.0.0.1:{server.port}"
     connector = aiohttp.TCPConnector(ssl=certificates.client_context())
@@ -105,7 +105,7 @@ def server(azure: tuple[Azure, Certificates]) -> Azure:
 
 
 def rotate(token_file: Path) -> None:
-    """As the kubelet does, long before the one that was there expires."""
+    """Replace the token file's content, as the kubelet does long before the old token expires."""
     token_file.write_text("second")
 
 
@@ -119,7 +119,7 @@ async def test_one_token_serves_many_requests(identities: Identities, server: Az
     assert server.used == ["token-1"] * 5
 
 
-async def test_a_token_that_is_not_taken_is_asked_for_anew_before_anybody_hears_of_it(
+async def test_a_refused_token_is_replaced_and_the_request_succeeds(
     identities: Identities, server: Azure, token_file: Path
 ) -> None:
     await identities.get(ID)
@@ -129,16 +129,16 @@ async def test_a_token_that_is_not_taken_is_asked_for_anew_before_anybody_hears_
     assert await identities.get(ID) is None
 
     assert server.used == ["token-1", "token-1", "token-2"]
-    assert server.assertions == ["first", "second"]  # the file is read anew: it may be what had expired
+    assert server.assertions == ["first", "second"]  # the file is read again: its token may have expired
 
 
-async def test_many_that_are_refused_at_once_ask_for_one_token(identities: Identities, server: Azure) -> None:
+async def test_many_requests_refused_at_once_ask_for_one_token(identities: Identities, server: Azure) -> None:
     await identities.get(ID)
     server.revoked.add("token-1")
-    server.held = asyncio.Event()
+    server.release = asyncio.Event()
     asking = [asyncio.ensure_future(identities.get(ID)) for _ in range(20)]
     await server.until_used(21)
-    server.held.set()
+    server.release.set()
 
     await asyncio.gather(*asking)
 
@@ -146,17 +146,17 @@ async def test_many_that_are_refused_at_once_ask_for_one_token(identities: Ident
     assert len(server.assertions) == 2
 
 
-async def test_one_that_is_refused_late_uses_the_token_that_came_meanwhile(
+async def test_a_request_refused_late_uses_the_token_that_another_request_got(
     identities: Identities, server: Azure
 ) -> None:
     await identities.get(ID)
     server.revoked.add("token-1")
-    server.held = asyncio.Event()
+    server.release = asyncio.Event()
     late = asyncio.ensure_future(identities.get(ID))
     await server.until_used(2)
-    held, server.held = server.held, None
+    release, server.release = server.release, None
     await identities.get(ID)
-    held.set()
+    release.set()
 
     await late
 
@@ -164,7 +164,7 @@ async def test_one_that_is_refused_late_uses_the_token_that_came_meanwhile(
     assert len(server.assertions) == 2
 
 
-async def test_a_new_token_that_is_not_taken_either_is_told(identities: Identities, server: Azure) -> None:
+async def test_a_second_refused_token_is_an_error(identities: Identities, server: Azure) -> None:
     server.revoked |= {"token-1", "token-2"}
 
     with pytest.raises(AzureError) as error:

@@ -1,4 +1,4 @@
-"""The way to Azure: every request has an end, those for tokens too."""
+"""The transport to Azure: every request times out, requests for tokens too."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from tests.unit.worlds import identity
 TIMEOUT = 0.1
 """Seconds of one request."""
 LONG = 20 * TIMEOUT
-"""Seconds after which something surely hangs."""
+"""Seconds after which a request is considered to hang."""
 AZURE = CLOUDS["AzurePublic"]
 
 
 @pytest.fixture
 async def connections(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[list[asyncio.StreamWriter]]:
-    """All ways to Azure lead to a proxy that accepts connections and never answers: these connections."""
-    taken: list[asyncio.StreamWriter] = []
+    """Sends all requests to Azure to a proxy that accepts connections and never answers. Returns these connections."""
+    accepted: list[asyncio.StreamWriter] = []
 
-    def take(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        taken.append(writer)
+    def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.append(writer)
 
-    server = await asyncio.start_server(take, "127.0.0.1")
+    server = await asyncio.start_server(accept, "127.0.0.1")
     port = server.sockets[0].getsockname()[1]
     token = tmp_path / "token"
     token.write_text("a token")
@@ -49,9 +49,9 @@ async def connections(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncI
     monkeypatch.setenv("AZURE_TENANT_ID", "33333333-2222-3333-4444-555555555555")
     monkeypatch.setenv("AZURE_FEDERATED_TOKEN_FILE", str(token))
     transport._proxies.cache_clear()
-    yield taken
+    yield accepted
     transport._proxies.cache_clear()
-    for writer in taken:
+    for writer in accepted:
         writer.close()
     server.close()
     await server.wait_closed()
@@ -63,7 +63,7 @@ async def connected() -> AsyncIterator[tuple[Clients, BlobAccess]]:
         yield clients, BlobAccess(AZURE, session, TIMEOUT)
 
 
-async def test_the_operators_own_login_has_an_end(connections: list[asyncio.StreamWriter]) -> None:
+async def test_the_operators_login_times_out(connections: list[asyncio.StreamWriter]) -> None:
     async with connected() as (clients, _), asyncio.timeout(LONG):
         with pytest.raises(AzureError) as error:
             await Identities(clients, Clock()).get(identity().id)
@@ -72,7 +72,7 @@ async def test_the_operators_own_login_has_an_end(connections: list[asyncio.Stre
     assert len(connections) == 1
 
 
-async def test_the_exchange_of_a_service_accounts_token_has_an_end(connections: list[asyncio.StreamWriter]) -> None:
+async def test_the_exchange_of_a_service_accounts_token_times_out(connections: list[asyncio.StreamWriter]) -> None:
     async with connected() as (_, blobs), asyncio.timeout(LONG):
         with pytest.raises(AzureError) as error:
             await blobs.exchange(identity(), "a token of the service account")
@@ -81,10 +81,10 @@ async def test_the_exchange_of_a_service_accounts_token_has_an_end(connections: 
     assert len(connections) == 1
 
 
-async def test_those_who_wait_for_one_login_do_not_wait_one_after_the_other(
+async def test_requests_that_wait_for_one_login_time_out_together(
     connections: list[asyncio.StreamWriter],
 ) -> None:
-    """azure-core logs in under a lock: twenty looks at once would wait ten minutes for the last one's time-out."""
+    """azure-core logs in under a lock. Without care, twenty requests would time out one after the other: ten minutes."""
     async with connected() as (clients, _), asyncio.timeout(LONG):
         answers = await asyncio.gather(
             *(Identities(clients, Clock()).get(identity().id) for _ in range(20)), return_exceptions=True
@@ -95,7 +95,7 @@ async def test_those_who_wait_for_one_login_do_not_wait_one_after_the_other(
 
 
 class Slow:
-    """A server that answers when told to."""
+    """A server that answers when a test sets `may_answer`."""
 
     def __init__(self) -> None:
         self.asked, self.may_answer, self.answered = asyncio.Event(), asyncio.Event(), False
@@ -109,7 +109,7 @@ class Slow:
 
 @pytest.fixture
 async def slow() -> AsyncIterator[tuple[Slow, str]]:
-    """A slow server, and where it is."""
+    """A slow server and its URL."""
     server = Slow()
     runner = web.ServerRunner(web.Server(server.answer))
     await runner.setup()
@@ -120,9 +120,7 @@ async def slow() -> AsyncIterator[tuple[Slow, str]]:
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
-async def test_a_write_that_was_sent_is_finished_though_nobody_waits_for_it(
-    method: str, slow: tuple[Slow, str]
-) -> None:
+async def test_a_cancelled_write_is_finished_once_it_was_sent(method: str, slow: tuple[Slow, str]) -> None:
     server, url = slow
     async with transport.new_session() as session:
         sending = asyncio.ensure_future(transport.Transport(session, LONG).send(HttpRequest(method, url)))
@@ -137,7 +135,7 @@ async def test_a_write_that_was_sent_is_finished_though_nobody_waits_for_it(
     assert server.answered
 
 
-async def test_a_read_ends_at_once_when_nobody_waits_for_it(slow: tuple[Slow, str]) -> None:
+async def test_a_cancelled_read_ends_at_once(slow: tuple[Slow, str]) -> None:
     server, url = slow
     async with transport.new_session() as session:
         sending = asyncio.ensure_future(transport.Transport(session, LONG).send(HttpRequest("GET", url)))
@@ -150,7 +148,7 @@ async def test_a_read_ends_at_once_when_nobody_waits_for_it(slow: tuple[Slow, st
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
-async def test_what_is_not_answered_has_an_end(method: str, slow: tuple[Slow, str]) -> None:
+async def test_a_request_without_an_answer_times_out(method: str, slow: tuple[Slow, str]) -> None:
     _, url = slow
     async with transport.new_session() as session, asyncio.timeout(LONG):
         with pytest.raises(AzureError) as error:
