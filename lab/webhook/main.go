@@ -1,5 +1,6 @@
 // Command webhook serves the pod mutator of azure-workload-identity, the package that AKS runs, on a loopback port.
-// Its own command wants to run inside a cluster and rotates certificates there; here both come from outside.
+// The package's own command runs inside a cluster and rotates its certificates there. This command gets its kubeconfig
+// and its certificates from flags.
 package main
 
 import (
@@ -49,7 +50,7 @@ func serve(certificates, host string, port int) error {
 	if err != nil {
 		return err
 	}
-	// Asked for now, so that the first pod does not wait until the service accounts have been listed.
+	// The informer starts now, so that the first pod does not wait until the service accounts have been listed.
 	if _, err := manager.GetCache().GetInformer(until, &corev1.ServiceAccount{}); err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func serve(certificates, host string, port int) error {
 	if err != nil {
 		return err
 	}
-	// Asking the manager for its server is also what makes the manager start it.
+	// The manager starts its webhook server because GetWebhookServer was called.
 	manager.GetWebhookServer().Register("/mutate-v1-pod", &ctrlwebhook.Admission{Handler: mutator})
 	return manager.Start(until)
 }

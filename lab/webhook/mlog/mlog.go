@@ -1,13 +1,13 @@
-// Package mlog stands in for monis.app/mlog, the logging facade of azure-workload-identity: no Go module proxy serves
-// it. It has just the calls that the pod mutator makes, and writes them with log/slog.
+// Package mlog replaces monis.app/mlog, the logging facade of azure-workload-identity. No Go module proxy serves
+// monis.app/mlog. This package has only the calls that the pod mutator makes, and logs with log/slog.
 package mlog
 
 import "log/slog"
 
-// LogLevel is how much is logged, from warnings only to everything.
+// LogLevel is the amount that is logged, from warnings only to everything.
 type LogLevel string
 
-// The levels the mutator asks about, from the least to the most talkative.
+// The levels that the mutator uses, from the fewest to the most messages.
 const (
 	LevelWarning LogLevel = ""
 	LevelInfo    LogLevel = "info"
@@ -16,25 +16,25 @@ const (
 	LevelAll     LogLevel = "all"
 )
 
-// Enabled tells whether level is logged. The lab logs up to info, which is slog's own default.
+// Enabled reports whether level is logged. The lab logs up to info, the default of slog.
 func Enabled(level LogLevel) bool { return level == LevelWarning || level == LevelInfo }
 
-// Logger writes lines that carry the values it was given.
+// Logger writes lines that have its values.
 type Logger struct{ to *slog.Logger }
 
 // New returns a Logger without a name or values.
 func New() Logger { return Logger{slog.Default()} }
 
-// WithName returns a Logger whose lines carry the name.
+// WithName returns a Logger whose lines have the name.
 func (l Logger) WithName(name string) Logger { return l.WithValues("logger", name) }
 
-// WithValues returns a Logger whose lines carry these keys and values too.
+// WithValues returns a Logger whose lines also have these keys and values.
 func (l Logger) WithValues(keysAndValues ...any) Logger { return Logger{l.to.With(keysAndValues...)} }
 
-// Info logs what went as it should.
+// Info logs a success.
 func (l Logger) Info(message string, keysAndValues ...any) { l.to.Info(message, keysAndValues...) }
 
-// Error logs what failed, and why.
+// Error logs a failure with its cause.
 func (l Logger) Error(message string, err error, keysAndValues ...any) {
 	l.to.Error(message, append([]any{"error", err}, keysAndValues...)...)
 }
