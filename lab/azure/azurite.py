@@ -134,7 +134,7 @@ class Azurite:
             self._tokens[principal_id] = ".".join(map(_segment, ({"alg": "none", "typ": "JWT"}, claims))) + ".lab"
         return f"Bearer {self._tokens[principal_id]}"
 
-    # Requests of Resource Manager
+    # Requests of the lab itself
 
     async def containers(self, account: str) -> list[Container]:
         async with self._as_owner("GET", account, "/?comp=list") as response:
@@ -163,6 +163,11 @@ class Azurite:
     async def delete_container(self, account: str, name: str) -> bool:
         async with self._as_owner("DELETE", account, f"/{quote(name)}?restype=container") as response:
             return response.status == HTTPStatus.ACCEPTED
+
+    async def lacks_blob(self, account: str, target: str) -> bool:
+        """Whether a blob's container exists, and the blob does not. `target` is the blob's path, already escaped."""
+        async with self._as_owner("HEAD", account, target) as response:
+            return response.headers.get("x-ms-error-code") == "BlobNotFound"
 
     async def put_blob(self, account: str, container: str, name: str, content: bytes) -> None:
         headers = {"x-ms-blob-type": "BlockBlob", "Content-Type": "text/plain"}

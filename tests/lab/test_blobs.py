@@ -3,13 +3,16 @@
 import base64
 import datetime as dt
 import hmac
+import re
 import time
 import uuid
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+import pytest
 import pytest_asyncio
 
+from lab.azure import seeded
 from lab.controls import Controls
 
 from .objects import (
@@ -98,6 +101,70 @@ async def test_a_reader_only_lists_and_reads(workload: Workload) -> None:
     assert refused(await workload.put("/registry/new.txt", b"x"))
     assert refused(await workload.ask("DELETE", "/registry/hello.txt"))
     assert refused(await workload.ask("PUT", "/newcontainer?restype=container"))
+
+
+@pytest.mark.parametrize("name", ["nothing-has-this-name", "hello.txt"])
+async def test_a_condition_that_no_blob_meets_tells_who_may_write_and_delete_and_changes_nothing(
+    workload: Workload, name: str
+) -> None:
+    """Put Blob and Delete Blob with an ETag that no blob has: 403 without the permission, 412 with it."""
+
+    async def put() -> Reply:
+        return await workload.ask(
+            "PUT", f"/registry/{name}", data=b"", x_ms_blob_type="BlockBlob", if_match='"0x8D0000000000000"'
+        )
+
+    async def delete() -> Reply:
+        return await workload.ask("DELETE", f"/registry/{name}", if_match='"0x8D0000000000000"')
+
+    assert refused(await put())
+    assert refused(await delete())
+    reading = await workload.assign(DATA_READER, REGISTRY)
+    before = (await workload.ask("GET", LIST)).text
+    assert refused(await put())
+    assert refused(await delete())
+    await workload.plain.arm("DELETE", reading)
+    await workload.assign(DATA_CONTRIBUTOR, REGISTRY)
+
+    for reply in (await put(), await delete()):
+        assert (reply.status, reply.headers["x-ms-error-code"]) == (412, "ConditionNotMet")
+        assert "The condition specified using HTTP conditional header(s) is not met.\nRequestId:" in reply.text
+    assert (await workload.ask("GET", LIST)).text == before
+
+
+async def test_a_condition_in_a_container_that_is_missing_is_told_so(workload: Workload) -> None:
+    await workload.assign(DATA_CONTRIBUTOR, ACCOUNT)
+
+    put = await workload.ask("PUT", "/not-there/name", data=b"", x_ms_blob_type="BlockBlob", if_match='"0x0"')
+    deleted = await workload.ask("DELETE", "/not-there/name", if_match='"0x0"')
+
+    for reply in (put, deleted):
+        assert (reply.status, reply.headers["x-ms-error-code"]) == (404, "ContainerNotFound")
+
+
+async def test_if_match_any_does_not_create_a_blob_and_matches_one_that_exists(workload: Workload) -> None:
+    await workload.assign(DATA_CONTRIBUTOR, ACCOUNT)
+    name = f"/git-lfs/{uuid.uuid4()}"
+
+    async def put(if_match: str) -> Reply:
+        return await workload.ask("PUT", name, data=b"x", x_ms_blob_type="BlockBlob", if_match=if_match)
+
+    missing = [await put("*"), await workload.ask("DELETE", name, if_match="*")]
+    await workload.put(name, b"hello")
+
+    assert [(reply.status, reply.headers["x-ms-error-code"]) for reply in missing] == [(412, "ConditionNotMet")] * 2
+    assert (await put("*")).status == 201
+    assert (await workload.ask("DELETE", name, if_match="*")).status == 202
+
+
+async def test_a_read_with_a_condition_says_that_the_blob_is_missing(workload: Workload) -> None:
+    await workload.assign(DATA_READER, REGISTRY)
+
+    reply = await workload.ask("GET", "/registry/missing", if_match='"0x8D0000000000000"')
+    other = await workload.ask("GET", "/registry/hello.txt", if_match='"0x8D0000000000000"')
+
+    assert (reply.status, reply.headers["x-ms-error-code"]) == (404, "BlobNotFound")
+    assert (other.status, other.headers["x-ms-error-code"]) == (412, "ConditionNotMet")
 
 
 async def test_a_role_at_one_container_grants_nothing_at_others_or_at_the_account(workload: Workload) -> None:
@@ -228,6 +295,34 @@ async def test_a_delegation_key_needs_a_role_at_the_account(workload: Workload) 
     assert (await delegation_key(workload)).status == 200
 
 
+@pytest.mark.parametrize("role", [DATA_CONTRIBUTOR, DATA_READER, DELEGATOR])
+async def test_a_delegation_key_is_made_for_its_principal(workload: Workload, role: str) -> None:
+    await workload.assign(role, ACCOUNT)
+
+    reply = await delegation_key(workload)
+
+    assert (reply.status, reply.headers["Content-Type"]) == (200, "application/xml")
+    assert re.sub(r"<(\w+)>[^<]+</\1>", r"\1 ", reply.text.partition("?>")[2]) == (
+        "<UserDelegationKey>SignedOid SignedTid SignedStart SignedExpiry SignedService SignedVersion Value "
+        "</UserDelegationKey>"
+    )
+    assert f"<SignedOid>{workload.principal_id}</SignedOid><SignedTid>{seeded.TENANT}</SignedTid>" in reply.text
+    assert "<SignedService>b</SignedService>" in reply.text
+
+
+async def test_a_delegation_key_lives_for_seven_days_at_most(workload: Workload) -> None:
+    await workload.assign(DELEGATOR, ACCOUNT)
+    now = dt.datetime.now(dt.UTC)
+
+    longest = await delegation_key(workload, now + dt.timedelta(days=7, minutes=-1))
+    too_long = await delegation_key(workload, now + dt.timedelta(days=7, minutes=1))
+
+    assert longest.status == 200
+    assert (too_long.status, too_long.headers["x-ms-error-code"]) == (400, "InvalidXmlNodeValue")
+    value = f"{now + dt.timedelta(days=7, minutes=1):%Y-%m-%dT%H:%M:%SZ}"
+    assert f"<XmlNodeName>{value}</XmlNodeName><XmlNodeValue>{value}</XmlNodeValue></Error>" in too_long.text
+
+
 async def test_a_signed_url_has_the_rights_of_its_signer(workload: Workload, plain: Plain) -> None:
     await workload.assign(DELEGATOR, ACCOUNT)
     assignment = await workload.assign(DATA_CONTRIBUTOR, REGISTRY)
@@ -256,9 +351,9 @@ async def test_an_account_key_is_refused(plain: Plain) -> None:
     assert (reply.status, reply.headers["x-ms-error-code"]) == (403, "AuthenticationFailed")
 
 
-async def delegation_key(workload: Workload) -> Reply:
+async def delegation_key(workload: Workload, expires: dt.datetime | None = None) -> Reply:
     now = dt.datetime.now(dt.UTC)
-    start, expiry = (f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in (now, now + dt.timedelta(hours=1)))
+    start, expiry = (f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in (now, expires or now + dt.timedelta(hours=1)))
     body = f'<?xml version="1.0"?><KeyInfo><Start>{start}</Start><Expiry>{expiry}</Expiry></KeyInfo>'
     return await workload.ask("POST", "/?restype=service&comp=userdelegationkey", data=body.encode())
 

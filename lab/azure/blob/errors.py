@@ -1,6 +1,7 @@
 """Blob Storage's error answers: XML, and the code in a header."""
 
 import datetime as dt
+from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
 from aiohttp import web
@@ -16,12 +17,20 @@ CHALLENGE = (
 
 
 class BlobError(Exception):
-    def __init__(self, status: int, code: str, message: str, detail: str = "", challenge: bool = False) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        details: Mapping[str, str] | None = None,
+        challenge: bool = False,
+    ) -> None:
+        """`details` are the elements after the message: their names, and what is in them."""
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
-        self.detail = detail
+        self.details = details or {}
         self.challenge = challenge
 
     def response(self, request: web.BaseRequest, now: float) -> web.Response:
@@ -38,12 +47,12 @@ class BlobError(Exception):
         if self.challenge:
             headers["WWW-Authenticate"] = CHALLENGE
         moment = dt.datetime.fromtimestamp(now, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
-        detail = f"<AuthenticationErrorDetail>{escape(self.detail)}</AuthenticationErrorDetail>" if self.detail else ""
+        details = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in self.details.items())
         body = (
             # Storage begins its XML with a byte order mark.
             '\ufeff<?xml version="1.0" encoding="utf-8"?>'
             f"<Error><Code>{self.code}</Code><Message>{escape(self.message)}\nRequestId:{request_id}\nTime:{moment}"
-            f"</Message>{detail}</Error>"
+            f"</Message>{details}</Error>"
         )
         reason = self.message.partition("\n")[0]
         content = b"" if request.method == "HEAD" else body.encode()
@@ -64,7 +73,7 @@ def invalid_authentication(detail: str) -> BlobError:
         401,
         "InvalidAuthenticationInfo",
         "Server failed to authenticate the request. Please refer to the information in the www-authenticate header.",
-        detail,
+        {"AuthenticationErrorDetail": detail},
         challenge=True,
     )
 
@@ -89,3 +98,21 @@ def permission_mismatch() -> BlobError:
 
 def no_account() -> BlobError:
     return BlobError(404, "ResourceNotFound", "The specified resource does not exist.")
+
+
+def condition_not_met() -> BlobError:
+    return BlobError(412, "ConditionNotMet", "The condition specified using HTTP conditional header(s) is not met.")
+
+
+def no_blob() -> BlobError:
+    return BlobError(404, "BlobNotFound", "The specified blob does not exist.")
+
+
+def invalid_xml_value(value: str) -> BlobError:
+    """The recorded answers have the value in both elements (azure-sdk-for-net issue 45789, django-storages issue 1525)."""
+    return BlobError(
+        400,
+        "InvalidXmlNodeValue",
+        "The value for one of the XML nodes is not in the correct format.",
+        {"XmlNodeName": value, "XmlNodeValue": value},
+    )

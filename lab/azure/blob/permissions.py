@@ -1,4 +1,7 @@
-"""The permission that each blob operation needs (documentation: permissions for calling data operations)."""
+"""The permission that each blob operation needs.
+
+Microsoft Learn, Authorize with Microsoft Entra ID: "Permissions for Blob service operations".
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +19,8 @@ class RequiredPermission:
     actions: tuple[str, ...]
     data: bool
     container: str | None
+    creating: str | None = None
+    """The action that is enough where the blob does not exist yet."""
 
     def scope(self, account_id: str) -> str:
         if self.container is None:
@@ -31,7 +36,8 @@ def required_permission(method: str, path: str, query: Mapping[str, str]) -> Req
         return RequiredPermission((_service(method, comp),), data=comp == "batch", container=None)
     if query.get("restype") == "container" and not blob:
         return _container(method, comp, container)
-    return RequiredPermission(_blob(method, comp), data=True, container=container)
+    creating = f"{BLOBS}/add/action" if (method, comp) == ("PUT", "") else None
+    return RequiredPermission(_blob(method, comp), data=True, container=container, creating=creating)
 
 
 def _service(method: str, comp: str) -> str:
@@ -77,7 +83,7 @@ def _blob(method: str, comp: str) -> tuple[str, ...]:
             return (f"{BLOBS}/read",)
         case "PUT", "tags":
             return (f"{BLOBS}/tags/write",)
-        case "PUT", ("" | "appendblock" | "snapshot"):
+        case "PUT", ("appendblock" | "snapshot"):
             return (f"{BLOBS}/write", f"{BLOBS}/add/action")
         case "DELETE", _:
             return (f"{BLOBS}/delete",)

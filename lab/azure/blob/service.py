@@ -7,11 +7,14 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from lab.azure.azurite import Azurite
+from lab.azure.blob.delegation_keys import check_key_request
 from lab.azure.blob.errors import (
     BlobError,
+    condition_not_met,
     invalid_authentication,
     no_account,
     no_authentication,
+    no_blob,
     permission_mismatch,
     wrong_key,
 )
@@ -51,7 +54,10 @@ class BlobService:
     async def answer(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
         try:
             account = self._account(call.host)
-            authorization = self._authorize(request, call, account)
+            authorization = await self._authorize(request, call, account)
+            await self._check_condition(request, account)
+            if request.query.get("comp") == "userdelegationkey":
+                check_key_request(await request.read(), self._state.clock.now())
         except BlobError as error:
             call.code = error.code
             return error.response(request, self._state.clock.now())
@@ -64,18 +70,18 @@ class BlobService:
             raise no_account()
         return account
 
-    def _authorize(self, request: web.BaseRequest, call: Call, account: StorageAccount) -> str | None:
+    async def _authorize(self, request: web.BaseRequest, call: Call, account: StorageAccount) -> str | None:
         """The Authorization header for Azurite. None where the URL is signed: Azurite then verifies the signature.
 
         Raises:
             BlobError: the caller is unknown, or lacks the permission.
         """
-        required = required_permission(request.method, request.raw_path.partition("?")[0], request.query)
+        required = required_permission(request.method, _path(request), request.query)
         header = request.headers.get("Authorization", "")
         if header.startswith("Bearer "):
             claims = self._claims(header.removeprefix("Bearer ").strip(), account)
             call.caller = self._state.principal_name(claims.principal_id)
-            self._require(claims.principal_id, required, account)
+            await self._require(claims.principal_id, required, account, request)
             return self._azurite.authorization(claims.principal_id)
         if header:
             raise wrong_key()
@@ -84,7 +90,7 @@ class BlobService:
         if signer := request.query.get("skoid"):
             # A URL signed with a user delegation key gives no more rights than those of the principal that requested the key.
             call.caller = self._state.principal_name(signer)
-            self._require(signer, required, account)
+            await self._require(signer, required, account, request)
         return None
 
     def _claims(self, token: str, account: StorageAccount) -> Claims:
@@ -102,11 +108,36 @@ class BlobService:
             raise invalid_authentication("Audience validation failed. Audience did not match.")
         return claims
 
-    def _require(self, principal_id: str, required: RequiredPermission, account: StorageAccount) -> None:
+    async def _require(
+        self, principal_id: str, required: RequiredPermission, account: StorageAccount, request: web.BaseRequest
+    ) -> None:
         check = has_data_permission if required.data else has_permission
         scope = required.scope(account.id)
-        if not any(check(self._state, principal_id, action, scope) for action in required.actions):
+
+        def has(action: str) -> bool:
+            return check(self._state, principal_id, action, scope)
+
+        if any(map(has, required.actions)):
+            return
+        creating = required.creating is not None and has(required.creating)
+        if not (creating and await self._azurite.lacks_blob(account.name, _path(request))):
             raise permission_mismatch()
+
+    async def _check_condition(self, request: web.BaseRequest, account: StorageAccount) -> None:
+        """Answer as Azure does where the blob that `If-Match` is about does not exist, and Azurite 3.35 answers otherwise.
+
+        A read answers 404, whatever the ETag (Azurite issue 2751; Azurite: 412). A write or a deletion answers 412. Azurite
+        does so too, except with `*`: then it creates the blob (Azurite issue 2589).
+
+        Raises:
+            BlobError: the answer.
+        """
+        condition = request.headers.get("If-Match")
+        reads = request.method in ("GET", "HEAD")
+        if condition is None or not (reads or condition == "*") or not _blob_name(_path(request)):
+            return
+        if await self._azurite.lacks_blob(account.name, _path(request)):
+            raise no_blob() if reads else condition_not_met()
 
     async def _forward(self, request: web.BaseRequest, call: Call, authorization: str | None) -> web.StreamResponse:
         headers = _end_to_end_headers(request.headers)
@@ -119,10 +150,20 @@ class BlobService:
         data: bytes | aiohttp.StreamReader | None = None
         if request.body_exists:
             small = request.content_length is not None and request.content_length <= SMALL
-            data = await request.content.read() if small else request.content
+            data = await request.read() if small else request.content
         async with self._azurite.forward(request.method, request.raw_path, headers, data) as answer:
             call.code = answer.headers.get("x-ms-error-code", "")
             return await _relay(request, answer, _end_to_end_headers(answer.headers))
+
+
+def _path(request: web.BaseRequest) -> str:
+    """The path of a request, still escaped."""
+    return request.raw_path.partition("?")[0]
+
+
+def _blob_name(path: str) -> str:
+    """The name of the blob that a path names, still escaped. Empty where it names an account or a container."""
+    return path.lstrip("/").partition("/")[2]
 
 
 def _end_to_end_headers(headers: Mapping[str, str]) -> CIMultiDict[str]:
