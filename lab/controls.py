@@ -142,6 +142,21 @@ class Controls:
         """Give a principal the name that the call log shows and `token` takes."""
         self._request("POST", "/principals", {"name": name, "principal_id": principal_id})
 
+    def change_account(
+        self, name: str, *, kind: str | None = None, dns_zone: str | None = None, **properties: Any
+    ) -> None:
+        """Make a storage account another one, also in what Resource Manager lets nobody change.
+
+        `kind` is StorageV2, Storage, BlobStorage, BlockBlobStorage or FileStorage. `dns_zone` such as z12 moves its
+        endpoints into that Azure DNS zone. The properties are in ARM's spelling: isHnsEnabled, publicNetworkAccess,
+        networkAcls, allowSharedKeyAccess. `restore` puts the account back.
+        """
+        self._request("PATCH", f"/accounts/{name}", {"kind": kind, "dns_zone": dns_zone, "properties": properties})
+
+    def restore(self) -> None:
+        """Take back what these calls put into the world: changed accounts."""
+        self._request("POST", "/restore")
+
     def _request(self, method: str, path: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(  # noqa: S310 - the lab's own address

@@ -52,9 +52,15 @@ class Dispatcher:
         if host in ARM_HOSTS or host in LOGIN_HOSTS or self._issuers.knows(host):
             return None
         if named := storage_account(host):
-            if named[0] in self._state.accounts:
+            if self._state.account_at(host) is not None:
                 return None
-            return Refusal(502, f"no such host: {host} (there is no storage account {named[0]})")
+            account = named[0]
+            why = (
+                f"{account} has no such endpoint"
+                if account in self._state.accounts
+                else f"there is no storage account {account}"
+            )
+            return Refusal(502, f"no such host: {host} ({why})")
         return Refusal(403, f"{host} is not one of the hosts of the lab's Azure")
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:

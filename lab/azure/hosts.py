@@ -1,5 +1,6 @@
 """The host names of the three Azure clouds, and which service answers at each."""
 
+import re
 from dataclasses import dataclass
 
 
@@ -47,12 +48,22 @@ CLOUDS = (PUBLIC, US_GOVERNMENT, CHINA)
 ARM_HOSTS = {cloud.arm: cloud for cloud in CLOUDS}
 LOGIN_HOSTS = {login: cloud for cloud in CLOUDS for login in cloud.logins}
 
+DNS_ZONE_SUFFIX = "storage.azure.net"
+"""The hosts of accounts with Azure DNS zone endpoints end so, as in gitlabstore.z12.blob.storage.azure.net (public cloud)."""
+_DNS_ZONE_HOST = re.compile(r"(?P<account>[^.]+)\.z\d{1,2}\.blob\." + re.escape(DNS_ZONE_SUFFIX))
+
 # Storage accepts tokens with this audience for all storage accounts of every cloud.
 STORAGE_AUDIENCE = "https://storage.azure.com"
 
 
 def storage_account(host: str) -> tuple[str, Cloud] | None:
-    """The storage account and cloud that a blob host name such as gitlabstore.blob.core.windows.net names."""
+    """The storage account and cloud that a blob host name names.
+
+    The host is one such as gitlabstore.blob.core.windows.net, or one of an Azure DNS zone. Whether the account has that
+    endpoint is for the account to say.
+    """
+    if match := _DNS_ZONE_HOST.fullmatch(host):
+        return match["account"], PUBLIC
     for cloud in CLOUDS:
         if host.endswith(cloud.blob_suffix):
             account = host.removesuffix(cloud.blob_suffix)

@@ -1,6 +1,7 @@
 """Creates what exists when the lab starts. It sends no requests, so the call log begins empty."""
 
 from lab.azure import seeded
+from lab.azure.accounts import StorageAccount
 from lab.azure.azurite import Azurite
 from lab.azure.roles import BY_NAME
 from lab.azure.state import (
@@ -12,7 +13,6 @@ from lab.azure.state import (
     Principal,
     ResourceGroup,
     RoleAssignment,
-    StorageAccount,
 )
 
 SUBSCRIPTION_SCOPE = f"/subscriptions/{seeded.SUBSCRIPTION}"

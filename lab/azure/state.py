@@ -6,9 +6,11 @@ request that created them.
 
 import math
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lab.azure import seeded
+from lab.azure.accounts import StorageAccount
+from lab.azure.hosts import storage_account
 from lab.azure.settings import Clock, Settings
 
 LONG_AGO = -math.inf
@@ -98,24 +100,6 @@ class ResourceGroup:
 
 
 @dataclass
-class StorageAccount:
-    group: str
-    name: str
-    location: str
-    created: float
-    tags: dict[str, str] = field(default_factory=dict)
-    sku: str = "Standard_LRS"
-    kind: str = "StorageV2"
-
-    @property
-    def id(self) -> str:
-        return (
-            f"/subscriptions/{seeded.SUBSCRIPTION}/resourceGroups/{self.group}"
-            f"/providers/Microsoft.Storage/storageAccounts/{self.name}"
-        )
-
-
-@dataclass
 class RoleAssignment:
     name: str
     scope: str
@@ -145,12 +129,41 @@ class AzureState:
         self.groups: dict[str, ResourceGroup] = {}
         self.identities: dict[tuple[str, str], Identity] = {}
         self.accounts: dict[str, StorageAccount] = {}
+        self._former_accounts: dict[str, StorageAccount] = {}
+        """Accounts that control calls changed, as they were before the first change."""
         self.assignments: dict[str, RoleAssignment] = {}
         self.former_assignments: list[RoleAssignment] = []
         self.principals: dict[str, Principal] = {}
         self.clients: dict[str, Identity] = {}
         self.names: dict[str, str] = {}
         """The names that the call log shows, by principal id."""
+
+    def restore(self) -> None:
+        """Take back what control calls put into the world."""
+        for name, former in self._former_accounts.items():
+            if name in self.accounts:
+                self.accounts[name] = former
+        self._former_accounts.clear()
+
+    # Storage accounts
+
+    def account_to_change(self, name: str) -> StorageAccount:
+        """An account that a control call changes. `restore` puts it back as it was.
+
+        Raises:
+            ValueError: there is no such account.
+        """
+        account = self.accounts.get(name)
+        if account is None:
+            raise ValueError(f"There is no storage account {name!r}.")
+        self._former_accounts.setdefault(name, replace(account))
+        return account
+
+    def account_at(self, host: str) -> StorageAccount | None:
+        """The account whose blob service answers at a host name."""
+        named = storage_account(host)
+        account = self.accounts.get(named[0]) if named else None
+        return account if account is not None and account.answers_at(host) else None
 
     # Identities
 

@@ -38,6 +38,7 @@ def controls(azure: Running) -> Controls:
 @pytest.fixture(autouse=True)
 def _reset(controls: Controls) -> None:
     controls.clear_faults()
+    controls.restore()
     controls.set(**NO_DELAYS)
     controls.clear_calls()
 

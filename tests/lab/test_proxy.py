@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from lab.azure import seeded
+from lab.controls import Controls
 
 from .objects import eventually
 from .plain import Plain
@@ -58,6 +59,29 @@ async def test_any_other_host_is_refused_with_the_reason(azure: Running) -> None
 async def test_a_storage_account_that_does_not_exist_has_no_host_name(azure: Running) -> None:
     assert await connect(azure, "nostore.blob.core.windows.net:443") == (
         "HTTP/1.1 502 Bad Gateway: no such host: nostore.blob.core.windows.net (there is no storage account nostore)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("account", "host", "reached"),
+    [
+        ({}, "gitlabstore.z12.blob.storage.azure.net", False),
+        ({"dns_zone": "z12"}, "gitlabstore.z12.blob.storage.azure.net", True),
+        ({"dns_zone": "z12"}, "gitlabstore.z13.blob.storage.azure.net", False),
+        ({"dns_zone": "z12"}, "gitlabstore.blob.core.windows.net", False),
+        ({"kind": "FileStorage"}, "gitlabstore.blob.core.windows.net", False),
+        ({"kind": "BlobStorage"}, "gitlabstore.blob.core.windows.net", True),
+    ],
+)
+async def test_a_storage_account_has_the_host_names_of_its_endpoints(
+    azure: Running, controls: Controls, account: dict[str, str], host: str, *, reached: bool
+) -> None:
+    controls.change_account("gitlabstore", **account)
+
+    assert await connect(azure, f"{host}:443") == (
+        "HTTP/1.1 200 Connection established"
+        if reached
+        else f"HTTP/1.1 502 Bad Gateway: no such host: {host} (gitlabstore has no such endpoint)"
     )
 
 

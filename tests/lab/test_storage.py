@@ -3,6 +3,10 @@
 import asyncio
 import uuid
 
+import pytest
+
+from lab.controls import Controls, RefusedError
+
 from .objects import (
     ACCOUNT,
     CONTAINERS,
@@ -92,6 +96,121 @@ async def test_a_new_account_is_created_asynchronously_and_stores_blobs_under_it
     assert "<Name>hello.txt</Name>" in listed.text
     assert f'ServiceEndpoint="{origin}/"' in listed.text
     assert (await plain.arm("PUT", path, {"location": "westeurope", "sku": {"name": "Standard_LRS"}})).status == 200
+
+
+async def test_properties_that_were_never_set_are_not_shown(plain: Plain) -> None:
+    properties = (await plain.arm("GET", ACCOUNT)).body["properties"]
+
+    assert not {"isHnsEnabled", "publicNetworkAccess", "allowSharedKeyAccess", "dnsEndpointType"} & properties.keys()
+    assert properties["networkAcls"]["defaultAction"] == "Allow"
+
+
+async def test_an_account_shows_what_it_was_created_with(plain: Plain) -> None:
+    path = new_account()
+    body = {
+        "location": "westeurope",
+        "kind": "BlockBlobStorage",
+        "sku": {"name": "Premium_LRS"},
+        "properties": {
+            "isHnsEnabled": True,
+            "publicNetworkAccess": "Enabled",
+            "allowSharedKeyAccess": False,
+            "networkAcls": {"defaultAction": "Deny", "ipRules": [{"value": "203.0.113.0/24"}]},
+        },
+    }
+
+    made = await poll(plain, await plain.arm("PUT", path, body))
+    read = await plain.arm("GET", path)
+
+    assert (made.status, made.body) == (200, read.body)
+    assert (read.body["kind"], read.body["sku"]) == ("BlockBlobStorage", {"name": "Premium_LRS", "tier": "Premium"})
+    properties = read.body["properties"]
+    assert (properties["isHnsEnabled"], properties["allowSharedKeyAccess"]) == (True, False)
+    assert properties["publicNetworkAccess"] == "Enabled"
+    assert properties["networkAcls"] == {
+        "ipv6Rules": [],
+        "bypass": "AzureServices",
+        "virtualNetworkRules": [],
+        "ipRules": [{"value": "203.0.113.0/24", "action": "Allow"}],
+        "defaultAction": "Deny",
+    }
+    assert list(properties["primaryEndpoints"]) == ["dfs", "web", "blob"]
+
+
+async def test_a_patch_changes_what_it_names_and_the_namespace_never(plain: Plain) -> None:
+    path = new_account()
+    await make_account(plain, path)
+
+    patched = await plain.arm("PATCH", path, {"properties": {"publicNetworkAccess": "Disabled"}})
+    keyless = await plain.arm("PATCH", path, {"properties": {"allowSharedKeyAccess": False}})
+    namespace = await plain.arm("PATCH", path, {"properties": {"isHnsEnabled": True}})
+    nonsense = await plain.arm("PATCH", path, {"properties": {"publicNetworkAccess": "Sometimes"}})
+
+    assert (patched.status, patched.body["properties"]["publicNetworkAccess"]) == (200, "Disabled")
+    assert (
+        keyless.body["properties"].items() >= {"publicNetworkAccess": "Disabled", "allowSharedKeyAccess": False}.items()
+    )
+    assert (namespace.status, namespace.code) == (409, "AccountPropertyCannotBeUpdated")
+    assert (nonsense.status, nonsense.code) == (400, "InvalidRequestPropertyValue")
+
+
+@pytest.mark.parametrize(
+    ("kind", "services"),
+    [
+        ("StorageV2", {"blob", "dfs", "file", "queue", "table", "web"}),
+        ("Storage", {"blob", "file", "queue", "table"}),
+        ("BlobStorage", {"blob", "dfs", "table"}),
+        ("BlockBlobStorage", {"blob", "dfs", "web"}),
+        ("FileStorage", {"file"}),
+    ],
+)
+async def test_an_account_has_endpoints_for_the_services_of_its_kind(
+    plain: Plain, controls: Controls, kind: str, services: set[str]
+) -> None:
+    controls.change_account("gitlabstore", kind=kind)
+
+    account = (await plain.arm("GET", ACCOUNT)).body
+
+    assert account["kind"] == kind
+    assert account["properties"]["primaryEndpoints"].keys() == services
+
+
+async def test_an_account_in_a_dns_zone_has_its_blobs_there(plain: Plain, controls: Controls) -> None:
+    controls.change_account("gitlabstore", dns_zone="z12")
+
+    properties = (await plain.arm("GET", ACCOUNT)).body["properties"]
+    origin = properties["primaryEndpoints"]["blob"].rstrip("/")
+    listed = await plain.blob("GET", "/?comp=list", origin=origin)
+
+    assert properties["dnsEndpointType"] == "AzureDnsZone"
+    assert origin == "https://gitlabstore.z12.blob.storage.azure.net"
+    assert listed.status == 200
+    assert "<Name>registry</Name>" in listed.text
+
+
+async def test_restore_puts_an_account_back(plain: Plain, controls: Controls) -> None:
+    before = (await plain.arm("GET", ACCOUNT)).body
+    controls.change_account("gitlabstore", isHnsEnabled=True, publicNetworkAccess="Disabled")
+    controls.change_account("gitlabstore", allowSharedKeyAccess=False)
+
+    changed = (await plain.arm("GET", ACCOUNT)).body["properties"]
+    controls.restore()
+
+    assert (changed["isHnsEnabled"], changed["publicNetworkAccess"], changed["allowSharedKeyAccess"]) == (
+        True,
+        "Disabled",
+        False,
+    )
+    assert (await plain.arm("GET", ACCOUNT)).body == before
+
+
+def test_an_account_that_cannot_be_is_refused(controls: Controls) -> None:
+    with pytest.raises(RefusedError, match="There is no storage account 'nostore'"):
+        controls.change_account("nostore", isHnsEnabled=True)
+    with pytest.raises(RefusedError, match="kind is one of StorageV2, "):
+        controls.change_account("gitlabstore", kind="TapeStorage")
+    with pytest.raises(RefusedError, match="publicNetworkAccess is one of Enabled, "):
+        controls.change_account("gitlabstore", publicNetworkAccess="Sometimes")
 
 
 async def test_an_account_name_that_is_used_elsewhere_is_refused(plain: Plain) -> None:

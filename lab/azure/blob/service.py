@@ -6,6 +6,7 @@ import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
 
+from lab.azure.accounts import StorageAccount
 from lab.azure.azurite import Azurite
 from lab.azure.blob.delegation_keys import check_key_request
 from lab.azure.blob.errors import (
@@ -22,7 +23,7 @@ from lab.azure.blob.permissions import RequiredPermission, required_permission
 from lab.azure.calls import Call
 from lab.azure.hosts import STORAGE_AUDIENCE, storage_account
 from lab.azure.permissions import has_data_permission, has_permission
-from lab.azure.state import AzureState, StorageAccount
+from lab.azure.state import AzureState
 from lab.azure.tokens import Claims, InvalidTokenError, SigningKey
 
 SMALL = 1 << 18
@@ -64,8 +65,7 @@ class BlobService:
         return await self._forward(request, call, authorization)
 
     def _account(self, host: str) -> StorageAccount:
-        named = storage_account(host)
-        account = self._state.accounts.get(named[0]) if named else None
+        account = self._state.account_at(host)
         if account is None:
             raise no_account()
         return account

@@ -103,7 +103,7 @@ def routes(
     yield _route(
         group + account + r"/(?P<account>[^/]+)",
         "Microsoft.Storage/storageAccounts",
-        {"GET": accounts.get, "PUT": accounts.put, "DELETE": accounts.delete},
+        {"GET": accounts.get, "PUT": accounts.put, "PATCH": accounts.patch, "DELETE": accounts.delete},
     )
     yield _route(group + account, "Microsoft.Storage/storageAccounts", {"GET": accounts.list_group}, collection=True)
     yield _route(

@@ -4,58 +4,17 @@ import re
 from typing import Any
 
 from lab.azure import seeded
+from lab.azure.accounts import StorageAccount
 from lab.azure.azurite import Azurite, Container
-from lab.azure.formats import timestamp
-from lab.azure.hosts import PUBLIC
+from lab.azure.resource_manager.account_properties import KIND, as_json, set_kind, set_properties
 from lab.azure.resource_manager.errors import ArmError, group_not_found, parent_not_found, resource_not_found
 from lab.azure.resource_manager.identities import normal_location, tags
 from lab.azure.resource_manager.jobs import Jobs
 from lab.azure.resource_manager.operation import ArmRequest, ArmResponse
-from lab.azure.state import AzureState, StorageAccount
+from lab.azure.state import AzureState
 
-KIND = "Microsoft.Storage/storageAccounts"
 NAME = re.compile(r"[a-z0-9]{3,24}")
 CONTAINER_NAME = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*|\$root|\$web|\$logs")
-
-
-def as_json(account: StorageAccount) -> dict[str, Any]:
-    created = timestamp(account.created)
-    service = {"keyType": "Account", "enabled": True, "lastEnabledTime": created}
-    endpoints = {
-        kind: f"https://{account.name}.{kind if kind != 'web' else 'z6.web'}.{PUBLIC.storage_suffix}/"
-        for kind in ("dfs", "web", "blob", "queue", "table", "file")
-    }
-    return {
-        "sku": {"name": account.sku, "tier": account.sku.partition("_")[0]},
-        "kind": account.kind,
-        "id": account.id,
-        "name": account.name,
-        "type": KIND,
-        "location": account.location,
-        "tags": dict(account.tags),
-        "properties": {
-            "keyCreationTime": {"key1": created, "key2": created},
-            "allowCrossTenantReplication": False,
-            "privateEndpointConnections": [],
-            "minimumTlsVersion": "TLS1_2",
-            "allowBlobPublicAccess": False,
-            "networkAcls": {
-                "ipv6Rules": [],
-                "bypass": "AzureServices",
-                "virtualNetworkRules": [],
-                "ipRules": [],
-                "defaultAction": "Allow",
-            },
-            "supportsHttpsTrafficOnly": True,
-            "encryption": {"services": {"file": service, "blob": service}, "keySource": "Microsoft.Storage"},
-            "accessTier": "Hot",
-            "provisioningState": "Succeeded",
-            "creationTime": created,
-            "primaryEndpoints": endpoints,
-            "primaryLocation": account.location,
-            "statusOfPrimary": "available",
-        },
-    }
 
 
 class StorageAccounts:
@@ -89,8 +48,7 @@ class StorageAccounts:
         if account is not None and account.group.casefold() != request.param("group").casefold():
             raise ArmError(409, "StorageAccountAlreadyTaken", f"The storage account named {name} is already taken.")
         if account is not None:
-            account.tags = tags(body)
-            return ArmResponse(200, as_json(account))
+            return self._changed(account, body)
         location, sku = body.get("location"), (body.get("sku") or {}).get("name")
         if not isinstance(location, str) or not isinstance(sku, str):
             raise ArmError(
@@ -104,11 +62,34 @@ class StorageAccounts:
             created=self._state.clock.now(),
             tags=tags(body),
             sku=sku,
-            kind=str(body.get("kind") or "StorageV2"),
         )
+        _take_over(made, {"kind": "StorageV2", **body})
         self._state.accounts[name] = made
         path = f"/subscriptions/{seeded.SUBSCRIPTION}/providers/Microsoft.Storage/locations/{made.location}"
         return self._jobs.start(request, f"{path}/asyncoperations", _made(made), monitor="true")
+
+    def patch(self, request: ArmRequest) -> ArmResponse:
+        return self._changed(self._existing(request), request.body())
+
+    def _changed(self, account: StorageAccount, body: dict[str, Any]) -> ArmResponse:
+        """Change an existing account, as PUT and PATCH do.
+
+        Source: Microsoft Learn, "Storage Accounts - Create": "If an account is already created and a subsequent create request
+        is issued with different properties, the account properties will be updated." Whether an account has a
+        hierarchical namespace is settled when it is created; the text is the one that users of Azure report.
+        """
+        wanted = (body.get("properties") or {}).get("isHnsEnabled")
+        if wanted is not None and wanted != bool(account.hierarchical_namespace):
+            raise ArmError(
+                409,
+                "AccountPropertyCannotBeUpdated",
+                "The property 'isHnsEnabled' was specified in the input, but it cannot be updated as it is read-only. For "
+                "more information, see - https://aka.ms/storageaccountupdate",
+            )
+        if "tags" in body:
+            account.tags = tags(body)
+        _take_over(account, {**body, "kind": account.kind})
+        return ArmResponse(200, as_json(account))
 
     async def delete(self, request: ArmRequest) -> ArmResponse:
         self._require_group(request)
@@ -187,6 +168,18 @@ class StorageAccounts:
     def _require_group(self, request: ArmRequest) -> None:
         if request.param("group").casefold() not in self._state.groups:
             raise group_not_found(request.param("group"))
+
+
+def _take_over(account: StorageAccount, body: dict[str, Any]) -> None:
+    """
+    Raises:
+        ArmError: the kind or a property has a value that Azure does not know.
+    """
+    try:
+        set_kind(account, str(body["kind"]))
+        set_properties(account, body.get("properties") or {})
+    except ValueError as error:
+        raise ArmError(400, "InvalidRequestPropertyValue", f"The request content was invalid: {error}") from error
 
 
 async def _made(account: StorageAccount) -> ArmResponse:
