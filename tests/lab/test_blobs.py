@@ -7,6 +7,7 @@ import re
 import time
 import uuid
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -349,6 +350,66 @@ async def test_an_account_key_is_refused(plain: Plain) -> None:
     reply = await plain.send("GET", BLOB + LIST, headers=headers)
 
     assert (reply.status, reply.headers["x-ms-error-code"]) == (403, "AuthenticationFailed")
+
+
+@pytest.mark.parametrize(
+    "closed", [{"publicNetworkAccess": "Disabled"}, {"networkAcls": {"defaultAction": "Deny", "ipRules": []}}]
+)
+async def test_an_account_that_is_closed_to_the_network_refuses_everybody(
+    workload: Workload, plain: Plain, controls: Controls, closed: dict[str, Any]
+) -> None:
+    await workload.given(DATA_CONTRIBUTOR, ACCOUNT)
+    key = (await delegation_key(workload)).text
+    controls.change_account("gitlabstore", **closed)
+
+    replies = [
+        await workload.ask("GET", LIST),
+        await delegation_key(workload),
+        await plain.send("GET", signed_url(key)),
+    ]
+
+    for reply in replies:
+        assert (reply.status, reply.headers["x-ms-error-code"]) == (403, "AuthorizationFailure")
+        assert "<Message>This request is not authorized to perform this operation.\nRequestId:" in reply.text
+    assert (await plain.arm("GET", f"{CONTAINERS}/registry")).status == 200
+
+
+async def test_a_firewall_lets_through_the_addresses_of_its_rules(workload: Workload, controls: Controls) -> None:
+    await workload.given(DATA_READER, ACCOUNT)
+    rules = {"defaultAction": "Deny", "ipRules": [{"value": "203.0.113.0/24", "action": "Allow"}]}
+    controls.change_account("gitlabstore", networkAcls=rules)
+
+    assert (await workload.ask("GET", LIST)).status == 200
+
+
+async def test_an_account_without_shared_keys_says_so(workload: Workload, plain: Plain, controls: Controls) -> None:
+    await workload.given(DATA_READER, ACCOUNT)
+    headers = {"Authorization": "SharedKey gitlabstore:bm90IHRoZSBrZXk=", "x-ms-version": "2021-12-02"}
+    signed_with_key = f"{BLOB}/registry/hello.txt?sv=2020-12-06&sr=b&sp=r&se=2099-01-01T00:00:00Z&sig=bm90IHRoZSBrZXk="
+
+    async def codes() -> list[tuple[int, str]]:
+        replies = [await plain.send("GET", BLOB + LIST, headers=headers), await plain.send("GET", signed_with_key)]
+        return [(reply.status, reply.headers["x-ms-error-code"]) for reply in replies]
+
+    before = await codes()
+    controls.change_account("gitlabstore", allowSharedKeyAccess=False)
+
+    assert before == [(403, "AuthenticationFailed")] * 2
+    assert await codes() == [(403, "KeyBasedAuthenticationNotPermitted")] * 2
+    assert (await workload.ask("GET", LIST)).status == 200
+
+
+async def test_an_account_with_a_dns_zone_serves_its_blobs_at_that_host(
+    workload: Workload, plain: Plain, controls: Controls
+) -> None:
+    await workload.given(DATA_READER, ACCOUNT)
+    controls.change_account("gitlabstore", dns_zone="z12")
+    origin = "https://gitlabstore.z12.blob.storage.azure.net"
+
+    listed = await plain.blob("GET", LIST, principal=workload.principal_id, origin=origin)
+
+    assert (listed.status, "<Name>hello.txt</Name>" in listed.text) == (200, True)
+    assert f'ServiceEndpoint="{origin}/" ContainerName="registry"' in listed.text
 
 
 async def delegation_key(workload: Workload, expires: dt.datetime | None = None) -> Reply:

@@ -88,6 +88,23 @@ def wrong_key() -> BlobError:
     )
 
 
+def no_key_access() -> BlobError:
+    """For requests signed with an account key, and URLs signed with one, where the account permits neither.
+
+    Recorded: AI-Landing-Zones issue 64. Microsoft Learn: "Prevent Shared Key authorization for an Azure Storage account".
+    """
+    return BlobError(
+        403,
+        "KeyBasedAuthenticationNotPermitted",
+        "Key based authentication is not permitted on this storage account.",
+    )
+
+
+def no_network_access() -> BlobError:
+    """For requests that the account's firewall does not let through. Recorded: AzureStorageExplorer issue 9150."""
+    return BlobError(403, "AuthorizationFailure", "This request is not authorized to perform this operation.")
+
+
 def permission_mismatch() -> BlobError:
     return BlobError(
         403,

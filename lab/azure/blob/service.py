@@ -16,6 +16,8 @@ from lab.azure.blob.errors import (
     no_account,
     no_authentication,
     no_blob,
+    no_key_access,
+    no_network_access,
     permission_mismatch,
     wrong_key,
 )
@@ -28,6 +30,8 @@ from lab.azure.tokens import Claims, InvalidTokenError, SigningKey
 
 SMALL = 1 << 18
 """Bytes. A smaller body is forwarded in one piece, a larger one in chunks as it arrives."""
+CALLERS_ADDRESS = "203.0.113.10"
+"""The public IP address that every request comes from, as an account's firewall sees it."""
 STORAGE_APPLICATION = "e406a681-f3d4-42a8-90b6-c2b029497af1"
 # Headers that belong to one connection, not to the message.
 HOP_BY_HOP = frozenset(
@@ -55,6 +59,8 @@ class BlobService:
     async def answer(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
         try:
             account = self._account(call.host)
+            if not account.admits(CALLERS_ADDRESS):
+                raise no_network_access()
             authorization = await self._authorize(request, call, account)
             await self._check_condition(request, account)
             if request.query.get("comp") == "userdelegationkey":
@@ -84,13 +90,15 @@ class BlobService:
             await self._require(claims.principal_id, required, account, request)
             return self._azurite.authorization(claims.principal_id)
         if header:
-            raise wrong_key()
+            raise _refused_key(account)
         if "sig" not in request.query:
             raise no_authentication()
         if signer := request.query.get("skoid"):
             # A URL signed with a user delegation key gives no more rights than those of the principal that requested the key.
             call.caller = self._state.principal_name(signer)
             await self._require(signer, required, account, request)
+        else:
+            raise _refused_key(account)
         return None
 
     def _claims(self, token: str, account: StorageAccount) -> Claims:
@@ -154,6 +162,11 @@ class BlobService:
         async with self._azurite.forward(request.method, request.raw_path, headers, data) as answer:
             call.code = answer.headers.get("x-ms-error-code", "")
             return await _relay(request, answer, _end_to_end_headers(answer.headers))
+
+
+def _refused_key(account: StorageAccount) -> BlobError:
+    """The answer to an account key: nobody has one."""
+    return no_key_access() if account.shared_key_access is False else wrong_key()
 
 
 def _path(request: web.BaseRequest) -> str:
