@@ -2,6 +2,7 @@
 
 import base64
 import datetime as dt
+import email.utils
 import hmac
 import re
 import time
@@ -324,20 +325,92 @@ async def test_a_delegation_key_lives_for_seven_days_at_most(workload: Workload)
     assert f"<XmlNodeName>{value}</XmlNodeName><XmlNodeValue>{value}</XmlNodeValue></Error>" in too_long.text
 
 
-async def test_a_signed_url_has_the_rights_of_its_signer(workload: Workload, plain: Plain) -> None:
+@pytest.mark.parametrize("version", ["2018-11-09", "2020-02-10", "2020-12-06", "2025-07-05", "2026-04-06"])
+async def test_a_signed_url_has_the_rights_of_its_signer(workload: Workload, plain: Plain, version: str) -> None:
     await workload.assign(DELEGATOR, ACCOUNT)
     assignment = await workload.assign(DATA_CONTRIBUTOR, REGISTRY)
-    key = (await delegation_key(workload)).text
-    signed = signed_url(key)
+    signed = SignedUrl((await delegation_key(workload)).text, version=version)
 
-    read = await plain.send("GET", signed)
-    tampered = await plain.send("GET", signed.replace("hello.txt", "other.txt"))
+    read = await plain.send("GET", signed.url)
     await plain.arm("DELETE", assignment)
-    after = await plain.send("GET", signed)
+    after = await plain.send("GET", signed.url)
 
     assert (read.status, read.text) == (200, "Hello from the registry container.\n")
-    assert tampered.status == 403
     assert refused(after)
+
+
+async def test_a_signed_url_permits_what_is_signed_and_no_more(workload: Workload, plain: Plain) -> None:
+    await workload.assign(DATA_CONTRIBUTOR, ACCOUNT)
+    key, path = (await delegation_key(workload)).text, f"/git-lfs/{uuid.uuid4()}"
+
+    async def send(method: str, permissions: str, **options: Any) -> Reply:
+        url = SignedUrl(key, path, permissions, **options).url
+        return await plain.send(method, url, data=b"x", headers={"x-ms-blob-type": "BlockBlob"})
+
+    assert refused(await send("PUT", "rdl"))
+    assert (await send("PUT", "c")).status == 201
+    assert refused(await send("PUT", "c"))
+    assert (await send("PUT", "w")).status == 201
+    assert refused(await send("GET", "cwd"))
+    read = await send("GET", "r", rscd="attachment; filename=x.txt", rsct="text/x-lfs")
+    assert read.headers["Content-Disposition"] == "attachment; filename=x.txt"
+    assert read.headers["Content-Type"] == "text/x-lfs"
+    assert refused(await send("DELETE", "rcw"))
+    assert (await send("DELETE", "d")).status == 202
+
+
+async def test_a_url_signed_for_a_container_lists_it_and_reads_its_blobs(workload: Workload, plain: Plain) -> None:
+    await workload.assign(DATA_READER, ACCOUNT)
+    query = SignedUrl((await delegation_key(workload)).text, "/registry", "lr", resource="c").query
+
+    listed = await plain.send("GET", f"{BLOB}{LIST}&{query}")
+    read = await plain.send("GET", f"{BLOB}/registry/hello.txt?{query}")
+    elsewhere = await plain.send("GET", f"{BLOB}{LIST.replace('registry', 'tmp')}&{query}")
+
+    assert (listed.status, "<Name>hello.txt</Name>" in listed.text) == (200, True)
+    assert read.text == "Hello from the registry container.\n"
+    assert detail_of(elsewhere).startswith("Signature did not match. String to sign used was lr\n")
+
+
+async def test_a_signed_url_that_was_changed_or_whose_key_nobody_got_is_refused(
+    workload: Workload, plain: Plain
+) -> None:
+    await workload.assign(DATA_CONTRIBUTOR, ACCOUNT)
+    key = (await delegation_key(workload)).text
+    url = SignedUrl(key).url
+
+    for changed in (
+        url.replace("hello.txt", "other.txt"),
+        url.replace("sp=r", "sp=rw"),
+        url.replace(workload.principal_id, str(uuid.uuid4())),
+        re.sub("sig=.*", "sig=", url).replace(workload.principal_id, str(uuid.uuid4())),
+        url.replace("gitlabstore", "otherstore"),
+        SignedUrl(re.sub("<Value>.*</Value>", "<Value>bm90IHRoZSBrZXk=</Value>", key)).url,
+    ):
+        assert detail_of(await plain.send("GET", changed)).startswith("Signature did not match.")
+
+
+async def test_a_signed_url_is_valid_from_its_start_to_its_expiry_and_no_longer_than_its_key(
+    workload: Workload, plain: Plain, controls: Controls
+) -> None:
+    await workload.assign(DATA_READER, ACCOUNT)
+    now = dt.datetime.now(dt.UTC).replace(microsecond=0)
+    key = (await delegation_key(workload)).text
+
+    async def detail(hours: float, **times: Any) -> str:
+        controls.set(clock=hours * 3600)
+        return detail_of(await plain.send("GET", SignedUrl(key, **times).url))
+
+    start, expiry = now + dt.timedelta(minutes=10), now + dt.timedelta(minutes=20)
+    frame = f"Start [{email.utils.format_datetime(start, True)}] - Expiry [{email.utils.format_datetime(expiry, True)}]"
+    assert (await detail(0, starts=start, expires=expiry)).startswith(
+        f"Signature not valid in the specified time frame: {frame} - Current ["
+    )
+    controls.set(clock=900)
+    assert (await plain.send("GET", SignedUrl(key, starts=start, expires=expiry).url)).status == 200
+    assert frame in await detail(0.5, starts=start, expires=expiry)
+    assert "has to be after signed start time [" in await detail(0.75)
+    assert "Signature not valid in the specified time frame" in await detail(1.5, expires=now + dt.timedelta(hours=3))
 
 
 async def test_an_account_key_is_refused(plain: Plain) -> None:
@@ -358,14 +431,14 @@ async def test_an_account_key_is_refused(plain: Plain) -> None:
 async def test_an_account_that_is_closed_to_the_network_refuses_everybody(
     workload: Workload, plain: Plain, controls: Controls, closed: dict[str, Any]
 ) -> None:
-    await workload.given(DATA_CONTRIBUTOR, ACCOUNT)
+    await workload.assign(DATA_CONTRIBUTOR, ACCOUNT)
     key = (await delegation_key(workload)).text
     controls.change_account("gitlabstore", **closed)
 
     replies = [
         await workload.ask("GET", LIST),
         await delegation_key(workload),
-        await plain.send("GET", signed_url(key)),
+        await plain.send("GET", SignedUrl(key).url),
     ]
 
     for reply in replies:
@@ -375,7 +448,7 @@ async def test_an_account_that_is_closed_to_the_network_refuses_everybody(
 
 
 async def test_a_firewall_lets_through_the_addresses_of_its_rules(workload: Workload, controls: Controls) -> None:
-    await workload.given(DATA_READER, ACCOUNT)
+    await workload.assign(DATA_READER, ACCOUNT)
     rules = {"defaultAction": "Deny", "ipRules": [{"value": "203.0.113.0/24", "action": "Allow"}]}
     controls.change_account("gitlabstore", networkAcls=rules)
 
@@ -383,7 +456,7 @@ async def test_a_firewall_lets_through_the_addresses_of_its_rules(workload: Work
 
 
 async def test_an_account_without_shared_keys_says_so(workload: Workload, plain: Plain, controls: Controls) -> None:
-    await workload.given(DATA_READER, ACCOUNT)
+    await workload.assign(DATA_READER, ACCOUNT)
     headers = {"Authorization": "SharedKey gitlabstore:bm90IHRoZSBrZXk=", "x-ms-version": "2021-12-02"}
     signed_with_key = f"{BLOB}/registry/hello.txt?sv=2020-12-06&sr=b&sp=r&se=2099-01-01T00:00:00Z&sig=bm90IHRoZSBrZXk="
 
@@ -402,7 +475,7 @@ async def test_an_account_without_shared_keys_says_so(workload: Workload, plain:
 async def test_an_account_with_a_dns_zone_serves_its_blobs_at_that_host(
     workload: Workload, plain: Plain, controls: Controls
 ) -> None:
-    await workload.given(DATA_READER, ACCOUNT)
+    await workload.assign(DATA_READER, ACCOUNT)
     controls.change_account("gitlabstore", dns_zone="z12")
     origin = "https://gitlabstore.z12.blob.storage.azure.net"
 
@@ -419,25 +492,47 @@ async def delegation_key(workload: Workload, expires: dt.datetime | None = None)
     return await workload.ask("POST", "/?restype=service&comp=userdelegationkey", data=body.encode())
 
 
-def signed_url(key: str) -> str:
-    """A URL that is signed with a user delegation key, as GitLab signs it (documentation: create a user delegation SAS)."""
+class SignedUrl:
+    """A URL that is signed by a user delegation key, as GitLab signs them (documentation: create a user delegation SAS)."""
 
-    def field(name: str) -> str:
-        return key.partition(f"<{name}>")[2].partition("<")[0]
+    def __init__(
+        self,
+        key: str,
+        path: str = "/registry/hello.txt",
+        permissions: str = "r",
+        *,
+        resource: str = "b",
+        version: str = "2020-12-06",
+        starts: dt.datetime | None = None,
+        expires: dt.datetime | None = None,
+        rscd: str = "",
+        rsct: str = "",
+    ) -> None:
+        def field(name: str) -> str:
+            return key.partition(f"<{name}>")[2].partition("<")[0]
 
-    expiry = f"{dt.datetime.now(dt.UTC) + dt.timedelta(minutes=30):%Y-%m-%dT%H:%M:%SZ}"
-    signed = {
-        "skoid": field("SignedOid"),
-        "sktid": field("SignedTid"),
-        "skt": field("SignedStart"),
-        "ske": field("SignedExpiry"),
-        "sks": field("SignedService"),
-        "skv": field("SignedVersion"),
-    }
-    resource = "/blob/gitlabstore/registry/hello.txt"
-    nothing = [""] * 3  # no other principals, no correlation
-    rest = ["", "https", "2020-12-06", "b", "", "", "", "", "", "", ""]
-    text = "\n".join(["r", "", expiry, resource, *signed.values(), *nothing, *rest])
-    signature = hmac.digest(base64.b64decode(field("Value")), text.encode(), "sha256")
-    query = {"sp": "r", "se": expiry, **signed, "spr": "https", "sv": "2020-12-06", "sr": "b"}
-    return f"{BLOB}/registry/hello.txt?{urlencode({**query, 'sig': base64.b64encode(signature).decode()})}"
+        start = f"{starts:%Y-%m-%dT%H:%M:%SZ}" if starts else ""
+        expiry = f"{expires or dt.datetime.now(dt.UTC) + dt.timedelta(minutes=30):%Y-%m-%dT%H:%M:%SZ}"
+        signer = {
+            "skoid": field("SignedOid"),
+            "sktid": field("SignedTid"),
+            "skt": field("SignedStart"),
+            "ske": field("SignedExpiry"),
+            "sks": field("SignedService"),
+            "skv": field("SignedVersion"),
+        }
+        others = [""] * (0 if version < "2020-02-10" else 3 if version < "2025-07-05" else 5)  # who else may use it
+        scope = [""] * (0 if version < "2020-12-06" else 1 if version < "2026-04-06" else 3)
+        rest = ["", "https", version, resource, "", *scope, "", rscd, "", "", rsct]
+        text = "\n".join([permissions, start, expiry, f"/blob/gitlabstore{path}", *signer.values(), *others, *rest])
+        signature = hmac.digest(base64.b64decode(field("Value")), text.encode(), "sha256")
+        query = {"sp": permissions, "st": start, "se": expiry, **signer, "spr": "https", "sv": version, "sr": resource}
+        query |= {"rscd": rscd, "rsct": rsct, "sig": base64.b64encode(signature).decode()}
+        self.query = urlencode({name: value for name, value in query.items() if value})
+        self.url = f"{BLOB}{path}?{self.query}"
+
+
+def detail_of(reply: Reply) -> str:
+    """The detail of an answer that refuses a signature."""
+    assert (reply.status, reply.headers["x-ms-error-code"]) == (403, "AuthenticationFailed")
+    return reply.text.partition("<AuthenticationErrorDetail>")[2].partition("<")[0]

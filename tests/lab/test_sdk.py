@@ -1,11 +1,14 @@
 """The real asynchronous Azure SDK for Python, through the proxy: its requests, and the errors that it raises."""
 
+import datetime as dt
 import ssl
 import time
+import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -24,7 +27,8 @@ from azure.mgmt.authorization.v2022_04_01.aio import AuthorizationManagementClie
 from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
 from azure.mgmt.msi.v2024_11_30.aio import ManagedServiceIdentityClient
 from azure.mgmt.msi.v2024_11_30.models import FederatedIdentityCredential, Identity, IdentityUpdate
-from azure.storage.blob.aio import BlobServiceClient
+from azure.storage.blob import BlobSasPermissions, generate_blob_sas
+from azure.storage.blob.aio import BlobClient, BlobServiceClient
 
 from lab.azure import seeded
 from lab.controls import Controls
@@ -34,6 +38,8 @@ from .objects import (
     ACCOUNT,
     DATA_CONTRIBUTOR,
     DATA_READER,
+    DELEGATOR,
+    REGISTRY,
     assign,
     credential_path,
     federate,
@@ -340,6 +346,41 @@ async def test_blob_errors_have_azures_codes(transport: AioHttpTransport, plain:
     )
     assert (missing.value.status_code, getattr(missing.value, "error_code", None)) == (404, "ContainerNotFound")
     assert await download.readall() == b"content"
+
+
+async def test_what_the_sdk_signs_with_a_delegation_key_is_honoured(
+    transport: AioHttpTransport, plain: Plain, controls: Controls
+) -> None:
+    identity = await make_identity(plain)
+    await assign(plain, identity.principal_id, DELEGATOR, ACCOUNT)
+    await assign(plain, identity.principal_id, DATA_CONTRIBUTOR, REGISTRY)
+    now = dt.datetime.now(dt.UTC)
+    key = await blobs(transport, StaticCredential(controls, identity.principal_id)).get_user_delegation_key(
+        now, now + dt.timedelta(hours=1)
+    )
+
+    def signed(container: str, name: str, **permissions: bool) -> BlobClient:
+        token = generate_blob_sas(
+            *("gitlabstore", container, name),
+            user_delegation_key=key,
+            permission=BlobSasPermissions(**permissions),
+            expiry=now + dt.timedelta(minutes=30),
+        )
+        url = f"https://gitlabstore.blob.core.windows.net/{container}/{quote(name)}?{token}"
+        return BlobClient.from_blob_url(url, transport=transport, retry_total=0)
+
+    name = f"{uuid.uuid4()}/a b+c.txt"
+    await signed("registry", name, create=True, write=True).upload_blob(b"content")
+    download = await signed("registry", name, read=True).download_blob()
+    with pytest.raises(HttpResponseError) as not_signed:
+        await signed("registry", name, read=True).delete_blob()
+    with pytest.raises(HttpResponseError) as not_granted:
+        await signed("tmp", name, create=True, write=True).upload_blob(b"content")
+    await signed("registry", name, delete=True).delete_blob()
+
+    assert await download.readall() == b"content"
+    for denied in (not_signed, not_granted):
+        assert getattr(denied.value, "error_code", None) == "AuthorizationPermissionMismatch"
 
 
 async def test_a_missing_storage_account_has_no_host(transport: AioHttpTransport, controls: Controls) -> None:

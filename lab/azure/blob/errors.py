@@ -78,13 +78,14 @@ def invalid_authentication(detail: str) -> BlobError:
     )
 
 
-def wrong_key() -> BlobError:
-    """For every request that is signed with an account key: the lab gives out none."""
+def authentication_failed(detail: str = "") -> BlobError:
+    """For a signature that does not match or is not valid now, and for every account key: the lab gives out none."""
     return BlobError(
         403,
         "AuthenticationFailed",
         "Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly "
         "including the signature.",
+        {"AuthenticationErrorDetail": detail} if detail else None,
     )
 
 

@@ -1,6 +1,7 @@
 """The permission that each blob operation needs.
 
-Microsoft Learn, Authorize with Microsoft Entra ID: "Permissions for Blob service operations".
+Microsoft Learn, Authorize with Microsoft Entra ID: "Permissions for Blob service operations"; for signed URLs, Create a user
+delegation SAS: "Specify permissions".
 """
 
 from collections.abc import Mapping
@@ -19,8 +20,10 @@ class RequiredPermission:
     actions: tuple[str, ...]
     data: bool
     container: str | None
+    letters: str = ""
+    """The permissions of a signed URL, of which it needs one. Empty: no signed URL permits the operation."""
     creating: str | None = None
-    """The action that is enough where the blob does not exist yet."""
+    """The action that is enough where the blob does not exist yet. A signed URL then needs `c`."""
 
     def scope(self, account_id: str) -> str:
         if self.container is None:
@@ -36,8 +39,9 @@ def required_permission(method: str, path: str, query: Mapping[str, str]) -> Req
         return RequiredPermission((_service(method, comp),), data=comp == "batch", container=None)
     if query.get("restype") == "container" and not blob:
         return _container(method, comp, container)
+    actions, letters = _blob(method, comp)
     creating = f"{BLOBS}/add/action" if (method, comp) == ("PUT", "") else None
-    return RequiredPermission(_blob(method, comp), data=True, container=container, creating=creating)
+    return RequiredPermission(actions, data=True, container=container, letters=letters, creating=creating)
 
 
 def _service(method: str, comp: str) -> str:
@@ -57,9 +61,9 @@ def _service(method: str, comp: str) -> str:
 def _container(method: str, comp: str, container: str) -> RequiredPermission:
     match method, comp:
         case "GET", "list":
-            return RequiredPermission((f"{BLOBS}/read",), data=True, container=container)
+            return RequiredPermission((f"{BLOBS}/read",), data=True, container=container, letters="l")
         case "GET", "blobs":
-            return RequiredPermission((f"{BLOBS}/filter/action",), data=True, container=container)
+            return RequiredPermission((f"{BLOBS}/filter/action",), data=True, container=container, letters="f")
         case "POST", "batch":
             return RequiredPermission((f"{BLOBS}/delete",), data=True, container=container)
         case (("GET" | "HEAD"), "acl"):
@@ -75,17 +79,20 @@ def _container(method: str, comp: str, container: str) -> RequiredPermission:
     return RequiredPermission((f"{CONTAINERS}/{action}",), data=False, container=container)
 
 
-def _blob(method: str, comp: str) -> tuple[str, ...]:
+def _blob(method: str, comp: str) -> tuple[tuple[str, ...], str]:
+    """The actions, and the letters of a signed URL."""
     match method, comp:
         case (("GET" | "HEAD"), "tags"):
-            return (f"{BLOBS}/tags/read",)
+            return (f"{BLOBS}/tags/read",), "t"
         case (("GET" | "HEAD"), _):
-            return (f"{BLOBS}/read",)
+            return (f"{BLOBS}/read",), "r"
         case "PUT", "tags":
-            return (f"{BLOBS}/tags/write",)
-        case "PUT", ("appendblock" | "snapshot"):
-            return (f"{BLOBS}/write", f"{BLOBS}/add/action")
+            return (f"{BLOBS}/tags/write",), "t"
+        case "PUT", "appendblock":
+            return (f"{BLOBS}/write", f"{BLOBS}/add/action"), "aw"
+        case "PUT", "snapshot":
+            return (f"{BLOBS}/write", f"{BLOBS}/add/action"), "cw"
         case "DELETE", _:
-            return (f"{BLOBS}/delete",)
+            return (f"{BLOBS}/delete",), "d"
         case _:
-            return (f"{BLOBS}/write",)
+            return (f"{BLOBS}/write",), "w"

@@ -8,9 +8,10 @@ from multidict import CIMultiDict
 
 from lab.azure.accounts import StorageAccount
 from lab.azure.azurite import Azurite
-from lab.azure.blob.delegation_keys import check_key_request
+from lab.azure.blob.delegation_keys import DelegationKeys, check_key_request
 from lab.azure.blob.errors import (
     BlobError,
+    authentication_failed,
     condition_not_met,
     invalid_authentication,
     no_account,
@@ -19,9 +20,9 @@ from lab.azure.blob.errors import (
     no_key_access,
     no_network_access,
     permission_mismatch,
-    wrong_key,
 )
 from lab.azure.blob.permissions import RequiredPermission, required_permission
+from lab.azure.blob.signed_urls import verified, without_signature
 from lab.azure.calls import Call
 from lab.azure.hosts import STORAGE_AUDIENCE, storage_account
 from lab.azure.permissions import has_data_permission, has_permission
@@ -55,6 +56,7 @@ class BlobService:
         self._state = state
         self._key = key
         self._azurite = azurite
+        self._keys = DelegationKeys()
 
     async def answer(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
         try:
@@ -68,7 +70,7 @@ class BlobService:
         except BlobError as error:
             call.code = error.code
             return error.response(request, self._state.clock.now())
-        return await self._forward(request, call, authorization)
+        return await self._forward(request, call, account, authorization)
 
     def _account(self, host: str) -> StorageAccount:
         account = self._state.account_at(host)
@@ -76,8 +78,8 @@ class BlobService:
             raise no_account()
         return account
 
-    async def _authorize(self, request: web.BaseRequest, call: Call, account: StorageAccount) -> str | None:
-        """The Authorization header for Azurite. None where the URL is signed: Azurite then verifies the signature.
+    async def _authorize(self, request: web.BaseRequest, call: Call, account: StorageAccount) -> str:
+        """The Authorization header for Azurite.
 
         Raises:
             BlobError: the caller is unknown, or lacks the permission.
@@ -93,13 +95,15 @@ class BlobService:
             raise _refused_key(account)
         if "sig" not in request.query:
             raise no_authentication()
-        if signer := request.query.get("skoid"):
-            # A URL signed with a user delegation key gives no more rights than those of the principal that requested the key.
-            call.caller = self._state.principal_name(signer)
-            await self._require(signer, required, account, request)
-        else:
+        if "skoid" not in request.query:
             raise _refused_key(account)
-        return None
+        signed = verified(account.name, _path(request), request.query, self._keys, self._state.clock.now())
+        call.caller = self._state.principal_name(signed.principal_id)
+        permitted = any(letter in signed.permissions for letter in required.letters)
+        await self._check(permitted, required.creating is not None and "c" in signed.permissions, account, request)
+        # The URL gives no more rights than those of the principal that requested the key.
+        await self._require(signed.principal_id, required, account, request)
+        return self._azurite.authorization(signed.principal_id)
 
     def _claims(self, token: str, account: StorageAccount) -> Claims:
         try:
@@ -125,11 +129,15 @@ class BlobService:
         def has(action: str) -> bool:
             return check(self._state, principal_id, action, scope)
 
-        if any(map(has, required.actions)):
-            return
         creating = required.creating is not None and has(required.creating)
-        if not (creating and await self._azurite.lacks_blob(account.name, _path(request))):
-            raise permission_mismatch()
+        await self._check(any(map(has, required.actions)), creating, account, request)
+
+    async def _check(
+        self, permitted: bool, permitted_if_new: bool, account: StorageAccount, request: web.BaseRequest
+    ) -> None:
+        if permitted or (permitted_if_new and await self._azurite.lacks_blob(account.name, _path(request))):
+            return
+        raise permission_mismatch()
 
     async def _check_condition(self, request: web.BaseRequest, account: StorageAccount) -> None:
         """Answer as Azure does where the blob that `If-Match` is about does not exist, and Azurite 3.35 answers otherwise.
@@ -147,26 +155,29 @@ class BlobService:
         if await self._azurite.lacks_blob(account.name, _path(request)):
             raise no_blob() if reads else condition_not_met()
 
-    async def _forward(self, request: web.BaseRequest, call: Call, authorization: str | None) -> web.StreamResponse:
+    async def _forward(
+        self, request: web.BaseRequest, call: Call, account: StorageAccount, authorization: str
+    ) -> web.StreamResponse:
         headers = _end_to_end_headers(request.headers)
         headers["Host"] = call.host
-        headers.popall("Authorization", None)
-        if authorization is not None:
-            headers["Authorization"] = authorization
+        headers["Authorization"] = authorization
         if request.headers.get("Expect", "").casefold() == "100-continue" and request.transport is not None:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         data: bytes | aiohttp.StreamReader | None = None
         if request.body_exists:
             small = request.content_length is not None and request.content_length <= SMALL
             data = await request.read() if small else request.content
-        async with self._azurite.forward(request.method, request.raw_path, headers, data) as answer:
+        target = without_signature(request.raw_path)
+        async with self._azurite.forward(request.method, target, headers, data) as answer:
             call.code = answer.headers.get("x-ms-error-code", "")
+            if request.query.get("comp") == "userdelegationkey" and answer.ok:
+                self._keys.remember(account.name, await answer.read())
             return await _relay(request, answer, _end_to_end_headers(answer.headers))
 
 
 def _refused_key(account: StorageAccount) -> BlobError:
     """The answer to an account key: nobody has one."""
-    return no_key_access() if account.shared_key_access is False else wrong_key()
+    return no_key_access() if account.shared_key_access is False else authentication_failed()
 
 
 def _path(request: web.BaseRequest) -> str:
@@ -197,7 +208,7 @@ async def _relay(
         response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
         await response.prepare(request)
         return response
-    if request.query.get("comp") == "list":
+    if request.query.get("comp") in ("list", "userdelegationkey"):
         body = _with_real_endpoint(await answer.read(), request.host)
         headers.popall("Content-Length", None)
         return web.Response(status=answer.status, reason=answer.reason, headers=headers, body=body)
