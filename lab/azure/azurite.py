@@ -169,6 +169,13 @@ class Azurite:
         async with self._as_owner("HEAD", account, target) as response:
             return response.headers.get("x-ms-error-code") == "BlobNotFound"
 
+    async def has_blobs_below(self, account: str, target: str) -> bool:
+        """Whether there are blobs whose names begin with a name and a slash. `target` is the name's path, already escaped."""
+        container, _, name = target.lstrip("/").partition("/")
+        query = f"restype=container&comp=list&maxresults=1&prefix={name}/"
+        async with self._as_owner("GET", account, f"/{container}?{query}") as response:
+            return b"<Name>" in await response.read()
+
     async def put_blob(self, account: str, container: str, name: str, content: bytes) -> None:
         headers = {"x-ms-blob-type": "BlockBlob", "Content-Type": "text/plain"}
         async with self._as_owner("PUT", account, f"/{container}/{quote(name)}", headers, content) as response:

@@ -485,6 +485,24 @@ async def test_an_account_with_a_dns_zone_serves_its_blobs_at_that_host(
     assert f'ServiceEndpoint="{origin}/" ContainerName="registry"' in listed.text
 
 
+async def test_a_hierarchical_namespace_keeps_directories_that_are_not_empty(
+    workload: Workload, controls: Controls
+) -> None:
+    await workload.assign(DATA_CONTRIBUTOR, ACCOUNT)
+    folder = f"/git-lfs/{uuid.uuid4()}%20x"
+    await workload.put(f"{folder}/data", b"x")
+    await workload.put(folder, b"a blob with the same name, in a flat namespace")
+
+    controls.change_account("gitlabstore", isHnsEnabled=True)
+    full = await workload.ask("DELETE", folder)
+    inside = await workload.ask("DELETE", f"{folder}/data")
+    emptied = await workload.ask("DELETE", folder)
+
+    assert (full.status, full.headers["x-ms-error-code"]) == (409, "DirectoryIsNotEmpty")
+    assert "<Message>This operation is not permitted on a non-empty directory.\nRequestId:" in full.text
+    assert (inside.status, emptied.status) == (202, 202)
+
+
 async def delegation_key(workload: Workload, expires: dt.datetime | None = None) -> Reply:
     now = dt.datetime.now(dt.UTC)
     start, expiry = (f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in (now, expires or now + dt.timedelta(hours=1)))

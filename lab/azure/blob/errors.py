@@ -134,3 +134,8 @@ def invalid_xml_value(value: str) -> BlobError:
         "The value for one of the XML nodes is not in the correct format.",
         {"XmlNodeName": value, "XmlNodeValue": value},
     )
+
+
+def directory_not_empty() -> BlobError:
+    """Recorded: aptly issue 1060; what GitLab's registry makes of it: distribution issue 4153."""
+    return BlobError(409, "DirectoryIsNotEmpty", "This operation is not permitted on a non-empty directory.")

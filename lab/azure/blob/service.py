@@ -13,6 +13,7 @@ from lab.azure.blob.errors import (
     BlobError,
     authentication_failed,
     condition_not_met,
+    directory_not_empty,
     invalid_authentication,
     no_account,
     no_authentication,
@@ -65,6 +66,7 @@ class BlobService:
                 raise no_network_access()
             authorization = await self._authorize(request, call, account)
             await self._check_condition(request, account)
+            await self._check_directory(request, account)
             if request.query.get("comp") == "userdelegationkey":
                 check_key_request(await request.read(), self._state.clock.now())
         except BlobError as error:
@@ -129,8 +131,9 @@ class BlobService:
         def has(action: str) -> bool:
             return check(self._state, principal_id, action, scope)
 
-        creating = required.creating is not None and has(required.creating)
-        await self._check(any(map(has, required.actions)), creating, account, request)
+        permitted = any(map(has, required.actions))
+        creating = not permitted and required.creating is not None and has(required.creating)
+        await self._check(permitted, creating, account, request)
 
     async def _check(
         self, permitted: bool, permitted_if_new: bool, account: StorageAccount, request: web.BaseRequest
@@ -154,6 +157,17 @@ class BlobService:
             return
         if await self._azurite.lacks_blob(account.name, _path(request)):
             raise no_blob() if reads else condition_not_met()
+
+    async def _check_directory(self, request: web.BaseRequest, account: StorageAccount) -> None:
+        """Hold a deletion to the hierarchical namespace, which Azurite does not know: a directory must be empty.
+
+        Raises:
+            BlobError: the deletion is that of a directory that is not empty.
+        """
+        path = _path(request)
+        deletes = request.method == "DELETE" and account.hierarchical_namespace and _blob_name(path)
+        if deletes and await self._azurite.has_blobs_below(account.name, path):
+            raise directory_not_empty()
 
     async def _forward(
         self, request: web.BaseRequest, call: Call, account: StorageAccount, authorization: str
