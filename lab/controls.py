@@ -6,6 +6,7 @@ It is synchronous and needs the standard library only, so that tests and the com
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,12 @@ class Controls:
         """Give a principal the name that the call log shows and `token` takes."""
         self._request("POST", "/principals", {"name": name, "principal_id": principal_id})
 
+    # The world. `restore` takes all of it back.
+
+    def restore(self) -> None:
+        """Take back what the calls below put into the world."""
+        self._request("POST", "/world/restore", {})
+
     def change_account(
         self, name: str, *, kind: str | None = None, dns_zone: str | None = None, **properties: Any
     ) -> None:
@@ -149,13 +156,78 @@ class Controls:
 
         `kind` is StorageV2, Storage, BlobStorage, BlockBlobStorage or FileStorage. `dns_zone` such as z12 moves its
         endpoints into that Azure DNS zone. The properties are in ARM's spelling: isHnsEnabled, publicNetworkAccess,
-        networkAcls, allowSharedKeyAccess. `restore` puts the account back.
+        networkAcls, allowSharedKeyAccess.
         """
-        self._request("PATCH", f"/accounts/{name}", {"kind": kind, "dns_zone": dns_zone, "properties": properties})
+        change = {"name": name, "kind": kind, "dns_zone": dns_zone, "properties": properties}
+        self._request("POST", "/world/account", change)
 
-    def restore(self) -> None:
-        """Take back what these calls put into the world: changed accounts."""
-        self._request("POST", "/restore")
+    def put_lock(self, scope: str, level: str = "CanNotDelete", name: str = "lock") -> str:
+        """Lock a subscription, a resource group or a resource: CanNotDelete or ReadOnly. Returns the lock's id.
+
+        Resource Manager has the same lock under that id.
+        """
+        return str(self._request("POST", "/world/lock", {"scope": scope, "level": level, "name": name})["id"])
+
+    def remove_lock(self, lock: str) -> None:
+        """Remove a lock, by its id."""
+        self._request("POST", "/world/lock/remove", {"id": lock})
+
+    def deny(
+        self,
+        scope: str,
+        *,
+        name: str = "System deny assignment of the lab",
+        actions: Sequence[str] = (),
+        not_actions: Sequence[str] = (),
+        data_actions: Sequence[str] = (),
+        not_data_actions: Sequence[str] = (),
+        principals: Sequence[str] = (),
+        excluded_principals: Sequence[str] = (),
+    ) -> str:
+        """Create a deny assignment, for these principals or for everybody. Returns its GUID."""
+        answer = self._request(
+            "POST",
+            "/world/deny-assignment",
+            {
+                "scope": scope,
+                "name": name,
+                "actions": list(actions),
+                "not_actions": list(not_actions),
+                "data_actions": list(data_actions),
+                "not_data_actions": list(not_data_actions),
+                "principals": list(principals),
+                "excluded_principals": list(excluded_principals),
+            },
+        )
+        return str(answer["id"])
+
+    def put_policy(self, scope: str, resource_type: str, name: str = "deny-by-policy") -> None:
+        """Assign a policy that denies creating and changing resources of a type, as in Microsoft.Storage/storageAccounts."""
+        self._request("POST", "/world/policy", {"scope": scope, "resource_type": resource_type, "name": name})
+
+    def put_subscription(self, subscription: str, *, tenant: str | None = None, disabled: bool | None = None) -> None:
+        """Make a subscription one of another tenant, or disable it. One that does not exist is created, without content."""
+        change = {"id": subscription, "tenant": tenant, "disabled": disabled}
+        self._request("POST", "/world/subscription", change)
+
+    def unregister(self, provider: str) -> None:
+        """Take back the registration of a resource provider, as in Microsoft.ManagedIdentity.
+
+        `POST .../register` begins it again. It takes as long as the setting provider_registration says.
+        """
+        self._request("POST", "/world/unregister", {"provider": provider})
+
+    def begin_deletion(self, group: str) -> None:
+        """A resource group is being deleted, and stays so."""
+        self._request("POST", "/world/group", {"name": group})
+
+    def put_tenant(self, tenant: str) -> None:
+        """Entra has another tenant, which knows none of the identities."""
+        self._request("POST", "/world/tenant", {"id": tenant})
+
+    def move_identity(self, group: str, name: str, tenant: str) -> None:
+        """A managed identity is one of another tenant."""
+        self._request("POST", "/world/identity", {"group": group, "name": name, "tenant": tenant})
 
     def _request(self, method: str, path: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()

@@ -10,10 +10,10 @@ from lab.azure.entra.errors import EntraError
 from lab.azure.entra.issuers import Issuers
 from lab.azure.entra.resources import audience, resource_audience
 from lab.azure.faults import Fault, Faults
-from lab.azure.resource_manager.account_properties import as_json, set_kind, set_properties
 from lab.azure.resource_manager.throttle import Throttle
 from lab.azure.state import AzureState
 from lab.azure.tokens import SigningKey
+from lab.azure.world import world_routes
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -43,8 +43,7 @@ class ControlApi:
                 web.post("/issuers", self._publish_issuer),
                 web.post("/tokens", self._token),
                 web.post("/principals", self._name_principal),
-                web.patch("/accounts/{name}", self._change_account),
-                web.post("/restore", self._restore),
+                *world_routes(self._state, self._issuers),
             ]
         )
         return application
@@ -97,18 +96,6 @@ class ControlApi:
             if name == sent["name"]:
                 del self._state.names[principal_id]
         self._state.names[sent["principal_id"].casefold()] = sent["name"]
-        return web.json_response({})
-
-    async def _change_account(self, request: web.Request) -> web.Response:
-        sent: dict[str, Any] = await request.json()
-        account = self._state.account_to_change(request.match_info["name"])
-        set_kind(account, sent["kind"] or account.kind)
-        set_properties(account, sent["properties"])
-        account.dns_zone = sent["dns_zone"] or account.dns_zone
-        return web.json_response(as_json(account))
-
-    async def _restore(self, _: web.Request) -> web.Response:
-        self._state.restore()
         return web.json_response({})
 
 

@@ -1,4 +1,4 @@
-"""How Azure writes times and GUIDs."""
+"""How Azure writes times, GUIDs and scopes."""
 
 import datetime as dt
 import re
@@ -19,3 +19,9 @@ def timestamp(seconds: float) -> str:
     """ISO 8601 with seven digits after the second, the width of .NET's ticks."""
     moment = dt.datetime.fromtimestamp(seconds, dt.UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%f") + "0Z"
+
+
+def at_or_below(scope: str, top: str) -> bool:
+    """Whether a scope is `top` or lies within it."""
+    scope, top = scope.casefold().strip("/"), top.casefold().strip("/")
+    return not top or scope == top or scope.startswith(top + "/")

@@ -21,14 +21,15 @@ class Role:
     not_data_actions: tuple[str, ...] = ()
 
     def allows(self, action: str) -> bool:
-        return _matches(self.actions, action) and not _matches(self.not_actions, action)
+        return matches(self.actions, action) and not matches(self.not_actions, action)
 
     def allows_data(self, action: str) -> bool:
-        return _matches(self.data_actions, action) and not _matches(self.not_data_actions, action)
+        return matches(self.data_actions, action) and not matches(self.not_data_actions, action)
 
 
 @lru_cache(maxsize=4096)
-def _matches(patterns: tuple[str, ...], action: str) -> bool:
+def matches(patterns: tuple[str, ...], action: str) -> bool:
+    """Whether an action is one that the patterns name, without regard to case; `*` stands for anything."""
     return any(
         re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), action, re.IGNORECASE | re.DOTALL) for pattern in patterns
     )

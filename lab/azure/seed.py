@@ -51,10 +51,11 @@ def _seed_operator(state: AzureState) -> None:
     state.set_credential(identity, credential)
     group, account = state.groups[seeded.IDENTITY_GROUP], state.accounts[seeded.BLOB_ACCOUNT]
     _assign(state, "Managed Identity Contributor", seeded.OPERATOR_PRINCIPAL, group.id)
-    _assign(state, "Role Based Access Control Administrator", seeded.OPERATOR_PRINCIPAL, account.id)
+    administrator = "Role Based Access Control Administrator"
+    _assign(state, administrator, seeded.OPERATOR_PRINCIPAL, account.id, seeded.OPERATOR_CONDITION)
 
 
-def _assign(state: AzureState, role: str, principal_id: str, scope: str) -> None:
+def _assign(state: AzureState, role: str, principal_id: str, scope: str, condition: str | None = None) -> None:
     name = seeded.named_guid(f"assignment/{role}/{principal_id}/{scope}")
     now = state.clock.now()
     state.assignments[name] = RoleAssignment(
@@ -68,6 +69,8 @@ def _assign(state: AzureState, role: str, principal_id: str, scope: str) -> None
         updated_on=now,
         created_by=seeded.OWNER_PRINCIPAL,
         updated_by=seeded.OWNER_PRINCIPAL,
+        condition=condition,
+        condition_version="2.0" if condition else None,
     )
 
 

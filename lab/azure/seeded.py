@@ -32,6 +32,22 @@ OPERATOR_IDENTITY = "gitlab-azure-identity-operator"
 OPERATOR_CREDENTIAL = "gitlab-azure-identity"
 OPERATOR_SUBJECT = "system:serviceaccount:gitlab-azure-identity:gitlab-azure-identity"
 
+ASSIGNABLE = "{ba92f5b4-2d11-453d-a403-e96b0029c9fe, db58b8e5-c6ad-4a2a-8342-4190687cbf4a}"
+"""Storage Blob Data Contributor and Storage Blob Delegator."""
+
+
+def _only(source: str, verb: str) -> str:
+    kind = "Microsoft.Authorization/roleAssignments"
+    return (
+        f"((!(ActionMatches{{'{kind}/{verb}'}})) OR "
+        f"(@{source}[{kind}:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {ASSIGNABLE} AND "
+        f"@{source}[{kind}:PrincipalType] ForAnyOfAnyValues:StringEqualsIgnoreCase {{'ServicePrincipal'}}))"
+    )
+
+
+OPERATOR_CONDITION = f"{_only('Request', 'write')} AND {_only('Resource', 'delete')}"
+"""The condition on the operator's role at the storage account, as in docs/azure-permissions.md."""
+
 
 def named_guid(name: str) -> str:
     """A GUID derived from a name. It is the same at every start, so that a client recognizes a restarted lab."""

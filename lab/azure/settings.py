@@ -15,6 +15,8 @@ class Settings:
     """How long Entra keeps using the former state of a federated identity credential."""
     role_propagation: float = 1.0
     """How long the creation or deletion of a role assignment has no effect."""
+    provider_registration: float = 0.0
+    """How long the registration of a resource provider takes."""
     arm_latency: float = 0.0
     """How long Resource Manager takes to answer."""
     clock: float = 0.0

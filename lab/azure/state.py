@@ -10,8 +10,11 @@ from dataclasses import dataclass, field, replace
 
 from lab.azure import seeded
 from lab.azure.accounts import StorageAccount
+from lab.azure.denials import Denials
+from lab.azure.formats import at_or_below
 from lab.azure.hosts import storage_account
 from lab.azure.settings import Clock, Settings
+from lab.azure.subscriptions import Subscription
 
 LONG_AGO = -math.inf
 
@@ -49,6 +52,7 @@ class Principal:
     client_id: str
     name: str
     since: float = LONG_AGO
+    tenant: str = seeded.TENANT
 
 
 @dataclass
@@ -72,6 +76,7 @@ class Identity:
     tags: dict[str, str]
     principal_id: str
     client_id: str
+    tenant: str = seeded.TENANT
     isolation_scope: str | None = None
     credentials: dict[str, Credential] = field(default_factory=dict)
     former_credentials: list[Credential] = field(default_factory=list)
@@ -126,24 +131,39 @@ class AzureState:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.clock = Clock(settings)
+        self.tenants = {seeded.TENANT}
+        self.subscriptions = {seeded.SUBSCRIPTION: Subscription(seeded.SUBSCRIPTION)}
         self.groups: dict[str, ResourceGroup] = {}
         self.identities: dict[tuple[str, str], Identity] = {}
         self.accounts: dict[str, StorageAccount] = {}
         self._former_accounts: dict[str, StorageAccount] = {}
         """Accounts that control calls changed, as they were before the first change."""
         self.assignments: dict[str, RoleAssignment] = {}
+        self.denials = Denials()
         self.former_assignments: list[RoleAssignment] = []
         self.principals: dict[str, Principal] = {}
         self.clients: dict[str, Identity] = {}
         self.names: dict[str, str] = {}
         """The names that the call log shows, by principal id."""
 
+    @property
+    def subscription(self) -> Subscription:
+        """The one in which everything lies."""
+        return self.subscriptions[seeded.SUBSCRIPTION]
+
     def restore(self) -> None:
         """Take back what control calls put into the world."""
+        self.tenants = {seeded.TENANT}
+        self.subscriptions = {seeded.SUBSCRIPTION: Subscription(seeded.SUBSCRIPTION)}
+        for group in self.groups.values():
+            group.deleting = False
+        for identity in self.identities.values():
+            self.move_identity(identity, seeded.TENANT)
         for name, former in self._former_accounts.items():
             if name in self.accounts:
                 self.accounts[name] = former
         self._former_accounts.clear()
+        self.denials = Denials()
 
     # Storage accounts
 
@@ -174,8 +194,14 @@ class AzureState:
         self.identities[identity.group.casefold(), identity.name.casefold()] = identity
         self.clients[identity.client_id] = identity
         self.principals[identity.principal_id] = Principal(
-            identity.principal_id, identity.client_id, identity.name, since
+            identity.principal_id, identity.client_id, identity.name, since, identity.tenant
         )
+
+    def move_identity(self, identity: Identity, tenant: str) -> None:
+        """Make an identity one of another tenant."""
+        self.tenants.add(tenant)
+        identity.tenant = tenant
+        self.principals[identity.principal_id].tenant = tenant
 
     def remove_identity(self, identity: Identity) -> None:
         """Delete an identity with its credentials. Its role assignments stay, orphaned, as in Azure."""
@@ -246,12 +272,6 @@ class AzureState:
             if registered == name:
                 return self.principals.get(principal_id)
         return self.principals.get(name.casefold())
-
-
-def at_or_below(scope: str, top: str) -> bool:
-    """Whether a scope is `top` or lies within it."""
-    scope, top = scope.casefold().strip("/"), top.casefold().strip("/")
-    return not top or scope == top or scope.startswith(top + "/")
 
 
 def new_guid() -> str:

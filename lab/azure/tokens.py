@@ -32,6 +32,7 @@ class Claims:
     client_id: str
     audience: str
     expires: int
+    tenant: str = seeded.TENANT
 
 
 class SigningKey:
@@ -53,7 +54,7 @@ class SigningKey:
     def issue(self, principal: Principal, audience: str, cloud: Cloud, clock: Clock) -> str:
         """A version 1 access token for an application, with the claims that Entra issues."""
         now = int(clock.now())
-        issuer = f"{cloud.issuer_prefix}{seeded.TENANT}/"
+        issuer = f"{cloud.issuer_prefix}{principal.tenant}/"
         claims = {
             "aud": audience,
             "iss": issuer,
@@ -68,7 +69,7 @@ class SigningKey:
             "oid": principal.id,
             "rh": "1.AAAA.",
             "sub": principal.id,
-            "tid": seeded.TENANT,
+            "tid": principal.tenant,
             "uti": secrets.token_urlsafe(16),
             "ver": "1.0",
         }
@@ -92,7 +93,7 @@ class SigningKey:
             )
         except jwt.InvalidTokenError as error:
             raise InvalidTokenError(str(error)) from error
-        read = Claims(claims["oid"], claims["appid"], claims["aud"], claims["exp"])
+        read = Claims(claims["oid"], claims["appid"], claims["aud"], claims["exp"], claims["tid"])
         if len(self._genuine) >= REMEMBERED:
             self._genuine.clear()
         self._genuine[token] = read

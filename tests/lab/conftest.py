@@ -17,6 +17,7 @@ NO_DELAYS = {
     "principal_replication": 0.0,
     "credential_propagation": 0.0,
     "role_propagation": 0.0,
+    "provider_registration": 0.0,
     "arm_latency": 0.0,
     "clock": 0.0,
     "throttle": 0.0,

@@ -7,7 +7,7 @@ from lab.controls import Controls
 
 from .objects import (
     ACCOUNT,
-    DATA_READER,
+    DATA_CONTRIBUTOR,
     GROUP,
     OWNER,
     READER,
@@ -127,7 +127,7 @@ async def test_the_operator_may_do_what_it_needs(plain: Plain) -> None:
     assert await status("GET", f"{ACCOUNT}/blobServices/default/containers/registry") == 200
     principal = (await plain.arm("GET", identity_path(name))).body["properties"]["principalId"]
     path = assignment_path(ACCOUNT, new_guid())
-    assert await status("PUT", path, grant(principal, DATA_READER, principalType="ServicePrincipal")) == 201
+    assert await status("PUT", path, grant(principal, DATA_CONTRIBUTOR, principalType="ServicePrincipal")) == 201
     assert await status("GET", f"{ACCOUNT}/providers/Microsoft.Authorization/roleAssignments") == 200
     assert await status("DELETE", path) == 200
     assert await status("DELETE", identity_path(name)) == 200

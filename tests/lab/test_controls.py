@@ -203,6 +203,7 @@ def test_settings_can_be_written_and_read(controls: Controls) -> None:
         "clock": 0,
         "credential_propagation": 1.5,
         "principal_replication": 0,
+        "provider_registration": 0,
         "role_propagation": 0,
         "throttle": 0,
     }

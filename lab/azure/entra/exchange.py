@@ -6,7 +6,6 @@ from typing import Any
 
 import jwt
 
-from lab.azure import seeded
 from lab.azure.entra import errors
 from lab.azure.entra.issuers import Issuers
 from lab.azure.state import AzureState, Credential, Identity
@@ -39,15 +38,15 @@ class Exchange:
         self._state = state
         self._issuers = issuers
 
-    def client(self, client_id: str, assertion: str) -> Identity:
-        """The managed identity that the assertion gives access to.
+    def client(self, client_id: str, tenant: str, assertion: str) -> Identity:
+        """The managed identity that the assertion gives access to. A tenant knows its own identities only.
 
         Raises:
             EntraError: the assertion gives no access to this client.
         """
         identity = self._state.clients.get(client_id.casefold())
-        if identity is None:
-            raise errors.unknown_client(client_id, seeded.TENANT)
+        if identity is None or identity.tenant != tenant:
+            raise errors.unknown_client(client_id, tenant)
         claims, key_id = self._read(assertion)
         presented = AssertionClaims.of(claims)
         self._match_issuer(identity, presented)

@@ -47,6 +47,9 @@ class Issuers:
         self._documents[_place(issuer.rstrip("/") + DISCOVERY)] = configuration
         self._documents[_place(keys_url)] = jwks
 
+    def restore(self) -> None:
+        """Take back what control calls put into the world."""
+
     def issuer(self, url: str) -> Issuer | None:
         """An issuer by its exact URL, including a slash at the end."""
         return self._issuers.get(url)

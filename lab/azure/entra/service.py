@@ -11,7 +11,7 @@ from lab.azure.entra import errors
 from lab.azure.entra.exchange import Exchange
 from lab.azure.entra.issuers import Issuers
 from lab.azure.entra.resources import audience
-from lab.azure.hosts import LOGIN_HOSTS
+from lab.azure.hosts import LOGIN_HOSTS, Cloud
 from lab.azure.state import AzureState, new_guid
 from lab.azure.tokens import LIFETIME, SigningKey
 
@@ -51,7 +51,7 @@ class Entra:
 
     async def _token(self, request: web.BaseRequest, call: Call, tenant: str) -> dict[str, Any]:
         form = await request.post()
-        _require_tenant(tenant)
+        tenant = self._require_tenant(tenant)
         sent = {key: str(value) for key, value in form.items()}
         for name in ("grant_type", "client_id", "scope"):
             if not sent.get(name):
@@ -63,7 +63,7 @@ class Entra:
         if not sent.get("client_assertion") or sent.get("client_assertion_type") != ASSERTION_TYPE:
             raise errors.missing_parameter("client_assertion")
         wanted, cloud = audience(sent["scope"])
-        identity = self._exchange.client(sent["client_id"], sent["client_assertion"])
+        identity = self._exchange.client(sent["client_id"], _home(tenant), sent["client_assertion"])
         principal = self._state.principals[identity.principal_id]
         token = self._key.issue(principal, wanted, cloud, self._state.clock)
         return {
@@ -76,24 +76,30 @@ class Entra:
 
     def _document(self, host: str, request: web.BaseRequest) -> dict[str, Any] | None:
         cloud = LOGIN_HOSTS[host]
-        issuer = f"{cloud.issuer_prefix}{seeded.TENANT}/"
         if INSTANCE.fullmatch(request.path):
             return _instance(host)
         if match := CONFIGURATION.fullmatch(request.path):
-            tenant = _require_tenant(match["tenant"])
-            return _configuration(host, tenant, issuer, match["version"] or "")
+            tenant = self._require_tenant(match["tenant"])
+            return _configuration(host, tenant, self._issuer(cloud, tenant), match["version"] or "")
         if match := KEYS.fullmatch(request.path):
-            _require_tenant(match["tenant"])
-            return self._key.jwks(issuer)
+            tenant = self._require_tenant(match["tenant"])
+            return self._key.jwks(self._issuer(cloud, tenant))
         return None
 
+    def _require_tenant(self, tenant: str) -> str:
+        if tenant in EVERY_TENANT:
+            return tenant
+        if tenant.casefold() not in self._state.tenants:
+            raise errors.unknown_tenant(tenant)
+        return tenant.casefold()
 
-def _require_tenant(tenant: str) -> str:
-    if tenant in EVERY_TENANT:
-        return tenant
-    if tenant.casefold() != seeded.TENANT:
-        raise errors.unknown_tenant(tenant)
-    return seeded.TENANT
+    def _issuer(self, cloud: Cloud, tenant: str) -> str:
+        return f"{cloud.issuer_prefix}{_home(tenant)}/"
+
+
+def _home(tenant: str) -> str:
+    """The tenant that answers at a path which names every tenant."""
+    return seeded.TENANT if tenant in EVERY_TENANT else tenant
 
 
 def _instance(host: str) -> dict[str, Any]:

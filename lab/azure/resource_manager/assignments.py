@@ -3,14 +3,14 @@
 import re
 from typing import Any
 
-from lab.azure import seeded
-from lab.azure.formats import is_guid, timestamp, without_dashes
+from lab.azure import conditions, seeded
+from lab.azure.formats import at_or_below, is_guid, timestamp, without_dashes
 from lab.azure.resource_manager import scopes
 from lab.azure.resource_manager.errors import ArmError, bad_request
 from lab.azure.resource_manager.operation import ArmRequest, ArmResponse
 from lab.azure.resource_manager.paging import page
 from lab.azure.roles import BY_ID
-from lab.azure.state import AzureState, RoleAssignment, at_or_below
+from lab.azure.state import AzureState, RoleAssignment
 
 KIND = "Microsoft.Authorization/roleAssignments"
 PRINCIPAL_TYPES = frozenset({"User", "Group", "ServicePrincipal", "ForeignGroup", "Device"})
@@ -60,6 +60,24 @@ class Assignments:
         self._refuse_duplicate(wanted)
         self._state.assignments[name] = wanted
         return ArmResponse(201, as_json(wanted, fresh=True))
+
+    def attributes(self, request: ArmRequest) -> conditions.Attributes | None:
+        """What a condition may ask about the request, and about the role assignment that stands.
+
+        None where there is none to delete. How Azure evaluates a condition then is not documented; here nothing refuses the
+        request, and its answer is 204.
+        """
+        standing = self._find(request)
+        if request.method == "DELETE" and standing is None:
+            return None
+        resource: dict[str, conditions.Value] = {}
+        if standing is not None:
+            resource = _attributes(standing.role_id, standing.principal_id, standing.principal_type)
+        if request.method != "PUT":
+            return conditions.Attributes(resource=resource)
+        sent = request.properties()
+        role = str(sent.get("roleDefinitionId", "")).rpartition("/")[2]
+        return conditions.Attributes(_attributes(role, sent.get("principalId"), sent.get("principalType")), resource)
 
     def get(self, request: ArmRequest) -> ArmResponse:
         assignment = self._find(request)
@@ -116,6 +134,7 @@ class Assignments:
                 "RoleDefinitionDoesNotExist",
                 f"The specified role definition with ID '{role_id}' does not exist.",
             )
+        condition, version = _condition(properties)
         principal_type = self._principal_type(str(principal_id).casefold(), properties.get("principalType"))
         now = self._state.clock.now()
         return RoleAssignment(
@@ -130,8 +149,8 @@ class Assignments:
             created_by=request.caller.principal_id,
             updated_by=request.caller.principal_id,
             description=properties.get("description"),
-            condition=properties.get("condition"),
-            condition_version=properties.get("conditionVersion"),
+            condition=condition,
+            condition_version=version,
             delegated_identity=properties.get("delegatedManagedIdentityResourceId"),
         )
 
@@ -175,6 +194,37 @@ class Assignments:
                     "The role assignment already exists. The ID of the existing role assignment is "
                     f"{without_dashes(other.name)}.",
                 )
+
+
+def _condition(properties: dict[str, Any]) -> tuple[str | None, str | None]:
+    """The condition of a request, and its version.
+
+    Source of the text and of the version: Microsoft Learn, "Troubleshoot Azure role assignment conditions". It does not give
+    the code. What the lab does not evaluate is refused in the same way, with the cause.
+
+    Raises:
+        ArmError: the condition is invalid, or the lab does not evaluate it.
+    """
+    condition, version = properties.get("condition"), properties.get("conditionVersion")
+    if condition is None:
+        return None, None
+    if version != "2.0":
+        raise bad_request("The given role assignment condition is invalid. The conditionVersion has to be 2.0.")
+    try:
+        conditions.parse(str(condition))
+    except conditions.ConditionError as error:
+        raise bad_request(f"The given role assignment condition is invalid. {error}") from error
+    return str(condition), version
+
+
+def _attributes(role_id: str, principal_id: object, principal_type: object) -> dict[str, conditions.Value]:
+    """The attributes that have a value."""
+    values = {
+        conditions.ROLE_DEFINITION_ID: role_id,
+        conditions.PRINCIPAL_ID: principal_id,
+        conditions.PRINCIPAL_TYPE: principal_type,
+    }
+    return {name: value for name, value in values.items() if isinstance(value, str) and value}
 
 
 def _same_grant(one: RoleAssignment, other: RoleAssignment) -> bool:

@@ -11,6 +11,8 @@ from lab.azure.state import AzureState, Credential, Identity
 KIND = "userAssignedIdentities/federatedIdentityCredentials"
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,119}")
 LIMIT = 20
+REGIONS_WITHOUT = frozenset({"malaysiasouth", "newzealandnorth"})
+"""Source: Microsoft Learn, "Considerations for workload identity federation", unsupported regions (02/2024)."""
 LONGEST = 600
 """Characters of an issuer, subject or audience (documentation of workload identity federation)."""
 
@@ -38,6 +40,13 @@ class Credentials:
 
     def put(self, request: ArmRequest) -> ArmResponse:
         identity, name = self._identity(request, "write"), request.param("credential")
+        if identity.location in REGIONS_WITHOUT:
+            # The text is the one that entra-docs#93 and azure-docs#100515 report.
+            raise ArmError(
+                405,
+                "MethodNotAllowed",
+                "The request format was unexpected : Support for federated identity credentials not enabled",
+            )
         issuer, subject, audiences = self._trust(request)
         if not NAME.fullmatch(name):
             raise bad_request(f"Federated Identity Credential name '{name}' is invalid.")

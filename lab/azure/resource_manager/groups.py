@@ -7,9 +7,11 @@ from lab.azure import seeded
 from lab.azure.resource_manager.errors import ArmError, group_not_found
 from lab.azure.resource_manager.identities import normal_location, tags
 from lab.azure.resource_manager.jobs import Jobs
+from lab.azure.resource_manager.obstacles import being_deleted
 from lab.azure.resource_manager.operation import ArmRequest, ArmResponse
 from lab.azure.resource_manager.storage import StorageAccounts
 from lab.azure.state import AzureState, ResourceGroup
+from lab.azure.subscriptions import Subscription
 
 NAME = re.compile(r"[-\w._()]{0,89}[-\w_()]")
 PROVIDERS = ("Microsoft.Authorization", "Microsoft.ManagedIdentity", "Microsoft.Resources", "Microsoft.Storage")
@@ -64,12 +66,7 @@ class Groups:
             self._state.groups[name.casefold()] = group
             return ArmResponse(201, group_json(group))
         if group.deleting:
-            raise ArmError(
-                409,
-                "ResourceGroupBeingDeleted",
-                f"The resource group '{group.name}' is in deprovisioning state and cannot perform this operation.",
-                gateway=True,
-            )
+            raise being_deleted(group.name)
         if normal_location(location) != group.location:
             raise ArmError(
                 409,
@@ -113,20 +110,33 @@ class Subscriptions:
         """The subscriptions in which the caller has any role."""
         seen = self._state.effective_assignments(request.caller.principal_id)
         return ArmResponse(
-            200, {"value": [_subscription()] if seen else [], "count": {"type": "Total", "value": 1 if seen else 0}}
+            200,
+            {
+                "value": [_subscription(self._state.subscription)] if seen else [],
+                "count": {"type": "Total", "value": 1 if seen else 0},
+            },
         )
 
     def get(self, request: ArmRequest) -> ArmResponse:
-        return ArmResponse(200, _subscription())
+        return ArmResponse(200, _subscription(self._state.subscription))
 
 
 class Providers:
-    """Resource providers. All of them are registered."""
+    """Resource providers. All of them are registered from the start."""
+
+    def __init__(self, state: AzureState) -> None:
+        self._state = state
+
+    def register(self, request: ArmRequest) -> ArmResponse:
+        """Begin the registration, which takes its time (setting `provider_registration`)."""
+        now, delay = self._state.clock.steady(), self._state.settings.provider_registration
+        self._state.subscription.register(request.param("namespace"), now, delay)
+        return self.get(request)
 
     def get(self, request: ArmRequest) -> ArmResponse:
         for name in PROVIDERS:
             if name.casefold() == request.param("namespace").casefold():
-                return ArmResponse(200, _provider(name))
+                return ArmResponse(200, self._provider(name))
         raise ArmError(
             404,
             "InvalidResourceNamespace",
@@ -135,28 +145,27 @@ class Providers:
         )
 
     def list(self, request: ArmRequest) -> ArmResponse:
-        return ArmResponse(200, {"value": [_provider(name) for name in PROVIDERS]})
+        return ArmResponse(200, {"value": [self._provider(name) for name in PROVIDERS]})
+
+    def _provider(self, name: str) -> dict[str, Any]:
+        return {
+            "id": f"/subscriptions/{seeded.SUBSCRIPTION}/providers/{name}",
+            "namespace": name,
+            "resourceTypes": [],
+            "registrationState": self._state.subscription.registration(name, self._state.clock.steady()),
+            "registrationPolicy": "RegistrationRequired",
+        }
 
 
-def _provider(name: str) -> dict[str, Any]:
-    return {
-        "id": f"/subscriptions/{seeded.SUBSCRIPTION}/providers/{name}",
-        "namespace": name,
-        "resourceTypes": [],
-        "registrationState": "Registered",
-        "registrationPolicy": "RegistrationRequired",
-    }
-
-
-def _subscription() -> dict[str, Any]:
+def _subscription(subscription: Subscription) -> dict[str, Any]:
     return {
         "id": f"/subscriptions/{seeded.SUBSCRIPTION}",
         "authorizationSource": "RoleBased",
         "managedByTenants": [],
         "subscriptionId": seeded.SUBSCRIPTION,
-        "tenantId": seeded.TENANT,
+        "tenantId": subscription.tenant,
         "displayName": "Lab",
-        "state": "Enabled",
+        "state": subscription.state,
         "subscriptionPolicies": {
             "locationPlacementId": "Internal_2014-09-01",
             "quotaId": "Internal_2014-09-01",

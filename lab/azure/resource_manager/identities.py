@@ -3,7 +3,6 @@
 import re
 from typing import Any
 
-from lab.azure import seeded
 from lab.azure.resource_manager.errors import ArmError, bad_request, group_not_found, resource_not_found
 from lab.azure.resource_manager.operation import ArmRequest, ArmResponse
 from lab.azure.resource_manager.paging import page
@@ -17,7 +16,7 @@ PAGE = 100
 
 def as_json(identity: Identity) -> dict[str, Any]:
     properties = {
-        "tenantId": seeded.TENANT,
+        "tenantId": identity.tenant,
         "principalId": identity.principal_id,
         "clientId": identity.client_id,
     }

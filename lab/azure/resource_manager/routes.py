@@ -1,19 +1,26 @@
 """ARM's URLs: the operation of each, and the action that its caller needs a role for."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from lab.azure.conditions import Attributes
 from lab.azure.resource_manager.assignments import Assignments
 from lab.azure.resource_manager.credentials import Credentials
 from lab.azure.resource_manager.definitions import Definitions
 from lab.azure.resource_manager.groups import Groups, Providers, Subscriptions
 from lab.azure.resource_manager.identities import Identities
 from lab.azure.resource_manager.jobs import Jobs
-from lab.azure.resource_manager.operation import Operation
+from lab.azure.resource_manager.locks import KIND as LOCKS_KIND
+from lab.azure.resource_manager.locks import Locks
+from lab.azure.resource_manager.operation import ArmRequest, Operation
 from lab.azure.resource_manager.storage import StorageAccounts
 
 VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete", "POST": "action"}
+
+
+def _none(_: ArmRequest) -> Attributes:
+    return Attributes()
 
 
 @dataclass(frozen=True)
@@ -28,12 +35,15 @@ class Route:
     """A federated credential. Its writes are refused while another one of the same identity is being written."""
     identity: bool = False
     """A request that counts towards the rates of Microsoft.ManagedIdentity."""
+    attributes: Callable[[ArmRequest], Attributes | None] = _none
+    """What the conditions of the caller's roles may ask about the request."""
 
     def action(self, method: str) -> str:
         return f"{self.kind}/{VERBS[method]}"
 
 
 def routes(
+    *,
     subscriptions: Subscriptions,
     groups: Groups,
     providers: Providers,
@@ -41,6 +51,7 @@ def routes(
     credentials: Credentials,
     assignments: Assignments,
     definitions: Definitions,
+    locks: Locks,
     accounts: StorageAccounts,
     jobs: Jobs,
 ) -> Iterable[Route]:
@@ -58,6 +69,7 @@ def routes(
         authorization + r"/roleassignments/(?P<name>[^/]+)",
         "Microsoft.Authorization/roleAssignments",
         {"GET": assignments.get, "PUT": assignments.put, "DELETE": assignments.delete},
+        attributes=assignments.attributes,
     )
     yield _route(
         authorization + r"/roleassignments",
@@ -65,6 +77,12 @@ def routes(
         {"GET": assignments.list},
         collection=True,
     )
+    yield _route(
+        authorization + r"/locks/(?P<name>[^/]+)",
+        LOCKS_KIND,
+        {"GET": locks.get, "PUT": locks.put, "DELETE": locks.delete},
+    )
+    yield _route(authorization + r"/locks", LOCKS_KIND, {"GET": locks.list}, collection=True)
     # Every authenticated caller may read role definitions: they are public.
     yield _route(authorization + r"/roledefinitions/(?P<name>[^/]+)", "", {"GET": definitions.get})
     yield _route(authorization + r"/roledefinitions", "", {"GET": definitions.list})
@@ -122,7 +140,7 @@ def routes(
     yield _route(
         subscription + r"/providers/(?P<namespace>[^/]+)/register",
         "{namespace}/register",
-        {"POST": providers.get},
+        {"POST": providers.register},
     )
     yield _route(
         subscription + r"/providers/(?P<namespace>[^/]+)",
@@ -158,5 +176,6 @@ def _route(
     collection: bool = False,
     credential: bool = False,
     identity: bool = False,
+    attributes: Callable[[ArmRequest], Attributes | None] = _none,
 ) -> Route:
-    return Route(re.compile(pattern, re.IGNORECASE), kind, operations, collection, credential, identity)
+    return Route(re.compile(pattern, re.IGNORECASE), kind, operations, collection, credential, identity, attributes)

@@ -13,16 +13,25 @@ from lab.azure import seeded
 from lab.azure.azurite import Azurite
 from lab.azure.calls import Call
 from lab.azure.hosts import ARM_HOSTS
-from lab.azure.permissions import has_permission
+from lab.azure.permissions import decide
 from lab.azure.resource_manager.assignments import Assignments
 from lab.azure.resource_manager.credentials import Credentials
 from lab.azure.resource_manager.definitions import Definitions
-from lab.azure.resource_manager.errors import ArmError, forbidden, subscription_not_found
+from lab.azure.resource_manager.errors import (
+    ArmError,
+    condition_not_fulfilled,
+    denied,
+    forbidden,
+    subscription_not_found,
+    wrong_tenant,
+)
 from lab.azure.resource_manager.groups import Groups, Providers, Subscriptions
 from lab.azure.resource_manager.identities import Identities
 from lab.azure.resource_manager.jobs import Jobs
+from lab.azure.resource_manager.locks import Locks
+from lab.azure.resource_manager.obstacles import require_unobstructed, subscription_of
 from lab.azure.resource_manager.operation import ArmRequest, ArmResponse
-from lab.azure.resource_manager.routes import Route, routes
+from lab.azure.resource_manager.routes import VERBS, Route, routes
 from lab.azure.resource_manager.storage import StorageAccounts
 from lab.azure.resource_manager.throttle import Throttle, arm_kind
 from lab.azure.state import AzureState, new_guid
@@ -49,15 +58,16 @@ class ResourceManager:
         accounts = StorageAccounts(state, azurite, self._jobs)
         self._routes = tuple(
             routes(
-                Subscriptions(state),
-                Groups(state, accounts, self._jobs),
-                Providers(),
-                Identities(state),
-                self._credentials,
-                Assignments(state),
-                Definitions(),
-                accounts,
-                self._jobs,
+                subscriptions=Subscriptions(state),
+                groups=Groups(state, accounts, self._jobs),
+                providers=Providers(state),
+                identities=Identities(state),
+                credentials=self._credentials,
+                assignments=Assignments(state),
+                definitions=Definitions(),
+                locks=Locks(state),
+                accounts=accounts,
+                jobs=self._jobs,
             )
         )
 
@@ -78,7 +88,7 @@ class ResourceManager:
             answer = await self._act(request, call, headers)
         except ArmError as error:
             call.code = error.code
-            answer = ArmResponse(error.status, {"error": {"code": error.code, "message": error.message}}, error.headers)
+            answer = ArmResponse(error.status, error.as_json(), error.headers)
         headers.update(answer.headers)
         if answer.body is None:
             return web.Response(status=answer.status, headers=headers)
@@ -99,9 +109,11 @@ class ResourceManager:
             )
         caller = self._caller(request, call.host)
         call.caller = self._state.principal_name(caller.principal_id)
+        self._require_tenant(caller, call.host, path)
         route, parts = self._route(request.method, path)
         arm_request = ArmRequest(request.method, call.host, path, request.query, parts, caller, content)
         self._authorize(route, arm_request)
+        self._require_unobstructed(route, arm_request)
         if self._state.settings.throttle:
             self.throttle.admit(
                 arm_request.method, caller.principal_id, _identity_operation(route, arm_request), _resource(arm_request)
@@ -191,8 +203,33 @@ class ResourceManager:
         # A list needs the action at the resource that contains the listed ones. The message names the scope as Azure does.
         scope = arm_request.path.rpartition("/")[0] if route.collection else arm_request.path
         checked_at = re.sub(r"/providers/[^/]+$", "", scope) if route.collection else scope
-        if not has_permission(self._state, arm_request.caller.principal_id, action, checked_at):
-            raise forbidden(arm_request.caller.client_id, arm_request.caller.principal_id, action, scope)
+        caller = arm_request.caller
+        decision = decide(
+            self._state, caller.principal_id, action, checked_at, attributes=route.attributes(arm_request)
+        )
+        if decision.denied_by is not None:
+            raise denied(caller.client_id, caller.principal_id, action, scope, decision.denied_by)
+        if decision.condition_failed:
+            raise condition_not_fulfilled(caller.client_id, caller.principal_id, action, scope)
+        if not decision.granted:
+            raise forbidden(caller.client_id, caller.principal_id, action, scope)
+
+    def _require_unobstructed(self, route: Route, arm_request: ArmRequest) -> None:
+        subscription = self._state.subscriptions.get(subscription_of(arm_request.path))
+        if route.kind and subscription is not None:
+            kind = route.kind.format_map(arm_request.params)
+            require_unobstructed(self._state, VERBS[arm_request.method], kind, arm_request.path, subscription)
+
+    def _require_tenant(self, caller: Claims, host: str, path: str) -> None:
+        """A subscription trusts the tokens of its tenant only.
+
+        Raises:
+            ArmError: the caller's token is another tenant's.
+        """
+        subscription = self._state.subscriptions.get(subscription_of(path))
+        if subscription is not None and subscription.tenant != caller.tenant:
+            prefix = ARM_HOSTS[host].issuer_prefix
+            raise wrong_tenant(f"{prefix}{caller.tenant}/", f"{prefix}{subscription.tenant}/", subscription.tenant)
 
 
 async def _carry_out(route: Route, arm_request: ArmRequest) -> ArmResponse:
