@@ -117,8 +117,9 @@ class Controls:
         self._request("DELETE", "/faults")
 
     def set(self, **values: float) -> None:
-        """Change settings: principal_replication, credential_propagation, role_propagation, arm_latency and clock (by
-        how much Azure's is ahead) in seconds; throttle, 0 or 1.
+        """Change settings, in seconds: principal_replication, credential_propagation, role_propagation, identity_read_lag,
+        credential_read_lag, assignment_read_lag, parent_replication, graph_replication, key_cache, provider_registration,
+        arm_latency and clock (by how much Azure's is ahead); throttle, 0 or 1.
         """
         self._request("PATCH", "/settings", values)
 
@@ -228,6 +229,14 @@ class Controls:
     def move_identity(self, group: str, name: str, tenant: str) -> None:
         """A managed identity is one of another tenant."""
         self._request("POST", "/world/identity", {"group": group, "name": name, "tenant": tenant})
+
+    def break_issuer(self, issuer: str, number: int = 50166) -> None:
+        """Entra cannot fetch the issuer's documents: AADSTS50166, AADSTS501661 or AADSTS90061, until mend_issuer."""
+        self._request("POST", "/world/issuer/break", {"issuer": issuer, "number": number})
+
+    def mend_issuer(self, issuer: str) -> None:
+        """Entra fetches the issuer's documents again."""
+        self._request("POST", "/world/issuer/mend", {"issuer": issuer})
 
     def _request(self, method: str, path: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()

@@ -44,7 +44,7 @@ async def run(folder: Path, azurite_program: Path) -> None:
     key = await asyncio.to_thread(SigningKey)
     state = AzureState(Settings())
     seed(state)
-    calls, faults, issuers = CallLog(), Faults(), Issuers()
+    calls, faults, issuers = CallLog(), Faults(), Issuers(state.settings, state.clock)
     azurite = await starting
     try:
         await seed_blobs(azurite)

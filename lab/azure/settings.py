@@ -15,6 +15,18 @@ class Settings:
     """How long Entra keeps using the former state of a federated identity credential."""
     role_propagation: float = 1.0
     """How long the creation or deletion of a role assignment has no effect."""
+    identity_read_lag: float = 0.0
+    """How long reads and lists do not show a managed identity that was created."""
+    credential_read_lag: float = 0.0
+    """How long reads and lists do not show a federated identity credential that was created."""
+    assignment_read_lag: float = 0.0
+    """How long reads and lists do not show a role assignment that was created."""
+    parent_replication: float = 0.0
+    """How long Resource Manager does not know a new identity as the parent of federated identity credentials."""
+    graph_replication: float = 0.0
+    """How long Microsoft Graph does not know a new identity, so that federated identity credentials cannot be written."""
+    key_cache: float = 0.0
+    """How long Entra uses the former keys of an issuer that published others."""
     provider_registration: float = 0.0
     """How long the registration of a resource provider takes."""
     arm_latency: float = 0.0

@@ -64,6 +64,8 @@ class Credential:
     subject: str
     audiences: tuple[str, ...]
     period: EffectivePeriod
+    since: float = LONG_AGO
+    """When it was first written, on the steady clock."""
 
 
 @dataclass
@@ -78,6 +80,8 @@ class Identity:
     client_id: str
     tenant: str = seeded.TENANT
     isolation_scope: str | None = None
+    since: float = LONG_AGO
+    """When it was created, on the steady clock."""
     credentials: dict[str, Credential] = field(default_factory=dict)
     former_credentials: list[Credential] = field(default_factory=list)
     writing: bool = False
@@ -121,6 +125,8 @@ class RoleAssignment:
     condition: str | None = None
     condition_version: str | None = None
     delegated_identity: str | None = None
+    since: float = LONG_AGO
+    """When it was created, on the steady clock."""
 
     @property
     def role_id(self) -> str:
@@ -189,6 +195,14 @@ class AzureState:
 
     def identity(self, group: str, name: str) -> Identity | None:
         return self.identities.get((group.casefold(), name.casefold()))
+
+    def is_shown(self, thing: Identity | Credential | RoleAssignment, lag: float) -> bool:
+        """Whether reads, which lag behind writes by that many seconds, show something. Writes find it in any case.
+
+        Source: terraform-provider-azurerm#32935 (after a successful PUT a GET may still answer 404), microsoft-graph-docs#19510
+        (lists).
+        """
+        return thing.since + lag <= self.clock.steady()
 
     def add_identity(self, identity: Identity, since: float) -> None:
         self.identities[identity.group.casefold(), identity.name.casefold()] = identity

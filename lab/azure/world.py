@@ -28,6 +28,8 @@ def world_routes(state: AzureState, issuers: Issuers) -> Iterable[web.RouteDef]:
         "/world/group": world.begin_deletion,
         "/world/tenant": world.put_tenant,
         "/world/identity": world.move_identity,
+        "/world/issuer/break": world.break_issuer,
+        "/world/issuer/mend": world.mend_issuer,
         "/world/restore": world.restore,
     }
     for path, change in changes.items():
@@ -106,6 +108,14 @@ class World:
 
     def move_identity(self, sent: dict[str, Any]) -> None:
         self._state.move_identity(self._identity(sent["group"], sent["name"]), sent["tenant"])
+
+    # Entra
+
+    def break_issuer(self, sent: dict[str, Any]) -> None:
+        self._issuers.break_off(sent["issuer"], sent["number"])
+
+    def mend_issuer(self, sent: dict[str, Any]) -> None:
+        self._issuers.mend(sent["issuer"])
 
     def _identity(self, group: str, name: str) -> Identity:
         identity = self._state.identity(group, name)

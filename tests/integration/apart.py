@@ -20,7 +20,19 @@ from .watching import Object, Watch
 
 DEFINITION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/gitlabazureidentities.gitlabazure.io"
 NAMESPACE = "t-apart"
-FAST = {"credential_propagation": 0.0, "role_propagation": 0.0, "principal_replication": 0.0, "arm_latency": 0.0}
+FAST = {
+    "credential_propagation": 0.0,
+    "role_propagation": 0.0,
+    "principal_replication": 0.0,
+    "identity_read_lag": 0.0,
+    "credential_read_lag": 0.0,
+    "assignment_read_lag": 0.0,
+    "parent_replication": 0.0,
+    "graph_replication": 0.0,
+    "key_cache": 0.0,
+    "provider_registration": 0.0,
+    "arm_latency": 0.0,
+}
 
 
 @dataclass

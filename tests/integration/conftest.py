@@ -87,6 +87,7 @@ def new_gitlab(
 
     yield make
     lab.controls.clear_faults()
+    lab.controls.restore()
     lab.controls.set(**FAST)
     for gitlab in made:
         if gitlab.exists("gai", gitlab.name):

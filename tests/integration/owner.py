@@ -145,7 +145,7 @@ def admission_policy(gitlab: GitLab, name: str, resources: str, **rules: Any) ->
 
 
 def _grant(assignment: Object) -> Object:
-    kept = ("roleDefinitionId", "principalId", "principalType", "description")
+    kept = ("roleDefinitionId", "principalId", "principalType", "description", "condition", "conditionVersion")
     return {key: value for key, value in assignment["properties"].items() if key in kept and value}
 
 

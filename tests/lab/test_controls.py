@@ -9,6 +9,7 @@ import pytest
 from lab.controls import Controls, RefusedError
 
 from .cluster import Cluster
+from .conftest import NO_DELAYS
 from .objects import (
     ACCOUNT,
     GROUP,
@@ -184,7 +185,7 @@ async def test_latency_slows_only_resource_manager(plain: Plain, controls: Contr
     [
         (
             {"patience": 1},
-            "There is no setting 'patience'. The settings are: arm_latency, clock, credential_propagation,",
+            "There is no setting 'patience'. The settings are: arm_latency, assignment_read_lag, clock,",
         ),
         ({"arm_latency": -1}, "Setting arm_latency takes seconds, not -1"),
         ({"arm_latency": "soon"}, "Setting arm_latency takes seconds, not 'soon'"),
@@ -198,15 +199,7 @@ def test_an_unknown_or_invalid_setting_is_refused(controls: Controls, values: di
 def test_settings_can_be_written_and_read(controls: Controls) -> None:
     controls.set(arm_latency=0.2, credential_propagation=1.5)
 
-    assert controls.settings() == {
-        "arm_latency": 0.2,
-        "clock": 0,
-        "credential_propagation": 1.5,
-        "principal_replication": 0,
-        "provider_registration": 0,
-        "role_propagation": 0,
-        "throttle": 0,
-    }
+    assert controls.settings() == {**NO_DELAYS, "arm_latency": 0.2, "credential_propagation": 1.5}
 
 
 def test_an_invalid_fault_is_refused(controls: Controls) -> None:

@@ -100,8 +100,12 @@ def subject_case(subject: str) -> EntraError:
     )
 
 
-def issuer_unreachable() -> EntraError:
-    return EntraError(400, "invalid_request", 90061, "Request to External OIDC endpoint failed.")
+OIDC_FAILED = (90061, 50166, 501661)
+"""What Entra answers while it cannot fetch an issuer's documents: azure-workload-identity#605, #642, AKS#4029."""
+
+
+def issuer_unreachable(number: int = OIDC_FAILED[0]) -> EntraError:
+    return EntraError(400, "invalid_request", number, "Request to External OIDC endpoint failed.")
 
 
 def unknown_key(key_id: str, issuer: str) -> EntraError:

@@ -97,7 +97,9 @@ class Exchange:
         raise errors.no_match("subject", presented.subject)
 
     def _verify(self, assertion: str, issuer_url: str, key_id: str) -> None:
-        issuer = self._issuers.issuer(issuer_url)
+        issuer, trouble = self._issuers.used(issuer_url), self._issuers.trouble(issuer_url)
+        if trouble is not None:
+            raise errors.issuer_unreachable(trouble)
         if issuer is None:
             raise errors.issuer_unreachable()
         key = issuer.key(key_id)

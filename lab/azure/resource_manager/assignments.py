@@ -81,7 +81,7 @@ class Assignments:
 
     def get(self, request: ArmRequest) -> ArmResponse:
         assignment = self._find(request)
-        if assignment is None:
+        if assignment is None or not self._is_shown(assignment):
             name = request.param("name")
             raise ArmError(404, "RoleAssignmentNotFound", f"The role assignment '{name}' is not found.")
         return ArmResponse(200, as_json(assignment))
@@ -99,7 +99,8 @@ class Assignments:
     def list(self, request: ArmRequest) -> ArmResponse:
         scope = request.param("scope")
         scopes.require_existing(self._state, scope)
-        chosen = [assignment for assignment in self._state.assignments.values() if _related(assignment, scope)]
+        shown = [assignment for assignment in self._state.assignments.values() if self._is_shown(assignment)]
+        chosen = [assignment for assignment in shown if _related(assignment, scope)]
         for term in _filter_terms(request.query.get("$filter", "")):
             chosen = [assignment for assignment in chosen if _matches(assignment, term, scope)]
         chosen.sort(key=lambda assignment: (assignment.created_on, assignment.name))
@@ -110,6 +111,9 @@ class Assignments:
         if assignment is None or assignment.scope.casefold() != request.param("scope").casefold():
             return None
         return assignment
+
+    def _is_shown(self, assignment: RoleAssignment) -> bool:
+        return self._state.is_shown(assignment, self._state.settings.assignment_read_lag)
 
     def _parse(self, request: ArmRequest, scope: str, name: str) -> RoleAssignment:
         properties = request.properties()
@@ -151,6 +155,7 @@ class Assignments:
             description=properties.get("description"),
             condition=condition,
             condition_version=version,
+            since=self._state.clock.steady(),
             delegated_identity=properties.get("delegatedManagedIdentityResourceId"),
         )
 

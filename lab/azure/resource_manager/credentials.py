@@ -40,6 +40,12 @@ class Credentials:
 
     def put(self, request: ArmRequest) -> ArmResponse:
         identity, name = self._identity(request, "write"), request.param("credential")
+        now, settings = self._state.clock.steady(), self._state.settings
+        if now < identity.since + settings.graph_replication:
+            # Reported in terraform-provider-azurerm#32179 and Azure-Verified-Modules#2673: for up to two minutes.
+            raise ArmError(
+                404, "NotFound", "MS Graph resource not found during Federated Identity Credential creation."
+            )
         if identity.location in REGIONS_WITHOUT:
             # The text is the one that entra-docs#93 and azure-docs#100515 report.
             raise ArmError(
@@ -67,6 +73,7 @@ class Credentials:
             subject=subject,
             audiences=audiences,
             period=self._state.credential_period(),
+            since=old.since if old else now,
         )
         self._state.set_credential(identity, credential)
         if old is not None:
@@ -76,7 +83,7 @@ class Credentials:
     def get(self, request: ArmRequest) -> ArmResponse:
         identity, name = self._identity(request, "read"), request.param("credential")
         credential = identity.credentials.get(name.casefold())
-        if credential is None:
+        if credential is None or not self._is_shown(credential):
             raise not_found(credential_id(identity, name))
         return ArmResponse(200, as_json(identity, credential))
 
@@ -89,7 +96,8 @@ class Credentials:
 
     def list(self, request: ArmRequest) -> ArmResponse:
         identity = self._identity(request, "read")
-        credentials = sorted(identity.credentials.values(), key=lambda credential: credential.name.casefold())
+        shown = [credential for credential in identity.credentials.values() if self._is_shown(credential)]
+        credentials = sorted(shown, key=lambda credential: credential.name.casefold())
         return page(request, [as_json(identity, credential) for credential in credentials], LIMIT)
 
     def begin_write(self, request: ArmRequest) -> Identity | None:
@@ -114,11 +122,16 @@ class Credentials:
 
     def _identity(self, request: ArmRequest, verb: str) -> Identity:
         identity = self._state.identity(request.param("group"), request.param("name"))
-        if identity is None:
+        now, unknown = self._state.clock.steady(), self._state.settings.parent_replication
+        # After a creation the same answer is given for a while (cloud-credential-operator#878).
+        if identity is None or now < identity.since + unknown:
             raise parent_not_found(
                 verb, KIND, request.path[: request.path.casefold().rindex("/federatedidentitycredentials")]
             )
         return identity
+
+    def _is_shown(self, credential: Credential) -> bool:
+        return self._state.is_shown(credential, self._state.settings.credential_read_lag)
 
     def _trust(self, request: ArmRequest) -> tuple[str, str, tuple[str, ...]]:
         properties = request.properties()

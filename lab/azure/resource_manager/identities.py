@@ -54,6 +54,7 @@ class Identities:
         isolation = (body.get("properties") or {}).get("isolationScope")
         identity = self._state.identity(group.name, name)
         if identity is None:
+            now = self._state.clock.steady()
             identity = Identity(
                 group=group.name,
                 name=name,
@@ -62,8 +63,9 @@ class Identities:
                 principal_id=new_guid(),
                 client_id=new_guid(),
                 isolation_scope=isolation,
+                since=now,
             )
-            self._state.add_identity(identity, self._state.clock.steady())
+            self._state.add_identity(identity, now)
             return ArmResponse(201, as_json(identity), {"Location": identity.id})
         if normal_location(location) != identity.location:
             raise ArmError(
@@ -85,7 +87,10 @@ class Identities:
         return ArmResponse(200, as_json(identity))
 
     def get(self, request: ArmRequest) -> ArmResponse:
-        return ArmResponse(200, as_json(self._existing(request)))
+        identity = self._existing(request)
+        if not self._is_shown(identity):
+            raise resource_not_found(KIND, request.param("name"), request.param("group"))
+        return ArmResponse(200, as_json(identity))
 
     def delete(self, request: ArmRequest) -> ArmResponse:
         group = self._group(request)
@@ -103,8 +108,12 @@ class Identities:
         return self._page(request, list(self._state.identities.values()))
 
     def _page(self, request: ArmRequest, identities: list[Identity]) -> ArmResponse:
-        identities.sort(key=lambda identity: identity.id.casefold())
-        return page(request, [as_json(identity) for identity in identities], PAGE)
+        shown = [identity for identity in identities if self._is_shown(identity)]
+        shown.sort(key=lambda identity: identity.id.casefold())
+        return page(request, [as_json(identity) for identity in shown], PAGE)
+
+    def _is_shown(self, identity: Identity) -> bool:
+        return self._state.is_shown(identity, self._state.settings.identity_read_lag)
 
     def _group(self, request: ArmRequest) -> ResourceGroup:
         group = self._state.groups.get(request.param("group").casefold())
