@@ -69,22 +69,6 @@ def decide(
     )
 
 
-def has_permission(state: AzureState, principal_id: str, action: str, scope: str) -> bool:
-    """Whether a management action (`actions` of a role) is allowed at a scope."""
-    return decide(state, principal_id, action, scope).allowed
-
-
-def has_data_permission(
-    state: AzureState,
-    principal_id: str,
-    action: str,
-    scope: str,
-    attributes: Attributes = Attributes(),  # noqa: B008 - it is immutable
-) -> bool:
-    """Whether an action on data (`dataActions` of a role) is allowed at a scope."""
-    return decide(state, principal_id, action, scope, data=True, attributes=attributes).allowed
-
-
 def _grants(assignment: RoleAssignment, action: str, *, data: bool) -> bool:
     role = BY_ID[assignment.role_id]
     return role.allows_data(action) if data else role.allows(action)

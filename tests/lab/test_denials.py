@@ -8,6 +8,7 @@ from lab.controls import Controls, RefusedError
 from .objects import (
     ACCOUNT,
     DATA_CONTRIBUTOR,
+    DATA_READER,
     DELEGATOR,
     GROUP,
     OWNER,
@@ -35,7 +36,7 @@ ROLE_WRITE = "Microsoft.Authorization/roleAssignments/write"
 # Deny assignments
 
 
-async def test_a_deny_assignment_stands_above_every_role(plain: Plain, controls: Controls) -> None:
+async def test_a_deny_assignment_overrides_every_role(plain: Plain, controls: Controls) -> None:
     deny = controls.deny(ACCOUNT, name="stack", actions=["Microsoft.Authorization/roleAssignments/*"])
     path = assignment_path(ACCOUNT, new_guid())
     body = grant(new_guid(), DATA_CONTRIBUTOR, **SERVICE_PRINCIPAL)
@@ -56,7 +57,7 @@ async def test_a_deny_assignment_stands_above_every_role(plain: Plain, controls:
     assert (await plain.arm("PUT", path, body)).status == 201
 
 
-async def test_a_deny_assignment_spares_whom_and_what_it_names(plain: Plain, controls: Controls) -> None:
+async def test_a_deny_assignment_has_excluded_principals_and_actions(plain: Plain, controls: Controls) -> None:
     controls.deny(GROUP, actions=["*"], not_actions=["*/read"], excluded_principals=[seeded.OWNER_PRINCIPAL])
     path = identity_path(new_name())
 
@@ -68,16 +69,14 @@ async def test_a_deny_assignment_spares_whom_and_what_it_names(plain: Plain, con
     assert (await plain.arm("DELETE", path, principal="operator")).status == 200
 
 
-async def test_whoever_has_no_role_is_told_that_and_not_of_the_deny_assignment(
-    plain: Plain, controls: Controls
-) -> None:
+async def test_a_denied_caller_without_a_role_gets_authorization_failed(plain: Plain, controls: Controls) -> None:
     stranger = (await make_identity(plain)).principal_id
     controls.deny(SUBSCRIPTION, actions=["*"])
 
     assert (await plain.arm("GET", GROUP, principal=stranger)).code == "AuthorizationFailed"
 
 
-async def test_data_is_denied_apart_from_management(plain: Plain, controls: Controls) -> None:
+async def test_data_actions_are_denied_without_management_actions(plain: Plain, controls: Controls) -> None:
     principal = (await make_identity(plain)).principal_id
     await assign(plain, principal, DATA_CONTRIBUTOR, ACCOUNT)
     controls.deny(REGISTRY, data_actions=[f"{BLOBS}/write", f"{BLOBS}/add/action"])
@@ -103,9 +102,7 @@ async def test_data_is_denied_apart_from_management(plain: Plain, controls: Cont
         (grant(new_guid(), DATA_CONTRIBUTOR), 403),
     ],
 )
-async def test_the_operator_assigns_the_roles_that_its_own_condition_names(
-    plain: Plain, body: object, status: int
-) -> None:
+async def test_the_operator_may_assign_only_the_roles_in_its_condition(plain: Plain, body: object, status: int) -> None:
     path = assignment_path(ACCOUNT, new_guid())
 
     reply = await plain.arm("PUT", path, body, principal="operator")
@@ -120,7 +117,7 @@ async def test_the_operator_assigns_the_roles_that_its_own_condition_names(
         )
 
 
-async def test_the_operator_removes_the_roles_that_its_own_condition_names(plain: Plain) -> None:
+async def test_the_operator_may_remove_only_the_roles_in_its_condition(plain: Plain) -> None:
     principal = (await make_identity(plain)).principal_id
     own, foreign = await assign(plain, principal, DELEGATOR, REGISTRY), await assign(plain, principal, OWNER, ACCOUNT)
 
@@ -139,7 +136,7 @@ WRITE_ONE_CONTAINER = (
 )
 
 
-async def test_a_condition_on_a_data_role_is_evaluated_for_data(plain: Plain) -> None:
+async def test_a_condition_on_a_data_role_limits_writing_to_one_container(plain: Plain) -> None:
     principal, path = (await make_identity(plain)).principal_id, assignment_path(ACCOUNT, new_guid())
     body = grant(
         principal, DATA_CONTRIBUTOR, condition=WRITE_ONE_CONTAINER, conditionVersion="2.0", **SERVICE_PRINCIPAL
@@ -155,7 +152,31 @@ async def test_a_condition_on_a_data_role_is_evaluated_for_data(plain: Plain) ->
     assert (listed.status, written.status, beside.status) == (200, 403, 201)
 
 
-async def test_a_plain_assignment_where_a_conditioned_one_stands_exists_already(plain: Plain) -> None:
+@pytest.mark.parametrize(
+    ("expression", "listed", "prefixed", "read"),
+    [
+        (f"!(ActionMatches{{'{BLOBS}/read'}} AND SubOperationMatches{{'Blob.List'}})", 403, 403, 200),
+        (f"!(ActionMatches{{'{BLOBS}/read'}} AND NOT SubOperationMatches{{'Blob.List'}})", 200, 200, 403),
+        (f"@Request[{BLOBS}:prefix] StringStartsWith 'hello'", 403, 200, 403),
+        (f"@Resource[{BLOBS}:path] StringLike '*.txt'", 403, 403, 200),
+    ],
+)
+async def test_a_condition_tells_a_list_from_a_read(
+    plain: Plain, expression: str, listed: int, prefixed: int, read: int
+) -> None:
+    principal = (await make_identity(plain)).principal_id
+    body = grant(principal, DATA_READER, condition=expression, conditionVersion="2.0", **SERVICE_PRINCIPAL)
+    assert (await plain.arm("PUT", assignment_path(ACCOUNT, new_guid()), body)).status == 201
+
+    replies = [
+        await plain.blob("GET", path, principal=principal)
+        for path in (LIST, f"{LIST}&prefix=hello", "/registry/hello.txt")
+    ]
+
+    assert [reply.status for reply in replies] == [listed, prefixed, read]
+
+
+async def test_a_plain_assignment_beside_a_conditioned_one_of_the_same_role_is_refused(plain: Plain) -> None:
     principal, standing = (await make_identity(plain)).principal_id, new_guid()
     conditioned = grant(
         principal, DATA_CONTRIBUTOR, condition=WRITE_ONE_CONTAINER, conditionVersion="2.0", **SERVICE_PRINCIPAL
@@ -225,7 +246,7 @@ async def test_a_delete_lock_on_an_identity_covers_its_credentials_until_it_is_r
 
 
 @pytest.mark.parametrize("scope", [ACCOUNT, ACCOUNT.rpartition("/providers/")[0], SUBSCRIPTION])
-async def test_a_delete_lock_keeps_role_assignments_and_admits_new_ones(
+async def test_a_delete_lock_forbids_deleting_role_assignments_and_allows_new_ones(
     plain: Plain, controls: Controls, scope: str
 ) -> None:
     path = assignment_path(REGISTRY, new_guid())
@@ -239,7 +260,7 @@ async def test_a_delete_lock_keeps_role_assignments_and_admits_new_ones(
     assert locked(refused, "delete", path, scope)
 
 
-async def test_a_read_only_lock_admits_reading_alone(plain: Plain, controls: Controls) -> None:
+async def test_a_read_only_lock_allows_only_reads(plain: Plain, controls: Controls) -> None:
     path = assignment_path(ACCOUNT, new_guid())
     body = grant(new_guid(), DATA_CONTRIBUTOR, **SERVICE_PRINCIPAL)
     controls.put_lock(ACCOUNT, "ReadOnly")
@@ -255,7 +276,7 @@ async def test_a_read_only_lock_admits_reading_alone(plain: Plain, controls: Con
     assert (read.status, data.status) == (200, 200)
 
 
-async def test_what_contains_a_locked_resource_is_not_deleted(plain: Plain, controls: Controls) -> None:
+async def test_a_group_with_a_locked_resource_cannot_be_deleted(plain: Plain, controls: Controls) -> None:
     group = f"{SUBSCRIPTION}/resourceGroups/rg-{new_name()}"
     await plain.arm("PUT", group, LOCATION)
     await plain.arm("PUT", identity_path("kept", group), LOCATION)
@@ -264,7 +285,7 @@ async def test_what_contains_a_locked_resource_is_not_deleted(plain: Plain, cont
     assert locked(await plain.arm("DELETE", group), "delete", group, identity_path("kept", group))
 
 
-async def test_a_lock_is_a_resource_of_its_own_that_no_lock_keeps(plain: Plain, controls: Controls) -> None:
+async def test_a_lock_is_a_resource_that_other_locks_do_not_protect(plain: Plain, controls: Controls) -> None:
     path = f"{GROUP}/providers/Microsoft.Authorization/locks/keep"
     body = {"properties": {"level": "ReadOnly", "notes": "why"}}
 
@@ -284,7 +305,7 @@ async def test_a_lock_is_a_resource_of_its_own_that_no_lock_keeps(plain: Plain, 
     assert (await plain.arm("PUT", path, body, principal="operator")).code == "AuthorizationFailed"
 
 
-def test_a_lock_that_makes_no_sense_is_refused(controls: Controls) -> None:
+def test_an_invalid_lock_is_refused(controls: Controls) -> None:
     with pytest.raises(RefusedError, match="level is CanNotDelete or ReadOnly, not 'Some'"):
         controls.put_lock(ACCOUNT, "Some")
     with pytest.raises(RefusedError, match="There is no lock '/x'"):
@@ -294,7 +315,7 @@ def test_a_lock_that_makes_no_sense_is_refused(controls: Controls) -> None:
 # Policies
 
 
-async def test_a_policy_denies_what_would_be_created_or_changed(plain: Plain, controls: Controls) -> None:
+async def test_a_policy_denies_writes_of_its_resource_type(plain: Plain, controls: Controls) -> None:
     kept = (await make_identity(plain)).name
     controls.put_policy(GROUP, "Microsoft.ManagedIdentity/userAssignedIdentities", "no-identities")
     name = new_name()

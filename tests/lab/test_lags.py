@@ -1,4 +1,4 @@
-"""What Azure knows later than it confirmed it: objects that reads do not show yet, parents, keys."""
+"""Delays after a creation: reads that do not show an object yet, an unknown parent, keys in a cache."""
 
 from collections.abc import Awaitable, Callable
 
@@ -12,7 +12,7 @@ from .objects import (
     DATA_CONTRIBUTOR,
     GROUP,
     SUBSCRIPTION,
-    Made,
+    CreatedIdentity,
     assignment_path,
     credential_path,
     exchange,
@@ -45,7 +45,7 @@ def reads(plain: Plain, path: str, *lists: str) -> Callable[[], Awaitable[list[b
     return look
 
 
-async def test_reads_and_lists_show_a_new_identity_later(plain: Plain, controls: Controls) -> None:
+async def test_reads_and_lists_show_a_new_identity_after_a_delay(plain: Plain, controls: Controls) -> None:
     controls.set(identity_read_lag=LONG)
     path, provider = identity_path(new_name()), "providers/Microsoft.ManagedIdentity/userAssignedIdentities"
     look = reads(plain, path, f"{GROUP}/{provider}", f"{SUBSCRIPTION}/{provider}")
@@ -62,7 +62,7 @@ async def test_reads_and_lists_show_a_new_identity_later(plain: Plain, controls:
     assert (await plain.arm("GET", path)).body == again.body
 
 
-async def test_reads_and_lists_show_a_new_credential_later(plain: Plain, controls: Controls) -> None:
+async def test_reads_and_lists_show_a_new_credential_after_a_delay(plain: Plain, controls: Controls) -> None:
     controls.set(credential_read_lag=LONG)
     identity = (await make_identity(plain)).name
     path = credential_path(identity, "gitlab")
@@ -80,7 +80,7 @@ async def test_reads_and_lists_show_a_new_credential_later(plain: Plain, control
     assert (await plain.arm("GET", path)).body == again.body
 
 
-async def test_reads_and_lists_show_a_new_assignment_later_although_it_is_effective(
+async def test_reads_and_lists_show_a_new_assignment_after_a_delay_although_it_is_effective(
     plain: Plain, controls: Controls
 ) -> None:
     controls.set(assignment_read_lag=LONG)
@@ -102,7 +102,7 @@ async def test_reads_and_lists_show_a_new_assignment_later_although_it_is_effect
     assert all(await look())
 
 
-async def test_what_is_not_shown_yet_is_deleted_all_the_same(plain: Plain, controls: Controls) -> None:
+async def test_an_identity_that_reads_do_not_show_yet_can_be_deleted(plain: Plain, controls: Controls) -> None:
     controls.set(identity_read_lag=LONG)
     name = (await make_identity(plain)).name
 
@@ -155,15 +155,15 @@ def own_cluster(controls: Controls) -> Cluster:
 
 
 @pytest.fixture
-async def identity(plain: Plain, own_cluster: Cluster) -> Made:
+async def identity(plain: Plain, own_cluster: Cluster) -> CreatedIdentity:
     made = await make_identity(plain)
     await federate(plain, made, own_cluster)
     return made
 
 
 @pytest.mark.parametrize("number", [50166, 501661, 90061])
-async def test_while_entra_cannot_fetch_an_issuers_documents_it_answers_400(
-    plain: Plain, controls: Controls, own_cluster: Cluster, identity: Made, number: int
+async def test_a_token_of_an_unreachable_issuer_is_refused_with_400(
+    plain: Plain, controls: Controls, own_cluster: Cluster, identity: CreatedIdentity, number: int
 ) -> None:
     controls.break_issuer(own_cluster.issuer, number)
 
@@ -178,8 +178,8 @@ async def test_while_entra_cannot_fetch_an_issuers_documents_it_answers_400(
     assert (await exchange(plain, identity.client_id, own_cluster.token(subject()))).status == 200
 
 
-async def test_an_issuer_breaks_as_azure_does_and_restore_mends_it(
-    plain: Plain, controls: Controls, own_cluster: Cluster, identity: Made
+async def test_restore_makes_an_issuer_reachable(
+    plain: Plain, controls: Controls, own_cluster: Cluster, identity: CreatedIdentity
 ) -> None:
     with pytest.raises(RefusedError, match="Entra answers with one of 90061, 50166, 501661, not with 1"):
         controls.break_issuer(own_cluster.issuer, 1)
@@ -192,8 +192,8 @@ async def test_an_issuer_breaks_as_azure_does_and_restore_mends_it(
     assert (await exchange(plain, identity.client_id, own_cluster.token(subject()))).status == 200
 
 
-async def test_keys_that_were_rotated_are_unknown_until_entra_fetches_them(
-    plain: Plain, controls: Controls, own_cluster: Cluster, identity: Made
+async def test_a_rotated_key_is_unknown_until_entra_fetches_it(
+    plain: Plain, controls: Controls, own_cluster: Cluster, identity: CreatedIdentity
 ) -> None:
     controls.set(key_cache=LONG)
     rotated = Cluster(own_cluster.issuer)

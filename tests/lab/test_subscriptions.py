@@ -1,4 +1,4 @@
-"""Tenants that differ, subscriptions that are disabled, providers that are not registered, groups and scopes that go."""
+"""Other tenants, disabled subscriptions, unregistered providers, resource groups that are being deleted, missing scopes."""
 
 import uuid
 
@@ -13,7 +13,7 @@ from .objects import (
     DATA_CONTRIBUTOR,
     GROUP,
     SUBSCRIPTION,
-    Made,
+    CreatedIdentity,
     assign,
     assignment_path,
     credential_path,
@@ -39,7 +39,7 @@ FOREIGN = "22222222-3333-4444-5555-666666666666"
 
 
 @pytest.fixture
-async def identity(plain: Plain, cluster: Cluster) -> Made:
+async def identity(plain: Plain, cluster: Cluster) -> CreatedIdentity:
     made = await make_identity(plain)
     await federate(plain, made, cluster)
     return made
@@ -48,7 +48,7 @@ async def identity(plain: Plain, cluster: Cluster) -> Made:
 # Tenants
 
 
-async def test_a_subscription_of_another_tenant_refuses_our_tokens(plain: Plain, controls: Controls) -> None:
+async def test_a_subscription_of_another_tenant_refuses_a_token(plain: Plain, controls: Controls) -> None:
     controls.put_subscription(FOREIGN, tenant=OTHER)
     account = ACCOUNT.replace(seeded.SUBSCRIPTION, FOREIGN)
 
@@ -65,7 +65,9 @@ async def test_a_subscription_of_another_tenant_refuses_our_tokens(plain: Plain,
     assert (await plain.arm("GET", ACCOUNT)).status == 200
 
 
-async def test_a_subscription_that_moved_to_another_tenant_refuses_everybody(plain: Plain, controls: Controls) -> None:
+async def test_a_subscription_that_moved_to_another_tenant_refuses_every_token(
+    plain: Plain, controls: Controls
+) -> None:
     controls.put_subscription(seeded.SUBSCRIPTION, tenant=OTHER)
     refused = await plain.arm("GET", GROUP)
     controls.restore()
@@ -75,7 +77,7 @@ async def test_a_subscription_that_moved_to_another_tenant_refuses_everybody(pla
 
 
 async def test_a_tenant_does_not_know_the_identities_of_another(
-    plain: Plain, controls: Controls, cluster: Cluster, identity: Made
+    plain: Plain, controls: Controls, cluster: Cluster, identity: CreatedIdentity
 ) -> None:
     unknown = await exchange(plain, identity.client_id, cluster.token(subject()), tenant=OTHER)
     controls.put_tenant(OTHER)
@@ -92,8 +94,8 @@ async def test_a_tenant_does_not_know_the_identities_of_another(
     assert (await exchange(plain, identity.client_id, cluster.token(subject()))).status == 200
 
 
-async def test_an_identity_of_another_tenant_logs_in_there_and_says_so(
-    plain: Plain, controls: Controls, cluster: Cluster, identity: Made
+async def test_an_identity_of_another_tenant_logs_in_at_that_tenant(
+    plain: Plain, controls: Controls, cluster: Cluster, identity: CreatedIdentity
 ) -> None:
     controls.move_identity("rg-gitlab", identity.name, OTHER)
     scope = {"scope": f"{ARM}/.default"}
@@ -118,8 +120,8 @@ async def test_an_identity_of_another_tenant_logs_in_there_and_says_so(
 # A subscription, and its resource providers
 
 
-async def test_a_disabled_subscription_is_read_and_cleared_but_not_written(
-    plain: Plain, controls: Controls, identity: Made
+async def test_a_disabled_subscription_allows_reads_and_deletions_only(
+    plain: Plain, controls: Controls, identity: CreatedIdentity
 ) -> None:
     controls.put_subscription(seeded.SUBSCRIPTION, disabled=True)
 
@@ -142,7 +144,9 @@ async def test_a_disabled_subscription_is_read_and_cleared_but_not_written(
     assert (await plain.arm("PUT", identity_path(new_name()), LOCATION)).status == 201
 
 
-async def test_a_provider_is_used_once_it_is_registered(plain: Plain, controls: Controls, identity: Made) -> None:
+async def test_an_unregistered_provider_refuses_writes_until_it_is_registered(
+    plain: Plain, controls: Controls, identity: CreatedIdentity
+) -> None:
     provider = f"{SUBSCRIPTION}/providers/Microsoft.ManagedIdentity"
     controls.unregister("Microsoft.ManagedIdentity")
     controls.set(provider_registration=1)
@@ -180,7 +184,7 @@ async def test_a_provider_is_used_once_it_is_registered(plain: Plain, controls: 
     assert states == ["NotRegistered", "Registering", "Registered"]
 
 
-async def test_a_region_without_federated_credentials_has_identities_all_the_same(plain: Plain) -> None:
+async def test_a_region_without_federated_credentials_refuses_them(plain: Plain) -> None:
     name = new_name()
 
     made = await plain.arm("PUT", identity_path(name), {"location": "malaysiasouth"})
@@ -197,8 +201,8 @@ async def test_a_region_without_federated_credentials_has_identities_all_the_sam
 # What goes
 
 
-async def test_nothing_is_written_into_a_group_that_is_being_deleted(
-    plain: Plain, controls: Controls, identity: Made
+async def test_a_group_that_is_being_deleted_refuses_writes(
+    plain: Plain, controls: Controls, identity: CreatedIdentity
 ) -> None:
     controls.begin_deletion("rg-gitlab")
 
@@ -223,7 +227,7 @@ async def test_nothing_is_written_into_a_group_that_is_being_deleted(
         controls.begin_deletion("nowhere")
 
 
-async def test_rights_on_an_account_alone_go_with_it_and_rights_above_see_that_it_is_gone(plain: Plain) -> None:
+async def test_a_deleted_account_is_403_with_rights_on_it_alone_and_404_with_rights_above(plain: Plain) -> None:
     account = (
         f"{SUBSCRIPTION}/resourceGroups/rg-storage/providers/Microsoft.Storage/storageAccounts/{uuid.uuid4().hex[:12]}"
     )

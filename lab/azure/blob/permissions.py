@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from lab.azure.conditions import BLOB_PATH, BLOB_PREFIX, Attributes
 from lab.azure.roles import BLOBS, CONTAINERS, DELEGATION_KEY
 
 SERVICE = "Microsoft.Storage/storageAccounts/blobServices"
@@ -42,6 +43,20 @@ def required_permission(method: str, path: str, query: Mapping[str, str]) -> Req
     actions, letters = _blob(method, comp)
     creating = f"{BLOBS}/add/action" if (method, comp) == ("PUT", "") else None
     return RequiredPermission(actions, data=True, container=container, letters=letters, creating=creating)
+
+
+def condition_attributes(path: str, query: Mapping[str, str]) -> Attributes:
+    """What the condition of a role assignment may ask about a request. The account and the container follow from the scope.
+
+    Microsoft Learn, "Actions and attributes for Azure role assignment conditions for Azure Blob Storage": listing blobs is
+    the suboperation Blob.List of the action blobs/read, and its prefix is an attribute of the request.
+    """
+    _, _, blob = path.lstrip("/").partition("/")
+    if blob:
+        return Attributes(resource={BLOB_PATH: unquote(blob)})
+    if query.get("restype") == "container" and query.get("comp") == "list":
+        return Attributes(request={BLOB_PREFIX: query.get("prefix", "")}, suboperation="Blob.List")
+    return Attributes()
 
 
 def _service(method: str, comp: str) -> str:

@@ -22,11 +22,11 @@ from lab.azure.blob.errors import (
     no_network_access,
     permission_mismatch,
 )
-from lab.azure.blob.permissions import RequiredPermission, required_permission
+from lab.azure.blob.permissions import RequiredPermission, condition_attributes, required_permission
 from lab.azure.blob.signed_urls import verified, without_signature
 from lab.azure.calls import Call
 from lab.azure.hosts import STORAGE_AUDIENCE, storage_account
-from lab.azure.permissions import has_data_permission, has_permission
+from lab.azure.permissions import decide
 from lab.azure.state import AzureState
 from lab.azure.tokens import Claims, InvalidTokenError, SigningKey
 
@@ -125,11 +125,11 @@ class BlobService:
     async def _require(
         self, principal_id: str, required: RequiredPermission, account: StorageAccount, request: web.BaseRequest
     ) -> None:
-        check = has_data_permission if required.data else has_permission
         scope = required.scope(account.id)
+        attributes = condition_attributes(_path(request), request.query)
 
         def has(action: str) -> bool:
-            return check(self._state, principal_id, action, scope)
+            return decide(self._state, principal_id, action, scope, data=required.data, attributes=attributes).allowed
 
         permitted = any(map(has, required.actions))
         creating = not permitted and required.creating is not None and has(required.creating)
