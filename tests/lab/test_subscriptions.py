@@ -108,11 +108,15 @@ async def test_an_identity_of_another_tenant_logs_in_at_that_tenant(
         f"{ARM}{GROUP}?api-version=2021-04-01",
         headers={"Authorization": f"Bearer {away.body['access_token']}"},
     )
+    for_storage = await exchange(plain, identity.client_id, cluster.token(subject()), tenant=OTHER)
+    blobs = await plain.blob("GET", "/?comp=list", Authorization=f"Bearer {for_storage.body['access_token']}")
 
     assert read.body["properties"]["tenantId"] == OTHER
     assert home.body["error_codes"] == [700016]
     assert away.status == 200
     assert (used.status, used.code) == (401, "InvalidAuthenticationTokenTenant")
+    assert (blobs.status, blobs.headers["x-ms-error-code"]) == (401, "InvalidAuthenticationInfo")
+    assert "Issuer validation failed. Issuer did not match." in blobs.text
     controls.restore()
     assert (await plain.arm("GET", identity_path(identity.name))).body["properties"]["tenantId"] == seeded.TENANT
 

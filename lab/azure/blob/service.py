@@ -114,6 +114,9 @@ class BlobService:
             raise invalid_authentication("Signature validation failed. Signature verification failed.") from error
         if claims.expires <= self._state.clock.now():
             raise invalid_authentication("Lifetime validation failed. The token is expired.")
+        if claims.tenant != self._state.subscription.tenant:
+            # Reported in azure-sdk-for-net#10529 and AzureStorageExplorer#8702.
+            raise invalid_authentication("Issuer validation failed. Issuer did not match.")
         audience = claims.audience.rstrip("/")
         if audience in (STORAGE_AUDIENCE, STORAGE_APPLICATION):
             return claims
