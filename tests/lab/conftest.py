@@ -9,7 +9,9 @@ from lab import tools
 from lab.azure import seeded
 from lab.controls import Controls
 
+from .blobs import Workload
 from .cluster import Cluster
+from .objects import make_identity
 from .plain import Plain
 from .running import Running, running
 
@@ -69,3 +71,8 @@ def azure_operator(azure: Running) -> Cluster:
     cluster = Cluster(seeded.ISSUER)
     cluster.publish(azure.controls)
     return cluster
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def workload(plain: Plain) -> Workload:
+    return Workload(plain, (await make_identity(plain)).principal_id)

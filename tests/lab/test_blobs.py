@@ -1,73 +1,25 @@
 """Blob Storage: which principals may read, list and write, and how others are refused."""
 
-import base64
-import datetime as dt
-import email.utils
-import hmac
-import re
 import time
 import uuid
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
-import pytest_asyncio
 
-from lab.azure import seeded
 from lab.controls import Controls
 
+from .blobs import LIST, SignedUrl, Workload, delegation_key, refused
 from .objects import (
     ACCOUNT,
     CONTAINERS,
     DATA_CONTRIBUTOR,
     DATA_READER,
-    DELEGATOR,
     OWNER,
     REGISTRY,
     SUBSCRIPTION,
-    assign,
     eventually,
-    make_identity,
 )
 from .plain import ARM, BLOB, STORAGE_SCOPE, Plain, Reply
-
-LIST = "/registry?restype=container&comp=list"
-
-
-@dataclass
-class Workload:
-    """A principal that uses the storage."""
-
-    plain: Plain
-    principal_id: str
-
-    async def ask(self, method: str, target: str, *, data: bytes | None = None, **headers: str) -> Reply:
-        return await self.plain.blob(method, target, principal=self.principal_id, data=data, **headers)
-
-    async def put(self, target: str, content: bytes) -> Reply:
-        return await self.ask("PUT", target, data=content, x_ms_blob_type="BlockBlob")
-
-    async def assign(self, role: str, scope: str) -> str:
-        return await assign(self.plain, self.principal_id, role, scope)
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def workload(plain: Plain) -> Workload:
-    return Workload(plain, (await make_identity(plain)).principal_id)
-
-
-def refused(reply: Reply) -> bool:
-    """Whether Azure refused the request. Checks that a refusal has the form of Azure's."""
-    if reply.status != 403:
-        return False
-    assert reply.headers["x-ms-error-code"] == "AuthorizationPermissionMismatch"
-    assert reply.text.startswith(
-        '\ufeff<?xml version="1.0" encoding="utf-8"?><Error><Code>AuthorizationPermissionMismatch<'
-    )
-    message = "This request is not authorized to perform this operation using this permission.\nRequestId:"
-    assert f"<Message>{message}{reply.headers['x-ms-request-id']}\nTime:" in reply.text
-    return True
 
 
 async def test_without_a_role_nothing_is_allowed(workload: Workload) -> None:
@@ -288,131 +240,6 @@ async def test_an_escaped_name_is_kept(workload: Workload) -> None:
     assert "<Name>a b+c/ä.txt</Name>" in (await workload.ask("GET", LIST.replace("registry", "git-lfs"))).text
 
 
-async def test_a_delegation_key_needs_a_role_at_the_account(workload: Workload) -> None:
-    await workload.assign(DATA_CONTRIBUTOR, REGISTRY)
-    assert refused(await delegation_key(workload))
-
-    await workload.assign(DELEGATOR, ACCOUNT)
-
-    assert (await delegation_key(workload)).status == 200
-
-
-@pytest.mark.parametrize("role", [DATA_CONTRIBUTOR, DATA_READER, DELEGATOR])
-async def test_a_delegation_key_is_made_for_its_principal(workload: Workload, role: str) -> None:
-    await workload.assign(role, ACCOUNT)
-
-    reply = await delegation_key(workload)
-
-    assert (reply.status, reply.headers["Content-Type"]) == (200, "application/xml")
-    assert re.sub(r"<(\w+)>[^<]+</\1>", r"\1 ", reply.text.partition("?>")[2]) == (
-        "<UserDelegationKey>SignedOid SignedTid SignedStart SignedExpiry SignedService SignedVersion Value "
-        "</UserDelegationKey>"
-    )
-    assert f"<SignedOid>{workload.principal_id}</SignedOid><SignedTid>{seeded.TENANT}</SignedTid>" in reply.text
-    assert "<SignedService>b</SignedService>" in reply.text
-
-
-async def test_a_delegation_key_lives_for_seven_days_at_most(workload: Workload) -> None:
-    await workload.assign(DELEGATOR, ACCOUNT)
-    now = dt.datetime.now(dt.UTC)
-
-    longest = await delegation_key(workload, now + dt.timedelta(days=7, minutes=-1))
-    too_long = await delegation_key(workload, now + dt.timedelta(days=7, minutes=1))
-
-    assert longest.status == 200
-    assert (too_long.status, too_long.headers["x-ms-error-code"]) == (400, "InvalidXmlNodeValue")
-    value = f"{now + dt.timedelta(days=7, minutes=1):%Y-%m-%dT%H:%M:%SZ}"
-    assert f"<XmlNodeName>{value}</XmlNodeName><XmlNodeValue>{value}</XmlNodeValue></Error>" in too_long.text
-
-
-@pytest.mark.parametrize("version", ["2018-11-09", "2020-02-10", "2020-12-06", "2025-07-05", "2026-04-06"])
-async def test_a_signed_url_has_the_rights_of_its_signer(workload: Workload, plain: Plain, version: str) -> None:
-    await workload.assign(DELEGATOR, ACCOUNT)
-    assignment = await workload.assign(DATA_CONTRIBUTOR, REGISTRY)
-    signed = SignedUrl((await delegation_key(workload)).text, version=version)
-
-    read = await plain.send("GET", signed.url)
-    await plain.arm("DELETE", assignment)
-    after = await plain.send("GET", signed.url)
-
-    assert (read.status, read.text) == (200, "Hello from the registry container.\n")
-    assert refused(after)
-
-
-async def test_a_signed_url_permits_what_is_signed_and_no_more(workload: Workload, plain: Plain) -> None:
-    await workload.assign(DATA_CONTRIBUTOR, ACCOUNT)
-    key, path = (await delegation_key(workload)).text, f"/git-lfs/{uuid.uuid4()}"
-
-    async def send(method: str, permissions: str, **options: Any) -> Reply:
-        url = SignedUrl(key, path, permissions, **options).url
-        return await plain.send(method, url, data=b"x", headers={"x-ms-blob-type": "BlockBlob"})
-
-    assert refused(await send("PUT", "rdl"))
-    assert (await send("PUT", "c")).status == 201
-    assert refused(await send("PUT", "c"))
-    assert (await send("PUT", "w")).status == 201
-    assert refused(await send("GET", "cwd"))
-    read = await send("GET", "r", rscd="attachment; filename=x.txt", rsct="text/x-lfs")
-    assert read.headers["Content-Disposition"] == "attachment; filename=x.txt"
-    assert read.headers["Content-Type"] == "text/x-lfs"
-    assert refused(await send("DELETE", "rcw"))
-    assert (await send("DELETE", "d")).status == 202
-
-
-async def test_a_url_signed_for_a_container_lists_it_and_reads_its_blobs(workload: Workload, plain: Plain) -> None:
-    await workload.assign(DATA_READER, ACCOUNT)
-    query = SignedUrl((await delegation_key(workload)).text, "/registry", "lr", resource="c").query
-
-    listed = await plain.send("GET", f"{BLOB}{LIST}&{query}")
-    read = await plain.send("GET", f"{BLOB}/registry/hello.txt?{query}")
-    elsewhere = await plain.send("GET", f"{BLOB}{LIST.replace('registry', 'tmp')}&{query}")
-
-    assert (listed.status, "<Name>hello.txt</Name>" in listed.text) == (200, True)
-    assert read.text == "Hello from the registry container.\n"
-    assert detail_of(elsewhere).startswith("Signature did not match. String to sign used was lr\n")
-
-
-async def test_a_signed_url_that_was_changed_or_whose_key_nobody_got_is_refused(
-    workload: Workload, plain: Plain
-) -> None:
-    await workload.assign(DATA_CONTRIBUTOR, ACCOUNT)
-    key = (await delegation_key(workload)).text
-    url = SignedUrl(key).url
-
-    for changed in (
-        url.replace("hello.txt", "other.txt"),
-        url.replace("sp=r", "sp=rw"),
-        url.replace(workload.principal_id, str(uuid.uuid4())),
-        re.sub("sig=.*", "sig=", url).replace(workload.principal_id, str(uuid.uuid4())),
-        url.replace("gitlabstore", "otherstore"),
-        SignedUrl(re.sub("<Value>.*</Value>", "<Value>bm90IHRoZSBrZXk=</Value>", key)).url,
-    ):
-        assert detail_of(await plain.send("GET", changed)).startswith("Signature did not match.")
-
-
-async def test_a_signed_url_is_valid_from_its_start_to_its_expiry_and_no_longer_than_its_key(
-    workload: Workload, plain: Plain, controls: Controls
-) -> None:
-    await workload.assign(DATA_READER, ACCOUNT)
-    now = dt.datetime.now(dt.UTC).replace(microsecond=0)
-    key = (await delegation_key(workload)).text
-
-    async def detail(hours: float, **times: Any) -> str:
-        controls.set(clock=hours * 3600)
-        return detail_of(await plain.send("GET", SignedUrl(key, **times).url))
-
-    start, expiry = now + dt.timedelta(minutes=10), now + dt.timedelta(minutes=20)
-    frame = f"Start [{email.utils.format_datetime(start, True)}] - Expiry [{email.utils.format_datetime(expiry, True)}]"
-    assert (await detail(0, starts=start, expires=expiry)).startswith(
-        f"Signature not valid in the specified time frame: {frame} - Current ["
-    )
-    controls.set(clock=900)
-    assert (await plain.send("GET", SignedUrl(key, starts=start, expires=expiry).url)).status == 200
-    assert frame in await detail(0.5, starts=start, expires=expiry)
-    assert "has to be after signed start time [" in await detail(0.75)
-    assert "Signature not valid in the specified time frame" in await detail(1.5, expires=now + dt.timedelta(hours=3))
-
-
 async def test_an_account_key_is_refused(plain: Plain) -> None:
     headers = {
         "Authorization": "SharedKey gitlabstore:bm90IHRoZSBrZXk=",
@@ -501,56 +328,3 @@ async def test_a_hierarchical_namespace_keeps_directories_that_are_not_empty(
     assert (full.status, full.headers["x-ms-error-code"]) == (409, "DirectoryIsNotEmpty")
     assert "<Message>This operation is not permitted on a non-empty directory.\nRequestId:" in full.text
     assert (inside.status, emptied.status) == (202, 202)
-
-
-async def delegation_key(workload: Workload, expires: dt.datetime | None = None) -> Reply:
-    now = dt.datetime.now(dt.UTC)
-    start, expiry = (f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in (now, expires or now + dt.timedelta(hours=1)))
-    body = f'<?xml version="1.0"?><KeyInfo><Start>{start}</Start><Expiry>{expiry}</Expiry></KeyInfo>'
-    return await workload.ask("POST", "/?restype=service&comp=userdelegationkey", data=body.encode())
-
-
-class SignedUrl:
-    """A URL that is signed by a user delegation key, as GitLab signs them (documentation: create a user delegation SAS)."""
-
-    def __init__(
-        self,
-        key: str,
-        path: str = "/registry/hello.txt",
-        permissions: str = "r",
-        *,
-        resource: str = "b",
-        version: str = "2020-12-06",
-        starts: dt.datetime | None = None,
-        expires: dt.datetime | None = None,
-        rscd: str = "",
-        rsct: str = "",
-    ) -> None:
-        def field(name: str) -> str:
-            return key.partition(f"<{name}>")[2].partition("<")[0]
-
-        start = f"{starts:%Y-%m-%dT%H:%M:%SZ}" if starts else ""
-        expiry = f"{expires or dt.datetime.now(dt.UTC) + dt.timedelta(minutes=30):%Y-%m-%dT%H:%M:%SZ}"
-        signer = {
-            "skoid": field("SignedOid"),
-            "sktid": field("SignedTid"),
-            "skt": field("SignedStart"),
-            "ske": field("SignedExpiry"),
-            "sks": field("SignedService"),
-            "skv": field("SignedVersion"),
-        }
-        others = [""] * (0 if version < "2020-02-10" else 3 if version < "2025-07-05" else 5)  # who else may use it
-        scope = [""] * (0 if version < "2020-12-06" else 1 if version < "2026-04-06" else 3)
-        rest = ["", "https", version, resource, "", *scope, "", rscd, "", "", rsct]
-        text = "\n".join([permissions, start, expiry, f"/blob/gitlabstore{path}", *signer.values(), *others, *rest])
-        signature = hmac.digest(base64.b64decode(field("Value")), text.encode(), "sha256")
-        query = {"sp": permissions, "st": start, "se": expiry, **signer, "spr": "https", "sv": version, "sr": resource}
-        query |= {"rscd": rscd, "rsct": rsct, "sig": base64.b64encode(signature).decode()}
-        self.query = urlencode({name: value for name, value in query.items() if value})
-        self.url = f"{BLOB}{path}?{self.query}"
-
-
-def detail_of(reply: Reply) -> str:
-    """The detail of an answer that refuses a signature."""
-    assert (reply.status, reply.headers["x-ms-error-code"]) == (403, "AuthenticationFailed")
-    return reply.text.partition("<AuthenticationErrorDetail>")[2].partition("<")[0]
