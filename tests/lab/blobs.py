@@ -25,8 +25,9 @@ class Workload:
     async def put(self, target: str, content: bytes) -> Reply:
         return await self.ask("PUT", target, data=content, x_ms_blob_type="BlockBlob")
 
-    async def assign(self, role: str, scope: str) -> str:
-        return await assign(self.plain, self.principal_id, role, scope)
+    async def assign(self, role: str, scope: str, condition: str = "") -> str:
+        conditioned = {"condition": condition, "conditionVersion": "2.0"} if condition else {}
+        return await assign(self.plain, self.principal_id, role, scope, **conditioned)
 
 
 def refused(reply: Reply) -> bool:

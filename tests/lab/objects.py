@@ -83,9 +83,9 @@ async def make_identity(plain: Plain, name: str | None = None) -> CreatedIdentit
     return CreatedIdentity(name, properties["principalId"], properties["clientId"])
 
 
-async def assign(plain: Plain, principal_id: str, guid: str, scope: str) -> str:
+async def assign(plain: Plain, principal_id: str, guid: str, scope: str, **properties: str) -> str:
     name = new_guid()
-    body = grant(principal_id, guid, principalType="ServicePrincipal")
+    body = grant(principal_id, guid, principalType="ServicePrincipal", **properties)
     reply = await plain.arm("PUT", assignment_path(scope, name), body)
     assert reply.status == 201, reply
     return assignment_path(scope, name)

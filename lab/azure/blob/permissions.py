@@ -45,15 +45,21 @@ def required_permission(method: str, path: str, query: Mapping[str, str]) -> Req
     return RequiredPermission(actions, data=True, container=container, letters=letters, creating=creating)
 
 
-def condition_attributes(path: str, query: Mapping[str, str]) -> Attributes:
+def condition_attributes(method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Attributes:
     """What the condition of a role assignment may ask about a request. The account and the container follow from the scope.
 
     Microsoft Learn, "Actions and attributes for Azure role assignment conditions for Azure Blob Storage": listing blobs is
-    the suboperation Blob.List of the action blobs/read, and its prefix is an attribute of the request.
+    the suboperation Blob.List of the action blobs/read, and its prefix is an attribute of the request. Reading with a
+    condition on tags and writing with tags are suboperations too.
     """
     _, _, blob = path.lstrip("/").partition("/")
     if blob:
-        return Attributes(resource={BLOB_PATH: unquote(blob)})
+        suboperation = ""
+        if method in ("GET", "HEAD") and "x-ms-if-tags" in headers:
+            suboperation = "Blob.Read.WithTagConditions"
+        elif method == "PUT" and "x-ms-tags" in headers:
+            suboperation = "Blob.Write.WithTagHeaders"
+        return Attributes(resource={BLOB_PATH: unquote(blob)}, suboperation=suboperation)
     if query.get("restype") == "container" and query.get("comp") == "list":
         return Attributes(request={BLOB_PREFIX: query.get("prefix", "")}, suboperation="Blob.List")
     return Attributes()

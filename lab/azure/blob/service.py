@@ -129,7 +129,7 @@ class BlobService:
         self, principal_id: str, required: RequiredPermission, account: StorageAccount, request: web.BaseRequest
     ) -> None:
         scope = required.scope(account.id)
-        attributes = condition_attributes(_path(request), request.query)
+        attributes = condition_attributes(request.method, _path(request), request.query, request.headers)
 
         def has(action: str) -> bool:
             return decide(self._state, principal_id, action, scope, data=required.data, attributes=attributes).allowed
