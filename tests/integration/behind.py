@@ -17,6 +17,7 @@ IDENTITIES = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentitie
 RBAC_ADMINISTRATOR = "f58310d9-a9f6-439a-9e8d-f62e7b41a168"
 MANAGED_IDENTITY_CONTRIBUTOR = "e40ec5ca-96e0-45a2-b4ff-59039f2c2b59"
 CLIENT_ID = "azure.workload.identity/client-id"
+TENANT_ID = "azure.workload.identity/tenant-id"
 CREATED_BY = "gitlabazure.io/created-by"
 SECRETS = ("gitlab-registry-storage", "gitlab-object-storage", "gitlab-azure-backup-conf")
 VALUES = "gitlab-gitlab-values"
@@ -137,6 +138,11 @@ def create(gitlab: GitLab, kind: str, name: str, content: Object) -> Object:
 def create_service_account(gitlab: GitLab, name: str, **annotations: str) -> None:
     """A service account of somebody else, such as Helm."""
     create(gitlab, "ServiceAccount", name, {"metadata": {"annotations": annotations}})
+
+
+def annotations_for(client_id: str) -> dict[str, str]:
+    """The annotations of a service account whose pods log in with this client ID."""
+    return {CLIENT_ID: client_id, TENANT_ID: seeded.TENANT}
 
 
 def annotations(gitlab: GitLab, service_account: str = "gitlab") -> dict[str, str]:

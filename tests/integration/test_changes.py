@@ -3,9 +3,9 @@
 import pytest
 
 from .behind import (
-    CLIENT_ID,
     VALUES,
     annotations,
+    annotations_for,
     create_container,
     create_service_account,
     create_store,
@@ -132,7 +132,7 @@ def test_service_accounts_are_added_and_removed(gitlab: GitLab) -> None:
     client_id = found["status"]["identity"]["clientId"]
     assert writes(gitlab) == [("PUT", "federatedIdentityCredentials")]
     assert subjects(gitlab) == {"gitlab", "gitlab-registry"}
-    assert annotations(gitlab, "gitlab-registry") == {CLIENT_ID: client_id}
+    assert annotations(gitlab, "gitlab-registry") == annotations_for(client_id)
     assert gitlab.message("AccessVerified").startswith("2 service accounts exchanged a token at Entra")
 
     found = change(gitlab, serviceAccounts=[{"name": "gitlab-registry"}])
@@ -160,7 +160,7 @@ def test_somebody_elses_service_account_gets_the_annotation_and_loses_it_again(g
     found = gitlab.apply(serviceAccounts=accounts).ready()
 
     client_id = found["status"]["identity"]["clientId"]
-    assert annotations(gitlab, "helm-made") == {"meta.helm.sh/release-name": "gitlab", CLIENT_ID: client_id}
+    assert annotations(gitlab, "helm-made") == {"meta.helm.sh/release-name": "gitlab"} | annotations_for(client_id)
     assert "labels" not in gitlab.fetch("serviceaccount", "helm-made")["metadata"]
     assert "automountServiceAccountToken" not in gitlab.fetch("serviceaccount", "helm-made")
     assert "helm-made" not in gitlab.fetch("configmap", VALUES)["data"]["values.yaml"]
@@ -190,7 +190,7 @@ def test_a_service_account_to_annotate_that_does_not_exist_yet(gitlab: GitLab) -
     create_service_account(gitlab, "later")
     gitlab.reconcile_now()
 
-    assert annotations(gitlab, "later") == {CLIENT_ID: gitlab.ready()["status"]["identity"]["clientId"]}
+    assert annotations(gitlab, "later") == annotations_for(gitlab.ready()["status"]["identity"]["clientId"])
 
 
 def test_a_secret_renamed(gitlab: GitLab) -> None:

@@ -8,6 +8,7 @@ from .behind import (
     CLIENT_ID,
     VALUES,
     annotations,
+    annotations_for,
     drift,
     patch,
     put_credential,
@@ -172,7 +173,7 @@ def test_an_identity_that_was_deleted_is_created_again_with_everything_that_depe
     assert len(gitlab.credentials()) == 1
     assert len(gitlab.assignments(principal=after["principalId"])) == 1
     assert gitlab.assignments(principal=before["principalId"]) == []
-    assert annotations(gitlab) == {CLIENT_ID: after["clientId"]}
+    assert annotations(gitlab) == annotations_for(after["clientId"])
     message = drift(gitlab)
     assert f"Restored managed identity lab_{gitlab.namespace}_gitlab; " in message
     assert "Removed role assignment" in message

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 
-from .behind import CLIENT_ID, annotations, create_service_account, drift, remove
+from .behind import CLIENT_ID, annotations, annotations_for, create_service_account, drift, remove
 from .owner import foreign_identity, stalled, standing
 from .resources import GitLab
 from .test_ownership_cluster import run
@@ -45,7 +45,7 @@ def test_only_the_annotation_is_applied_and_removed(gitlab: GitLab) -> None:
     gitlab.apply(serviceAccounts=HELMS).ready()
 
     found = gitlab.fetch("serviceaccount", "gitlab")
-    assert annotations(gitlab) == {"note": "helm's", CLIENT_ID: client_id(gitlab)}
+    assert annotations(gitlab) == {"note": "helm's"} | annotations_for(client_id(gitlab))
     assert "labels" not in found["metadata"]
     assert "automountServiceAccountToken" not in found
 
@@ -63,8 +63,8 @@ def test_a_missing_annotation_is_restored(gitlab: GitLab) -> None:
 
     gitlab.reconcile_now()
 
-    assert annotations(gitlab) == {CLIENT_ID: client_id(gitlab)}
-    assert drift(gitlab) == "Restored client ID annotation of service account gitlab."
+    assert annotations(gitlab) == annotations_for(client_id(gitlab))
+    assert drift(gitlab) == "Restored annotations of service account gitlab."
 
 
 def test_another_value_of_another_manager_is_reported_and_left(gitlab: GitLab) -> None:
@@ -114,7 +114,7 @@ def test_the_same_value_of_another_manager_is_shared(gitlab: GitLab) -> None:
     gitlab.ready()
     gitlab.delete()
 
-    assert annotations(gitlab) == {CLIENT_ID: value}
+    assert annotations(gitlab) == annotations_for(value)
 
 
 def test_the_right_value_that_was_there_before_is_no_conflict(new_gitlab: MakeGitLab) -> None:
@@ -127,7 +127,7 @@ def test_the_right_value_that_was_there_before_is_no_conflict(new_gitlab: MakeGi
         gitlab.apply(serviceAccounts=HELMS, identity={"name": "shared"}).ready()
 
         gitlab.delete()
-        assert annotations(gitlab) == {CLIENT_ID: value}
+        assert annotations(gitlab) == annotations_for(value)
 
 
 def test_from_manage_to_annotate_and_back(gitlab: GitLab) -> None:
@@ -139,7 +139,7 @@ def test_from_manage_to_annotate_and_back(gitlab: GitLab) -> None:
 
     let_go = gitlab.fetch("serviceaccount", "gitlab")
     assert let_go["metadata"]["uid"] == made["metadata"]["uid"]
-    assert annotations(gitlab) == {CLIENT_ID: client_id(gitlab)}
+    assert annotations(gitlab) == annotations_for(client_id(gitlab))
     assert "labels" not in let_go["metadata"]
     assert "automountServiceAccountToken" not in let_go
 

@@ -4,7 +4,7 @@ import json
 
 from lab.azure import seeded
 
-from .behind import CLIENT_ID, CREATED_BY, OBJECTS, SECRETS, VALUES, reasons, remove, until_events
+from .behind import CREATED_BY, OBJECTS, SECRETS, VALUES, annotations_for, reasons, remove, until_events
 from .operating import GROUP, STORAGE
 from .resources import CONTRIBUTOR, GitLab
 
@@ -103,7 +103,11 @@ def test_every_condition_of_a_ready_resource_holds_and_says_why(gitlab: GitLab) 
             f"1 service account is trusted through issuer {seeded.ISSUER}.",
         ),
         "RolesAssigned": ("True", "Assigned", '"Storage Blob Data Contributor" at storage account gitlabstore.'),
-        "ServiceAccountsAnnotated": ("True", "Annotated", "1 service account is annotated with the client ID."),
+        "ServiceAccountsAnnotated": (
+            "True",
+            "Annotated",
+            "1 service account is annotated with client ID and tenant ID.",
+        ),
         "SecretsWritten": ("True", "Written", f"{', '.join(sorted(SECRETS))}, {VALUES}."),
         "AccessVerified": (
             "True",
@@ -203,7 +207,7 @@ def test_the_service_account_has_the_client_id_our_label_and_no_token(gitlab: Gi
 
     account = gitlab.fetch("serviceaccount", "gitlab")
 
-    assert account["metadata"]["annotations"] == {CLIENT_ID: client_id, CREATED_BY: "gitlab"}
+    assert account["metadata"]["annotations"] == annotations_for(client_id) | {CREATED_BY: "gitlab"}
     assert account["metadata"]["labels"] == {"gitlabazure.io/owner": "gitlab"}
     assert account["automountServiceAccountToken"] is False
 

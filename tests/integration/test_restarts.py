@@ -5,7 +5,17 @@ from dataclasses import dataclass
 
 import pytest
 
-from .behind import CLIENT_ID, OBJECTS, after_a_pass, annotations, reasons, until, until_events, until_matched, versions
+from .behind import (
+    OBJECTS,
+    after_a_pass,
+    annotations,
+    annotations_for,
+    reasons,
+    until,
+    until_events,
+    until_matched,
+    versions,
+)
 from .operating import Operator
 from .owner import deletion_blocked
 from .resources import GitLab
@@ -54,7 +64,7 @@ def one_of_each(gitlab: GitLab) -> None:
     assert credential["properties"]["subject"] == f"system:serviceaccount:{gitlab.namespace}:gitlab"
     (assignment,) = gitlab.assignments()
     assert assignment["properties"]["principalId"] == found["principalId"]
-    assert annotations(gitlab) == {CLIENT_ID: found["clientId"]}
+    assert annotations(gitlab) == annotations_for(found["clientId"])
     assert [name for kind, name in OBJECTS if not gitlab.exists(kind, name)] == []
 
 

@@ -1,10 +1,10 @@
 """What outlives the resource: Retain, abandon, and a status that was lost."""
 
 from .behind import (
-    CLIENT_ID,
     MANAGED_IDENTITY_CONTRIBUTOR,
     OBJECTS,
     annotations,
+    annotations_for,
     create,
     grant_operator,
     patch,
@@ -47,7 +47,7 @@ def test_retained_everything_stays_and_keeps_working(gitlab: GitLab) -> None:
     collect_garbage(gitlab)
 
     assert (uids(gitlab), in_azure(gitlab, identity["principalId"], identity["name"])) == before
-    assert annotations(gitlab) == {CLIENT_ID: identity["clientId"]}
+    assert annotations(gitlab) == annotations_for(identity["clientId"])
     assert "deletionPolicy is Retain: everything stays, in Azure and in the cluster." in [
         event["message"] for event in gitlab.events()
     ]

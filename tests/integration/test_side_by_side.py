@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from .behind import CLIENT_ID, annotations, drift, put_credential, remove
+from .behind import annotations, annotations_for, drift, put_credential, remove
 from .operating import GROUP
 from .resources import GitLab
 
@@ -17,7 +17,7 @@ def stands(gitlab: GitLab) -> None:
     assert len(gitlab.assignments()) == 1
     assert all(gitlab.exists("secret", name) for name in found["status"]["secrets"].values())
     for account in found["status"]["serviceAccounts"]:
-        assert annotations(gitlab, account["name"]) == {CLIENT_ID: found["status"]["identity"]["clientId"]}
+        assert annotations(gitlab, account["name"]) == annotations_for(found["status"]["identity"]["clientId"])
 
 
 def test_in_two_namespaces_each_deleted_alone(new_gitlab: New) -> None:
@@ -105,7 +105,7 @@ def test_one_service_account_cannot_belong_to_two(new_gitlab: New) -> None:
         "here, or take it from that one. To hand it over: "
         f"kubectl annotate serviceaccount -n {one.namespace} gitlab gitlabazure.io/adopt-by=second"
     )
-    assert annotations(one) == {CLIENT_ID: client_id}
+    assert annotations(one) == annotations_for(client_id)
     other.delete()
     stands(one)
 

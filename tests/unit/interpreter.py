@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from gitlab_azure_identity.api import CLIENT_ID_ANNOTATION, CREATED_BY_ANNOTATION
+from gitlab_azure_identity.api import CLIENT_ID_ANNOTATION, CREATED_BY_ANNOTATION, TENANT_ID_ANNOTATION
 from gitlab_azure_identity.domain.changes import (
     ApplyObject,
     ApplyServiceAccount,
@@ -180,7 +180,7 @@ def _applied_account(change: ApplyServiceAccount, found: ClusterObject | None, o
         annotations={
             **{key: value for key, value in before.annotations.items() if key != CREATED_BY_ANNOTATION},
             **(owner.annotations if change.labels else {}),
-            CLIENT_ID_ANNOTATION: change.client_id,
+            **change.annotations,
         },
         automount=False if change.owned else None,
         managers=before.managers | {MANAGER},
@@ -196,7 +196,7 @@ def _released(found: ClusterObject, owner: Owner) -> ClusterObject:
         annotations={
             key: value
             for key, value in found.annotations.items()
-            if key not in (CLIENT_ID_ANNOTATION, CREATED_BY_ANNOTATION)
+            if key not in (CLIENT_ID_ANNOTATION, TENANT_ID_ANNOTATION, CREATED_BY_ANNOTATION)
         },
         managers=found.managers - {MANAGER},
     )

@@ -45,7 +45,7 @@ def test_all_is_well() -> None:
         (Link.IDENTITY, "True", "Created", "Managed identity lab-gitlab-gitlab exists and is ours."),
         (Link.CREDENTIALS, "True", "Federated", f"1 service account is trusted through issuer {ISSUER}."),
         (Link.ROLES, "True", "Assigned", '"Storage Blob Data Contributor" at storage account gitlabstore.'),
-        (Link.SERVICE_ACCOUNTS, "True", "Annotated", "1 service account is annotated with the client ID."),
+        (Link.SERVICE_ACCOUNTS, "True", "Annotated", "1 service account is annotated with client ID and tenant ID."),
         (
             Link.SECRETS,
             "True",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gitlab_azure_identity.api import ADOPT_ANNOTATION, CLIENT_ID_ANNOTATION, OWNER_LABEL
+from gitlab_azure_identity.api import ADOPT_ANNOTATION, CLIENT_ID_ANNOTATION, OWNER_LABEL, TENANT_ID_ANNOTATION
 from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.changes import Change, DeleteCredential, PutAssignment, PutIdentity, Stage
 from gitlab_azure_identity.domain.desired import Credential, Desired
@@ -18,6 +18,7 @@ from gitlab_azure_identity.domain.plan import plan
 from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR
 
 from .worlds import (
+    ANNOTATIONS,
     CLIENT,
     ISSUER,
     MANAGER,
@@ -93,7 +94,9 @@ ALL_BUT_IDENTITY = [CREDENTIAL, ASSIGNMENT, ACCOUNT, BACKUPS, OBJECTS, REGISTRY,
         (replace(HAVE, credentials=(replace(WANT.credentials[0], issuer=ISSUER[:-1]),)), [CREDENTIAL]),
         (replace(HAVE, credentials=(replace(WANT.credentials[0], audience="api://other"),)), [CREDENTIAL]),
         (replace(HAVE, credentials=(replace(WANT.credentials[0], subject="system:serviceaccount:x:y"),)), [CREDENTIAL]),
-        (service_account(annotations={CLIENT_ID_ANNOTATION: "another"}), [ACCOUNT]),
+        (service_account(annotations={**ANNOTATIONS, CLIENT_ID_ANNOTATION: "another"}), [ACCOUNT]),
+        (service_account(annotations={**ANNOTATIONS, TENANT_ID_ANNOTATION: "another"}), [ACCOUNT]),
+        (service_account(annotations={CLIENT_ID_ANNOTATION: CLIENT}), [ACCOUNT]),
         (service_account(annotations={}), [ACCOUNT]),
         (service_account(automount=True), [ACCOUNT]),
         (service_account(automount=None), [ACCOUNT]),
@@ -102,7 +105,7 @@ ALL_BUT_IDENTITY = [CREDENTIAL, ASSIGNMENT, ACCOUNT, BACKUPS, OBJECTS, REGISTRY,
         # tags, keys, annotations and labels that others added to our objects stay
         (replace(HAVE, identity=identity(tags={**WANT.owner.tags, "cost-centre": "7"})), []),
         (secret(data={**HAVE.objects["Secret", "gitlab-object-storage"].data, "more": "x"}), []),
-        (service_account(annotations={CLIENT_ID_ANNOTATION: CLIENT, "note": "x"}), []),
+        (service_account(annotations={**ANNOTATIONS, "note": "x"}), []),
         (service_account(labels={**WANT.owner.labels, "team": "x"}), []),
     ],
 )
@@ -355,7 +358,7 @@ def test_from_account_to_container_scope_new_assignments_come_before_removals() 
 
 ANNOTATE = wanted({"serviceAccounts": [{"name": "gitlab", "management": "Annotate"}]})
 HELMS = ClusterObject("ServiceAccount", "gitlab", "uid", "1", {"app": "gitlab"}, {}, managers=frozenset({"helm"}))
-ANNOTATION = "ApplyServiceAccount: client ID annotation of service account gitlab"
+ANNOTATION = "ApplyServiceAccount: annotations of service account gitlab"
 
 
 @pytest.mark.parametrize(
@@ -363,15 +366,16 @@ ANNOTATION = "ApplyServiceAccount: client ID annotation of service account gitla
     [
         # Manage: one that somebody else created is theirs, until they hand it over
         (WANT, HELMS, []),
-        (WANT, replace(HELMS, annotations={CLIENT_ID_ANNOTATION: CLIENT}), []),
+        (WANT, replace(HELMS, annotations=ANNOTATIONS), []),
         (WANT, replace(HELMS, annotations={ADOPT_ANNOTATION: "other"}), []),
         (WANT, replace(HELMS, annotations={ADOPT_ANNOTATION: "gitlab"}), [ACCOUNT]),
         (WANT, replace(HELMS, labels={OWNER_LABEL: "other"}), []),
         # Annotate: the annotation and nothing else
         (ANNOTATE, HELMS, [ANNOTATION]),
         (ANNOTATE, replace(HELMS, annotations={CLIENT_ID_ANNOTATION: "old"}), [ANNOTATION]),
-        (ANNOTATE, replace(HELMS, annotations={CLIENT_ID_ANNOTATION: CLIENT}), []),
-        (ANNOTATE, replace(HELMS, annotations={CLIENT_ID_ANNOTATION: CLIENT}, automount=True), []),
+        (ANNOTATE, replace(HELMS, annotations={CLIENT_ID_ANNOTATION: CLIENT}), [ANNOTATION]),
+        (ANNOTATE, replace(HELMS, annotations=ANNOTATIONS), []),
+        (ANNOTATE, replace(HELMS, annotations=ANNOTATIONS, automount=True), []),
         # from Manage to Annotate: our label is removed
         (ANNOTATE, account(WANT, "gitlab"), [ANNOTATION]),
         # Annotate: the operator does not create one

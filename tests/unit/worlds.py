@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from gitlab_azure_identity.api import CLIENT_ID_ANNOTATION, FINALIZER
+from gitlab_azure_identity.api import CLIENT_ID_ANNOTATION, FINALIZER, TENANT_ID_ANNOTATION
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.arm_ids import StorageScope
@@ -33,6 +33,8 @@ DEFAULTS = Defaults(
 )
 PRINCIPAL = "aaaaaaaa-0000-4000-8000-000000000001"
 CLIENT = "cccccccc-0000-4000-8000-000000000001"
+TENANT = "72f988bf-0000-4000-8000-2d7cd011db47"
+ANNOTATIONS = {CLIENT_ID_ANNOTATION: CLIENT, TENANT_ID_ANNOTATION: TENANT}
 MANAGER = naming.field_manager("gitlab")
 
 
@@ -106,7 +108,7 @@ def identity(desired: Desired | None = None, *, number: int = 1, tags: Mapping[s
         tags={**desired.identity.tags, **desired.owner.tags} if tags is None else tags,
         client_id=f"cccccccc-0000-4000-8000-{number:012}",
         principal_id=f"aaaaaaaa-0000-4000-8000-{number:012}",
-        tenant_id="72f988bf-0000-4000-8000-2d7cd011db47",
+        tenant_id=TENANT,
     )
 
 
@@ -124,7 +126,7 @@ def account(desired: Desired, name: str, *, managed: bool = True) -> ClusterObje
         uid=f"uid-{name}",
         resource_version="1",
         labels=desired.owner.labels if managed else {"app.kubernetes.io/managed-by": "Helm"},
-        annotations={CLIENT_ID_ANNOTATION: CLIENT},
+        annotations=ANNOTATIONS,
         automount=False if managed else None,
         managers=frozenset({MANAGER} if managed else {MANAGER, "helm"}),
     )

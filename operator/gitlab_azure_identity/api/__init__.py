@@ -14,5 +14,7 @@ ADOPT_ANNOTATION = f"{GROUP}/adopt-by"
 ABANDON_ANNOTATION = f"{GROUP}/abandon"
 REQUESTED_AT_ANNOTATION = f"{GROUP}/requested-at"
 FLUX_REQUESTED_AT_ANNOTATION = "reconcile.fluxcd.io/requestedAt"
-# Read by the azure-workload-identity pod webhook (azure-workload-identity 1.6.0, pkg/webhook/consts.go).
+# Read by the azure-workload-identity pod webhook (azure-workload-identity 1.6.0, pkg/webhook/consts.go). Without the tenant's
+# annotation the webhook gives a pod its own default tenant.
 CLIENT_ID_ANNOTATION = "azure.workload.identity/client-id"
+TENANT_ID_ANNOTATION = "azure.workload.identity/tenant-id"

@@ -28,7 +28,7 @@ class Reason(StrEnum):
     ADOPTED = "Adopted", "Policy lets the resource use a managed identity that somebody else created."
     FEDERATED = "Federated", "Every service account has its federated credential."
     ASSIGNED = "Assigned", "The role assignments exist."
-    ANNOTATED = "Annotated", "Every service account is annotated with the client ID."
+    ANNOTATED = "Annotated", "Every service account is annotated with client ID and tenant ID."
     WRITTEN = "Written", "The secrets and the Helm values are written."
     VERIFIED = "Verified", "Access was proven."
 

@@ -147,7 +147,7 @@ class ServiceAccountSpec(Model):
     management: ServiceAccountManagement = Field(
         ServiceAccountManagement.MANAGE,
         description="Manage: the operator creates and owns the service account. Annotate: somebody else, such as Helm, "
-        "creates it, and the operator only applies the client ID annotation.",
+        "creates it, and the operator only applies the annotations of client ID and tenant ID.",
     )
 
 

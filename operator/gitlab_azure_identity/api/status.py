@@ -117,7 +117,9 @@ class IdentityStatus(Model):
     )
     client_id: Guid | None = Field(None, description="Client ID. The service accounts are annotated with it.")
     principal_id: Guid | None = Field(None, description="Principal ID. The roles are assigned to it.")
-    tenant_id: Guid | None = Field(None, description="Entra tenant of the identity.")
+    tenant_id: Guid | None = Field(
+        None, description="Entra tenant of the identity. The service accounts are annotated with it."
+    )
     origin: Origin | None = Field(None, description="Created by the operator, or Adopted by its policy.")
 
 

@@ -70,11 +70,11 @@ class PutAssignment:
 
 @dataclass(frozen=True)
 class ApplyServiceAccount:
-    """Apply a service account: the whole of one that we own, or only the annotation of another's. `uid` is that of the service
+    """Apply a service account: the whole of one that we own, or only the annotations of another's. `uid` is that of the service
     account that was seen. With it the API server does not create one that was deleted in the meantime."""
 
     name: str
-    client_id: str
+    annotations: Mapping[str, str]  # those that the pod webhook reads
     owned: bool
     uid: str | None
     labels: Mapping[str, str]
@@ -83,7 +83,7 @@ class ApplyServiceAccount:
     verb = "write"
 
     def __str__(self) -> str:
-        return f"service account {self.name}" if self.owned else f"client ID annotation of service account {self.name}"
+        return f"service account {self.name}" if self.owned else f"annotations of service account {self.name}"
 
 
 @dataclass(frozen=True)

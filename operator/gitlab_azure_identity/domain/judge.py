@@ -196,7 +196,7 @@ def _holds(link: Link, goal: Goal, have: Observed, record: PassRecord) -> Findin
             return good(link, Reason.ASSIGNED, f"{'; '.join(grants[:LISTED])}{more}.{former}")
         case Link.SERVICE_ACCOUNTS:
             number = _count(len(goal.service_accounts), "service account")
-            return good(link, Reason.ANNOTATED, f"{number} annotated with the client ID.")
+            return good(link, Reason.ANNOTATED, f"{number} annotated with client ID and tenant ID.")
     return good(link, Reason.WRITTEN, f"{', '.join(wanted.name for wanted in goal.objects)}.")
 
 

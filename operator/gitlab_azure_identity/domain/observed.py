@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from gitlab_azure_identity.api import CLIENT_ID_ANNOTATION, TENANT_ID_ANNOTATION
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.domain.arm_ids import IdentityId, StorageScope
 from gitlab_azure_identity.domain.desired import Credential
@@ -24,6 +25,11 @@ class Identity:
     @property
     def id(self) -> IdentityId:
         return IdentityId.parse(self.resource_id)
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        """The annotations of a service account whose pods are to log in as this identity."""
+        return {CLIENT_ID_ANNOTATION: self.client_id, TENANT_ID_ANNOTATION: self.tenant_id}
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,10 @@ class ClusterObject:
     @property
     def key(self) -> tuple[str, str]:
         return self.kind, self.name
+
+    def names(self, identity: Identity) -> bool:
+        """Whether a service account has the annotations of this identity."""
+        return identity.annotations.items() <= self.annotations.items()
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator
 
-from gitlab_azure_identity.api import CLIENT_ID_ANNOTATION
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.spec import MAX_SERVICE_ACCOUNTS
 from gitlab_azure_identity.domain import naming
@@ -150,21 +149,22 @@ def _service_accounts(goal: Goal, have: Observed) -> Iterator[Change]:
         if account.managed:
             if found is None or (goal.may_write(found) and not _in_order(goal, found, identity)):
                 yield _apply_account(goal, account, identity, found)
-        elif found and (found.annotations.get(CLIENT_ID_ANNOTATION) != identity.client_id or goal.created(found)):
+        elif found and (not found.names(identity) or goal.created(found)):
             # This also removes the label of an account that was ours: an apply removes the fields that it no longer contains.
             yield _apply_account(goal, account, identity, found)
 
 
 def _in_order(goal: Goal, found: ClusterObject, identity: Identity) -> bool:
-    annotated = found.annotations.get(CLIENT_ID_ANNOTATION) == identity.client_id
-    return annotated and found.automount is False and not goal.unlabelled(found)
+    return found.names(identity) and found.automount is False and not goal.unlabelled(found)
 
 
 def _apply_account(
     goal: Goal, account: WantedServiceAccount, identity: Identity, found: ClusterObject | None
 ) -> ApplyServiceAccount:
     labels = goal.labels_for(found) if account.managed else {}
-    return ApplyServiceAccount(account.name, identity.client_id, account.managed, found.uid if found else None, labels)
+    return ApplyServiceAccount(
+        account.name, identity.annotations, account.managed, found.uid if found else None, labels
+    )
 
 
 def _objects(goal: Goal, have: Observed) -> Iterator[Change]:

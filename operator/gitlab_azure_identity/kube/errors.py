@@ -3,7 +3,6 @@
 import re
 from dataclasses import replace
 
-from gitlab_azure_identity.api import CLIENT_ID_ANNOTATION
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.domain.changes import ApplyServiceAccount
 from gitlab_azure_identity.domain.findings import Failure, Outlook
@@ -59,13 +58,15 @@ def _conflict(error: ClusterError) -> str:
 
 
 def annotation_conflict(error: ClusterError, change: ApplyServiceAccount, found: ClusterObject | None) -> Failure:
-    """Another field manager set the annotation of a service account that the operator does not own. The message says which
+    """Another field manager set an annotation of a service account that the operator does not own. The message says which
     manager, to which value, and which value the operator needs."""
     managers = sorted({name for cause in error.causes for name in _MANAGER.findall(cause)})
-    there = found.annotations.get(CLIENT_ID_ANNOTATION) if found else None
+    there = found.annotations if found else {}
+    differing = [key for key, value in change.annotations.items() if there.get(key, value) != value]
+    key = (differing or list(change.annotations))[0]
     message = (
-        f"Service account {change.name} has annotation {CLIENT_ID_ANNOTATION}: {there or 'another value'}, set by field manager "
-        f"{' and '.join(managers) or 'unknown'}. The operator needs {change.client_id}. Remove or correct it there, for example "
-        "in the values of the chart that creates the service account."
+        f"Service account {change.name} has annotation {key}: {there.get(key) or 'another value'}, set by field manager "
+        f"{' and '.join(managers) or 'unknown'}. The operator needs {change.annotations[key]}. Remove or correct it there, for "
+        "example in the values of the chart that creates the service account."
     )
     return Failure(Reason.FIELD_CONFLICT, message, Outlook.STALLED)

@@ -4,7 +4,6 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from gitlab_azure_identity.api import CLIENT_ID_ANNOTATION
 from gitlab_azure_identity.domain.changes import ApplyObject, ApplyServiceAccount
 from gitlab_azure_identity.domain.naming import field_manager
 from gitlab_azure_identity.domain.observed import ClusterObject
@@ -26,8 +25,8 @@ class Objects:
         return _object(owner, kind, found) if found else None
 
     async def apply_service_account(self, owner: Owner, change: ApplyServiceAccount) -> ClusterObject:
-        """Apply a service account. On one that somebody else owns, apply only the annotation, and without force."""
-        metadata: Json = {"annotations": {CLIENT_ID_ANNOTATION: change.client_id, **_created_by(owner, change)}}
+        """Apply a service account. On one that somebody else owns, apply only the annotations, and without force."""
+        metadata: Json = {"annotations": {**change.annotations, **_created_by(owner, change)}}
         body: Json = {}
         if change.owned:
             metadata["labels"] = dict(change.labels)
