@@ -52,7 +52,7 @@ def test_the_table_of_conditions_is_in_the_order_of_the_chain() -> None:
 
 QUOTED = (
     "cannot log in to Azure",
-    "keep the cluster out",
+    "refused to let the operator",
     "Could not reach storage account",
 )
 

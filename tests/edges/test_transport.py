@@ -60,7 +60,7 @@ async def connections(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncI
 @asynccontextmanager
 async def connected() -> AsyncIterator[tuple[Clients, BlobAccess]]:
     async with azure_clients.connect(AZURE, Throttle(published=False), TIMEOUT) as (clients, session):
-        yield clients, BlobAccess(AZURE, session, TIMEOUT)
+        yield clients, BlobAccess(AZURE, session, TIMEOUT, Clock())
 
 
 async def test_the_operators_login_times_out(connections: list[asyncio.StreamWriter]) -> None:

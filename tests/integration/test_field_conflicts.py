@@ -97,7 +97,7 @@ def test_a_value_changed_with_kubectl_annotate_is_a_conflict_too(gitlab: GitLab)
     assert (
         "azure.workload.identity/client-id: mine, set by field manager kubectl-annotate. The operator needs" in message
     )
-    assert annotations(gitlab) == {CLIENT_ID: "mine"}
+    assert annotations(gitlab) == annotations_for("mine")
 
     gitlab.delete()
     assert annotations(gitlab) == {CLIENT_ID: "mine"}
@@ -114,7 +114,7 @@ def test_the_same_value_of_another_manager_is_shared(gitlab: GitLab) -> None:
     gitlab.ready()
     gitlab.delete()
 
-    assert annotations(gitlab) == annotations_for(value)
+    assert annotations(gitlab) == {CLIENT_ID: value}
 
 
 def test_the_right_value_that_was_there_before_is_no_conflict(new_gitlab: MakeGitLab) -> None:
@@ -127,7 +127,7 @@ def test_the_right_value_that_was_there_before_is_no_conflict(new_gitlab: MakeGi
         gitlab.apply(serviceAccounts=HELMS, identity={"name": "shared"}).ready()
 
         gitlab.delete()
-        assert annotations(gitlab) == annotations_for(value)
+        assert annotations(gitlab) == {CLIENT_ID: value}
 
 
 def test_from_manage_to_annotate_and_back(gitlab: GitLab) -> None:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jwt
 import pytest
 
-from gitlab_azure_identity.azure.access_errors import AccessAttempt, another_issuer, container_refused, token_refused
+from gitlab_azure_identity.azure.access_errors import (
+    AccessAttempt,
+    another_issuer,
+    container_refused,
+    signing_refused,
+    token_refused,
+)
 from gitlab_azure_identity.azure.errors import AzureError
+from gitlab_azure_identity.domain.access import Right, may
 from gitlab_azure_identity.domain.findings import Outlook
 from gitlab_azure_identity.kube.tokens import issuer_of
 
-from .worlds import ISSUER, wanted
+from .worlds import ACCOUNT, ISSUER, wanted
 
 FRESH, LATER = AccessAttempt(wanted(), fresh=True), AccessAttempt(wanted(), fresh=False)
 STALLED, WAITING, TRANSIENT = Outlook.STALLED, Outlook.WAITING, Outlook.TRANSIENT
@@ -103,8 +112,78 @@ def blob(code: str, status: int = 403) -> AzureError:
     return AzureError(code, status, "Azure's words.\nRequestId:1\nTime:2026-03-01T12:00:00Z")
 
 
+MISMATCH = blob("AuthorizationPermissionMismatch")
+REGISTRY = "container registry of storage account gitlabstore"
+ADVICE_ON_DENIAL = (
+    ", though the roles are assigned. Look for deny assignments and for conditions on the role assignments: "
+    "docs/troubleshooting.md#accessdenied."
+)
+YET = " yet. New role assignments take up to 10 minutes, and at times 30."
+
+
+def answers(*refused: Right, error: AzureError = MISMATCH) -> dict[Right, AzureError | None]:
+    """The answers to the attempts in a container: the error where it is refused."""
+    return {right: error if right in refused else None for right in Right}
+
+
 @pytest.mark.parametrize(
-    ("error", "door", "reason", "outlook", "message"),
+    ("refused", "words"),
+    [
+        ((), "may list, write and delete"),
+        ((Right.WRITE,), "may list and delete, may not write"),
+        ((Right.WRITE, Right.DELETE), "may list, may not write or delete"),
+        (tuple(Right), "may not list, write or delete"),
+    ],
+)
+def test_rights_in_words(refused: tuple[Right, ...], words: str) -> None:
+    assert may(refused) == words
+
+
+def test_a_container_where_everything_is_allowed() -> None:
+    assert container_refused(answers(), FRESH, "registry") is None
+
+
+@pytest.mark.parametrize("code", ["AuthorizationPermissionMismatch", "InsufficientAccountPermissions"])
+@pytest.mark.parametrize(
+    ("refused", "words"),
+    [
+        ((Right.WRITE, Right.DELETE), "may list, may not write or delete"),
+        ((Right.DELETE,), "may list and write, may not delete"),
+        (tuple(Right), "may not list, write or delete"),
+    ],
+)
+def test_a_missing_right_is_named(refused: tuple[Right, ...], words: str, code: str) -> None:
+    """A read-only condition, a deny assignment, a role that still spreads: all look alike to Blob Storage."""
+    soon = container_refused(answers(*refused, error=blob(code)), FRESH, "registry")
+    late = container_refused(answers(*refused, error=blob(code)), LATER, "registry")
+
+    assert soon is not None
+    assert (soon.reason, soon.outlook) == ("Propagating", WAITING)
+    assert soon.message == f"The identity {words} in {REGISTRY}{YET}"
+    assert late is not None
+    assert (late.reason, late.outlook) == ("AccessDenied", STALLED)
+    assert late.message == f"The identity {words} in {REGISTRY}{ADVICE_ON_DENIAL}"
+
+
+def test_the_right_to_sign_addresses_is_named() -> None:
+    key = "The identity may not ask for a user delegation key of storage account gitlabstore, which signs addresses"
+
+    soon, late = signing_refused(MISMATCH, FRESH), signing_refused(MISMATCH, LATER)
+
+    assert (soon.reason, soon.outlook, soon.message) == ("Propagating", WAITING, f"{key}{YET}")
+    assert (late.reason, late.outlook, late.message) == ("AccessDenied", STALLED, f"{key}{ADVICE_ON_DENIAL}")
+    assert signing_refused(blob("ServerBusy", 503), LATER).message == (
+        "Azure could not ask for a user delegation key of storage account gitlabstore just now: Azure's words. It is tried again."
+    )
+
+
+NETWORK = "Allow the cluster's subnet, or use a private endpoint: docs/troubleshooting.md#networkblocked."
+FIREWALL = replace(FRESH, account=replace(ACCOUNT, firewall=True))
+PRIVATE = replace(FRESH, account=replace(ACCOUNT, public=False, private_endpoints=True))
+
+
+@pytest.mark.parametrize(
+    ("error", "attempt", "reason", "outlook", "message"),
     [
         (
             blob("ContainerNotFound", 404),
@@ -117,33 +196,23 @@ def blob(code: str, status: int = 403) -> AzureError:
             ),
         ),
         (
-            blob("AuthorizationPermissionMismatch"),
-            FRESH,
-            "Propagating",
-            WAITING,
-            (
-                "Access to container registry of storage account gitlabstore is not granted everywhere yet. New role "
-                "assignments take up to 10 minutes."
-            ),
-        ),
-        (
-            blob("AuthorizationPermissionMismatch"),
-            LATER,
-            "AccessDenied",
-            STALLED,
-            (
-                "Access to container registry of storage account gitlabstore is denied, though the role is assigned. Look "
-                "for deny assignments and for conditions on the role assignment."
-            ),
-        ),
-        (
             blob("AuthorizationFailure"),
             FRESH,
             "NetworkBlocked",
             STALLED,
             (
-                "The network rules of storage account gitlabstore keep the cluster out. Allow its subnet, or use a private "
-                "endpoint: docs/troubleshooting.md#networkblocked."
+                f"Storage account gitlabstore refused to let the operator list {REGISTRY}. Its network rules keep the cluster "
+                f"out. {NETWORK}"
+            ),
+        ),
+        (
+            blob("AuthorizationFailure"),
+            FIREWALL,
+            "NetworkBlocked",
+            STALLED,
+            (
+                f"Storage account gitlabstore refused to let the operator list {REGISTRY}. Its firewall admits only the networks "
+                f"that its rules name. {NETWORK}"
             ),
         ),
         (
@@ -157,23 +226,53 @@ def blob(code: str, status: int = 403) -> AzureError:
             ),
         ),
         (
-            blob("InvalidAuthenticationInfo", 401),
+            AzureError("ServiceRequestError", 0, "no answer in time"),
+            PRIVATE,
+            "NetworkBlocked",
+            TRANSIENT,
+            (
+                "Could not reach storage account gitlabstore: no answer in time. Its public network access is disabled: only a "
+                "private endpoint reaches it. Check its name, DNS and the cluster's egress: "
+                "docs/troubleshooting.md#networkblocked."
+            ),
+        ),
+        (
+            AzureError("InvalidAuthenticationInfo", 401, "Issuer validation failed. Issuer did not match."),
             FRESH,
             "AccessDenied",
             STALLED,
             (
-                "Could not list container registry of storage account gitlabstore: InvalidAuthenticationInfo: Azure's words."
+                "Storage account gitlabstore does not accept tokens of the managed identity's tenant: Issuer validation failed. "
+                "Issuer did not match. Use an account whose subscription belongs to that tenant."
             ),
+        ),
+        (
+            blob("InvalidAuthenticationInfo", 401),
+            FRESH,
+            "AccessDenied",
+            STALLED,
+            f"Could not list {REGISTRY}: InvalidAuthenticationInfo: Azure's words.",
+        ),
+        (
+            blob("AccountIsDisabled"),
+            LATER,
+            "AccessDenied",
+            STALLED,
+            f"Could not list {REGISTRY}: AccountIsDisabled: Azure's words.",
+        ),
+        (
+            blob("ContainerBeingDeleted", 409),
+            LATER,
+            "Progressing",
+            WAITING,
+            f"Could not list {REGISTRY} just now: ContainerBeingDeleted: Azure's words. It is tried again.",
         ),
         (
             blob("ServerBusy", 503),
             FRESH,
             "AzureUnavailable",
             TRANSIENT,
-            (
-                "Azure could not list container registry of storage account gitlabstore just now: Azure's words. It is tried "
-                "again."
-            ),
+            f"Azure could not list {REGISTRY} just now: Azure's words. It is tried again.",
         ),
         (
             blob("Fault429", 429),
@@ -185,8 +284,17 @@ def blob(code: str, status: int = 403) -> AzureError:
     ],
 )
 def test_blob_storage_refuses(
-    error: AzureError, door: AccessAttempt, reason: str, outlook: Outlook, message: str
+    error: AzureError, attempt: AccessAttempt, reason: str, outlook: Outlook, message: str
 ) -> None:
-    failure = container_refused(error, door, "registry")
+    failure = container_refused(answers(*Right, error=error), attempt, "registry")
 
+    assert failure is not None
     assert (failure.reason, failure.outlook, failure.message) == (reason, outlook, message)
+
+
+def test_another_cause_than_a_missing_right_comes_first() -> None:
+    """A container that does not exist has no rights to complain about."""
+    failure = container_refused({**answers(Right.LIST), Right.WRITE: blob("ContainerNotFound", 404)}, LATER, "registry")
+
+    assert failure is not None
+    assert failure.reason == "ContainerNotFound"

@@ -35,7 +35,7 @@ def both_readers(text: str) -> Any:
 
 
 def test_registry_secret() -> None:
-    assert registry_secret("gitlabstore", "registry", REALM, {}) == (
+    assert registry_secret("gitlabstore", "registry", DOMAIN, {}) == (
         "azure_v2:\n"
         "  accountname: 'gitlabstore'\n"
         "  container: 'registry'\n"
@@ -59,7 +59,7 @@ def test_registry_secret_with_every_parameter() -> None:
     }
 
     assert parameters.keys() == DRIVER_KEYS.keys()
-    assert registry_secret("gitlabstore", "registry", REALM, parameters) == (
+    assert registry_secret("gitlabstore", "registry", DOMAIN, parameters) == (
         "azure_v2:\n"
         "  accountname: 'gitlabstore'\n"
         "  container: 'registry'\n"
@@ -79,13 +79,13 @@ def test_registry_secret_with_every_parameter() -> None:
 
 
 def test_no_events_leaves_the_driver_its_default() -> None:
-    assert registry_secret("a", "b", REALM, {"debugLogEvents": []}) == registry_secret("a", "b", REALM, {})
+    assert registry_secret("a", "b", DOMAIN, {"debugLogEvents": []}) == registry_secret("a", "b", DOMAIN, {})
 
 
 @pytest.mark.parametrize("name", ["accountkey", "rootdirectory", "serviceurl"])
 def test_an_unknown_parameter_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"not a parameter of the registry's storage: {name}"):
-        registry_secret("gitlabstore", "registry", REALM, {name: "x"})
+        registry_secret("gitlabstore", "registry", DOMAIN, {name: "x"})
 
 
 def test_object_storage_secret() -> None:
@@ -102,7 +102,7 @@ def test_backup_secret() -> None:
 
 @pytest.mark.parametrize("name", TREACHEROUS)
 def test_every_name_is_read_back_as_it_was_typed(name: str) -> None:
-    registry = both_readers(registry_secret(name, name, REALM, {"rootDirectory": name}))["azure_v2"]
+    registry = both_readers(registry_secret(name, name, DOMAIN, {"rootDirectory": name}))["azure_v2"]
 
     assert (registry["accountname"], registry["container"], registry["rootdirectory"]) == (name, name, name)
     assert both_readers(object_storage_secret(name, DOMAIN))["azure_storage_account_name"] == name
@@ -115,7 +115,7 @@ def test_a_typed_text_is_read_back_or_refused_and_the_start_script_can_edit_it(
     account: str, container: str, directory: str
 ) -> None:
     try:
-        text = registry_secret(account, container, REALM, {"rootDirectory": directory})
+        text = registry_secret(account, container, DOMAIN, {"rootDirectory": directory})
     except ValueError:
         assert not (account + container + directory).isprintable()
         return
@@ -159,3 +159,16 @@ def test_each_entry_is_one_line_however_long_and_however_often_repeated() -> Non
 def test_an_empty_mapping_gives_an_empty_text() -> None:
     """For example a resource with everything disabled, whose service accounts Helm creates: Helm reads no values from it."""
     assert block({}) == ""
+
+
+def test_an_account_whose_endpoint_is_in_a_dns_zone() -> None:
+    """The zone has a number, so every reader gets it quoted. The driver would put `blob.` between account and realm."""
+    zone = "z01.blob.storage.azure.net"
+
+    driver = both_readers(registry_secret("gitlabstore", "registry", zone, {}))["azure_v2"]
+
+    assert driver["serviceurl"] == "https://gitlabstore.z01.blob.storage.azure.net"
+    assert "realm" not in driver
+    for text in (object_storage_secret("gitlabstore", zone), backup_secret("gitlabstore", zone)):
+        assert "azure_storage_domain: 'z01.blob.storage.azure.net'\n" in text
+        assert both_readers(text)["azure_storage_domain"] == zone

@@ -28,6 +28,7 @@ AUDIENCE = "api://AzureADTokenExchange"
 ELSEWHERE = "https://elsewhere.example.com/"
 FORMER = "https://former.example.com/"
 OWN = "system:serviceaccount:gitlab:gitlab"
+GUID = "99999999-0000-4000-8000-000000000001"
 
 
 @pytest.mark.parametrize(
@@ -199,16 +200,25 @@ def test_the_former_issuers_of_a_cluster(status: dict[str, Any], former: tuple[s
     assert finalize_goal(resource(status=status), TERMS, ISSUER).former_issuers == former
 
 
-def proven(kind: str, status: str = "True", issuer: str = ISSUER) -> dict[str, Any]:
+def proven(
+    kind: str,
+    status: str = "True",
+    issuer: str = ISSUER,
+    generation: int = 1,
+    scope: str = f"{STORAGE}/gitlabstore",
+    name: str = GUID,
+) -> dict[str, Any]:
+    """The status of a resource after a pass that proved access, or did not."""
     condition = {
         "type": kind,
         "status": status,
-        "observedGeneration": 1,
+        "observedGeneration": generation,
         "lastTransitionTime": "2026-03-01T12:00:00Z",
         "reason": "Verified",
         "message": "…",
     }
-    return {"issuer": issuer, "conditions": [condition]}
+    assignment = {"name": name, "role": "Storage Blob Data Contributor", "scope": scope}
+    return {"issuer": issuer, "conditions": [condition], "roleAssignments": [assignment]}
 
 
 @pytest.mark.parametrize(
@@ -218,13 +228,20 @@ def proven(kind: str, status: str = "True", issuer: str = ISSUER) -> dict[str, A
         ({}, proven("AccessVerified"), True),
         ({}, proven("AccessVerified", "False"), False),
         ({}, proven("AccessVerified", issuer=FORMER), False),  # by the former issuer
+        ({}, proven("AccessVerified", generation=0), False),  # of what was wanted before
+        (
+            {},
+            proven("AccessVerified", scope=f"{STORAGE}/former"),
+            False,
+        ),  # of the account that the settings named before
+        ({}, proven("AccessVerified", name=""), False),  # the role was only about to be assigned
         ({}, proven("Ready"), False),
         # access is never tried: Ready is the only proof
         ({"verification": "Disabled"}, proven("Ready"), True),
         ({"verification": "Disabled"}, proven("AccessVerified"), False),
     ],
 )
-def test_credentials_with_a_former_issuer_are_removed_after_access_by_the_present_one_was_proven(
+def test_what_is_replaced_may_go_after_access_by_what_is_wanted_was_proven(
     spec: dict[str, Any], status: dict[str, Any], settled: bool
 ) -> None:
     assert reconcile_goal(resource(spec, status=status), TERMS, ISSUER).settled is settled

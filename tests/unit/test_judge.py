@@ -18,8 +18,9 @@ from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.judge import PassRecord, judge
 from gitlab_azure_identity.domain.observed import Observed
 from gitlab_azure_identity.domain.plan import plan
+from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR
 
-from .worlds import GROUP, ISSUER, deletion, goal, identity, standing, wanted, with_object
+from .worlds import GROUP, ISSUER, STORAGE, assignment, deletion, goal, identity, standing, wanted, with_object
 
 WANT = wanted()
 HAVE = standing()
@@ -375,3 +376,28 @@ def test_access_waits_for_the_first_link_that_does_not_hold() -> None:
     waits = blocked(Link.ACCESS, first.link)
     assert (waits.status, waits.reason, waits.message) == ("Unknown", "Pending", "Waits for RolesAssigned.")
     assert waits.outlook is Outlook.BLOCKED
+
+
+def test_a_condition_of_a_wanted_assignment_is_told() -> None:
+    """Azure takes no second assignment of the role. The attempt at access decides whether the condition is in the way."""
+    (only,) = HAVE.assignments
+    roles = of(judge(goal(), replace(HAVE, assignments=(replace(only, condition="(…)"),)), PassRecord()), Link.ROLES)
+
+    assert (roles.status, roles.reason) == ("True", "Assigned")
+    assert roles.message == (
+        '"Storage Blob Data Contributor" at storage account gitlabstore. '
+        f"Role assignment {only.name} at storage account gitlabstore has a condition, which somebody else wrote. AccessVerified "
+        "says what it still lets GitLab do."
+    )
+
+
+def test_a_former_role_that_still_stays_is_told() -> None:
+    former = assignment(f"{STORAGE}/former", STORAGE_BLOB_DATA_CONTRIBUTOR, owner=goal().owner.description)
+    have = replace(HAVE, assignments=(*HAVE.assignments, former))
+    roles = of(judge(replace(goal(), settled=False), have, PassRecord()), Link.ROLES)
+
+    assert (roles.status, roles.reason) == ("True", "Assigned")
+    assert roles.message == (
+        '"Storage Blob Data Contributor" at storage account gitlabstore. '
+        "Former role assignments at storage account former stay until these are proven to work."
+    )

@@ -10,12 +10,19 @@ import pytest
 
 from gitlab_azure_identity.api import ADOPT_ANNOTATION, CLIENT_ID_ANNOTATION, OWNER_LABEL, TENANT_ID_ANNOTATION
 from gitlab_azure_identity.domain import naming
-from gitlab_azure_identity.domain.changes import Change, DeleteCredential, PutAssignment, PutIdentity, Stage
+from gitlab_azure_identity.domain.changes import (
+    Change,
+    DeleteAssignment,
+    DeleteCredential,
+    PutAssignment,
+    PutIdentity,
+    Stage,
+)
 from gitlab_azure_identity.domain.desired import Credential, Desired
 from gitlab_azure_identity.domain.goal import Goal, Mode
 from gitlab_azure_identity.domain.observed import ClusterObject, Observed
-from gitlab_azure_identity.domain.plan import plan
-from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR
+from gitlab_azure_identity.domain.plan import lingering_assignments, plan
+from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR, STORAGE_BLOB_DELEGATOR, Role
 
 from .worlds import (
     ANNOTATIONS,
@@ -348,12 +355,71 @@ def test_from_account_to_container_scope_new_assignments_come_before_removals() 
     desired = wanted({"storage": storage})
     have = replace(standing(desired), assignments=(OURS,))
 
-    assert lines(plan(goal(desired), have)) == [
+    written = [
         'PutAssignment: role assignment "Storage Blob Delegator" at storage account gitlabstore',
         'PutAssignment: role assignment "Storage Blob Data Contributor" at container registry of storage account gitlabstore',
         'PutAssignment: role assignment "Storage Blob Data Contributor" at container git-lfs of storage account gitlabstore',
-        f"DeleteAssignment: role assignment {OURS.name} at storage account gitlabstore",
     ]
+    removed = [f"DeleteAssignment: role assignment {OURS.name} at storage account gitlabstore"]
+    assert lines(plan(goal(desired), have)) == written
+    assert lines(plan(goal(desired), replace(have, assignments=(OURS, *standing(desired).assignments)))) == removed
+
+
+ACCOUNT_SCOPE = f"{STORAGE}/gitlabstore"
+REGISTRY, LFS, FORMER_CONTAINER = (
+    f"{ACCOUNT_SCOPE}/blobServices/default/containers/{name}" for name in ("registry", "git-lfs", "former")
+)
+OFF = {p: {"management": "Disabled"} for p in ("artifacts", "uploads", "packages", "backups", "tmp")}
+BY_ACCOUNT = {"accountName": "gitlabstore", "roleScope": "Account", "containers": OFF}
+BY_CONTAINER = {"accountName": "gitlabstore", "roleScope": "Container", "containers": OFF}
+AGES = {"old": 1000.0, "new": 3000.0, "unknown": None}
+SPREAD_BY = 2000.0
+
+
+@pytest.mark.parametrize(
+    ("storage", "former", "age", "settled", "stays"),
+    [
+        # the account's role gives everything that the roles at the containers give, so a proof may have succeeded by it
+        (BY_CONTAINER, (ACCOUNT_SCOPE, STORAGE_BLOB_DATA_CONTRIBUTOR), "new", True, True),
+        (BY_CONTAINER, (ACCOUNT_SCOPE, STORAGE_BLOB_DATA_CONTRIBUTOR), "old", True, False),
+        (BY_CONTAINER, (ACCOUNT_SCOPE, STORAGE_BLOB_DATA_CONTRIBUTOR), "unknown", True, False),
+        (BY_CONTAINER, (ACCOUNT_SCOPE, STORAGE_BLOB_DATA_CONTRIBUTOR), "old", False, True),
+        (BY_ACCOUNT, (ACCOUNT_SCOPE, STORAGE_BLOB_DELEGATOR), "new", True, True),
+        (BY_ACCOUNT, (REGISTRY, STORAGE_BLOB_DATA_CONTRIBUTOR), "new", True, True),
+        (BY_ACCOUNT, (REGISTRY, STORAGE_BLOB_DATA_CONTRIBUTOR), "old", True, False),
+        # it gives nothing that is still needed: only a proof of the new is wanted
+        (BY_CONTAINER, (FORMER_CONTAINER, STORAGE_BLOB_DATA_CONTRIBUTOR), "new", True, False),
+        (BY_CONTAINER, (FORMER_CONTAINER, STORAGE_BLOB_DATA_CONTRIBUTOR), "old", False, True),
+        (BY_ACCOUNT, (f"{STORAGE}/former", STORAGE_BLOB_DATA_CONTRIBUTOR), "new", True, False),
+        (BY_ACCOUNT, (f"{STORAGE}/former", STORAGE_BLOB_DATA_CONTRIBUTOR), "old", False, True),
+    ],
+)
+def test_a_role_goes_only_when_what_replaces_it_works_by_itself(
+    storage: dict[str, Any], former: tuple[str, Role], age: str, settled: bool, stays: bool
+) -> None:
+    desired = wanted({"storage": storage})
+    old = assignment(*former, owner=desired.owner.description)
+    new = (replace(one, created_on=AGES[age]) for one in standing(desired).assignments)
+    have = replace(standing(desired), assignments=(old, *new))
+    to = replace(goal(desired), settled=settled, spread_by=SPREAD_BY)
+
+    assert lines(plan(to, have)) == ([] if stays else [f"DeleteAssignment: {DeleteAssignment(old)}"])
+    assert lingering_assignments(to, have) == ((old,) if stays else ())
+
+
+def test_a_deletion_waits_for_no_proof() -> None:
+    to = replace(deletion(), settled=False)
+
+    assert DeleteAssignment(HAVE.assignments[0]) in plan(to, HAVE)
+
+
+def test_a_role_of_a_former_principal_goes_at_once() -> None:
+    """The identity was created again: nobody can log in as the former one."""
+    former = replace(OURS, principal_id="aaaaaaaa-0000-4000-8000-000000000002", name="other")
+    have = replace(HAVE, assignments=(*HAVE.assignments, former))
+
+    assert lines(plan(replace(goal(), settled=False), have)) == [f"DeleteAssignment: {DeleteAssignment(former)}"]
+    assert lingering_assignments(replace(goal(), settled=False), have) == ()
 
 
 ANNOTATE = wanted({"serviceAccounts": [{"name": "gitlab", "management": "Annotate"}]})

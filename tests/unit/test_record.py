@@ -14,7 +14,7 @@ from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.arm_ids import ResourceGroupId, StorageScope
 from gitlab_azure_identity.domain.changes import Change
 from gitlab_azure_identity.domain.goal import Goal
-from gitlab_azure_identity.domain.observed import ClusterObject, Observed
+from gitlab_azure_identity.domain.observed import ClusterObject, Observation, Observed
 from gitlab_azure_identity.domain.plan import plan
 from gitlab_azure_identity.domain.record import credible, deleted_keys, left_behind, remembered
 from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR
@@ -45,7 +45,7 @@ IN_AZURE = ["DeleteAssignment", "DeleteCredential", "DeleteIdentity"]
 def recorded(**status: Any) -> Resource:
     """The resource after everything was created, with a part of its status written by somebody else."""
     one = resource()
-    written = after_pass(one, goal(), HAVE, [], [], (), (), NOW)
+    written = after_pass(one, goal(), HAVE, [], [], Observation(HAVE), NOW)
     return replace(one, status=written.model_copy(update=status))
 
 

@@ -14,14 +14,20 @@ from gitlab_azure_identity.api import ADOPT_ANNOTATION
 from gitlab_azure_identity.api.conditions import CHAIN, Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Resource
-from gitlab_azure_identity.api.status import ContainerStatus, RoleAssignmentStatus, ServiceAccountStatus, Status
+from gitlab_azure_identity.api.status import (
+    ContainerStatus,
+    RoleAssignmentStatus,
+    ServiceAccountStatus,
+    Status,
+    StorageStatus,
+)
 from gitlab_azure_identity.azure.errors import AzureError, Operation, classify
 from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.arm_ids import StorageScope
 from gitlab_azure_identity.domain.desired import Credential
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, failed, good
 from gitlab_azure_identity.domain.judge import PassRecord, judge
-from gitlab_azure_identity.domain.observed import ClusterObject, Observed
+from gitlab_azure_identity.domain.observed import ClusterObject, Observation, Observed
 from gitlab_azure_identity.domain.readiness import ready, was_overdue, was_ready
 from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR
 from gitlab_azure_identity.domain.status import (
@@ -32,9 +38,11 @@ from gitlab_azure_identity.domain.status import (
     suspended,
     with_conditions,
 )
+from gitlab_azure_identity.domain.storage_account import StorageAccount
 from tests.invariants import broken
 
 from .worlds import (
+    ACCOUNT,
     BEFORE_TEXT,
     CLIENT,
     ISSUER,
@@ -210,12 +218,17 @@ def recorded(one: Resource, status: Status) -> Resource:
 
 
 def summary(
-    one: Resource, have: Observed, unseen: frozenset[Link] = frozenset(), former: frozenset[str] = frozenset()
+    one: Resource,
+    have: Observed,
+    unseen: frozenset[Link] = frozenset(),
+    former: frozenset[str] = frozenset(),
+    account: StorageAccount | None = None,
 ) -> Status:
     to = goal(desired_of(one))
     containers = [ContainerStatus(name="registry", purpose="registry", state="Verified")]
     findings = (*judge(to, have, PassRecord()), finding(Link.ACCESS))
-    return after_pass(one, to, have, findings, containers, unseen, former, NOW)
+    observation = Observation(have, dict.fromkeys(unseen, MAY_NOT), dict.fromkeys(former, MAY_NOT), account=account)
+    return after_pass(one, to, have, findings, containers, observation, NOW)
 
 
 def test_before_the_first_write_everything_that_is_about_to_be_made_is_recorded() -> None:
@@ -420,7 +433,7 @@ def test_every_status_satisfies_the_invariants(verification: str, steps: list[tu
             case "before_writing":
                 status = before_writing(one, goal(WANT), NOW)
             case "after_pass":
-                status = after_pass(one, goal(), HAVE, findings, (), (), (), NOW)
+                status = after_pass(one, goal(), HAVE, findings, (), Observation(HAVE), NOW)
             case "suspended":
                 status = suspended(one, NOW)
             case "blocked":
@@ -510,7 +523,8 @@ def test_a_former_issuer_is_recorded_until_no_credential_with_it_is_left() -> No
     lingering = replace(HAVE, credentials=(*HAVE.credentials, old))
 
     def remembered(have: Observed, unseen: frozenset[Link] = frozenset()) -> list[str]:
-        return after_pass(one, to, have, judge(to, have, PassRecord()), (), unseen, (), NOW).former_issuers
+        observation = Observation(have, dict.fromkeys(unseen, MAY_NOT))
+        return after_pass(one, to, have, judge(to, have, PassRecord()), (), observation, NOW).former_issuers
 
     assert before_writing(one, to, NOW).former_issuers == [BEFORE]
     assert remembered(lingering) == [BEFORE]
@@ -554,3 +568,32 @@ def test_an_identity_that_does_not_exist_yet_is_recorded_by_its_wanted_place() -
 
     assert known is not None
     assert (known.resource_id, known.principal_id, known.origin) == (str(WANT.identity.id), None, None)
+
+
+# The storage account
+
+
+def account(**changed: Any) -> StorageAccount:
+    return replace(ACCOUNT, **changed)
+
+
+@pytest.mark.parametrize(("shared_keys", "access"), [(True, "Enabled"), (False, "Disabled")])
+def test_the_status_tells_whether_keys_still_reach_the_account(shared_keys: bool, access: str) -> None:
+    status = summary(resource(), HAVE, account=account(shared_keys=shared_keys))
+
+    assert status.storage == StorageStatus(
+        blob_endpoint="https://gitlabstore.blob.core.windows.net/", shared_key_access=access
+    )
+
+
+def test_what_is_known_of_the_account_stays_when_azure_does_not_describe_it() -> None:
+    before = recorded(resource(), summary(resource(), HAVE, account=account()))
+
+    assert summary(before, HAVE).storage == before.status.storage
+
+
+def test_nothing_is_said_of_keys_when_the_account_is_another() -> None:
+    before = recorded(resource(), summary(resource(), HAVE, account=account()))
+    moved = replace(before, spec=resource({"storage": {"accountName": "other"}}).spec)
+
+    assert summary(moved, HAVE).storage == StorageStatus(blob_endpoint="https://other.blob.core.windows.net/")

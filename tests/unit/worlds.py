@@ -16,6 +16,7 @@ from gitlab_azure_identity.domain.desired import Defaults, Desired, desire
 from gitlab_azure_identity.domain.goal import Goal, Mode
 from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity, Observed
 from gitlab_azure_identity.domain.roles import Role
+from gitlab_azure_identity.domain.storage_account import StorageAccount
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 NOW_TEXT = "2026-03-01T12:00:00Z"
@@ -110,6 +111,19 @@ def identity(desired: Desired | None = None, *, number: int = 1, tags: Mapping[s
         principal_id=f"aaaaaaaa-0000-4000-8000-{number:012}",
         tenant_id=TENANT,
     )
+
+
+ACCOUNT = StorageAccount(
+    name="gitlabstore",
+    kind="StorageV2",
+    blob_host="gitlabstore.blob.core.windows.net",
+    hierarchical=False,
+    shared_keys=True,
+    public=True,
+    firewall=False,
+    private_endpoints=False,
+)
+"""The storage account as a person creates it."""
 
 
 def assignment(scope: str | StorageScope, role: Role, *, principal: str = PRINCIPAL, owner: str = "") -> Assignment:

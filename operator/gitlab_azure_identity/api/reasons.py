@@ -55,6 +55,7 @@ class Reason(StrEnum):
     ISSUER_UNKNOWN = "IssuerUnknown", "The operator could not learn the issuer of the cluster's tokens."
     ISSUER_MISMATCH = "IssuerMismatch", "The cluster's tokens have an issuer that the credentials do not trust."
     ACCOUNT_NOT_FOUND = "AccountNotFound", "The storage account does not exist."
+    ACCOUNT_UNUSABLE = "AccountUnusable", "GitLab cannot use this kind of storage account."
     CONTAINER_NOT_FOUND = "ContainerNotFound", "A blob container does not exist."
     RESOURCE_GROUP_NOT_FOUND = "ResourceGroupNotFound", "The resource group does not exist."
     SUBSCRIPTION_NOT_FOUND = "SubscriptionNotFound", "The subscription does not exist."

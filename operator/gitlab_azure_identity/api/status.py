@@ -78,6 +78,13 @@ StorageArmId = Annotated[
         rf"{_IN_GROUP}/microsoft\.storage/storageaccounts/[a-z0-9]{{3,24}}({_CONTAINER})?",
     ),
 ]
+BlobEndpoint = Annotated[
+    str,
+    _shaped(
+        "the address of a blob endpoint",
+        r"https://[a-z0-9]{3,24}\.(z[0-9]+\.blob\.storage\.azure\.net|blob\.core\.[a-z]+\.(net|cn))/",
+    ),
+]
 CredentialName = Annotated[str, _shaped("the name of a federated credential", r"[a-z0-9][a-z0-9_-]{2,119}")]
 KubeName = Annotated[str, _shaped("the name of an object", r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")]
 Moment = Annotated[str, AfterValidator(_moment)]
@@ -140,6 +147,19 @@ class ServiceAccountStatus(Model):
     management: str = Field(description="Manage or Annotate.")
 
 
+class StorageStatus(Model):
+    """The storage account, as Azure describes it."""
+
+    blob_endpoint: Annotated[BlobEndpoint | None, Lost] = Field(
+        None, description="Address of the account's blob endpoint, as the secrets name it."
+    )
+    shared_key_access: str | None = Field(
+        None,
+        description="Disabled: nobody reaches the account with an access key. Enabled: whoever has a key does. GitLab needs no "
+        "key.",
+    )
+
+
 class SecretsStatus(Model):
     registry: Annotated[KubeName | None, Lost] = Field(None, description="Secret with the registry's storage.")
     object_storage: Annotated[KubeName | None, Lost] = Field(
@@ -182,6 +202,9 @@ class Status(Model):
     service_accounts: Annotated[list[ServiceAccountStatus], Fitting] = Field(
         default_factory=list,
         description="Service accounts of this resource. Each is recorded before it is written and as long as it is managed.",
+    )
+    storage: Annotated[StorageStatus | None, Lost] = Field(
+        None, description="The storage account, as Azure describes it."
     )
     secrets: SecretsStatus | None = Field(None, description="Names of the secrets.")
     retired_secrets: Annotated[list[KubeName], Fitting] = Field(

@@ -1,7 +1,13 @@
-"""The access that GitLab itself will need: exchange a service account's token at Entra, and list its containers."""
+"""The access that GitLab itself will need: exchange a service account's token at Entra, and use the containers with it.
+
+Nothing is written. Writing and deleting are attempted under a condition that no blob meets: `If-Match` with an ETag that no blob
+has. Blob Storage checks the right before the condition. So a caller with the right gets 412 (ConditionNotMet) or 404
+(BlobNotFound), and one without it gets 403 (Microsoft Learn, "Specifying conditional headers for Blob service operations")."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -14,20 +20,36 @@ from azure.identity.aio import ClientAssertionCredential
 
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.azure.transport import USER_AGENT, MeasurePolicy, Transport, azure_errors
+from gitlab_azure_identity.clock import Clock
+from gitlab_azure_identity.domain.access import Right
 from gitlab_azure_identity.domain.clouds import Cloud
 from gitlab_azure_identity.domain.observed import Identity
 
 BLOB_API_VERSION = "2023-11-03"
+PROBE = "gitlab-azure-identity-access-check"  # the name of the blob that is never written
+_NO_BLOB = {"If-Match": '"0x0"'}
+_KEY_LIFETIME = timedelta(minutes=15)  # of the user delegation key, which is thrown away
+# The codes by which a caller with the right learns that the condition is not met.
+_ALLOWED = {"ConditionNotMet", "BlobNotFound"}
+
+
+@dataclass(frozen=True)
+class Answers:
+    """For each attempt None when it is allowed, or else the error: of asking for the user delegation key, and of each right in
+    each container."""
+
+    signing: AzureError | None
+    containers: Mapping[str, Mapping[Right, AzureError | None]]
 
 
 class BlobAccess:
     """Attempts the access of a service account to the blobs.
 
-    Plain requests list the containers, since only the status of the answer is needed. The storage SDK spends more time on the
-    pipeline of each container's client than the rest of a pass takes."""
+    The requests are plain ones, since only the status of the answer is needed. The storage SDK spends more time on the pipeline
+    of each container's client than the rest of a pass takes."""
 
-    def __init__(self, cloud: Cloud, session: aiohttp.ClientSession, timeout: float) -> None:
-        self._cloud, self._session, self._timeout = cloud, session, timeout
+    def __init__(self, cloud: Cloud, session: aiohttp.ClientSession, timeout: float, clock: Clock) -> None:
+        self._cloud, self._session, self._timeout, self._clock = cloud, session, timeout, clock
         self._client: AsyncPipelineClient[Any, Any] = AsyncPipelineClient(
             base_url="",
             policies=[
@@ -51,25 +73,45 @@ class BlobAccess:
         async with azure_errors():
             return await credential.get_token_info(self._cloud.storage_scope)
 
-    async def try_containers(
-        self, account: str, containers: Iterable[str], token: AccessTokenInfo
-    ) -> dict[str, AzureError | None]:
-        """For each container, None when the token can list it, or else the error."""
+    async def attempt(self, host: str, containers: Iterable[str], token: AccessTokenInfo) -> Answers:
+        """Attempt everything that GitLab does, at the blob endpoint of this host."""
         names = tuple(containers)
-        answers = await asyncio.gather(*(self._try_container(account, name, token) for name in names))
-        return dict(zip(names, answers, strict=True))
-
-    async def _try_container(self, account: str, name: str, token: AccessTokenInfo) -> AzureError | None:
-        request = HttpRequest(
-            "GET",
-            f"https://{account}.{self._cloud.blob_domain}/{name}?restype=container&comp=list&maxresults=1",
-            headers={"Authorization": f"Bearer {token.token}", "x-ms-version": BLOB_API_VERSION},
+        signing, *rights = await asyncio.gather(
+            self._attempt(self._delegation_key(host), token),
+            *(self._attempt(request, token) for name in names for request in _requests(host, name).values()),
         )
+        errors = iter(rights)
+        return Answers(signing, {name: {right: next(errors) for right in Right} for name in names})
+
+    def _delegation_key(self, host: str) -> HttpRequest:
+        """The request for a user delegation key. GitLab signs every address with such a key (Microsoft Learn, "Get User
+        Delegation Key")."""
+        now = self._clock.now()
+        start, expiry = (f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in (now, now + _KEY_LIFETIME))
+        return HttpRequest(
+            "POST",
+            f"https://{host}/?restype=service&comp=userdelegationkey",
+            headers={"Content-Type": "application/xml"},
+            content=f"<KeyInfo><Start>{start}</Start><Expiry>{expiry}</Expiry></KeyInfo>",
+        )
+
+    async def _attempt(self, request: HttpRequest, token: AccessTokenInfo) -> AzureError | None:
+        request.headers.update({"Authorization": f"Bearer {token.token}", "x-ms-version": BLOB_API_VERSION})
         try:
             async with azure_errors():
                 response = await self._client.send_request(request)
                 if response.status_code >= 400:  # noqa: PLR2004
                     raise HttpResponseError(response=response)
         except AzureError as error:
-            return error
+            return None if error.code in _ALLOWED and "If-Match" in request.headers else error
         return None
+
+
+def _requests(host: str, container: str) -> dict[Right, HttpRequest]:
+    """The requests that prove each right in a container, in the order of the rights."""
+    url = f"https://{host}/{container}"
+    return {
+        Right.LIST: HttpRequest("GET", f"{url}?restype=container&comp=list&maxresults=1"),
+        Right.WRITE: HttpRequest("PUT", f"{url}/{PROBE}", headers={"x-ms-blob-type": "BlockBlob", **_NO_BLOB}),
+        Right.DELETE: HttpRequest("DELETE", f"{url}/{PROBE}", headers=_NO_BLOB),
+    }

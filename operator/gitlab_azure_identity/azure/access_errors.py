@@ -3,12 +3,15 @@
 Codes: Microsoft Learn, "Microsoft Entra authentication and authorization error codes" and "Blob service error codes"."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.azure.errors import BUSY, THROTTLED, AzureError, Operation, classify, sanitize
+from gitlab_azure_identity.domain.access import Right, may
 from gitlab_azure_identity.domain.desired import Desired
-from gitlab_azure_identity.domain.findings import Failure, Outlook
+from gitlab_azure_identity.domain.findings import Failure, Outlook, worst
+from gitlab_azure_identity.domain.storage_account import StorageAccount, network_rules
 
 _CODE = re.compile(r"AADSTS\d+")
 # Entra does not know the credential or the identity. For minutes after it was created, that means: not yet. Entra answers 70025
@@ -26,13 +29,21 @@ _ADVICE = {
 }
 
 
+PASSING = 300.0  # seconds that a conflict in Blob Storage may last before a person must act
+# The right is missing. Blob Storage does not say why (Microsoft Learn, "Blob service error codes").
+_DENIED = {"AuthorizationPermissionMismatch", "InsufficientAccountPermissions"}
+_IN = {Right.LIST: "", Right.WRITE: "in ", Right.DELETE: "in "}
+
+
 @dataclass(frozen=True)
 class AccessAttempt:
     """An attempt at access. `fresh` says that access was granted so recently that Azure may not know it everywhere yet
-    (Microsoft Learn gives up to 10 minutes for roles, several for credentials)."""
+    (Microsoft Learn gives up to 10 minutes for roles, several for credentials). `account` is what Azure says of the account,
+    where that is known."""
 
     desired: Desired
     fresh: bool
+    account: StorageAccount | None = None
 
 
 def token_refused(error: AzureError, attempt: AccessAttempt, service_account: str) -> Failure:
@@ -58,40 +69,80 @@ def another_issuer(issuer: str, attempt: AccessAttempt) -> Failure:
     return Failure(Reason.ISSUER_MISMATCH, message, Outlook.STALLED)
 
 
-def container_refused(error: AzureError, attempt: AccessAttempt, container: str) -> Failure:
-    """Blob Storage did not list a container."""
+def container_refused(
+    answers: Mapping[Right, AzureError | None], attempt: AccessAttempt, container: str
+) -> Failure | None:
+    """Why the identity cannot use a container. None when every right is granted."""
+    errors = {right: error for right, error in answers.items() if error is not None}
+    denied = [right for right, error in errors.items() if error.code in _DENIED]
+    what = f"container {container} of storage account {attempt.desired.storage.account}"
+    failures = [
+        _refused(error, attempt, f"{right} {_IN[right]}{what}", container)
+        for right, error in errors.items()
+        if right not in denied
+    ]
+    if denied and len(denied) == len(errors):
+        failures.append(_denied(attempt, f"The identity {may(denied)} in {what}"))
+    return worst(failures) if failures else None
+
+
+def signing_refused(error: AzureError, attempt: AccessAttempt) -> Failure:
+    """Why GitLab cannot sign addresses of blobs."""
+    account = f"storage account {attempt.desired.storage.account}"
+    if error.code in _DENIED:
+        return _denied(
+            attempt, f"The identity may not ask for a user delegation key of {account}, which signs addresses"
+        )
+    return _refused(error, attempt, f"ask for a user delegation key of {account}", None)
+
+
+def _denied(attempt: AccessAttempt, sentence: str) -> Failure:
+    """A right is missing: Azure has not spread the role everywhere yet, or something takes away what the role gives."""
+    if attempt.fresh:
+        message = f"{sentence} yet. New role assignments take up to 10 minutes, and at times 30."
+        return Failure(Reason.PROPAGATING, message, Outlook.WAITING)
+    message = (
+        f"{sentence}, though the roles are assigned. Look for deny assignments and for conditions on the role assignments: "
+        "docs/troubleshooting.md#accessdenied."
+    )
+    return Failure(Reason.ACCESS_DENIED, message, Outlook.STALLED)
+
+
+def _refused(error: AzureError, attempt: AccessAttempt, doing: str, container: str | None) -> Failure:
+    """Blob Storage refused a request for another cause than a missing right."""
     account = attempt.desired.storage.account
-    what = f"container {container} of storage account {account}"
-    match error.code:
-        case "ContainerNotFound":
-            message = f"There is no {what}. Create it: az storage container create --auth-mode login --account-name "
-            return Failure(Reason.CONTAINER_NOT_FOUND, f"{message}{account} --name {container}", Outlook.STALLED)
-        case "AuthorizationPermissionMismatch" if attempt.fresh:
-            message = f"Access to {what} is not granted everywhere yet. New role assignments take up to 10 minutes."
-            return Failure(Reason.PROPAGATING, message, Outlook.WAITING)
-        case "AuthorizationPermissionMismatch":
-            message = (
-                f"Access to {what} is denied, though the role is assigned. Look for deny assignments and for conditions on "
-                "the role assignment."
-            )
-            return Failure(Reason.ACCESS_DENIED, message, Outlook.STALLED)
-        case "AuthorizationFailure":
-            message = (
-                f"The network rules of storage account {account} keep the cluster out. Allow its subnet, or use a private "
-                "endpoint: docs/troubleshooting.md#networkblocked."
-            )
-            return Failure(Reason.NETWORK_BLOCKED, message, Outlook.STALLED)
-    if error.status == 0:
+    if error.code == "ContainerNotFound":
         message = (
-            f"Could not reach storage account {account}: {sanitize(error.detail)} Check its name, DNS and the cluster's "
+            f"There is no container {container} of storage account {account}. Create it: az storage container create "
+            f"--auth-mode login --account-name {account} --name {container}"
+        )
+        return Failure(Reason.CONTAINER_NOT_FOUND, message, Outlook.STALLED)
+    if error.code == "AuthorizationFailure":
+        rules = network_rules(attempt.account) or "Its network rules keep the cluster out."
+        message = (
+            f"Storage account {account} refused to let the operator {doing}. {rules} Allow the cluster's subnet, or use a "
+            "private endpoint: docs/troubleshooting.md#networkblocked."
+        )
+        return Failure(Reason.NETWORK_BLOCKED, message, Outlook.STALLED)
+    if error.status == 401 and "issuer" in error.detail.lower():  # noqa: PLR2004
+        message = (
+            f"Storage account {account} does not accept tokens of the managed identity's tenant: {sanitize(error.detail)} Use an "
+            "account whose subscription belongs to that tenant."
+        )
+        return Failure(Reason.ACCESS_DENIED, message, Outlook.STALLED)
+    if error.status == 0:
+        rules = f" {rules}" if (rules := network_rules(attempt.account)) else ""
+        message = (
+            f"Could not reach storage account {account}: {sanitize(error.detail)}{rules} Check its name, DNS and the cluster's "
             "egress: docs/troubleshooting.md#networkblocked."
         )
         return Failure(Reason.NETWORK_BLOCKED, message, Outlook.TRANSIENT)
-    if error.status >= 500 or error.status == 429:  # noqa: PLR2004
-        return _transient(error, f"list {what}")
-    return Failure(
-        Reason.ACCESS_DENIED, f"Could not list {what}: {error.code}: {sanitize(error.detail)}", Outlook.STALLED
-    )
+    if error.status >= 500 or error.status in (408, 429):  # noqa: PLR2004
+        return _transient(error, doing)
+    if error.status == 409:  # noqa: PLR2004 - for example ContainerBeingDeleted
+        message = f"Could not {doing} just now: {error.code}: {sanitize(error.detail)} It is tried again."
+        return Failure(Reason.PROGRESSING, message, Outlook.WAITING, error.retry_after, PASSING, message)
+    return Failure(Reason.ACCESS_DENIED, f"Could not {doing}: {error.code}: {sanitize(error.detail)}", Outlook.STALLED)
 
 
 def _transient(error: AzureError, doing: str) -> Failure:

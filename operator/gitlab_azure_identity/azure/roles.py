@@ -71,4 +71,5 @@ def _assigned(answer: Any, scope: StorageScope) -> Assignment:
         principal_id=answer.principal_id,
         description=answer.description or "",
         created_on=answer.created_on.timestamp() if answer.created_on else None,
+        condition=answer.condition or "",
     )

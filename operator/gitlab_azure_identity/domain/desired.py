@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -57,10 +58,16 @@ class WantedStorage:
     scope: StorageScope  # the account
     role_scope: RoleScope
     containers: Mapping[str, str]  # purpose to container name
+    blob_host: str  # of its blob endpoint, such as gitlabstore.blob.core.windows.net
 
     @property
     def account(self) -> str:
         return self.scope.account
+
+    @property
+    def domain(self) -> str:
+        """GitLab's `azure_storage_domain`: the host of the blob endpoint without the account's name."""
+        return self.blob_host.removeprefix(f"{self.account}.")
 
 
 @dataclass(frozen=True)
@@ -156,9 +163,17 @@ class Unresolved(Exception):
 
 
 def desire(
-    resource: Resource, *, cluster: str, cloud: Cloud, issuer: str, defaults: Defaults, pin: IdentityId | None = None
+    resource: Resource,
+    *,
+    cluster: str,
+    cloud: Cloud,
+    issuer: str,
+    defaults: Defaults,
+    pin: IdentityId | None = None,
+    blob_host: str | None = None,
 ) -> Desired:
     """Fill in every default. `pin` is the place where the identity was found. Without it the status may name the place.
+    `blob_host` is the host of the storage account's blob endpoint. Without it the status may name the host.
 
     Raises Unresolved when the spec cannot be read, or when a value is set nowhere."""
     spec, key = resource.spec, resource.key
@@ -172,10 +187,12 @@ def desire(
     identity, differs = _identity(spec, owner, defaults, pin or _pinned(resource))
     storage_group = spec.storage.resource_group or defaults.storage_resource_group or identity.id.resource_group
     storage_subscription = spec.storage.subscription_id or identity.id.subscription
+    account = spec.storage.account_name
     storage = WantedStorage(
-        scope=StorageScope(storage_subscription, storage_group, spec.storage.account_name),
+        scope=StorageScope(storage_subscription, storage_group, account),
         role_scope=spec.storage.role_scope,
         containers=spec.storage.containers.enabled(),
+        blob_host=blob_host or _recorded_host(resource, account) or f"{account}.{cloud.blob_domain}",
     )
     secret_names = _secret_names(spec, key.name)
     values = naming.values_config_map(key.name)
@@ -189,7 +206,7 @@ def desire(
             WantedServiceAccount(account.name, account.management is ServiceAccountManagement.MANAGE)
             for account in spec.service_accounts
         ),
-        objects=(*_secrets(spec, secret_names, storage, cloud), _values(spec, secret_names, storage, values)),
+        objects=(*_secrets(spec, secret_names, storage), _values(spec, secret_names, storage, values)),
         secret_names=secret_names,
         values_config_map=values,
         verification=spec.verification,
@@ -201,6 +218,13 @@ def _pinned(resource: Resource) -> IdentityId | None:
     """The place of the identity by the status. An identity that was not created yet has no place."""
     known = resource.status.identity
     return IdentityId.parse(known.resource_id) if known and known.resource_id and known.principal_id else None
+
+
+def _recorded_host(resource: Resource, account: str) -> str | None:
+    """The host of the account's blob endpoint by the status. The status may be about a former account."""
+    known = resource.status.storage
+    host = urlsplit(known.blob_endpoint or "").hostname if known else None
+    return host if host and host.startswith(f"{account}.") else None
 
 
 def _identity(
@@ -255,22 +279,22 @@ def _secret_names(spec: Spec, resource: str) -> dict[str, str]:
     return {entry: secret.name or defaults[entry] for entry, secret in _entries(spec).items()}
 
 
-def _secrets(spec: Spec, names: Mapping[str, str], storage: WantedStorage, cloud: Cloud) -> tuple[WantedObject, ...]:
+def _secrets(spec: Spec, names: Mapping[str, str], storage: WantedStorage) -> tuple[WantedObject, ...]:
     """The secrets. Entries that share a name become keys of one secret.
 
     When objectStorage and backups share name and key, the text of objectStorage serves both. It has the keys that the backup
     tool reads, and the provider, which that tool ignores."""
     secrets, data = spec.secrets, dict[str, dict[str, str]]()
     if "backups" in names:
-        text = backup_secret(storage.account, cloud.blob_domain)
+        text = backup_secret(storage.account, storage.domain)
         data.setdefault(names["backups"], {})[secrets.backups.key] = text
     if "objectStorage" in names:
-        text = object_storage_secret(storage.account, cloud.blob_domain)
+        text = object_storage_secret(storage.account, storage.domain)
         data.setdefault(names["objectStorage"], {})[secrets.object_storage.key] = text
     if "registry" in names:
         parameters = secrets.registry.parameters.model_dump(by_alias=True, exclude_none=True)
         container = storage.containers["registry"]
-        text = registry_secret(storage.account, container, cloud.registry_realm, parameters)
+        text = registry_secret(storage.account, container, storage.domain, parameters)
         data.setdefault(names["registry"], {})[secrets.registry.key] = text
     return tuple(WantedObject("Secret", name, keys) for name, keys in data.items())
 

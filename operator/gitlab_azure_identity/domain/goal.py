@@ -1,5 +1,6 @@
 """The goal of a plan: what is desired for one resource, and what policy and ownership allow."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -9,7 +10,7 @@ from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.spec import Verification
 from gitlab_azure_identity.domain import naming
-from gitlab_azure_identity.domain.arm_ids import IdentityId
+from gitlab_azure_identity.domain.arm_ids import IdentityId, folded
 from gitlab_azure_identity.domain.clouds import Cloud
 from gitlab_azure_identity.domain.desired import (
     Credential,
@@ -57,7 +58,8 @@ class Goal:
     may_adopt: bool = False  # policy: the identity may be used although somebody else created it
     shared_with: tuple[str, ...] = ()  # policy: globs of other namespaces that an adopted identity may trust
     former_issuers: tuple[str, ...] = ()  # of this cluster: credentials with them are ours too
-    settled: bool = True  # they are no longer needed: access by the present issuer is proven, or all is removed
+    settled: bool = True  # an earlier pass proved what is wanted now, so what it replaces may go; or all is removed
+    spread_by: float = math.inf  # seconds since the epoch: Azure knows the roles everywhere that were assigned before
 
     @property
     def owner(self) -> Owner:
@@ -178,10 +180,19 @@ class Goal:
         return naming.field_manager(self.owner.name) in found.managers
 
 
-def reconcile_goal(resource: Resource, terms: Terms, issuer: str, pin: IdentityId | None = None) -> Goal:
-    """The goal that everything that the resource wants exists. `pin` is the place where its identity was found, if the status
-    does not name it. Raises CannotProceed, also when policy does not admit the resource."""
-    desired, policy = _desired(resource, terms, issuer, pin), terms.policy
+def reconcile_goal(
+    resource: Resource,
+    terms: Terms,
+    issuer: str,
+    pin: IdentityId | None = None,
+    blob_host: str | None = None,
+    *,
+    spread_by: float = math.inf,
+) -> Goal:
+    """The goal that everything that the resource wants exists. `pin` is the place where its identity was found, and `blob_host`
+    the host of its account's blob endpoint, if the status does not name them. Azure knows roles everywhere that were assigned
+    before `spread_by`, in seconds since the epoch. Raises CannotProceed, also when policy does not admit the resource."""
+    desired, policy = _desired(resource, terms, issuer, pin, blob_host), terms.policy
     if denied := refusal(policy, desired):
         raise CannotProceed(Link.IDENTITY, Failure(Reason.NOT_PERMITTED, denied, Outlook.STALLED))
     return Goal(
@@ -190,21 +201,28 @@ def reconcile_goal(resource: Resource, terms: Terms, issuer: str, pin: IdentityI
         may_adopt=adoptable(policy, desired),
         shared_with=sharers(policy, desired),
         former_issuers=former_issuers(resource, issuer),
-        settled=_is_settled(resource, issuer),
+        settled=_is_settled(resource, desired),
+        spread_by=spread_by,
     )
 
 
 def finalize_goal(resource: Resource, terms: Terms, issuer: str, pin: IdentityId | None = None) -> Goal:
     """The goal that nothing of the resource is left. The legible part of its spec says where to look. Raises CannotProceed."""
     legible = replace(resource, spec=resource.legible)
-    desired = _desired(legible, terms, issuer, pin)
+    desired = _desired(legible, terms, issuer, pin, None)
     return Goal(desired, Mode.FINALIZE, former_issuers=former_issuers(resource, issuer))
 
 
-def _desired(resource: Resource, terms: Terms, issuer: str, pin: IdentityId | None) -> Desired:
+def _desired(resource: Resource, terms: Terms, issuer: str, pin: IdentityId | None, blob_host: str | None) -> Desired:
     try:
         return desire(
-            resource, cluster=terms.cluster, cloud=terms.cloud, issuer=issuer, defaults=terms.defaults, pin=pin
+            resource,
+            cluster=terms.cluster,
+            cloud=terms.cloud,
+            issuer=issuer,
+            defaults=terms.defaults,
+            pin=pin,
+            blob_host=blob_host,
         )
     except Unresolved as gap:
         raise CannotProceed(Link.IDENTITY, Failure(gap.reason, gap.message, Outlook.STALLED)) from gap
@@ -216,9 +234,18 @@ def former_issuers(resource: Resource, issuer: str) -> tuple[str, ...]:
     return tuple(one for one in known if one and one != issuer)
 
 
-def _is_settled(resource: Resource, issuer: str) -> bool:
-    """Whether access by this issuer was proven before this pass. Until then GitLab needs the credentials of the former issuer:
-    the new one may be a typing mistake, and pods keep tokens of the former one for up to an hour."""
+def _is_settled(resource: Resource, desired: Desired) -> bool:
+    """Whether an earlier pass proved access by what is wanted now: by this issuer, this spec and these role assignments.
+
+    Until then GitLab may need what it replaces. A new issuer may be a typing mistake, and pods keep tokens of the former one for
+    up to an hour. A new role may not be in effect yet."""
     counts = READY if resource.legible.verification is Verification.DISABLED else Link.ACCESS
-    condition = resource.status.condition(counts)
-    return resource.status.issuer == issuer and condition is not None and condition.status == "True"
+    condition, status = resource.status.condition(counts), resource.status
+    proven = (
+        condition is not None
+        and condition.status == "True"
+        and condition.observed_generation == resource.generation
+        and status.issuer == desired.issuer
+    )
+    assigned = {(entry.role, folded(entry.scope)) for entry in status.role_assignments if entry.name}
+    return proven and all((grant.role.name, grant.scope.key) in assigned for grant in desired.grants)

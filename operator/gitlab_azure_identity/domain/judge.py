@@ -1,7 +1,7 @@
 """From the goal and what was observed to a finding for each link of the chain. The findings are true at any time: before a plan
 is carried out, after it, and when nobody carries it out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gitlab_azure_identity.api import ADOPT_ANNOTATION, OWNER_LABEL
@@ -14,7 +14,13 @@ from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, blo
 from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.observed import ClusterObject, Identity, Observed
 from gitlab_azure_identity.domain.ownership import claimed, handed_to
-from gitlab_azure_identity.domain.plan import conflicting_credential, missing_credentials, plan
+from gitlab_azure_identity.domain.plan import (
+    answers,
+    conflicting_credential,
+    lingering_assignments,
+    missing_credentials,
+    plan,
+)
 from gitlab_azure_identity.domain.policy import adoption
 
 LISTED = 3  # role assignments that a sentence names at most
@@ -190,14 +196,30 @@ def _holds(link: Link, goal: Goal, have: Observed, record: PassRecord) -> Findin
         case Link.ROLES:
             grants = [f'"{grant.role.name}" at {grant.scope.words}' for grant in goal.grants]
             more = f"; and {len(grants) - LISTED} more" if len(grants) > LISTED else ""
-            former = "".join(
-                f" Former role assignments stay on record: {failure.message}" for failure in record.former.values()
+            return good(
+                link, Reason.ASSIGNED, " ".join([f"{'; '.join(grants[:LISTED])}{more}.", *_asides(goal, have, record)])
             )
-            return good(link, Reason.ASSIGNED, f"{'; '.join(grants[:LISTED])}{more}.{former}")
         case Link.SERVICE_ACCOUNTS:
             number = _count(len(goal.service_accounts), "service account")
             return good(link, Reason.ANNOTATED, f"{number} annotated with client ID and tenant ID.")
     return good(link, Reason.WRITTEN, f"{', '.join(wanted.name for wanted in goal.objects)}.")
+
+
+def _asides(goal: Goal, have: Observed, record: PassRecord) -> Iterator[str]:
+    """Sentences about role assignments that the wanted ones do not tell."""
+    for assignment in have.assignments:
+        if assignment.condition and any(answers(grant, assignment) for grant in goal.grants):
+            yield (
+                f"Role assignment {assignment.name} at {assignment.scope.words} has a condition, which somebody else wrote. "
+                "AccessVerified says what it still lets GitLab do."
+            )
+    if lingering := lingering_assignments(goal, have):
+        yield (
+            f"Former role assignments at {'; '.join(dict.fromkeys(one.scope.words for one in lingering))} stay until these are "
+            "proven to work."
+        )
+    for failure in record.former.values():
+        yield f"Former role assignments stay on record: {failure.message}"
 
 
 def _usable(goal: Goal, have: Observed) -> Finding:

@@ -8,6 +8,7 @@ from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.domain.arm_ids import IdentityId, StorageScope
 from gitlab_azure_identity.domain.desired import Credential
 from gitlab_azure_identity.domain.findings import Failure
+from gitlab_azure_identity.domain.storage_account import StorageAccount
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Assignment:
     principal_id: str
     description: str
     created_on: float | None = None  # seconds since the epoch
+    condition: str = ""  # Azure grants the role only where it holds
 
     @property
     def key(self) -> str:
@@ -118,5 +120,5 @@ class Observation:
     unseen: Mapping[Link, Failure] = field(default_factory=dict)
     former: Mapping[str, Failure] = field(default_factory=dict)  # former storage accounts that could not be read
     absent: frozenset[str] = frozenset()  # storage accounts that do not exist, as Azure says
-    account_asked: bool = False  # whether the wanted account was read, which happens only without a recorded assignment
-    no_account: Failure | None = None  # why there is no account to grant access to
+    account: StorageAccount | None = None  # the wanted storage account, where it was seen
+    no_account: Failure | None = None  # why it was not seen

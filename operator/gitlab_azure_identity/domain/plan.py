@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.spec import MAX_SERVICE_ACCOUNTS
 from gitlab_azure_identity.domain import naming
+from gitlab_azure_identity.domain.arm_ids import StorageScope
 from gitlab_azure_identity.domain.changes import (
     ApplyObject,
     ApplyServiceAccount,
@@ -19,8 +20,10 @@ from gitlab_azure_identity.domain.changes import (
     ReleaseObject,
 )
 from gitlab_azure_identity.domain.desired import Credential, Grant, WantedObject, WantedServiceAccount
+from gitlab_azure_identity.domain.findings import Failure
 from gitlab_azure_identity.domain.goal import Goal, Mode
-from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity, Observed
+from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity, Observation, Observed
+from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR
 
 
 def plan(goal: Goal, have: Observed) -> tuple[Change, ...]:
@@ -118,7 +121,7 @@ def _assignments(goal: Goal, have: Observed) -> Iterator[Change]:
     shared = goal.mode is Mode.FINALIZE and goal.of_another_cluster(have) is not None
     for assignment in have.assignments:
         still_wanted = assignment.principal_id == principal and (
-            shared or any(answers(grant, assignment) for grant in goal.grants)
+            shared or any(answers(grant, assignment) for grant in goal.grants) or _still_needed(goal, have, assignment)
         )
         if goal.owns_assignment(assignment) and not still_wanted:
             yield DeleteAssignment(assignment)
@@ -129,11 +132,58 @@ def _assignments(goal: Goal, have: Observed) -> Iterator[Change]:
         yield PutAssignment(name, grant, identity.principal_id, goal.owner.description)
 
 
+def lingering_assignments(goal: Goal, have: Observed) -> tuple[Assignment, ...]:
+    """Our assignments that are no longer wanted, and that stay until those that replace them are known to work."""
+    principal = have.identity.principal_id if have.identity else None
+    return tuple(
+        assignment
+        for assignment in have.assignments
+        if goal.owns_assignment(assignment)
+        and assignment.principal_id == principal
+        and not any(answers(grant, assignment) for grant in goal.grants)
+        and _still_needed(goal, have, assignment)
+    )
+
+
+def _still_needed(goal: Goal, have: Observed, assignment: Assignment) -> bool:
+    """Whether GitLab may still work by an assignment that is no longer wanted.
+
+    While it exists, a proof of access may have succeeded by it alone. So it is only removed when an earlier pass proved access,
+    and when everything that it gives GitLab is also given by assignments that Azure knows everywhere by now."""
+    if goal.mode is Mode.FINALIZE:
+        return False
+    if not goal.settled:
+        return True
+    given = _gives(goal, assignment.role_guid, assignment.scope)
+    elsewhere: set[str] = set()
+    for other in have.assignments:
+        known = other.created_on is None or other.created_on <= goal.spread_by
+        if known and any(answers(grant, other) for grant in goal.grants):
+            elsewhere |= _gives(goal, other.role_guid, other.scope)
+    return not given <= elsewhere
+
+
+def _gives(goal: Goal, role_guid: str, scope: StorageScope) -> set[str]:
+    """What a role at a scope gives GitLab, of all that it needs: the use of each container, and signing at the account. Each is
+    named by the key of its ARM id."""
+    account = goal.desired.storage.scope
+    containers = {account.at(name).key for name in goal.desired.storage.containers.values()}
+    contributes = role_guid == STORAGE_BLOB_DATA_CONTRIBUTOR.guid
+    if scope.same_as(account):
+        return {account.key} | (containers if contributes else set())
+    return {scope.key} & containers if contributes else set()
+
+
 def missing_grants(goal: Goal, have: Observed) -> tuple[Grant, ...]:
     """The grants that no assignment answers. An existing assignment answers a grant, whoever created it."""
     principal = have.identity.principal_id if have.identity else None
     existing = [assignment for assignment in have.assignments if assignment.principal_id == principal]
     return tuple(grant for grant in goal.grants if not any(answers(grant, assignment) for assignment in existing))
+
+
+def nothing_to_grant(goal: Goal, observation: Observation) -> Failure | None:
+    """Why there is no storage account to grant access to. A wanted assignment that exists shows that there is one."""
+    return observation.no_account if len(missing_grants(goal, observation.have)) == len(goal.grants) else None
 
 
 def answers(grant: Grant, assignment: Assignment) -> bool:

@@ -1,6 +1,6 @@
 """The one place that makes a status. It is pure, so tests hold the invariants of statuses over generated inputs."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from gitlab_azure_identity.api.conditions import CHAIN, READY, RECONCILING, STALLED, Link
@@ -16,15 +16,17 @@ from gitlab_azure_identity.api.status import (
     SecretsStatus,
     ServiceAccountStatus,
     Status,
+    StorageStatus,
 )
 from gitlab_azure_identity.domain.arm_ids import StorageScope, folded
 from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, Truth, failed
 from gitlab_azure_identity.domain.goal import Goal
-from gitlab_azure_identity.domain.observed import Assignment, Observed
+from gitlab_azure_identity.domain.observed import Assignment, Observation, Observed
 from gitlab_azure_identity.domain.plan import answers
 from gitlab_azure_identity.domain.readiness import as_condition, conditions
 from gitlab_azure_identity.domain.roles import STORAGE_ROLES
+from gitlab_azure_identity.domain.storage_account import StorageAccount
 
 
 def with_conditions(resource: Resource, findings: Sequence[Finding], now: datetime) -> Status:
@@ -84,14 +86,14 @@ def after_pass(
     have: Observed,
     findings: Sequence[Finding],
     containers: Sequence[ContainerStatus],
-    unseen: Collection[Link],
-    former: Collection[str],
+    observation: Observation,
     now: datetime,
 ) -> Status:
     """The status after a pass: what exists now, and what is still to be removed.
 
-    The record stays as it was for links that could not be seen, and for former storage accounts (by the key of their ARM id). An
-    object that is not on record would never be looked for again."""
+    The record stays as it was for links that could not be seen, and for former storage accounts that could not be read. An object
+    that is not on record would never be looked for again."""
+    unseen, former = observation.unseen, observation.former
     before, desired, identity = resource.status, goal.desired, have.identity
     known = IdentityStatus(name=desired.identity.name, resource_id=str(desired.identity.id))
     if identity is not None:
@@ -136,6 +138,7 @@ def after_pass(
             ],
             "role_assignments": assignments,
             "service_accounts": accounts,
+            "storage": _storage(before, desired, observation.account),
             "secrets": _secrets(desired),
             "retired_secrets": retired,
             "values_config_map": desired.values_config_map,
@@ -188,6 +191,16 @@ def _accounts(desired: Desired) -> list[ServiceAccountStatus]:
         ServiceAccountStatus(name=account.name, management="Manage" if account.managed else "Annotate")
         for account in desired.service_accounts
     ]
+
+
+def _storage(before: Status, desired: Desired, account: StorageAccount | None) -> StorageStatus:
+    """What is known of the storage account. It stays as it was when Azure did not describe the account this time."""
+    endpoint = f"https://{desired.storage.blob_host}/"
+    if account is not None:
+        access = "Enabled" if account.shared_keys else "Disabled"
+        return StorageStatus(blob_endpoint=endpoint, shared_key_access=access)
+    known = before.storage if before.storage and before.storage.blob_endpoint == endpoint else None
+    return known or StorageStatus(blob_endpoint=endpoint)
 
 
 def _secrets(desired: Desired) -> SecretsStatus:

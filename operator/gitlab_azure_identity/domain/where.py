@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.resource import NO_ACCOUNT, Resource
 from gitlab_azure_identity.api.status import RoleAssignmentStatus, Status
 from gitlab_azure_identity.domain.arm_ids import IdentityId, ResourceGroupId, StorageScope
@@ -11,6 +12,9 @@ from gitlab_azure_identity.domain.goal import Goal, Mode
 from gitlab_azure_identity.domain.observed import Identity
 from gitlab_azure_identity.domain.ownership import Owner
 from gitlab_azure_identity.domain.policy import PolicyRule, identity_groups
+
+ACCOUNT_AGE = 3600.0
+UNPROVEN_ACCOUNT_AGE = 30.0
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,13 @@ class WhereToLook:
     @property
     def owner(self) -> Owner:
         return self.desired.owner
+
+    @property
+    def account_age(self) -> float:
+        """The age, in seconds, of an answer about the storage account that will do. While access is not proven a person may be
+        correcting the account."""
+        access = self.status.condition(Link.ACCESS)
+        return ACCOUNT_AGE if access is not None and access.status == "True" else UNPROVEN_ACCOUNT_AGE
 
     @property
     def pinned(self) -> IdentityId | None:

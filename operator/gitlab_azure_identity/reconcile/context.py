@@ -9,10 +9,9 @@ from typing import Protocol
 import aiohttp
 from azure.core.credentials import AccessTokenInfo
 
-from gitlab_azure_identity.azure.access import BlobAccess
+from gitlab_azure_identity.azure.access import Answers, BlobAccess
 from gitlab_azure_identity.azure.clients import Clients
 from gitlab_azure_identity.azure.credentials import FederatedCredentials
-from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.azure.identities import Identities
 from gitlab_azure_identity.azure.roles import RoleAssignments
 from gitlab_azure_identity.azure.storage import StorageAccounts
@@ -23,6 +22,7 @@ from gitlab_azure_identity.domain.desired import Credential, WantedIdentity
 from gitlab_azure_identity.domain.goal import Terms
 from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity
 from gitlab_azure_identity.domain.ownership import Owner
+from gitlab_azure_identity.domain.storage_account import StorageAccount
 from gitlab_azure_identity.kube.client import Cluster
 from gitlab_azure_identity.kube.events import Events
 from gitlab_azure_identity.kube.namespaces import Namespaces
@@ -47,14 +47,12 @@ class RoleReads(Protocol):
 
 
 class AccountReads(Protocol):
-    async def exists(self, account: StorageScope) -> bool: ...
+    async def get(self, account: StorageScope, *, age: float) -> StorageAccount | None: ...
 
 
 class AccessReads(Protocol):
     async def exchange(self, identity: Identity, assertion: str) -> AccessTokenInfo: ...
-    async def try_containers(
-        self, account: str, containers: Collection[str], token: AccessTokenInfo
-    ) -> Mapping[str, AzureError | None]: ...
+    async def attempt(self, host: str, containers: Collection[str], token: AccessTokenInfo) -> Answers: ...
 
 
 class AzureReads(Protocol):
@@ -152,8 +150,8 @@ class Azure:
             Identities(clients, clock),
             FederatedCredentials(clients),
             RoleAssignments(clients),
-            StorageAccounts(clients),
-            BlobAccess(clients.cloud, session, timeout),
+            StorageAccounts(clients, clock),
+            BlobAccess(clients.cloud, session, timeout, clock),
         )
 
 

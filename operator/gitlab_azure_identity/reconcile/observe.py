@@ -14,6 +14,7 @@ from gitlab_azure_identity.domain.changes import link_of, words
 from gitlab_azure_identity.domain.desired import Credential
 from gitlab_azure_identity.domain.findings import CannotProceed, Failure, Outlook, worst
 from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity, Observation, Observed
+from gitlab_azure_identity.domain.storage_account import StorageAccount
 from gitlab_azure_identity.domain.where import WhereToLook
 from gitlab_azure_identity.kube import errors as kube_errors
 from gitlab_azure_identity.kube.client import ClusterError
@@ -26,9 +27,8 @@ async def observe(azure: AzureReads, kube: KubeReads, where: WhereToLook) -> Obs
     """Read everything that may belong to the resource. Requests that do not need each other's answers are sent side by side.
 
     Raises CannotProceed when not even the identity could be read."""
-    ask_account = where.granting and not any(entry.name for entry in where.status.role_assignments)
     cluster = asyncio.ensure_future(_objects(kube, where))
-    account = asyncio.ensure_future(no_account(azure, where.desired.storage.scope) if ask_account else _nothing())
+    account = asyncio.ensure_future(_account(azure, where))
     try:
         identity = await _locate(azure, where)
         (credentials, unreadable), assignments = await asyncio.gather(
@@ -38,15 +38,11 @@ async def observe(azure: AzureReads, kube: KubeReads, where: WhereToLook) -> Obs
         unseen |= {Link.CREDENTIALS: unreadable} if unreadable else {}
         unseen |= {Link.ROLES: worst(assignments.unread)} if assignments.unread else {}
         have = Observed(identity, credentials, assignments.found, objects, credentials_seen=unreadable is None)
-        return Observation(have, unseen, assignments.former, frozenset(assignments.absent), ask_account, await account)
+        return Observation(have, unseen, assignments.former, frozenset(assignments.absent), *await account)
     finally:
         cluster.cancel()
         account.cancel()
         await asyncio.gather(cluster, account, return_exceptions=True)
-
-
-async def _nothing() -> None:
-    """In place of a request that is not sent."""
 
 
 # the managed identity
@@ -190,19 +186,25 @@ class _Assignments:
             return ()
 
 
-async def no_account(azure: AzureReads, account: StorageScope) -> Failure | None:
-    """Why there is no storage account to grant access to, or why that is not known. None when there is one."""
+# the storage account
+
+
+async def _account(azure: AzureReads, where: WhereToLook) -> tuple[StorageAccount | None, Failure | None]:
+    """The wanted storage account, or why it was not seen. A deletion does not need it."""
+    if not where.granting:
+        return None, None
+    scope = where.desired.storage.scope
     try:
-        exists = await azure.accounts.exists(account)
+        account = await azure.accounts.get(scope, age=where.account_age)
     except AzureError as error:
-        return classify(error, operations.reading_account(account))
-    if exists:
-        return None
+        return None, classify(error, operations.reading_account(scope))
+    if account is not None:
+        return account, None
     message = (
-        f"There is no {account.words} in resource group {account.resource_group}. Create it, or correct "
-        "spec.storage.accountName, spec.storage.resourceGroup or spec.storage.subscriptionId."
+        f"There is no {scope.words} in resource group {scope.resource_group}. Create it, or correct spec.storage.accountName, "
+        "spec.storage.resourceGroup or spec.storage.subscriptionId."
     )
-    return Failure(Reason.ACCOUNT_NOT_FOUND, message, Outlook.STALLED)
+    return None, Failure(Reason.ACCOUNT_NOT_FOUND, message, Outlook.STALLED)
 
 
 # objects in the cluster

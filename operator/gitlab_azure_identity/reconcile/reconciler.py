@@ -10,6 +10,7 @@ from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.status import Status
+from gitlab_azure_identity.azure.access_errors import AccessAttempt
 from gitlab_azure_identity.domain import assessment
 from gitlab_azure_identity.domain.findings import (
     CannotProceed,
@@ -23,7 +24,7 @@ from gitlab_azure_identity.domain.findings import (
 from gitlab_azure_identity.domain.goal import Goal, reconcile_goal
 from gitlab_azure_identity.domain.judge import judge
 from gitlab_azure_identity.domain.observed import Observation, Observed
-from gitlab_azure_identity.domain.plan import missing_grants, plan_without
+from gitlab_azure_identity.domain.plan import nothing_to_grant, plan_without
 from gitlab_azure_identity.domain.record import credible
 from gitlab_azure_identity.domain.status import after_pass, before_writing, records_the_same, suspended, with_conditions
 from gitlab_azure_identity.domain.texts import presentable
@@ -34,7 +35,7 @@ from gitlab_azure_identity.reconcile.context import AzureReads, Context, KubeRea
 from gitlab_azure_identity.reconcile.converge import converge
 from gitlab_azure_identity.reconcile.issuer import Issuer
 from gitlab_azure_identity.reconcile.memory import Memory, ObjectMemory
-from gitlab_azure_identity.reconcile.observe import no_account, observe
+from gitlab_azure_identity.reconcile.observe import observe
 from gitlab_azure_identity.reconcile.report import Reporter
 from gitlab_azure_identity.reconcile.verify import Proof, unproven, verify
 
@@ -99,26 +100,22 @@ class Reconciler:
     async def _aim(self, resource: Resource) -> tuple[Resource, Goal, Observation]:
         """The goal of the resource, and the observation for it. The identity that is observed may change the goal. Raises
         CannotProceed."""
-        goal = reconcile_goal(resource, self._terms, await self._issuer.current())
+        pin, spread_by = None, self._clock.now().timestamp() - self._context.propagation_limit
+        goal = reconcile_goal(resource, self._terms, await self._issuer.current(), spread_by=spread_by)
         for _ in range(3):  # once more after a lost status, and once more after one that named another's identity
             observation = await self._observe(resource, goal)
             other = assessment.other_identity(resource, goal, observation.have.identity)
             if other is None:
                 break
             resource, pin = other
-            goal = reconcile_goal(resource, self._terms, await self._issuer.current(), pin)
+            goal = reconcile_goal(resource, self._terms, await self._issuer.current(), pin, spread_by=spread_by)
+        host = observation.account.blob_host if observation.account else None
+        if host and host != goal.desired.storage.blob_host:
+            goal = reconcile_goal(resource, self._terms, await self._issuer.current(), pin, host, spread_by=spread_by)
         return resource, goal, observation
 
     async def _observe(self, resource: Resource, goal: Goal) -> Observation:
         return await observe(self._azure_reads, self._kube_reads, where_to_look(resource, goal, self._terms.policy))
-
-    async def _no_account(self, goal: Goal, observation: Observation) -> Failure | None:
-        """Why there is no storage account to grant access to. It is read only while no wanted assignment exists."""
-        if len(missing_grants(goal, observation.have)) < len(goal.grants):
-            return None
-        if observation.account_asked:
-            return observation.no_account
-        return await no_account(self._azure_reads, goal.desired.storage.scope)
 
     # converge
 
@@ -127,7 +124,7 @@ class Reconciler:
     ) -> Outcome:
         found = observation.have.identity
         memory.principal = found.principal_id if found else None
-        absent = await self._no_account(goal, observation)
+        absent = nothing_to_grant(goal, observation)
         if absent and found is None:
             raise CannotProceed(Link.ROLES, absent)
         if absent:
@@ -212,7 +209,8 @@ class Reconciler:
             now=now,
             limit=self._context.propagation_limit,
         )
-        return await verify(self._azure_reads, self._kube_reads, desired, identity, fresh=fresh)
+        attempt = AccessAttempt(desired, fresh, awaiting.observation.account)
+        return await verify(self._azure_reads, self._kube_reads, attempt, identity)
 
     # assess and report
 
@@ -231,7 +229,7 @@ class Reconciler:
         resource, goal, have, observation = awaiting.resource, awaiting.goal, awaiting.have, awaiting.observation
         if not goal.may_use(have):
             return with_conditions(resource, findings, now)  # an identity that we may not use is not recorded
-        return after_pass(resource, goal, have, findings, proof.containers, observation.unseen, observation.former, now)
+        return after_pass(resource, goal, have, findings, proof.containers, observation, now)
 
     async def _write(
         self, resource: Resource, memory: ObjectMemory, findings: Sequence[Finding], status: Status, *, lacking: bool

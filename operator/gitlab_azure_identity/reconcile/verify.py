@@ -1,4 +1,4 @@
-"""Attempt the access that GitLab will need: exchange a token of each service account, and list every container."""
+"""Attempt the access that GitLab will need: exchange a token of each service account, and use every container."""
 
 import asyncio
 from dataclasses import dataclass
@@ -9,11 +9,18 @@ from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.spec import Verification
 from gitlab_azure_identity.api.status import ContainerStatus
-from gitlab_azure_identity.azure.access_errors import AccessAttempt, another_issuer, container_refused, token_refused
+from gitlab_azure_identity.azure.access_errors import (
+    AccessAttempt,
+    another_issuer,
+    container_refused,
+    signing_refused,
+    token_refused,
+)
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.findings import Failure, Finding, failed, good, not_asked, worst
 from gitlab_azure_identity.domain.observed import Identity
+from gitlab_azure_identity.domain.storage_account import unusable
 from gitlab_azure_identity.kube import errors as kube_errors
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.kube.tokens import issuer_of
@@ -33,12 +40,14 @@ def unproven(finding: Finding, desired: Desired) -> Proof:
     return Proof(finding, _states(desired, {}))
 
 
-async def verify(azure: AzureReads, kube: KubeReads, desired: Desired, identity: Identity, *, fresh: bool) -> Proof:
-    """Attempt access. With `fresh`, a refusal that a recent grant may explain is reported as Propagating."""
+async def verify(azure: AzureReads, kube: KubeReads, attempt: AccessAttempt, identity: Identity) -> Proof:
+    """Attempt everything that GitLab does with its storage. Nothing is written."""
+    desired = attempt.desired
     if desired.verification is Verification.DISABLED:
         message = "spec.verification is Disabled: access is not checked."
         return unproven(not_asked(Link.ACCESS, Reason.DISABLED, message), desired)
-    attempt = AccessAttempt(desired, fresh)
+    if attempt.account and (failure := unusable(attempt.account, desired.storage.containers)):
+        return unproven(failed(Link.ACCESS, failure), desired)
     exchanged = await asyncio.gather(
         *(_exchange(azure, kube, attempt, identity, account.name) for account in desired.service_accounts)
     )
@@ -46,19 +55,18 @@ async def verify(azure: AzureReads, kube: KubeReads, desired: Desired, identity:
     problems = [answer for answer in exchanged if isinstance(answer, Failure)]
     states: dict[str, Failure | None] = {}
     if tokens:
-        names = tuple(desired.storage.containers.values())
-        answers = await azure.access.try_containers(desired.storage.account, names, tokens[0])
-        states = {
-            name: None if error is None else container_refused(error, attempt, name) for name, error in answers.items()
-        }
+        storage = desired.storage
+        answers = await azure.access.attempt(storage.blob_host, tuple(storage.containers.values()), tokens[0])
+        states = {name: container_refused(rights, attempt, name) for name, rights in answers.containers.items()}
         problems += [failure for failure in states.values() if failure is not None]
+        problems += [signing_refused(answers.signing, attempt)] if answers.signing else []
     containers = _states(desired, states)
     if problems:
         return Proof(failed(Link.ACCESS, worst(problems)), containers)
     count, accounts = len(states), len(tokens)
     message = (
-        f"{accounts} service account{'s' * (accounts > 1)} exchanged a token at Entra, and {count} "
-        f"container{'s' * (count != 1)} of {desired.storage.account} answered."
+        f"{accounts} service account{'s' * (accounts > 1)} exchanged a token at Entra. The identity may list, write and delete "
+        f"in {count} container{'s' * (count != 1)} of {desired.storage.account}, and sign addresses."
     )
     return Proof(good(Link.ACCESS, Reason.VERIFIED, message), containers)
 

@@ -27,7 +27,7 @@ DRIVER_KEYS: Final[Mapping[str, str]] = {
 }
 
 
-def registry_secret(account: str, container: str, realm: str, parameters: Mapping[str, Parameter]) -> str:
+def registry_secret(account: str, container: str, domain: str, parameters: Mapping[str, Parameter]) -> str:
     """The registry's storage driver, for `registry.storage.secret`.
 
     The driver renamed `credentialstype` to `credentials_type` in 4.16 (chart 8.10). It ignores the name that it does not know,
@@ -43,7 +43,7 @@ def registry_secret(account: str, container: str, realm: str, parameters: Mappin
         "container": container,
         "credentials_type": Word("default_credentials"),
         "credentialstype": Word("default_credentials"),
-        "realm": Word(realm),
+        **_endpoint(account, domain),
     }
     for name, key in DRIVER_KEYS.items():
         value = parameters.get(name)
@@ -57,6 +57,20 @@ def registry_secret(account: str, container: str, realm: str, parameters: Mappin
     return block({"azure_v2": driver})
 
 
+def _endpoint(account: str, domain: str) -> dict[str, Node]:
+    """The blob endpoint. The driver puts `<account>.blob.` in front of a `realm`. An account with an endpoint in a DNS zone
+    (`z01.blob.storage.azure.net`) needs the whole address: `serviceurl`, which comes before a realm (4.39:
+    azure/v2/parser.go)."""
+    if _of_the_cloud(domain):
+        return {"realm": Word(domain.removeprefix("blob."))}
+    return {"serviceurl": f"https://{account}.{domain}"}
+
+
+def _of_the_cloud(domain: str) -> bool:
+    """Whether the domain is that of the whole cloud, and not that of a DNS zone. The number of a zone is no bare word in YAML."""
+    return domain.startswith("blob.")
+
+
 def object_storage_secret(account: str, domain: str) -> str:
     """The connection of Rails and Workhorse, for `global.appConfig.object_store.connection`."""
     return block({"provider": Word("AzureRM"), **_account(account, domain)})
@@ -68,4 +82,7 @@ def backup_secret(account: str, domain: str) -> str:
 
 
 def _account(account: str, domain: str) -> dict[str, Node]:
-    return {"azure_storage_account_name": account, "azure_storage_domain": Word(domain)}
+    return {
+        "azure_storage_account_name": account,
+        "azure_storage_domain": Word(domain) if _of_the_cloud(domain) else domain,
+    }
