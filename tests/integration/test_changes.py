@@ -41,10 +41,11 @@ def test_another_storage_account(gitlab: GitLab) -> None:
     found = change(gitlab, storage={"accountName": "storeone"})
 
     assert found["status"]["identity"] == before
-    assert len(gitlab.assignments("storeone")) == 1
-    assert gitlab.assignments("gitlabstore") == []
+    assert (len(gitlab.assignments("storeone")), len(gitlab.assignments("gitlabstore"))) == (1, 1)
+    gitlab.reconcile_now()  # access at the new account was proven
+    assert (len(gitlab.assignments("storeone")), gitlab.assignments("gitlabstore")) == (1, [])
     assert writes(gitlab) == [("PUT", "roleAssignments"), ("DELETE", "roleAssignments")]  # in this order
-    (shown,) = found["status"]["roleAssignments"]
+    (shown,) = gitlab.live()["status"]["roleAssignments"]
     assert shown["scope"] == f"{STORAGE}/storeone"
     assert "accountname: 'storeone'" in gitlab.secret("gitlab-registry-storage")["config"]
     assert "azure_storage_account_name: 'storeone'" in gitlab.secret("gitlab-object-storage")["connection"]
@@ -70,6 +71,7 @@ def test_an_account_without_rights_for_us_changes_nothing_yet(gitlab: GitLab) ->
     create_store(gitlab.lab, "storelater")
     gitlab.reconcile_now()
     gitlab.ready()
+    gitlab.reconcile_now()
     assert gitlab.assignments("gitlabstore") == []
     assert len(gitlab.assignments("storelater")) == 1
 
@@ -296,6 +298,7 @@ def test_several_changes_in_one_edit(gitlab: GitLab) -> None:
 
     assert found["status"]["identity"] == before
     assert subjects(gitlab) == {"gitlab", "gitlab-registry"}
+    gitlab.reconcile_now()
     assert (len(gitlab.assignments("storemany")), gitlab.assignments("gitlabstore")) == (1, [])
     principal = gitlab.principal
     gitlab.delete()

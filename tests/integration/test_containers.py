@@ -3,7 +3,7 @@
 from lab.azure import seeded
 
 from .behind import CLIENT_ID, annotations, create_container, create_service_account, patch, reasons
-from .operating import STORAGE
+from .operating import STORAGE, Operator
 from .resources import CONTRIBUTOR, DELEGATOR, GitLab
 from .watching import Object
 
@@ -62,7 +62,9 @@ def test_a_pass_that_changes_nothing_still_reads_three_times(gitlab: GitLab) -> 
     assert [call.method for call in gitlab.calls()] == ["GET"] * 3
 
 
-def test_from_account_to_containers_and_back(gitlab: GitLab) -> None:
+def test_from_account_to_containers_and_back(gitlab: GitLab, operator: Operator) -> None:
+    """The former roles stay until the new ones are known everywhere, which is at once here, and access was proven."""
+    operator.restart(propagationLimit=0)
     before = gitlab.apply().ready()["status"]["identity"]
     assert granted(gitlab) == {("contributor", ACCOUNT)}
     gitlab.lab.controls.clear_calls()
@@ -70,13 +72,20 @@ def test_from_account_to_containers_and_back(gitlab: GitLab) -> None:
     patch(gitlab, "gai", "gitlab", {"spec": {"storage": {"roleScope": "Container"}}})
     gitlab.ready()
 
-    assert granted(gitlab) == {("delegator", ACCOUNT), *(("contributor", at(container)) for container in DEFAULT)}
-    methods = [call.method for call in gitlab.writes()]
-    assert methods == ["PUT"] * 8 + ["DELETE"]  # the wide role is removed when the narrow ones exist
+    narrow = {("delegator", ACCOUNT), *(("contributor", at(container)) for container in DEFAULT)}
+    assert granted(gitlab) == narrow | {("contributor", ACCOUNT)}
+    assert gitlab.message("RolesAssigned").endswith(
+        "Former role assignments at storage account gitlabstore stay until these are proven to work."
+    )
+    gitlab.reconcile_now()
+    assert granted(gitlab) == narrow
+    assert [call.method for call in gitlab.writes()] == ["PUT"] * 8 + ["DELETE"]
 
     patch(gitlab, "gai", "gitlab", {"spec": {"storage": {"roleScope": "Account"}}})
-    found = gitlab.ready()
+    gitlab.ready()
+    gitlab.reconcile_now()
 
+    found = gitlab.live()
     assert granted(gitlab) == {("contributor", ACCOUNT)}
     assert found["status"]["identity"] == before
     assert len(found["status"]["roleAssignments"]) == 1
@@ -91,6 +100,7 @@ def test_a_container_added_and_one_disabled(gitlab: GitLab) -> None:
     containers = {"terraformState": {}, "packages": {"management": "Disabled"}}
     patch(gitlab, "gai", "gitlab", {"spec": {"storage": {"containers": containers}}})
     gitlab.ready()
+    gitlab.reconcile_now()  # after access was proven
 
     assert ("contributor", at("gitlab-terraform-state")) in granted(gitlab)
     assert ("contributor", at("gitlab-packages")) not in granted(gitlab)

@@ -166,7 +166,7 @@ def test_a_missing_right_is_named(refused: tuple[Right, ...], words: str, code: 
 
 
 def test_the_right_to_sign_addresses_is_named() -> None:
-    key = "The identity may not ask for a user delegation key of storage account gitlabstore, which signs addresses"
+    key = "The identity may not sign addresses with a user delegation key of storage account gitlabstore"
 
     soon, late = signing_refused(MISMATCH, FRESH), signing_refused(MISMATCH, LATER)
 

@@ -16,7 +16,14 @@ from gitlab_azure_identity.api.status import Condition, Status
 from gitlab_azure_identity.domain import assessment
 from gitlab_azure_identity.domain.arm_ids import IdentityId
 from gitlab_azure_identity.domain.assessment import Event, Tolerance
-from gitlab_azure_identity.domain.changes import Change, DeleteIdentity, PutAssignment, PutIdentity, ReleaseObject
+from gitlab_azure_identity.domain.changes import (
+    Change,
+    DeleteAssignment,
+    DeleteIdentity,
+    PutAssignment,
+    PutIdentity,
+    ReleaseObject,
+)
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, failed, good, not_asked
 from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.observed import ClusterObject, Observed
@@ -66,7 +73,16 @@ def ready(spec: dict[str, Any] | None = None, *, generation: int = 1, status: st
     ids=["Ready", "edited", "not Ready", "new", "another issuer"],
 )
 def test_a_change_is_drift_where_nobody_asked_for_one(one: Resource, former: tuple[str, ...], drift: bool) -> None:
-    assert assessment.is_drift(one, replace(goal(), former_issuers=former)) is drift
+    done = plan(goal(), Observed())
+    assert assessment.is_drift(one, replace(goal(), former_issuers=former), done) is drift
+
+
+def test_the_removal_of_a_former_role_is_no_drift() -> None:
+    """It was left until access was proven. Nobody changed anything meanwhile."""
+    former = DeleteAssignment(HAVE.assignments[0])
+
+    assert not assessment.is_drift(ready(), goal(), [former])
+    assert assessment.is_drift(ready(), goal(), [former, *plan(goal(), Observed())])
 
 
 # what replaces a lost status

@@ -30,6 +30,7 @@ def connection(state: str) -> dict[str, Any]:
         ({"publicNetworkAccess": "Disabled"}, {"public": False}),
         ({"networkAcls": {"defaultAction": "Deny"}}, {"firewall": True}),
         ({"networkAcls": {"defaultAction": "Allow"}}, {}),
+        ({"publicNetworkAccess": "SecuredByPerimeter"}, {"firewall": True}),
         ({"privateEndpointConnections": [connection("Pending")]}, {}),
         ({"privateEndpointConnections": [{}, connection("Approved")]}, {"private_endpoints": True}),
         (

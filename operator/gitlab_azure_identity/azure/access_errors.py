@@ -90,9 +90,7 @@ def signing_refused(error: AzureError, attempt: AccessAttempt) -> Failure:
     """Why GitLab cannot sign addresses of blobs."""
     account = f"storage account {attempt.desired.storage.account}"
     if error.code in _DENIED:
-        return _denied(
-            attempt, f"The identity may not ask for a user delegation key of {account}, which signs addresses"
-        )
+        return _denied(attempt, f"The identity may not sign addresses with a user delegation key of {account}")
     return _refused(error, attempt, f"ask for a user delegation key of {account}", None)
 
 

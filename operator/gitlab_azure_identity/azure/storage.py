@@ -78,6 +78,7 @@ def _account(name: str, answer: Mapping[str, Any]) -> StorageAccount:
         hierarchical=properties.get("isHnsEnabled") is True,
         shared_keys=properties.get("allowSharedKeyAccess") is not False,
         public=properties.get("publicNetworkAccess") != "Disabled",
-        firewall=(properties.get("networkAcls") or {}).get("defaultAction") == "Deny",
+        firewall=properties.get("publicNetworkAccess") == "SecuredByPerimeter"
+        or (properties.get("networkAcls") or {}).get("defaultAction") == "Deny",
         private_endpoints="Approved" in states,
     )

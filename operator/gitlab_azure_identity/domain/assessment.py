@@ -14,7 +14,14 @@ from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.spec import Verification
 from gitlab_azure_identity.api.status import Status
 from gitlab_azure_identity.domain.arm_ids import IdentityId
-from gitlab_azure_identity.domain.changes import Change, PutAssignment, PutCredential, PutIdentity, Revocation
+from gitlab_azure_identity.domain.changes import (
+    Change,
+    DeleteAssignment,
+    PutAssignment,
+    PutCredential,
+    PutIdentity,
+    Revocation,
+)
 from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, first_broken
 from gitlab_azure_identity.domain.goal import Goal
@@ -56,10 +63,11 @@ def other_identity(resource: Resource, goal: Goal, found: Identity | None) -> tu
 # what was done
 
 
-def is_drift(resource: Resource, goal: Goal) -> bool:
+def is_drift(resource: Resource, goal: Goal, done: Sequence[Change]) -> bool:
     """Whether the changes of a pass repair drift: this generation was Ready before, so nobody asked for a change. A change of
-    the cluster's issuer is no drift."""
-    return was_ready(resource) and not goal.former_issuers
+    the cluster's issuer is no drift, nor is the removal of a role that was left until now."""
+    only_roles = all(isinstance(change, DeleteAssignment) for change in done)
+    return was_ready(resource) and not goal.former_issuers and not only_roles
 
 
 def reverted(done: Sequence[Change], pending: Sequence[Change]) -> list[tuple[Change, Failure]]:

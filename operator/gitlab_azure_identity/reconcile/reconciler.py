@@ -150,7 +150,7 @@ class Reconciler:
             lacking=assessment.lacks_something(converged.have, converged.pending),
             granted_at=now if assessment.takes_time(converged.done) else None,
         )
-        drift = assessment.is_drift(resource, goal)
+        drift = assessment.is_drift(resource, goal, converged.done)
         proof, *_ = await asyncio.gather(
             self._verify(awaiting, memory),
             self._report.event(resource, assessment.changes_event(converged.done, drift=drift)),

@@ -1,0 +1,144 @@
+"""What is proven before Ready: every right that GitLab needs, on an account that it can use. Nothing is written."""
+
+from typing import Any
+
+import pytest
+
+from .behind import create_store
+from .operating import STORAGE
+from .owner import stalled
+from .resources import GitLab
+from .test_containers import storage
+from .test_deletion import MakeGitLab
+
+DATA_HOST = "gitlabstore.blob.core.windows.net"
+
+
+@pytest.fixture
+def store(gitlab: GitLab) -> str:
+    """An account of this test alone, with GitLab's containers."""
+    name = f"storeaccess{gitlab.namespace.replace('-', '')}"
+    create_store(gitlab.lab, name)
+    return name
+
+
+def test_everything_that_gitlab_does_is_attempted_and_nothing_is_written(gitlab: GitLab) -> None:
+    gitlab.lab.controls.clear_calls()
+
+    gitlab.apply(storage=storage()).ready()
+
+    calls = [call for call in gitlab.lab.controls.calls() if call.host == DATA_HOST and call.caller != "owner"]
+    containers = {
+        f"/{name}" for name in ("registry", "gitlab-artifacts", "git-lfs", "gitlab-uploads", "gitlab-packages")
+    }
+    for method, status in (("PUT", 412), ("DELETE", 412)):
+        probes = {call.path.rpartition("/")[0] for call in calls if (call.method, call.status) == (method, status)}
+        assert probes >= containers
+    assert {call.status for call in calls if call.method in ("PUT", "DELETE")} <= {403, 412}
+    assert [call.status for call in calls if call.method == "POST"][-1] == 200  # the user delegation key
+
+
+def test_ready_waits_for_the_right_to_sign_addresses(gitlab: GitLab) -> None:
+    """The roles at the containers are in effect, and the one at the account is not: pushes work, and no pull does."""
+    gitlab.lab.controls.add_fault(
+        f"POST {DATA_HOST}*", status=403, code="AuthorizationPermissionMismatch", message="No.", times=1000
+    )
+
+    gitlab.apply(storage=storage())
+
+    gitlab.condition("AccessVerified", "Unknown", "Propagating")
+    assert gitlab.message("Ready") == (
+        "The identity may not sign addresses with a user delegation key of storage account gitlabstore yet. New role "
+        "assignments take up to 10 minutes, and at times 30."
+    )
+    gitlab.lab.controls.clear_faults()
+    gitlab.ready()
+
+
+def test_an_identity_that_may_only_read_is_not_ready(gitlab: GitLab) -> None:
+    """For example because of a deny assignment, or of a condition on the role assignment."""
+    for method in ("PUT", "DELETE"):
+        gitlab.lab.controls.add_fault(
+            f"{method} {DATA_HOST}*", status=403, code="AuthorizationPermissionMismatch", message="No.", times=1000
+        )
+
+    gitlab.apply()
+
+    gitlab.condition("AccessVerified", "Unknown", "Propagating")
+    assert gitlab.message("Ready") == (
+        "The identity may list, may not write or delete in container registry of storage account gitlabstore yet. New role "
+        "assignments take up to 10 minutes, and at times 30."
+    )
+    states = {each["name"]: each["state"] for each in gitlab.live()["status"]["containers"]}
+    assert set(states.values()) == {"Propagating"}
+
+
+@pytest.mark.parametrize(
+    ("properties", "reason", "message"),
+    [
+        (
+            {"isHnsEnabled": True},
+            "AccountUnusable",
+            "Storage account {store} has a hierarchical namespace. The container registry cannot delete its upload folders",
+        ),
+        (
+            {"publicNetworkAccess": "Disabled"},
+            "NetworkBlocked",
+            "Storage account {store} has its public network access disabled, and no private endpoint.",
+        ),
+        (
+            {"networkAcls": {"defaultAction": "Deny"}},
+            "NetworkBlocked",
+            (
+                "Storage account {store} refused to let the operator list container registry of storage account {store}. Its "
+                "firewall admits only the networks that its rules name."
+            ),
+        ),
+    ],
+    ids=["hierarchical namespace", "no public access", "firewall"],
+)
+def test_an_account_that_gitlab_cannot_use(
+    gitlab: GitLab, store: str, properties: dict[str, Any], reason: str, message: str
+) -> None:
+    gitlab.lab.controls.change_account(store, **properties)
+
+    gitlab.apply(storage={"accountName": store})
+
+    assert stalled(gitlab, reason).startswith(message.format(store=store))
+
+
+def test_an_account_that_is_mended_is_ready_at_the_next_look(gitlab: GitLab, store: str) -> None:
+    gitlab.lab.controls.change_account(store, networkAcls={"defaultAction": "Deny"})
+    gitlab.apply(storage={"accountName": store})
+    stalled(gitlab, "NetworkBlocked")
+
+    gitlab.lab.controls.change_account(store, networkAcls={"defaultAction": "Allow"})
+
+    gitlab.ready()
+
+
+@pytest.mark.parametrize(("allowed", "access"), [(None, "Enabled"), (False, "Disabled")])
+def test_the_status_tells_whether_access_keys_still_work(
+    gitlab: GitLab, store: str, allowed: bool | None, access: str
+) -> None:
+    gitlab.lab.controls.change_account(store, allowSharedKeyAccess=allowed)
+
+    found = gitlab.apply(storage={"accountName": store}).ready()
+
+    assert found["status"]["storage"] == {
+        "blobEndpoint": f"https://{store}.blob.core.windows.net/",
+        "sharedKeyAccess": access,
+    }
+
+
+def test_an_account_is_read_once_for_all_of_its_resources(new_gitlab: MakeGitLab, store: str) -> None:
+    first, second = new_gitlab(), new_gitlab()
+    first.lab.controls.clear_calls()
+
+    first.apply(storage={"accountName": store}).ready()
+    second.apply(storage={"accountName": store}).ready()
+    first.reconcile_now()
+    second.reconcile_now()
+
+    reads = [call for call in first.lab.controls.calls() if call.path.partition("?")[0] == f"{STORAGE}/{store}"]
+    assert [call.method for call in reads if call.caller == "operator"] == ["GET"]
