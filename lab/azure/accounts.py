@@ -4,7 +4,7 @@ import ipaddress
 from dataclasses import dataclass, field
 
 from lab.azure import seeded
-from lab.azure.hosts import DNS_ZONE_SUFFIX, PUBLIC
+from lab.azure.hosts import DNS_ZONE_SUFFIX, PUBLIC, Cloud
 
 BLOB = "blob"
 
@@ -55,18 +55,17 @@ class StorageAccount:
             f"/providers/Microsoft.Storage/storageAccounts/{self.name}"
         )
 
-    @property
-    def endpoints(self) -> dict[str, str]:
-        """The URL of each service that the account has.
+    def endpoints(self, cloud: Cloud = PUBLIC) -> dict[str, str]:
+        """The URL of each service that the account has in a cloud.
 
         Source: Microsoft Learn, "Storage account overview", standard endpoints and Azure DNS zone endpoints.
         """
-        return {service: f"https://{self._host(service)}/" for service in SERVICES[self.kind]}
+        return {service: f"https://{self._host(service, cloud)}/" for service in SERVICES[self.kind]}
 
-    def _host(self, service: str) -> str:
+    def _host(self, service: str, cloud: Cloud = PUBLIC) -> str:
         if self.dns_zone is not None:
             return f"{self.name}.{self.dns_zone}.{service}.{DNS_ZONE_SUFFIX}"
-        return f"{self.name}.{'z6.web' if service == 'web' else service}.{PUBLIC.storage_suffix}"
+        return f"{self.name}.{'z6.web' if service == 'web' else service}.{cloud.storage_suffix}"
 
     def answers_at(self, host: str) -> bool:
         """Whether a blob host that begins with the account's name is the account's.

@@ -61,14 +61,14 @@ gitlab:
 """
 
 
-def test_from_apply_to_ready_takes_three_writes_and_three_reads(gitlab: GitLab) -> None:
-    """The storage account, and the identity in two ways: its absence takes two answers."""
+def test_from_apply_to_ready_takes_three_writes_and_at_most_three_reads(gitlab: GitLab) -> None:
+    """The identity in two ways, since its absence takes two answers. And the storage account, once for all of its resources."""
     gitlab.lab.controls.clear_calls()
 
     found = gitlab.apply().ready()
 
     assert [(call.method, call.status) for call in gitlab.writes()] == [("PUT", 201)] * 3
-    assert len(gitlab.calls()) - len(gitlab.writes()) == 3
+    assert len(gitlab.calls()) - len(gitlab.writes()) in (2, 3)
     (identity,) = gitlab.identities()
     assert found["status"]["identity"]["clientId"] == identity["properties"]["clientId"]
     (credential,) = gitlab.credentials()

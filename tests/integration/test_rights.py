@@ -8,7 +8,7 @@ import pytest
 from lab.azure import seeded
 from lab.running import Lab, ToolError
 
-from .behind import create_service_account, remove
+from .behind import create_service_account, create_store, remove
 from .operating import GROUP, STORAGE
 from .owner import assert_nothing_was_written, condition, granted, stalled, standing, without_rights
 from .resources import GitLab
@@ -55,14 +55,15 @@ def test_a_right_to_read_identities_only(gitlab: GitLab) -> None:
 
 
 def test_no_right_on_the_storage_account(gitlab: GitLab) -> None:
-    with without_rights(gitlab.lab, ACCOUNT):
+    create_store(gitlab.lab, "storenoright")
+    with without_rights(gitlab.lab, f"{STORAGE}/storenoright"):
         gitlab.lab.controls.clear_calls()
 
-        gitlab.apply()
+        gitlab.apply(storage={"accountName": "storenoright"})
 
         assert stalled(gitlab, "AuthorizationFailed") == (
-            "The operator may not read storage account gitlabstore. Grant its identity "
-            '"Role Based Access Control Administrator" on storage account gitlabstore: docs/azure-permissions.md#storage.'
+            "The operator may not read storage account storenoright. Grant its identity "
+            '"Role Based Access Control Administrator" on storage account storenoright: docs/azure-permissions.md#storage.'
             " Azure says the same of an account that does not exist: check its name."
         )
         assert standing(gitlab)["RolesAssigned"] == "False AuthorizationFailed"

@@ -9,11 +9,12 @@ from typing import Any
 
 from lab.azure.accounts import SERVICES, NetworkRules, StorageAccount
 from lab.azure.formats import timestamp
+from lab.azure.hosts import PUBLIC, Cloud
 
 KIND = "Microsoft.Storage/storageAccounts"
 
 
-def as_json(account: StorageAccount) -> dict[str, Any]:
+def as_json(account: StorageAccount, cloud: Cloud = PUBLIC) -> dict[str, Any]:
     return {
         "sku": {"name": account.sku, "tier": account.sku.partition("_")[0]},
         "kind": account.kind,
@@ -22,11 +23,11 @@ def as_json(account: StorageAccount) -> dict[str, Any]:
         "type": KIND,
         "location": account.location,
         "tags": dict(account.tags),
-        "properties": _properties(account),
+        "properties": _properties(account, cloud),
     }
 
 
-def _properties(account: StorageAccount) -> dict[str, Any]:
+def _properties(account: StorageAccount, cloud: Cloud) -> dict[str, Any]:
     created, rules = timestamp(account.created), account.network_rules
     service = {"keyType": "Account", "enabled": True, "lastEnabledTime": created}
     return {
@@ -49,7 +50,7 @@ def _properties(account: StorageAccount) -> dict[str, Any]:
         "accessTier": "Hot",
         "provisioningState": "Succeeded",
         "creationTime": created,
-        "primaryEndpoints": account.endpoints,
+        "primaryEndpoints": account.endpoints(cloud),
         "primaryLocation": account.location,
         "statusOfPrimary": "available",
     }

@@ -6,6 +6,7 @@ from typing import Any
 from lab.azure import seeded
 from lab.azure.accounts import StorageAccount
 from lab.azure.azurite import Azurite, Container
+from lab.azure.hosts import ARM_HOSTS
 from lab.azure.resource_manager.account_properties import KIND, as_json, set_kind, set_properties
 from lab.azure.resource_manager.errors import ArmError, group_not_found, parent_not_found, resource_not_found
 from lab.azure.resource_manager.identities import normal_location, tags
@@ -24,7 +25,7 @@ class StorageAccounts:
         self._jobs = jobs
 
     def get(self, request: ArmRequest) -> ArmResponse:
-        return ArmResponse(200, as_json(self._existing(request)))
+        return ArmResponse(200, as_json(self._existing(request), ARM_HOSTS[request.host]))
 
     def list_group(self, request: ArmRequest) -> ArmResponse:
         self._require_group(request)
