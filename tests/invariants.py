@@ -5,11 +5,17 @@ from collections.abc import Iterable
 from typing import Any
 
 
+def seen(resource: dict[str, Any]) -> bool:
+    """Whether an operator has written a status. Until then it is the definition's default."""
+    observed: int = resource.get("status", {}).get("observedGeneration", -1)
+    return observed != -1
+
+
 def broken(resource: dict[str, Any]) -> list[str]:
-    """The invariants that this object breaks, a sentence for each. An object without a status breaks none.
+    """The invariants that this object breaks, a sentence for each. An object that no operator has seen yet breaks none.
 
     0007 (Ready is not True for a former generation) is not among them: see `outdated`."""
-    if "status" not in resource:
+    if not seen(resource):
         return []
     status = resource["status"]
     conditions = {condition["type"]: condition for condition in status.get("conditions", ())}

@@ -1,5 +1,7 @@
 """The levers of a person: suspend, verification, a request for a pass."""
 
+from tests.invariants import seen
+
 from .behind import IDENTITIES, OBJECTS, passes, patch, until, until_events
 from .operating import Operator
 from .resources import GitLab
@@ -33,6 +35,7 @@ def test_suspended_says_so_and_freezes_the_rest(gitlab: GitLab) -> None:
         "spec.suspend is true: nothing is looked at or changed, and the other conditions are as they were last seen."
     )
     until_events(gitlab, "Applied", "Ready", "Suspended")
+    assert {event["type"] for event in gitlab.events()} == {"Normal"}
 
 
 def test_suspended_sends_no_request_to_azure_and_leaves_drift_alone(gitlab: GitLab, operator: Operator) -> None:
@@ -59,6 +62,19 @@ def test_resumed_it_repairs_and_is_ready(gitlab: GitLab) -> None:
 
     assert gitlab.ready()["status"]["identity"] == before
     assert len(gitlab.assignments()) == 1
+    until_events(gitlab, "Applied", "Ready", "Suspended", "Applied", "Ready")
+    assert {event["type"] for event in gitlab.events()} == {"Normal"}
+
+
+def test_before_any_operator_has_seen_it_a_resource_is_in_progress(gitlab: GitLab, operator: Operator) -> None:
+    """kstatus, and everybody who compares the generations, waits for it."""
+    operator.stop()
+
+    gitlab.apply()
+
+    assert gitlab.live()["status"] == {"observedGeneration": -1}
+    operator.start()
+    assert gitlab.ready()["status"]["observedGeneration"] == 1
 
 
 def test_suspended_from_the_start_creates_nothing(gitlab: GitLab) -> None:
@@ -102,8 +118,8 @@ def test_a_request_is_answered_at_the_end_of_the_pass(gitlab: GitLab) -> None:
     patch(gitlab, "gai", "gitlab", {"metadata": {"annotations": asked}, "spec": {"serviceAccounts": accounts}})
     gitlab.ready()
 
-    seen = [version["status"] for version in gitlab.watch.versions(gitlab.namespace) if "status" in version]
-    answered = [status for status in seen if status.get("lastHandledReconcileAt") == "with this"]
+    statuses = [version["status"] for version in gitlab.watch.versions(gitlab.namespace) if seen(version)]
+    answered = [status for status in statuses if status.get("lastHandledReconcileAt") == "with this"]
     assert [status["conditions"][0]["status"] for status in answered] == ["True"]
     assert len(answered[0]["federatedCredentials"]) == 2
 

@@ -4,6 +4,7 @@ itself."""
 from collections.abc import Callable
 
 from lab.azure import seeded
+from tests.invariants import seen
 
 from .behind import create_container, create_store
 from .operating import GROUP, IDENTITIES, STORAGE, SUBSCRIPTION, Operator
@@ -254,7 +255,7 @@ def test_the_same_refusal_is_reported_once(gitlab: GitLab) -> None:
     events = [event for event in gitlab.events() if event["reason"] == "NotPermitted"]
     assert len(events) == 1
     assert events[0]["type"] == "Warning"
-    versions = {json_of_conditions(v) for v in gitlab.watch.versions(gitlab.namespace) if "status" in v}
+    versions = {json_of_conditions(v) for v in gitlab.watch.versions(gitlab.namespace) if seen(v)}
     assert len(versions) == 1
 
 

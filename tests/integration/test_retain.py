@@ -1,5 +1,7 @@
 """What outlives the resource: Retain, abandon, and a status that was lost."""
 
+from tests.invariants import seen
+
 from .behind import (
     MANAGED_IDENTITY_CONTRIBUTOR,
     OBJECTS,
@@ -99,7 +101,7 @@ def test_after_a_lost_status_everything_is_found_by_its_tags(gitlab: GitLab) -> 
     gitlab.lab.controls.clear_calls()
 
     patch_status(gitlab, None)
-    gitlab.until(lambda found: "status" not in found)
+    gitlab.until(lambda found: not seen(found))
     gitlab.annotate("gitlabazure.io/requested-at=look")
     after = gitlab.ready()["status"]
 

@@ -326,6 +326,10 @@ NOT_OWNED, GOOD, UNDER_WAY = (
         (GOOD, NOT_OWNED, Event("Warning", Reason.NOT_OWNED, "said")),
         (NOT_OWNED, condition("False", Reason.CONFLICT), Event("Warning", Reason.CONFLICT, "said")),
         (UNDER_WAY, GOOD, Event("Normal", Reason.READY, "said")),
+        (GOOD, condition("False", Reason.SUSPENDED), Event("Normal", Reason.SUSPENDED, "said")),
+        (NOT_OWNED, condition("False", Reason.SUSPENDED), Event("Normal", Reason.SUSPENDED, "said")),
+        (condition("False", Reason.SUSPENDED), GOOD, Event("Normal", Reason.READY, "said")),
+        (condition("False", Reason.SUSPENDED), NOT_OWNED, Event("Warning", Reason.NOT_OWNED, "said")),
     ],
 )
 def test_the_event_when_ready_changes(before: Status, now: Status, event: Event | None) -> None:

@@ -129,7 +129,6 @@ def test_the_api_server_fills_in_defaults_level_by_level(path: str, default: obj
         "spec.storage.containers.pages",
         "spec.secrets.registry.name",
         "spec.secrets.registry.parameters.maxRetries",
-        "status",
         "status.conditions",
         "status.retiredSecrets",
     ],
@@ -264,6 +263,12 @@ def test_names() -> None:
     assert (names["kind"], names["shortNames"]) == ("GitLabAzureIdentity", ["gai"])
     assert WHOLE["spec"]["scope"] == "Namespaced"
     assert VERSION["subresources"] == {"status": {}}
+
+
+def test_before_any_operator_has_seen_it_a_resource_is_in_progress() -> None:
+    """kstatus takes an object whose observedGeneration is not its generation for one that is in progress."""
+    assert at("status")["default"] == {"observedGeneration": -1}
+    assert Status.model_validate(at("status")["default"]).recorded is False
 
 
 def test_every_field_of_the_status_is_declared() -> None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from gitlab_azure_identity.api import GROUP, KIND, PLURAL, VERSION
 from gitlab_azure_identity.api.containers import CHART_NAMES
 from gitlab_azure_identity.api.spec import ROOT_RULES, Spec
-from gitlab_azure_identity.api.status import Status
+from gitlab_azure_identity.api.status import NEVER_OBSERVED, Status
 
 Json = dict[str, Any]
 
@@ -66,6 +66,9 @@ def definition() -> Json:
     spec["properties"]["azure"]["properties"]["tags"].pop("default", None)
     for field in status["properties"].values():
         field.pop("default", None)
+    # kstatus compares the generations: a resource that no operator has seen yet is in progress. Flux's own kinds do the same
+    # (source-controller, api/v1/gitrepository_types.go, `+kubebuilder:default:={"observedGeneration":-1}`).
+    status["default"] = {"observedGeneration": NEVER_OBSERVED}
     printer = [
         {"name": name, "type": "string", "jsonPath": path} | ({"priority": priority} if priority else {})
         for name, path, priority in COLUMNS

@@ -17,6 +17,7 @@ from gitlab_azure_identity.api.schema import Model
 # In characters. Longer texts are cut when a status is written.
 MESSAGE_LIMIT = 32768
 HANDLED_LIMIT = 256
+NEVER_OBSERVED = -1  # the generation that the API server gives a status which no operator has written yet
 
 
 def _shaped(what: str, pattern: str) -> AfterValidator:
@@ -175,7 +176,10 @@ class ContainerStatus(Model):
 
 
 class Status(Model):
-    observed_generation: int | None = Field(None, description="Generation that the conditions are about.")
+    observed_generation: int | None = Field(
+        None,
+        description=f"Generation that the conditions are about. {NEVER_OBSERVED}: no operator has seen the resource yet.",
+    )
     last_handled_reconcile_at: str | None = Field(
         None,
         description="Value of gitlabazure.io/requested-at or reconcile.fluxcd.io/requestedAt that was answered last. With both "

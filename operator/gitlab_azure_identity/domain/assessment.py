@@ -180,13 +180,15 @@ def defect_failure(defect: Exception, now: datetime) -> tuple[Link, Failure]:
 
 
 def ready_event(before: Status, now: Status) -> Event | None:
-    """An event when Ready or its reason changes. There is none while Ready is Unknown."""
+    """An event when Ready or its reason changes. There is none while Ready is Unknown. A suspension is what somebody asked for,
+    so it is no warning."""
     was, ready_now = before.condition(READY), now.condition(READY)
     if ready_now is None or ready_now.status == "Unknown":
         return None
     if was and (was.status, was.reason) == (ready_now.status, ready_now.reason):
         return None
-    kind: Literal["Normal", "Warning"] = "Normal" if ready_now.status == "True" else "Warning"
+    asked_for = ready_now.status == "True" or ready_now.reason == Reason.SUSPENDED
+    kind: Literal["Normal", "Warning"] = "Normal" if asked_for else "Warning"
     return Event(kind, Reason.named(ready_now.reason), ready_now.message)
 
 

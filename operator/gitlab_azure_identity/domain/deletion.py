@@ -42,7 +42,7 @@ def let_go(resource: Resource) -> Event | None:
         return Event("Normal", Reason.RETAINED, message)
     if resource.abandoned:
         message = f"Annotation {ABANDON_ANNOTATION} is true: everything that is left in Azure and in the cluster stays."
-        return Event("Warning", Reason.ABANDONED, message)
+        return Event("Normal", Reason.ABANDONED, message)
     return None
 
 
