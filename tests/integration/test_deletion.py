@@ -18,6 +18,7 @@ from .owner import (
     granted,
     identity,
     stalled,
+    standing,
     unassign,
     without_rights,
 )
@@ -109,6 +110,17 @@ def test_a_missing_right_in_the_cluster_is_named_too(gitlab: GitLab) -> None:
     )
     assert gitlab.assignments() == []  # the earlier stages are done
     assert len(gitlab.identities()) == 1
+    assert "roleAssignments" not in gitlab.live()["status"]  # the status says what is left
+    assert standing(gitlab) == {
+        "Ready": "False DeletionBlocked",
+        "Stalled": "True DeletionBlocked",
+        "IdentityReady": "True Created",
+        "CredentialsFederated": "True Federated",
+        "RolesAssigned": "False Removed",
+        "ServiceAccountsAnnotated": "True Annotated",
+        "SecretsWritten": "True Written",
+        "AccessVerified": "False Removed",
+    }
 
     gitlab.lab.admit_namespaces(gitlab.namespace)
     gitlab.until_gone()

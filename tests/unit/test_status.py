@@ -24,6 +24,7 @@ from gitlab_azure_identity.api.status import (
 from gitlab_azure_identity.azure.errors import AzureError, Operation, classify
 from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.arm_ids import StorageScope
+from gitlab_azure_identity.domain.deletion import Left
 from gitlab_azure_identity.domain.desired import Credential
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, failed, good
 from gitlab_azure_identity.domain.judge import PassRecord, judge
@@ -53,6 +54,7 @@ from .worlds import (
     STORAGE,
     SUBSCRIPTION,
     assignment,
+    deletion,
     desired_of,
     goal,
     identity,
@@ -396,6 +398,105 @@ def test_a_deletion_that_cannot_go_on_says_why(failure: Failure, told: list[tupl
     assert {c.message for c in status.conditions[:2]} == {failure.message}
 
 
+AFTER_ROLES = frozenset(assignment.key for assignment in HAVE.assignments)
+NOTHING = Observed()
+
+
+def before_its_deletion() -> Resource:
+    """A Ready resource with everything on record, which is being deleted."""
+    one = replace(ready_before(deleting=True), status=summary(resource(), HAVE))
+    kept = [*ready_before(deleting=True).status.conditions]
+    containers = [ContainerStatus(name="registry", purpose="registry", state="Verified")]
+    return replace(one, status=one.status.model_copy(update={"conditions": kept, "containers": containers}))
+
+
+def waiting_for(left: Left) -> Status:
+    return deletion_waits(before_its_deletion(), MAY_NOT, NOW, left)
+
+
+def told(status: Status) -> dict[str, tuple[str, str]]:
+    return {c.type: (c.status, c.reason) for c in status.conditions if c.type in tuple(Link)}
+
+
+def test_while_a_deletion_waits_and_nothing_was_removed_everything_stays_as_it_was() -> None:
+    before = before_its_deletion().status
+
+    status = waiting_for(Left(deletion(), HAVE, frozenset(), frozenset()))
+
+    assert status.model_copy(
+        update={"conditions": before.conditions, "observed_generation": None}
+    ) == before.model_copy(update={"observed_generation": None})
+    assert {value for value, _ in told(status).values()} == {"True"}
+
+
+def test_while_a_deletion_waits_what_was_removed_is_neither_true_nor_listed() -> None:
+    """Here the roles are removed, and a right in the cluster is missing."""
+    left = replace(HAVE, assignments=())
+
+    status = waiting_for(Left(deletion(), left, frozenset(), AFTER_ROLES))
+
+    assert status.role_assignments == []
+    assert told(status)[Link.ROLES] == told(status)[Link.ACCESS] == ("False", "Removed")
+    assert {told(status)[link][0] for link in CHAIN if link not in (Link.ROLES, Link.ACCESS)} == {"True"}
+    shown = status.condition(Link.ROLES)
+    assert shown is not None
+    assert shown.message == "The deletion has removed it. Nothing is left."
+    assert {container.state for container in status.containers} == {"Unverified"}
+    again = deletion_waits(replace(before_its_deletion(), status=status), MAY_NOT, NOW, Left(deletion(), left, (), ()))
+    assert again == status  # the next attempt finds nothing more to remove, and writes nothing
+
+
+def test_while_a_deletion_waits_a_part_that_is_left_is_named() -> None:
+    kept = {key: found for key, found in HAVE.objects.items() if key == ("Secret", "gitlab-object-storage")}
+
+    status = waiting_for(Left(deletion(), replace(HAVE, objects=kept), frozenset(), frozenset()))
+
+    assert (status.service_accounts, status.values_config_map) == ([], None)
+    assert status.secret_names == ["gitlab-object-storage"]
+    shown = status.condition(Link.SECRETS)
+    assert shown is not None
+    assert shown.message == "The deletion has removed it. Left: gitlab-object-storage."
+
+
+def test_while_a_deletion_waits_what_could_not_be_seen_or_is_not_confirmed_stays_listed() -> None:
+    before = before_its_deletion().status
+    unseen = frozenset({Link.SERVICE_ACCOUNTS, Link.SECRETS})
+
+    status = waiting_for(Left(deletion(), NOTHING, unseen, frozenset()))
+
+    assert status.model_copy(update={"conditions": []}) == before.model_copy(
+        update={"conditions": [], "observed_generation": status.observed_generation}
+    )
+
+
+@pytest.mark.parametrize("deleted", [f"{WANT.identity.id.key}/{WANT.credentials[0].name}", WANT.identity.id.key])
+def test_a_credential_is_removed_by_itself_or_with_its_identity(deleted: str) -> None:
+    gone = deleted == WANT.identity.id.key
+    left = replace(HAVE, credentials=(), identity=None if gone else HAVE.identity)
+
+    status = waiting_for(Left(deletion(), left, frozenset(), frozenset({deleted})))
+
+    assert status.federated_credentials == []
+    assert told(status)[Link.CREDENTIALS] == ("False", "Removed")
+    assert (told(status)[Link.IDENTITY] == ("False", "Removed")) is gone
+    assert status.identity is not None  # its place says where to look, until the resource is let go
+    seen = waiting_for(Left(deletion(), HAVE, frozenset(), frozenset({deleted})))
+    assert [entry.name for entry in seen.federated_credentials] == [WANT.credentials[0].name]  # it stands again
+
+
+def test_access_that_was_not_proven_before_a_deletion_is_not_called_removed() -> None:
+    one = before_its_deletion()
+    unproven = [
+        c.model_copy(update={"status": "Unknown", "reason": "Pending"}) if c.type == Link.ACCESS else c
+        for c in one.status.conditions
+    ]
+    one = replace(one, status=one.status.model_copy(update={"conditions": unproven}))
+
+    status = deletion_waits(one, MAY_NOT, NOW, Left(deletion(), replace(HAVE, assignments=()), (), AFTER_ROLES))
+
+    assert told(status)[Link.ACCESS] == ("Unknown", "Pending")
+
+
 # Invariants
 
 STATUSES: dict[Outlook, tuple[Truth, ...]] = {
@@ -413,7 +514,9 @@ def findings_of_all_links(draw: st.DrawFn) -> list[Finding]:
     return [finding(link, outlook) for link, outlook in zip(CHAIN, outlooks, strict=True)]
 
 
-STEPS = st.sampled_from(["with_conditions", "before_writing", "after_pass", "suspended", "blocked", "retried"])
+STEPS = st.sampled_from(
+    ["with_conditions", "before_writing", "after_pass", "suspended", "blocked", "retried", "half removed", "removed"]
+)
 
 
 @settings(max_examples=20, deadline=None, derandomize=True)
@@ -440,6 +543,10 @@ def test_every_status_satisfies_the_invariants(verification: str, steps: list[tu
                 status = deletion_waits(one, MAY_NOT, NOW)
             case "retried":
                 status = deletion_waits(one, BUSY, NOW)
+            case "half removed":
+                status = deletion_waits(one, MAY_NOT, NOW, Left(deletion(), HAVE, (), AFTER_ROLES))
+            case "removed":
+                status = deletion_waits(one, BUSY, NOW, Left(deletion(), NOTHING, (), AFTER_ROLES))
         written = {
             "metadata": {"generation": generation},
             "status": status.model_dump(by_alias=True, exclude_none=True),

@@ -78,6 +78,7 @@ class Reason(StrEnum):
     NAMESPACE_TERMINATING = "NamespaceTerminating", "The namespace is being deleted."
     SUSPENDED = "Suspended", "spec.suspend is true."
     DELETION_BLOCKED = "DeletionBlocked", "The deletion cannot go on."
+    REMOVED = "Removed", "The deletion has removed it, or a part of it."
 
     # events
     APPLIED = "Applied", "A pass wrote what the resource asked for."

@@ -1,6 +1,6 @@
 """What a deletion may remove next, and what it reports while it waits. Each judgement is one pure function."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gitlab_azure_identity.api import ABANDON_ANNOTATION
@@ -23,6 +23,17 @@ _STAGES = {
     Link.SECRETS: Stage.REVOKE_CLUSTER,
     Link.CREDENTIALS: Stage.REVOKE_CREDENTIALS,
 }
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a deletion has left so far: what its last look saw, or what is on record, without what was removed since. `unseen` are
+    the links that could not be seen. `deleted` has the keys of what Azure confirmed (`record.deleted_keys`)."""
+
+    goal: Goal
+    have: Observed
+    unseen: Collection[Link]
+    deleted: Collection[str]
 
 
 @dataclass(frozen=True)

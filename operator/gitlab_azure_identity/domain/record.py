@@ -8,7 +8,13 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from gitlab_azure_identity.api.resource import Resource
-from gitlab_azure_identity.api.status import IdentityStatus, Origin
+from gitlab_azure_identity.api.status import (
+    FederatedCredentialStatus,
+    IdentityStatus,
+    Origin,
+    RoleAssignmentStatus,
+    Status,
+)
 from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.arm_ids import IdentityId, ResourceGroupId, StorageScope, folded
 from gitlab_azure_identity.domain.changes import Change, DeleteAssignment, DeleteCredential, DeleteIdentity, words
@@ -105,8 +111,43 @@ def deleted_keys(done: Iterable[Change]) -> Iterator[str]:
             yield change.assignment.key
 
 
+def undeleted_credentials(status: Status, have: Observed, deleted: Collection[str]) -> list[FederatedCredentialStatus]:
+    """The credentials on record whose deletion Azure has not confirmed, and those that are still seen."""
+    known = folded(status.identity.resource_id or "") if status.identity else ""
+    identities = {known, have.identity.id.key if have.identity else known}
+
+    def stays(entry: FederatedCredentialStatus) -> bool:
+        # A credential is deleted with its identity.
+        confirmed = any(key in deleted or _key_of(key, entry.name) in deleted for key in identities)
+        return not confirmed or have.has_credential(entry.name)
+
+    return [entry for entry in status.federated_credentials if stays(entry)]
+
+
+def undeleted_assignments(status: Status, have: Observed, deleted: Collection[str]) -> list[RoleAssignmentStatus]:
+    """The role assignments on record whose deletion Azure has not confirmed, and those that are still seen. An entry without a
+    name stays: its assignment may exist although its answer was lost."""
+    seen = {assignment.key for assignment in have.assignments}
+
+    def stays(entry: RoleAssignmentStatus) -> bool:
+        key = f"{StorageScope.parse(entry.scope).key}/{entry.name}".lower()
+        return key not in deleted or key in seen
+
+    return [entry for entry in status.role_assignments if stays(entry)]
+
+
+def identity_deleted(status: Status, have: Observed, deleted: Collection[str]) -> bool:
+    """Whether Azure confirmed that the identity on record was deleted, and it is no longer seen."""
+    known = status.identity
+    return have.identity is None and known is not None and folded(known.resource_id or "") in deleted
+
+
 def _credential_key(identity: Identity, credential: Credential) -> str:
-    return f"{identity.id.key}/{credential.name.lower()}"
+    return _key_of(identity.id.key, credential.name)
+
+
+def _key_of(identity: str, credential: str) -> str:
+    return f"{identity}/{credential.lower()}"
 
 
 def left_behind(resource: Resource, goal: Goal, have: Observed, deleted: Collection[str]) -> Iterator[str]:

@@ -3,15 +3,16 @@ nothing of ours, and after Azure confirmed the deletion of everything on record.
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from gitlab_azure_identity.api.conditions import Link, Place
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.domain.assessment import Event
-from gitlab_azure_identity.domain.changes import Change
+from gitlab_azure_identity.domain.changes import Change, DeleteAssignment
 from gitlab_azure_identity.domain.deletion import (
     STILL_SEEN,
+    Left,
     Remaining,
     blocking,
     by_link,
@@ -49,6 +50,15 @@ class Cleaned:
     left: tuple[str, ...] = ()
 
 
+@dataclass
+class Progress:
+    """What an attempt has reached. It is kept through both looks of the attempt: what was deleted may stand again, because
+    another resource made it under the same name. `deleted` has the keys of what Azure confirmed."""
+
+    deleted: set[str] = field(default_factory=set)
+    left: Left | None = None
+
+
 class Finalizer:
     """Carries out deletions."""
 
@@ -61,35 +71,34 @@ class Finalizer:
         if event := let_go(resource):
             await self._report.event(resource, event)
             return None
+        progress = Progress()
         try:
-            failures = await self._remove(resource)
+            failures = await self._remove(resource, progress)
         except CannotProceed as stop:
             failures = (stop.failure,)
         if not failures:
             return None
         failure = worst(failures)
-        status = deletion_waits(resource, with_way_out(resource, failure), self._context.clock.now())
+        status = deletion_waits(resource, with_way_out(resource, failure), self._context.clock.now(), progress.left)
         await self._report.status(resource, status)
         return Remaining(f"{failure.reason}: {failure.message}", failure.retry_after)
 
-    async def _remove(self, resource: Resource) -> tuple[Failure, ...]:
+    async def _remove(self, resource: Resource, progress: Progress) -> tuple[Failure, ...]:
         """Remove what the record names, and what has our tags if the record named something else. Returns the failures. Raises
         CannotProceed."""
-        # Kept through both looks: what was deleted may stand again, because another resource made it under the same name.
-        deleted = set[str]()
-        cleaned = await self._clean(resource, deleted)
+        cleaned = await self._clean(resource, progress)
         if not cleaned.failures and not cleaned.found_ours and resource.status.identity is not None:
             # The status names an identity that is not ours or does not exist: ours is looked for without that name.
-            elsewhere = await self._clean(resource.without_identity(), deleted)
+            elsewhere = await self._clean(resource.without_identity(), progress)
             cleaned = replace(elsewhere, left=(*cleaned.left, *elsewhere.left))
         if not cleaned.failures:
             for sentence in dict.fromkeys(cleaned.left):
                 await self._report.event(resource, Event("Warning", Reason.LEFT_BEHIND, sentence))
         return cleaned.failures
 
-    async def _clean(self, resource: Resource, deleted: set[str]) -> Cleaned:
-        """Observe and remove until there is nothing to remove. `deleted` is what Azure confirmed. Raises CannotProceed."""
-        goal = await self._goal(resource)
+    async def _clean(self, resource: Resource, progress: Progress) -> Cleaned:
+        """Observe and remove until there is nothing to remove. Raises CannotProceed."""
+        goal, deleted = await self._goal(resource), progress.deleted
         groups = tuple(identity_groups(self._terms.policy, resource.key.namespace))
         found_ours = False
         for _ in range(OBSERVATIONS):
@@ -103,12 +112,13 @@ class Finalizer:
                 goal = finalize_goal(resource, self._terms, issuer, pin=found.id)
                 continue
             found_ours = found_ours or (found is not None and goal.owns(found))
+            progress.left = Left(goal, have, observation.unseen.keys(), deleted)
             unseen = await self._blocking(resource, have, observation.unseen)
             changes = next_changes(goal, have, observation.unseen, unseen)
             if not changes:
                 left = left_behind(resource, goal, observation.have, deleted)
                 return Cleaned(tuple(unseen.values()), found_ours, tuple(left))
-            failed = await self._apply(resource, goal, changes, have, observation, deleted)
+            failed = await self._apply(resource, goal, changes, have, observation, progress)
             if failures := await self._blocking(resource, have, failed):
                 return Cleaned(tuple(failures.values()), found_ours)
         return Cleaned((STILL_SEEN,), found_ours)
@@ -142,12 +152,15 @@ class Finalizer:
         changes: list[Change],
         have: Observed,
         observation: Observation,
-        deleted: set[str],
+        progress: Progress,
     ) -> dict[Link, Failure]:
-        """Carry out the changes, and add to `deleted` what Azure confirmed. Returns the failures, by link."""
-        _, done, failed = await apply(self._context.azure, self._context.kube, goal, changes, have)
+        """Carry out the changes, and note in `progress` what Azure confirmed and what is left. Returns the failures, by link."""
+        have, done, failed = await apply(self._context.azure, self._context.kube, goal, changes, have)
         absent = [change for change, failure in failed if scope_is_absent(change, observation, failure)]
-        deleted.update(deleted_keys([*done, *absent]))
+        progress.deleted.update(deleted_keys([*done, *absent]))
+        for change in absent:
+            have = have.without_assignment(change.assignment) if isinstance(change, DeleteAssignment) else have
+        progress.left = Left(goal, have, observation.unseen.keys(), progress.deleted)
         self._memory.revoked(resource.uid, done)
         log.info("removed %s", "; ".join(map(str, done)) or "nothing", extra={"resource": str(resource.key)})
         failures = by_link([(change, failure) for change, failure in failed if change not in absent])
