@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import re
 import time
 from collections.abc import AsyncIterator
@@ -23,6 +24,8 @@ PUBLISHED = {"GAI_THROTTLE__RATES": "Published"}
 UNLIMITED = {"GAI_THROTTLE__RATES": "Unlimited"}
 RUNS = 5
 NO_DELAYS = {"credential_propagation": 0.0, "role_propagation": 0.0, "principal_replication": 0.0, "arm_latency": 0.0}
+CHECK = 30
+"""Seconds between two checks of a resource's objects in the cluster (the operator's default)."""
 FIRST_PASS = 20
 """Seconds that a restarted operator may take to its first pass."""
 
@@ -89,6 +92,20 @@ class Bench:
             measured = f"{writes}, {changed}, {reads}"
             row("Asked, with nothing to do: writes to Azure, to objects, reads", measured, "0, 0, at most 3")
             row("Resident memory, one resource, idle", f"{resident(operator):.0f} MiB", "under 128 MiB")
+            await self._idle(operator, "One resource")
+
+    async def _idle(self, operator: Operator, what: str) -> None:
+        """What the operator does while nobody changes anything: it checks the objects in the cluster."""
+        await asyncio.sleep(CHECK)  # the checks begin after their first interval; nothing announces them
+        self.lab.controls.clear_calls()
+        began, before, busy = time.monotonic(), await cluster_requests(operator), cpu_seconds(operator)
+        await asyncio.sleep(CHECK)
+        seconds = time.monotonic() - began
+        asked = (await cluster_requests(operator) - before) / seconds
+        used = (cpu_seconds(operator) - busy) / seconds
+        azure = sum(call.caller == "operator" for call in self.lab.controls.calls())
+        measured = f"{asked:.1f}, {azure}, {used:.1%}"
+        row(f"{what}, idle: requests a second to the API server, to Azure, CPU", measured, "at most 10, 0")
 
     async def _restart(self) -> None:
         """A restart with the resource `still` as it should be."""
@@ -121,6 +138,7 @@ class Bench:
             row(f"{at_once}, rates Unlimited: all Ready", f"{last - began:.1f} s", f"within {self.count / 10:g} s")
             row(f"{at_once}: writes to Azure, ARM reads", f"{writes}, {reads}", f"{3 * self.count} writes")
             row(f"Resident memory, {self.count} resources", f"{resident(operator):.0f} MiB", "")
+            await self._idle(operator, f"{self.count} resources")
             began = time.monotonic()
             await resources.delete([*names, "warm"])
             row(f"{self.count} resources deleted at once: all deleted", f"{time.monotonic() - began:.1f} s", "")
@@ -190,6 +208,19 @@ async def first_pass(operator: Operator) -> None:
                 await asyncio.sleep(0.05)  # nothing announces a change of a metric
     except TimeoutError as error:
         raise BenchError(f"After {FIRST_PASS} s the operator's metrics count no pass.") from error
+
+
+async def cluster_requests(operator: Operator) -> int:
+    """The operator's requests to the API server since its start, but for its watch, by its own metric."""
+    counted = re.compile(r"^gitlab_azure_identity_cluster_requests_total{.*} (\S+)$", re.MULTILINE)
+    async with aiohttp.ClientSession() as session, session.get(f"{operator.url}/metrics") as answer:
+        return sum(int(float(count)) for count in counted.findall(await answer.text()))
+
+
+def cpu_seconds(operator: Operator) -> float:
+    """The CPU time that the process has used, in seconds (proc(5): utime and stime, in clock ticks)."""
+    fields = Path(f"/proc/{operator.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident(operator: Operator) -> float:

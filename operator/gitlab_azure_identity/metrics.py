@@ -8,6 +8,12 @@ AZURE_REQUESTS = Counter("gitlab_azure_identity_azure_requests_total", "Requests
 AZURE_SECONDS = Histogram(
     "gitlab_azure_identity_azure_request_duration_seconds", "Duration of requests to Azure.", ["method"]
 )
+CLUSTER_REQUESTS = Counter(
+    "gitlab_azure_identity_cluster_requests_total", "Requests to the API server, but for the watch.", ["method"]
+)
+CHECK_WAIT = Gauge(
+    "gitlab_azure_identity_check_wait_seconds", "How long the last check of a resource's objects waited for its turn."
+)
 READY = Gauge("gitlab_azure_identity_ready", "1 when the resource is Ready.", ["namespace", "name"])
 
 TRANSIENT_FAILURES = Counter(

@@ -63,6 +63,14 @@ class Settings(BaseSettings):
     resync_interval: float = Field(
         3600, ge=10, description="Time between two passes over a Ready resource, with jitter."
     )
+    check_interval: float = Field(
+        30,
+        ge=1,
+        description="Time between two checks whether a resource's service accounts, secrets or config map were changed.",
+    )
+    check_rate: float = Field(
+        10, gt=0, description="Requests a second to the API server, passes included, at which these checks wait."
+    )
     stalled_interval: float = Field(
         600, ge=1, description="Longest time between two passes over a resource that needs a person."
     )

@@ -68,8 +68,8 @@ def _loop(settings: Settings, azure: Clients, session: aiohttp.ClientSession, cl
         issuer=settings.issuer,
         propagation_limit=settings.propagation_limit,
         azure=Azure.through(azure, session, settings.request_timeout, SYSTEM),
-        kube=Kube.through(cluster, SYSTEM),
+        kube=Kube.through(cluster, SYSTEM, settings.check_rate),
         clock=SYSTEM,
     )
-    pace = Pace(settings.resync_interval, settings.stalled_interval, settings.max_backoff)
+    pace = Pace(settings.resync_interval, settings.stalled_interval, settings.max_backoff, settings.check_interval)
     return Loop(context, pace, settings.max_concurrent)

@@ -16,7 +16,11 @@ from aiohttp import web
 from kubernetes.aio.config import incluster_config
 
 from gitlab_azure_identity import handlers
+from gitlab_azure_identity.domain.changes import ApplyObject, ApplyServiceAccount
+from gitlab_azure_identity.domain.observed import ClusterObject
+from gitlab_azure_identity.domain.ownership import Owner
 from gitlab_azure_identity.kube import client
+from gitlab_azure_identity.kube.objects import Objects
 from lab.azure.certificates import Certificates
 
 TIMEOUT = 5.0
@@ -31,11 +35,13 @@ class ApiServer:
         self.port = 0
         self.paths: list[str] = []
         self.authorizations: list[str] = []
+        self.accepted: list[str] = []
         self.bodies: list[tuple[str | None, bytes]] = []
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         self.paths.append(request.path_qs)
         self.authorizations.append(request.headers.get("Authorization", ""))
+        self.accepted.append(request.headers.get("Accept", ""))
         self.bodies.append((request.headers.get("Content-Type"), await request.read()))
         return web.json_response({})
 
@@ -223,3 +229,32 @@ async def test_an_unusable_kubeconfig_is_refused_by_its_path(
     monkeypatch.setenv("KUBECONFIG", str(path))
 
     assert (await refusal()).startswith(f"KUBECONFIG={path} cannot be used: ")
+
+
+async def test_the_version_of_an_object_is_read_without_its_content(pod: Pod, server: ApiServer) -> None:
+    """A check reads a secret's version many times a day: neither its data is sent, nor etcd asked. Each request is counted."""
+    async with client.connect(TIMEOUT) as cluster:
+        await cluster.find("/api/v1/namespaces/gitlab/secrets/one")
+        await cluster.find_metadata("/api/v1/namespaces/gitlab/secrets/one")
+        assert cluster.sent == 2
+
+    assert server.paths[-1] == "/api/v1/namespaces/gitlab/secrets/one?resourceVersion=0"
+    assert server.accepted == ["application/json", "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"]
+
+
+async def test_a_rehearsal_is_a_dry_run(pod: Pod, server: ApiServer) -> None:
+    found = ClusterObject("Secret", "one", "uid", "7", {}, {})
+    owner = Owner("lab", "gitlab", "gitlab")
+    async with client.connect(TIMEOUT) as cluster:
+        rehearsed = Objects(cluster, rehearsing=True)
+        await rehearsed.delete(owner, found)
+        for write in (
+            rehearsed.release(owner, found),
+            rehearsed.apply_object(owner, ApplyObject("Secret", "one", {}, {}, None, ())),
+            rehearsed.apply_service_account(owner, ApplyServiceAccount("one", {}, True, None, {})),
+        ):
+            with pytest.raises(KeyError, match="metadata"):
+                await write
+
+    assert len(server.paths) == 4
+    assert all("dryRun=All" in path for path in server.paths)

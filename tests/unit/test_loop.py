@@ -15,6 +15,7 @@ from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Key, Resource, news
 from gitlab_azure_identity.clock import Clock
 from gitlab_azure_identity.domain.deletion import Remaining
+from gitlab_azure_identity.domain.expected import Expected
 from gitlab_azure_identity.domain.findings import Failure, Outlook, failed
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.metrics import READY
@@ -257,6 +258,119 @@ async def test_a_ready_resource_gets_another_pass_by_itself() -> None:
 
     await harness.reconciler.until(3)  # and nothing was noticed in between
     await harness.leave()
+
+
+class Checks:
+    """Checks after a thousandth of a second, and does what the test says."""
+
+    def __init__(self, act: Callable[[ObjectMemory], Awaitable[None]]) -> None:
+        self.act, self.count = act, 0
+        self.began = asyncio.Event()
+
+    def interval(self, _memory: ObjectMemory) -> float:
+        return 0.001
+
+    async def check(self, memory: ObjectMemory) -> None:
+        self.count += 1
+        self.began.set()
+        await self.act(memory)
+
+
+def checking(harness: Harness, act: Callable[[ObjectMemory], Awaitable[None]]) -> Checks:
+    checks = Checks(act)
+    harness.loop._checks = cast("Any", checks)
+    return checks
+
+
+async def test_a_check_that_finds_something_to_do_starts_a_pass() -> None:
+    harness = Harness()
+
+    async def find(memory: ObjectMemory) -> None:
+        if checks.count == 3:
+            memory.wake.set()
+
+    checks = checking(harness, find)
+    harness.notice()
+    await harness.reconciler.until(2)
+    await harness.leave()
+
+    assert checks.count >= 3
+
+
+async def test_checks_that_find_nothing_start_no_pass_and_do_not_delay_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(random, "uniform", lambda _low, _high: 1.0)
+    harness = Harness(pace=Pace(resync=0.05))
+
+    async def find_nothing(_memory: ObjectMemory) -> None: ...
+
+    checks = checking(harness, find_nothing)
+    harness.notice()
+    await harness.reconciler.until(2)
+    await harness.leave()
+
+    assert checks.count > 3
+
+
+async def test_news_ends_a_check_that_waits_for_its_turn() -> None:
+    harness = Harness()
+
+    async def wait(_memory: ObjectMemory) -> None:
+        await asyncio.Event().wait()
+
+    checks = checking(harness, wait)
+    harness.notice()
+    await checks.began.wait()
+    harness.notice(2)
+    await harness.reconciler.until(2)
+    await harness.leave()
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_defect_in_a_check_is_reported_and_a_pass_is_made() -> None:
+    harness = Harness()
+    defect = KeyError("metadata")
+
+    async def fail(_memory: ObjectMemory) -> None:
+        if harness.reconciler.runs == 1:
+            raise defect
+
+    checking(harness, fail)
+    harness.notice()
+    await harness.reconciler.until(2)
+    await harness.leave()
+
+    assert harness.defects == [(UID, defect)]
+
+
+async def test_while_access_is_awaited_the_objects_are_checked_too() -> None:
+    harness = Harness()
+
+    async def waiting() -> Outcome:
+        return Outcome((), Outlook.WAITING, AWAITING)
+
+    async def find(memory: ObjectMemory) -> None:
+        memory.wake.set()
+
+    harness.reconciler.act = waiting
+    checking(harness, find)
+    harness.notice()
+    await harness.reconciler.until(2)
+    await harness.leave()
+
+    assert harness.reconciler.tries == 0
+
+
+@pytest.mark.usefixtures("no_jitter")
+def test_a_pass_that_the_cluster_stopped_is_tried_again_within_a_minute() -> None:
+    """It has sent no request to Azure, and no event says that a right was granted."""
+    looping, memory = Harness().loop, ObjectMemory(KEY, UID)
+    forbidden = Outcome((failed(Link.IDENTITY, Failure(Reason.FORBIDDEN, "x", Outlook.STALLED)),), Outlook.STALLED)
+
+    assert [looping._delay(forbidden, memory) for _ in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
+    memory.expected = Expected({})  # here checks see to it
+    assert looping._delay(forbidden, memory) == 256
 
 
 async def test_news_during_a_wait_for_access_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:

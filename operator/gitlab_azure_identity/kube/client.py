@@ -6,7 +6,7 @@ objects would need methods of its own. The operator only handles the part of an 
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +19,7 @@ from kubernetes.aio.client.rest import RESTClientObject, RESTResponse
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
 from gitlab_azure_identity.kube.bodies import encoded
+from gitlab_azure_identity.metrics import CLUSTER_REQUESTS
 from gitlab_azure_identity.waiting import finished
 
 Json = dict[str, Any]
@@ -28,6 +29,7 @@ CONNECTIONS = 16  # open at the same time; each costs a TLS handshake, and memor
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
+METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 
 class ClusterError(Exception):
@@ -98,6 +100,7 @@ class Cluster:
 
     def __init__(self, api: ApiClient, timeout: float) -> None:
         self._api, self._timeout = api, timeout
+        self.sent = 0  # requests, since the start of the process
 
     async def access(self) -> Access:
         """The access of this client, read again from its source. Raises ValueError as `connect` does."""
@@ -122,10 +125,14 @@ class Cluster:
         *,
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> Json:
         """The answer's JSON. Raises ClusterError."""
+        self.sent += 1
+        CLUSTER_REQUESTS.labels(method).inc()
+        headers = {"Accept": accept, "Content-Type": content_type}
         try:
-            status, text = await self._sent(method, path, body, query, content_type)
+            status, text = await self._sent(method, path, body, query, headers)
         except (aiohttp.ClientError, OSError) as error:
             raise ClusterError(0, type(error).__name__, str(error) or "no answer in time") from error
         answer = _decoded(text)
@@ -134,14 +141,14 @@ class Cluster:
         return answer
 
     async def _sent(
-        self, method: str, path: str, body: Body | None, query: Mapping[str, str] | None, content_type: str
+        self, method: str, path: str, body: Body | None, query: Mapping[str, str] | None, headers: Mapping[str, str]
     ) -> tuple[int, bytes]:
         """Status and body of the answer. A write that was sent is finished even when its caller is cancelled."""
         serialized = await self._api.param_serialize(
             method,
             path,
             query_params=list((query or {}).items()),
-            header_params={"Accept": "application/json", "Content-Type": content_type},
+            header_params=dict(headers),
             body=encoded(body) if body is not None else None,
             auth_settings=["BearerToken"],
         )
@@ -158,8 +165,20 @@ class Cluster:
 
     async def find(self, path: str) -> Json | None:
         """The object at a path, or None when it does not exist. Raises ClusterError."""
+        return await self._found(self.request("GET", path))
+
+    async def find_metadata(self, path: str) -> Json | None:
+        """The metadata of the object at a path, or None when it does not exist, from the API server's cache. Neither its content
+        nor etcd is read. Raises ClusterError.
+
+        Kubernetes documentation, "Kubernetes API Concepts": "Get metadata only" and `resourceVersion="0"`, "Any"."""
+        request = self.request("GET", path, query={"resourceVersion": "0"}, accept=METADATA)
+        found = await self._found(request)
+        return found["metadata"] if found else None
+
+    async def _found(self, request: Awaitable[Json]) -> Json | None:
         try:
-            return await self.request("GET", path)
+            return await request
         except ClusterError as error:
             if error.not_found:
                 return None

@@ -14,15 +14,23 @@ _PLURALS = {"ServiceAccount": "serviceaccounts", "Secret": "secrets", "ConfigMap
 
 
 class Objects:
-    """Reads and writes the objects of an owner, in its namespace. Every method raises ClusterError."""
+    """Reads and writes the objects of an owner, in its namespace. Every method raises ClusterError.
 
-    def __init__(self, cluster: Cluster) -> None:
+    With `rehearsing` each write is a dry run: the API server checks it as it would check the write, and changes nothing."""
+
+    def __init__(self, cluster: Cluster, *, rehearsing: bool = False) -> None:
         self._cluster = cluster
+        self._rehearsal = {"dryRun": "All"} if rehearsing else {}
 
     async def get(self, owner: Owner, kind: str, name: str) -> ClusterObject | None:
         """The object, or None when it does not exist."""
         found = await self._cluster.find(_path(owner.namespace, kind, name))
         return _object(owner, kind, found) if found else None
+
+    async def version(self, namespace: str, kind: str, name: str) -> tuple[str, str] | None:
+        """The uid and the resourceVersion of an object, or None when it does not exist. They may be seconds old."""
+        found = await self._cluster.find_metadata(_path(namespace, kind, name))
+        return (found["uid"], found["resourceVersion"]) if found else None
 
     async def apply_service_account(self, owner: Owner, change: ApplyServiceAccount) -> ClusterObject:
         """Apply a service account. On one that somebody else owns, apply only the annotations, and without force."""
@@ -54,7 +62,7 @@ class Objects:
             "PATCH",
             _path(owner.namespace, found.kind, found.name),
             {"metadata": {"uid": found.uid, "labels": labels, "annotations": annotations}},
-            query={"fieldManager": field_manager(owner.name)},
+            query={"fieldManager": field_manager(owner.name), **self._rehearsal},
             content_type=MERGE,
         )
         return _object(owner, found.kind, released)
@@ -64,7 +72,10 @@ class Objects:
         preconditions = {"uid": found.uid, "resourceVersion": found.resource_version}
         try:
             await self._cluster.request(
-                "DELETE", _path(owner.namespace, found.kind, found.name), {"preconditions": preconditions}
+                "DELETE",
+                _path(owner.namespace, found.kind, found.name),
+                {"preconditions": preconditions},
+                query=self._rehearsal,
             )
         except ClusterError as error:
             if not error.not_found:
@@ -75,11 +86,12 @@ class Objects:
     ) -> ClusterObject:
         # With a uid the API server does not create an object that was deleted in the meantime (409; measured on 1.37).
         identity: Json = {"name": name, "namespace": owner.namespace} | ({"uid": uid} if uid else {})
+        force_it = "true" if force and uid else "false"
         applied = await self._cluster.request(
             "PATCH",
             _path(owner.namespace, kind, name),
             {"apiVersion": "v1", "kind": kind, "metadata": identity | metadata} | body,
-            query={"fieldManager": field_manager(owner.name), "force": "true" if force and uid else "false"},
+            query={"fieldManager": field_manager(owner.name), "force": force_it, **self._rehearsal},
             content_type=APPLY,
         )
         found = _object(owner, kind, applied)

@@ -23,6 +23,7 @@ from gitlab_azure_identity.domain.goal import Terms
 from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity
 from gitlab_azure_identity.domain.ownership import Owner
 from gitlab_azure_identity.domain.storage_account import StorageAccount
+from gitlab_azure_identity.kube.budget import Budget
 from gitlab_azure_identity.kube.client import Cluster
 from gitlab_azure_identity.kube.events import Events
 from gitlab_azure_identity.kube.namespaces import Namespaces
@@ -156,6 +157,13 @@ class Azure:
 
 
 @dataclass(frozen=True)
+class Rehearsal:
+    """The writes of a resource's objects in the cluster, as dry runs."""
+
+    objects: Objects
+
+
+@dataclass(frozen=True)
 class Kube:
     """All reads and writes of the cluster."""
 
@@ -164,10 +172,21 @@ class Kube:
     tokens: Tokens
     events: Events
     namespaces: Namespaces
+    rehearsal: Rehearsal
+    budget: Budget  # of the checks whether objects changed
 
     @classmethod
-    def through(cls, cluster: Cluster, clock: Clock) -> "Kube":
-        return cls(Resources(cluster), Objects(cluster), Tokens(cluster), Events(cluster, clock), Namespaces(cluster))
+    def through(cls, cluster: Cluster, clock: Clock, rate: float) -> "Kube":
+        """`rate` is that of the checks, in requests a second."""
+        return cls(
+            Resources(cluster),
+            Objects(cluster),
+            Tokens(cluster),
+            Events(cluster, clock),
+            Namespaces(cluster),
+            Rehearsal(Objects(cluster, rehearsing=True)),
+            Budget(rate, lambda: cluster.sent, clock.steady),
+        )
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,11 @@ from weakref import WeakValueDictionary
 
 from gitlab_azure_identity.api.resource import Key, Resource, let_go, news
 from gitlab_azure_identity.domain.deletion import Remaining
+from gitlab_azure_identity.domain.expected import waits_for_cluster, with_tokens
 from gitlab_azure_identity.domain.findings import Outlook
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.metrics import CONTROLLER, READY, RECONCILE_SECONDS, RECONCILES
+from gitlab_azure_identity.reconcile.checks import Checks
 from gitlab_azure_identity.reconcile.context import Context
 from gitlab_azure_identity.reconcile.defects import Defects
 from gitlab_azure_identity.reconcile.finalizer import Finalizer
@@ -28,6 +30,9 @@ log = logging.getLogger(__name__)
 FIRST_BACKOFF = 1.0  # seconds
 WAITING_BACKOFF = 30.0  # seconds at most: a wait that ends without a person should be noticed soon
 REVERIFICATIONS = 6  # attempts at access (about a minute) between two observations of everything
+CLUSTER_RETRY = (
+    60.0  # seconds at most, for a pass that got no further than the API server: it costs no request to Azure
+)
 DELETION_RETRY = 15.0  # seconds at most: no event says, for example, that a missing right was granted
 # The results of passes, in the words of controller-runtime. A defect is an error too.
 _RESULTS = {
@@ -46,17 +51,19 @@ class Pace:
     resync: float = 3600.0
     stalled: float = 600.0
     backoff: float = 300.0
+    check: float = 30.0
 
 
 class Loop:
     """Reconciles objects, and removes what was created for those that are deleted."""
 
     def __init__(self, context: Context, pace: Pace, concurrency: int) -> None:
-        self._resources, self._pace = context.kube.resources, pace
+        self._resources, self._pace, self._clock = context.kube.resources, pace, context.clock
         self._memory = Memory()
         report, issuer = Reporter(context.kube), Issuer(context)
         self._reconciler = Reconciler(context, issuer, report, self._memory)
         self._finalizer = Finalizer(context, issuer, report, self._memory)
+        self._checks = Checks(context, issuer, pace.check)
         self._defects = Defects(context, report)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._locks: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
@@ -101,7 +108,8 @@ class Loop:
             delay = await self._survived(memory, turn)
             if delay is None:
                 return
-            await memory.woken(delay)
+            if after_defect := await self._survived(memory, self._idle(memory, delay)):
+                await memory.woken(after_defect)
 
     async def _survived(self, memory: ObjectMemory, turn: Coroutine[Any, Any, float | None]) -> float | None:
         """The seconds until the next turn. A defect in this turn ends neither the loop nor the process: it is logged and
@@ -116,6 +124,17 @@ class Loop:
         except Exception:
             log.exception("defect not reported", extra={"resource": str(memory.key)})
         return self._delay(Outcome((), Outlook.TRANSIENT), memory)
+
+    async def _idle(self, memory: ObjectMemory, seconds: float) -> float:
+        """Wait so many seconds, or until there is news. Meanwhile the objects in the cluster are checked now and then. Returns 0:
+        the next turn may begin."""
+        until = self._clock.steady() + seconds
+        while True:
+            left = max(0.0, until - self._clock.steady())
+            before_check = self._checks.interval(memory)
+            if await memory.woken(min(left, before_check)) or left <= before_check:
+                return 0.0
+            await unless(memory.wake, self._checks.check(memory))
 
     # a pass
 
@@ -132,15 +151,20 @@ class Loop:
                 outcome = await self._counted(self._read_and_run(memory))
             attempts = 0
             while outcome and outcome.awaiting and attempts < REVERIFICATIONS:
-                if await memory.woken(self._delay(outcome, memory)):
+                await self._idle(memory, self._delay(outcome, memory))
+                if memory.wake.is_set():
                     return 0.0
                 attempts += 1
                 async with self._places:
                     outcome = await self._counted(self._reconciler.verify_again(outcome.awaiting, memory))
-        return self._pace.backoff if outcome is None else self._delay(outcome, memory)
+        if outcome is None:
+            return self._pace.backoff
+        memory.expected = with_tokens(memory.expected, outcome.findings)
+        return self._delay(outcome, memory)
 
     async def _read_and_run(self, memory: ObjectMemory) -> Outcome | None:
         """A pass over the object as it is now. None when it was deleted, or is being deleted."""
+        memory.expected = None
         try:
             resource = await self._read(memory)
         except ClusterError as error:
@@ -168,7 +192,10 @@ class Loop:
             memory.outlook, memory.attempts = outcome.outlook, 0
         if outcome.outlook is Outlook.GOOD:
             return self._pace.resync * random.uniform(0.9, 1.1)  # noqa: S311 - jitter, not a secret
-        limits = {Outlook.STALLED: self._pace.stalled, Outlook.WAITING: WAITING_BACKOFF}
+        stalled = self._pace.stalled
+        if memory.expected is None and waits_for_cluster(outcome.findings):
+            stalled = min(stalled, CLUSTER_RETRY)
+        limits = {Outlook.STALLED: stalled, Outlook.WAITING: WAITING_BACKOFF}
         limit = limits.get(outcome.outlook, self._pace.backoff)
         backoff = _backoff(memory, limit)
         return max(backoff * random.uniform(0.8, 1.2), outcome.retry_after or 0.0)  # noqa: S311 - the same

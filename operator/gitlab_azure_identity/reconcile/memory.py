@@ -10,6 +10,7 @@ from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Key, Resource
 from gitlab_azure_identity.domain.assessment import Event, Tolerance
 from gitlab_azure_identity.domain.changes import Change, DeleteAssignment
+from gitlab_azure_identity.domain.expected import Expected
 from gitlab_azure_identity.domain.findings import Finding, Outlook
 from gitlab_azure_identity.waiting import within
 
@@ -27,6 +28,8 @@ class ObjectMemory:
     outlook: Outlook = Outlook.GOOD
     principal: str | None = None  # of the managed identity that was observed last
     tolerance: Tolerance = field(default_factory=Tolerance)
+    expected: Expected | None = None  # what the last pass left in the cluster; None: nothing is checked there
+    changes: int = 0  # checks in a row that found something for a pass to do
     _posted: dict[Reason, Event] = field(default_factory=dict)
     # by link: the reason of its wait, and since when
     _waiting: dict[Link, tuple[Reason, datetime]] = field(default_factory=dict)

@@ -27,7 +27,7 @@ async def observe(azure: AzureReads, kube: KubeReads, where: WhereToLook) -> Obs
     """Read everything that may belong to the resource. Requests that do not need each other's answers are sent side by side.
 
     Raises CannotProceed when not even the identity could be read."""
-    cluster = asyncio.ensure_future(_objects(kube, where))
+    cluster = asyncio.ensure_future(observe_objects(kube, where))
     account = asyncio.ensure_future(_account(azure, where))
     try:
         identity = await _locate(azure, where)
@@ -210,7 +210,7 @@ async def _account(azure: AzureReads, where: WhereToLook) -> tuple[StorageAccoun
 # objects in the cluster
 
 
-async def _objects(
+async def observe_objects(
     kube: KubeReads, where: WhereToLook
 ) -> tuple[dict[tuple[str, str], ClusterObject], dict[Link, Failure]]:
     """The objects that exist, and for each link why some could not be read."""

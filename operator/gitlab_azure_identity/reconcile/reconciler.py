@@ -12,6 +12,7 @@ from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.status import Status
 from gitlab_azure_identity.azure.access_errors import AccessAttempt
 from gitlab_azure_identity.domain import assessment
+from gitlab_azure_identity.domain.expected import expected
 from gitlab_azure_identity.domain.findings import (
     CannotProceed,
     Failure,
@@ -137,15 +138,17 @@ class Reconciler:
         converged = await converge(context.azure, context.kube, goal, observation, write=write)
         self._memory.revoked(memory.uid, converged.done)
         now = self._clock.now()
-        findings = (
+        findings = tuple(
             assessment.overdue(resource, finding, memory.waited(finding, now))
             for finding in judge(goal, converged.have, converged.record)
         )
+        failed = [change for change, _ in converged.record.applying]
+        memory.expected = expected(goal, converged.have, observation.unseen, findings, converged.done, failed)
         awaiting = AwaitingAccess(
             resource,
             goal,
             converged.have,
-            tuple(findings),
+            findings,
             observation,
             lacking=assessment.lacks_something(converged.have, converged.pending),
             granted_at=now if assessment.takes_time(converged.done) else None,
