@@ -149,7 +149,10 @@ def test_the_event_says_what_could_not_be_done(gitlab: GitLab) -> None:
     (event,) = [event for event in gitlab.events() if event["type"] == "Warning"]
     assert (event["reason"], event["message"]) == (
         "AzureUnavailable",
-        "Azure could not read role assignments on storage account gitlabstore just now: Something broke. It is tried again.",
+        (
+            "Azure could not read role assignments on storage account gitlabstore just now: InternalServerError (500): "
+            "Something broke. It is tried again."
+        ),
     )
 
 
@@ -325,15 +328,27 @@ def messages_of_access(gitlab: GitLab, reason: str) -> list[str]:
     ("fault", "status", "reason", "part"),
     [
         ({"status": 503, "code": "AADSTS90033"}, "Unknown", "AzureUnavailable", "It is tried again."),
-        ({"status": 429, "code": "AADSTS90055"}, "Unknown", "Throttled", "it is tried again."),
+        ({"status": 429, "code": "AADSTS90055"}, "Unknown", "Throttled", "It is tried again."),
         (
             {"status": 401, "code": "AADSTS700213", "message": "No matching federated identity record found."},
             "False",
             "AuthenticationFailed",
             ("Check the federated credential of the operator's own identity: docs/azure-permissions.md#login."),
         ),
+        (
+            {"status": 400, "code": "AADSTS50166", "message": "Request to External OIDC endpoint failed."},
+            "Unknown",
+            "IssuerUnreachable",
+            "AADSTS50166: Request to External OIDC endpoint failed. It is tried again.",
+        ),
+        (
+            {"status": 401, "code": "AADSTS7000272", "message": "The certificate could not be found in the metadata."},
+            "Unknown",
+            "SigningKeyUnknown",
+            "AADSTS7000272: The certificate could not be found in the metadata.",
+        ),
     ],
-    ids=["down", "throttled", "refused"],
+    ids=["down", "throttled", "refused", "issuer", "keys"],
 )
 def test_the_operator_cannot_log_in(
     gitlab: GitLab, operator: Operator, fault: dict[str, Any], status: str, reason: str, part: str

@@ -98,7 +98,7 @@ async def _listed(azure: AzureReads, where: WhereToLook, group: ResourceGroupId,
         failure = classify(error, operations.reading_identity(where.desired.identity))
         if failure.reason is Reason.AUTHORIZATION_FAILED:
             return None
-        if failure.reason is Reason.NOT_FOUND:  # a list cannot be missing in a group that exists
+        if failure.reason is Reason.NOT_KNOWN_YET:  # a list cannot be missing in a group that exists
             failure = replace(failure, outlook=Outlook.TRANSIENT)
         raise CannotProceed(Link.IDENTITY, failure) from error
     named = (found for found in identities if found.name.lower() == name.lower())
