@@ -421,3 +421,4 @@ def test_what_proves_that_there_is_nothing_to_delete(code: str, status: int, not
     error = AzureError(code, status, "")
 
     assert (error.not_found, error.gone) == (not_found, gone)
+    assert not AzureError(code, status, "", login=True).not_found

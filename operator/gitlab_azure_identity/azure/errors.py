@@ -48,8 +48,8 @@ class AzureError(Exception):
     @property
     def not_found(self) -> bool:
         """Whether Azure says that the object, its parent or its scope does not exist. Without a code Azure did not say it:
-        something on the way answered."""
-        return self.status == 404 and bool(self.code)  # noqa: PLR2004
+        something on the way answered. Nor does a login say anything of the object."""
+        return self.status == 404 and bool(self.code) and not self.login  # noqa: PLR2004
 
     @property
     def gone(self) -> bool:

@@ -11,7 +11,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from azure.core.exceptions import AzureError as SdkError
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import HttpResponseError, ServiceResponseError
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncHTTPPolicy
 from azure.core.pipeline.transport import AioHttpTransport
@@ -61,11 +61,19 @@ class Transport(AioHttpTransport):  # type: ignore[misc]
 
     async def send(self, request: HttpRequest, **options: Any) -> AsyncHttpResponse:
         options.setdefault("proxies", _proxies(urlsplit(request.url).hostname or ""))
-        sent: Awaitable[AsyncHttpResponse] = super().send(request, **options)
+        sent = self._sent(request, **options)
         if request.method in ("PUT", "DELETE"):
             return await finished(sent, self._timeout, SdkError, aiohttp.ClientError, OSError)
         async with asyncio.timeout(self._timeout):
             return await sent
+
+    async def _sent(self, request: HttpRequest, **options: Any) -> AsyncHttpResponse:
+        try:
+            response: AsyncHttpResponse = await super().send(request, **options)
+            _body(response)  # the SDK's responses of the older kind are unpacked here
+        except zlib.error as error:
+            raise ServiceResponseError(f"The answer cannot be unpacked: {error}", error=error) from error
+        return response
 
 
 class RefusalPolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
@@ -163,8 +171,4 @@ def _headers(response: Any) -> Mapping[str, str]:
 
 
 def _body(response: Any) -> bytes:
-    """The body of an answer, or what the transport sent when it cannot be unpacked."""
-    try:
-        return bytes(response.body())
-    except (SdkError, zlib.error):
-        return b""
+    return bytes(response.body())
