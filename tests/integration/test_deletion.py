@@ -106,7 +106,7 @@ def test_a_missing_right_in_the_cluster_is_named_too(gitlab: GitLab) -> None:
 
     message = stalled(gitlab, "DeletionBlocked")
     assert (
-        f"Add {gitlab.namespace} to `namespaces` in the values of its Helm chart, and upgrade the chart. Until"
+        f"Add {gitlab.namespace} to `namespaces` in the values of its Helm chart, and upgrade the chart. The API server: "
         in message
     )
     assert gitlab.assignments() == []  # the earlier stages are done

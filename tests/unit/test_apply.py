@@ -133,6 +133,34 @@ async def test_nothing_is_created_for_an_identity_that_could_not_be_created() ->
     assert fakes.done == []
 
 
+async def no_credentials_there(*_: Any) -> None:
+    raise AzureError("MethodNotAllowed", 405, "Support for federated identity credentials not enabled")
+
+
+@pytest.mark.parametrize(
+    ("have", "done"),
+    [
+        (Observed(identity=HAVE.identity), []),
+        # somebody trusts this identity already, so its region has federated credentials
+        (replace(HAVE, credentials=(FORMER,), assignments=()), ["put_assignment"]),
+    ],
+)
+async def test_where_azure_has_no_federated_credentials_nothing_else_is_made(have: Observed, done: list[str]) -> None:
+    found, failed = await made(Fakes(put_credential=no_credentials_there), goal(), have)
+
+    assert found == done
+    assert failed == ["RegionNotSupported"]
+
+
+async def test_another_refusal_of_the_first_credential_stops_no_other_link() -> None:
+    have = replace(HAVE, credentials=(), assignments=())
+
+    done, failed = await made(Fakes(put_credential=forbidden), goal(), have)
+
+    assert done == ["put_assignment"]
+    assert failed == ["AuthorizationFailed"]
+
+
 async def test_a_deletion_keeps_its_order_whatever_fails() -> None:
     """An identity stays while its assignments cannot be removed. Otherwise they would be orphans."""
     done, failed = await made(Fakes(delete_assignment=forbidden), deletion(), HAVE)
@@ -159,7 +187,7 @@ async def test_a_cancelled_pass_waits_for_every_request_that_was_sent(quick: str
 
     other = {"put_credential": "put_assignment", "put_assignment": "put_credential"}[quick]
     fakes = Fakes(**{quick: waiting, other: slow})
-    have = replace(HAVE, credentials=(), assignments=())
+    have = replace(HAVE, credentials=(FORMER,), assignments=())
     leaving = asyncio.ensure_future(apply(fakes.azure, fakes.kube, goal(), plan(goal(), have), have))
     await begun.wait()
 

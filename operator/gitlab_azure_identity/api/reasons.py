@@ -102,4 +102,5 @@ class Reason(StrEnum):
     RETAINED = "Retained", "The resource was deleted, and everything stays."
     ABANDONED = "Abandoned", "The operator let the resource go, as its annotation asks."
     LEFT_BEHIND = "LeftBehind", "The resource was deleted, and an object on its record stays."
+    LINGERING = "Lingering", "Something that is no longer wanted could not be removed."
     STATUS_NOT_WRITTEN = "StatusNotWritten", "The API server refused the status."
