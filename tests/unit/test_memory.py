@@ -116,6 +116,20 @@ def test_waits_with_a_limit_count_as_one() -> None:
         assert watched.waited(finding, NOW + timedelta(seconds=seconds)) == waited, seconds
 
 
+def test_how_long_the_host_of_a_storage_account_has_been_unknown() -> None:
+    watched = ObjectMemory(KEY, UID)
+    seen = [
+        (0, {"a"}, set()),
+        (30, {"a", "b"}, set()),
+        (60, {"a", "b"}, {"a"}),
+        (70, {"b"}, set()),
+        (90, {"a", "b"}, {"b"}),
+    ]
+
+    for seconds, hostless, gone in seen:
+        assert watched.hostless_for(hostless, 60.0, NOW + timedelta(seconds=seconds)) == gone, seconds
+
+
 @pytest.mark.parametrize(
     ("reason", "since"), [(Reason.PROPAGATING, BEFORE_TEXT), (Reason.PENDING, None)], ids=["the same", "another"]
 )

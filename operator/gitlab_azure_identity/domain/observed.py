@@ -108,5 +108,7 @@ class Observation:
     unseen: Mapping[Link, Failure] = field(default_factory=dict)
     former: Mapping[str, Failure] = field(default_factory=dict)  # former storage accounts that could not be read
     absent: frozenset[str] = frozenset()  # storage accounts that do not exist, as Azure says
+    hostless: frozenset[str] = frozenset()  # those that the operator may not read, and whose host is unknown
+    gone: frozenset[str] = frozenset()  # those of them that are taken for deleted
     account_asked: bool = False  # whether the wanted account was read, which happens only without a recorded assignment
     no_account: Failure | None = None  # why there is no account to grant access to

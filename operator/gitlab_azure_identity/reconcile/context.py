@@ -13,6 +13,7 @@ from gitlab_azure_identity.azure.access import BlobAccess
 from gitlab_azure_identity.azure.clients import Clients
 from gitlab_azure_identity.azure.credentials import FederatedCredentials
 from gitlab_azure_identity.azure.errors import AzureError
+from gitlab_azure_identity.azure.hosts import AccountHosts
 from gitlab_azure_identity.azure.identities import Identities
 from gitlab_azure_identity.azure.roles import RoleAssignments
 from gitlab_azure_identity.azure.storage import StorageAccounts
@@ -57,6 +58,10 @@ class AccessReads(Protocol):
     ) -> Mapping[str, AzureError | None]: ...
 
 
+class HostReads(Protocol):
+    async def known(self, account: str) -> bool: ...
+
+
 class AzureReads(Protocol):
     """The reads of Azure. Every method raises AzureError."""
 
@@ -70,6 +75,8 @@ class AzureReads(Protocol):
     def accounts(self) -> AccountReads: ...
     @property
     def access(self) -> AccessReads: ...
+    @property
+    def hosts(self) -> HostReads: ...
 
 
 class IdentityWrites(Protocol):
@@ -145,6 +152,7 @@ class Azure:
     roles: RoleAssignments
     accounts: StorageAccounts
     access: BlobAccess
+    hosts: AccountHosts
 
     @classmethod
     def through(cls, clients: Clients, session: aiohttp.ClientSession, timeout: float, clock: Clock) -> "Azure":
@@ -154,6 +162,7 @@ class Azure:
             RoleAssignments(clients),
             StorageAccounts(clients),
             BlobAccess(clients.cloud, session, timeout),
+            AccountHosts(clients.cloud, session, timeout),
         )
 
 

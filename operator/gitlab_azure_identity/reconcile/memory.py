@@ -1,7 +1,7 @@
 """What the process remembers of objects between passes. All of it may be lost with a restart."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -28,6 +28,7 @@ class ObjectMemory:
     principal: str | None = None  # of the managed identity that was observed last
     tolerance: Tolerance = field(default_factory=Tolerance)
     _posted: dict[Reason, Event] = field(default_factory=dict)
+    _hostless: dict[str, datetime] = field(default_factory=dict)  # storage accounts without a host, and since when
     # by link: the reason of its wait, since when, and whether the wait has a limit
     _waiting: dict[Link, tuple[Reason, datetime, bool]] = field(default_factory=dict)
 
@@ -83,6 +84,13 @@ class ObjectMemory:
             since = now
         self._waiting[finding.link] = finding.reason, since, limited
         return (now - since).total_seconds()
+
+    def hostless_for(self, accounts: Collection[str], seconds: float, now: datetime) -> frozenset[str]:
+        """Note the storage accounts whose host is unknown. Returns those for which that has been so for so many seconds."""
+        self._hostless = {account: self._hostless.get(account, now) for account in accounts}
+        return frozenset(
+            account for account, since in self._hostless.items() if (now - since).total_seconds() >= seconds
+        )
 
     def waiting_since(self, resource: Resource, link: Link, reason: Reason, now: datetime) -> datetime | None:
         """Since when a link has waited with this reason. The status shows what a former process saw. A time in the future was

@@ -38,7 +38,15 @@ async def observe(azure: AzureReads, kube: KubeReads, where: WhereToLook) -> Obs
         unseen |= {Link.CREDENTIALS: unreadable} if unreadable else {}
         unseen |= {Link.ROLES: worst(assignments.unread)} if assignments.unread else {}
         have = Observed(identity, credentials, assignments.found, objects, credentials_seen=unreadable is None)
-        return Observation(have, unseen, assignments.former, frozenset(assignments.absent), ask_account, await account)
+        return Observation(
+            have,
+            unseen,
+            assignments.former,
+            frozenset(assignments.absent),
+            frozenset(assignments.hostless),
+            account_asked=ask_account,
+            no_account=await account,
+        )
     finally:
         cluster.cancel()
         account.cancel()
@@ -149,6 +157,7 @@ class _Assignments:
         self.unread: list[Failure] = []
         self.former: dict[str, Failure] = {}  # by account: a former account that cannot be read blocks nothing
         self.absent: set[str] = set()  # accounts that do not exist, as Azure says
+        self.hostless: set[str] = set()  # accounts that a deletion may not read, and whose host is unknown
 
     async def read(self, identity: Identity | None) -> "_Assignments":
         """List those of the principal, and those of each former principal, since the identity may have been created again. Then
@@ -178,16 +187,39 @@ class _Assignments:
         try:
             return await question
         except AzureError as error:
-            if error.not_found:
+            if error.not_found or account.key in self._where.gone:
                 self.absent.add(account.key)
                 return ()
             failure = classify(error, operations.reading_assignments(account))
+            if not self._where.granting and failure.reason is Reason.AUTHORIZATION_FAILED:
+                if await self._is_deleted(account):
+                    self.absent.add(account.key)
+                    return ()
+                failure = await self._without_a_host(account, failure)
             former = self._where.granting and not account.same_as(self._where.desired.storage.scope)
             if former and failure.outlook is Outlook.STALLED:
                 self.former[account.key] = failure
             else:
                 self.unread.append(failure)
             return ()
+
+    async def _is_deleted(self, account: StorageScope) -> bool:
+        """Whether Azure says that the account does not exist. The right to read it may be left, on its resource group."""
+        try:
+            return not await self._azure.accounts.exists(account)
+        except AzureError as error:
+            return error.gone
+
+    async def _without_a_host(self, account: StorageScope, failure: Failure) -> Failure:
+        """The failure, which also says so when the account's host is unknown."""
+        if await self._azure.hosts.known(account.account):
+            return failure
+        self.hostless.add(account.key)
+        message = (
+            f"{failure.message} No host of that account is known: if it stays so for an hour, the account counts as deleted, and "
+            "its role assignments with it."
+        )
+        return replace(failure, message=message)
 
 
 async def no_account(azure: AzureReads, account: StorageScope) -> Failure | None:
