@@ -167,6 +167,10 @@ def test_a_right_that_the_charts_values_can_withhold_alone() -> None:
     )
 
 
+def test_any_other_refusal_of_a_token_is_told_as_such() -> None:
+    assert token_refused(ClusterError(503, "Any", "starting"), "gitlab", "gitlab").reason == "ClusterUnavailable"
+
+
 @given(
     st.integers(400, 599), st.text(), st.text(), st.lists(st.text()).map(tuple), st.sampled_from(["write x", "read x"])
 )

@@ -11,8 +11,6 @@ from gitlab_azure_identity.domain.changes import (
     DeleteAssignment,
     DeleteCredential,
     DeleteIdentity,
-    DeleteObject,
-    ReleaseObject,
     Revocation,
     link_of,
 )
@@ -58,8 +56,7 @@ def _key(change: Revocation) -> tuple[str, str]:
             return "FederatedCredential", change.credential.name
         case DeleteIdentity():
             return "ManagedIdentity", change.identity.name
-        case DeleteObject() | ReleaseObject():
-            return change.found.key
+    return change.found.key
 
 
 def _link(kind: str) -> Link:
