@@ -90,12 +90,12 @@ OF_A_CODE = [
         )
     ),
     ("PrincipalNotFound", 400, ALL, "PrincipalNotFound", WAITING, 180.0),
-    ("RoleAssignmentExists", 409, ALL, "Progressing", WAITING, 300.0),
+    ("RoleAssignmentExists", 409, ALL, "NotKnownYet", WAITING, 300.0),
     (
         "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity",
         409,
         ALL,
-        "Progressing",
+        "OperationInProgress",
         WAITING,
         600.0,
     ),

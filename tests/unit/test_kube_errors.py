@@ -96,13 +96,13 @@ def invalid(status: int, text: str) -> tuple[ClusterError, str, Outlook, str]:
         ),
         (
             ClusterError(409, "Conflict", MODIFIED),
-            "Progressing",
+            "Conflict",
             WAITING,
             f"Could not write secret x: {MODIFIED}. It is read again.",
         ),
         (
             ClusterError(409, "AlreadyExists", 'secrets "x" already exists'),
-            "Progressing",
+            "Conflict",
             WAITING,
             'Could not write secret x: secrets "x" already exists. It is read again.',
         ),

@@ -226,14 +226,14 @@ TABLE: dict[str, Entry] = {
         "of the storage account's subscription. If it is, delete the identity, and the operator creates it again.",
     ),
     "RoleAssignmentExists": _wait(
-        Reason.PROGRESSING,
+        Reason.NOT_KNOWN_YET,
         "The role assignment exists already; it is looked up. Azure: {detail}",
         SETTLING,
         "For 5 minutes Azure has said that the role assignment exists already, and does not list it: {detail} Look for it with "
         "az role assignment list, and remove it.",
     ),
     "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity": _wait(
-        Reason.PROGRESSING,
+        Reason.OPERATION_IN_PROGRESS,
         "Somebody else is writing federated credentials of this identity; ours come next. Azure: {detail}",
         BUSY_FOR,
         "For 10 minutes somebody else has been writing federated credentials of this identity: {detail} Find out who, in the "

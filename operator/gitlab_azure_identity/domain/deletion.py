@@ -19,7 +19,13 @@ from gitlab_azure_identity.domain.where import WhereToLook
 # Seconds for which the host of a storage account must be unknown before the account counts as deleted. Longer than an outage of a
 # resolver; no source gives a figure.
 HOST_UNKNOWN = 3600.0
-STILL_SEEN = Failure(Reason.PROGRESSING, "Something that was deleted is still seen; it is read again.", Outlook.WAITING)
+STILL_SEEN = Failure(
+    Reason.NOT_KNOWN_YET,
+    "Something that was deleted is still seen; it is read again.",
+    Outlook.WAITING,
+    limit=1800.0,
+    overdue="For 30 minutes something that was deleted has still been seen. Find out who creates it again.",
+)
 _STAGES = {
     Link.ROLES: Stage.REVOKE_ROLES,
     Link.SERVICE_ACCOUNTS: Stage.REVOKE_CLUSTER,

@@ -79,7 +79,7 @@ def _invalid(error: ClusterError, doing: str, namespace: str, said: str) -> Fail
 
 def _passing(error: ClusterError, doing: str, said: str) -> Failure:
     """The failure when an object changed, was deleted or appeared meanwhile. It is read again."""
-    reason = Reason.NOT_FOUND if error.not_found else Reason.PROGRESSING
+    reason = Reason.NOT_FOUND if error.not_found else Reason.CONFLICT
     message = f"Could not {doing}: {said} It is read again."
     overdue = f"For 5 minutes the operator could not {doing}: {said} Find out who else changes or deletes it."
     return Failure(reason, message, Outlook.WAITING, None, SETTLING, overdue)
