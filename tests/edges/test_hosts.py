@@ -43,9 +43,11 @@ async def test_a_name_that_does_not_resolve(monkeypatch: pytest.MonkeyPatch, err
     for name in ("HTTPS_PROXY", "https_proxy"):
         monkeypatch.delenv(name, raising=False)
     transport._proxies.cache_clear()
-    connector = aiohttp.TCPConnector(resolver=Failing(errno))
-    async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
-        assert await AccountHosts(CLOUDS["AzurePublic"], session, TIMEOUT).known("gitlabstore") is known
+
+    def connect() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=Failing(errno)), auto_decompress=False)
+
+    assert await AccountHosts(CLOUDS["AzurePublic"], TIMEOUT, connect).known("gitlabstore") is known
 
 
 @pytest.fixture
@@ -76,6 +78,6 @@ async def test_what_a_proxy_says(
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "")
     transport._proxies.cache_clear()
-    async with asyncio.timeout(10), transport.new_session() as session:
-        assert await AccountHosts(CLOUDS["AzurePublic"], session, TIMEOUT).known("gitlabstore") is known
+    async with asyncio.timeout(10):
+        assert await AccountHosts(CLOUDS["AzurePublic"], TIMEOUT).known("gitlabstore") is known
     transport._proxies.cache_clear()

@@ -1,10 +1,18 @@
 """One error of each kind: what passes by itself is waited for, what is definite is told with its own words, and what cannot be
 removed breaks nothing. Codes and texts are those of real Azure, where they were recorded or reported."""
 
+import base64
 import json
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
+
+from lab.azure.certificates import Certificates
+from lab.running import ToolError
 
 from .behind import create_store, patch, reasons, remove, until
 from .operating import STORAGE
@@ -235,3 +243,81 @@ def test_an_immutable_secret(gitlab: GitLab) -> None:
     gitlab.ready()
     until(lambda: "storefixed" in gitlab.secret("gitlab-registry-storage")["config"], "the secret is written anew")
     assert "Lingering" not in reasons(gitlab)
+
+
+class Denial(BaseHTTPRequestHandler):
+    """An admission webhook that denies everything without a code, as Kyverno does."""
+
+    def do_POST(self) -> None:
+        review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        answer = {"uid": review["request"]["uid"], "allowed": False, "status": {"message": "secrets need a label"}}
+        body = json.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": answer}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the same
+        """The tests' output is not for requests."""
+
+
+@pytest.fixture
+def denied(gitlab: GitLab, tmp_path: Path) -> Iterator[Callable[[], None]]:
+    """A webhook that denies the secrets of this namespace. The yielded function ends that."""
+    certificates = Certificates(tmp_path)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Denial)
+    server.socket = certificates.server_context("127.0.0.1").wrap_socket(server.socket, server_side=True)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    name = f"deny-{gitlab.namespace}"
+    webhook = {
+        "name": "validate.example.com",
+        "admissionReviewVersions": ["v1"],
+        "sideEffects": "None",
+        "failurePolicy": "Fail",
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": gitlab.namespace}},
+        "rules": [
+            {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["secrets"]}
+        ],
+        "clientConfig": {
+            "url": f"https://127.0.0.1:{server.server_address[1]}/",
+            "caBundle": base64.b64encode(certificates.ca_file.read_bytes()).decode(),
+        },
+    }
+    kind = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration"}
+    gitlab.lab.apply([{**kind, "metadata": {"name": name}, "webhooks": [webhook]}])
+    lifted = False
+
+    def lift() -> None:
+        nonlocal lifted
+        if not lifted:
+            gitlab.lab.kubectl("delete", "validatingwebhookconfiguration", name)
+            lifted = True
+
+    def refused() -> bool:
+        """Whether the webhook is asked already, which takes the API server a moment."""
+        try:
+            gitlab.lab.kubectl("create", "secret", "generic", "probe", "-n", gitlab.namespace, "--dry-run=server")
+        except ToolError as error:
+            return "denied the request" in error.output
+        return False
+
+    until(refused, "the webhook is asked")
+    yield lift
+    lift()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_webhook_that_denies_without_a_code(gitlab: GitLab, denied: Callable[[], None]) -> None:
+    """The API server then answers 400."""
+    gitlab.apply()
+
+    message = stalled(gitlab, "AdmissionRefused")
+    assert 'admission webhook "validate.example.com" denied the request: secrets need a label.' in message
+
+    denied()
+    gitlab.reconcile_now()
+    gitlab.ready()

@@ -162,7 +162,7 @@ class Azure:
             RoleAssignments(clients),
             StorageAccounts(clients),
             BlobAccess(clients.cloud, session, timeout),
-            AccountHosts(clients.cloud, session, timeout),
+            AccountHosts(clients.cloud, timeout),
         )
 
 

@@ -9,7 +9,7 @@ from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.azure import operations
 from gitlab_azure_identity.azure.errors import AzureError, Operation, classify
-from gitlab_azure_identity.domain.arm_ids import ResourceGroupId, StorageScope
+from gitlab_azure_identity.domain.arm_ids import IdentityId, ResourceGroupId, StorageScope
 from gitlab_azure_identity.domain.changes import link_of, words
 from gitlab_azure_identity.domain.desired import Credential
 from gitlab_azure_identity.domain.findings import CannotProceed, Failure, Outlook, worst
@@ -68,13 +68,23 @@ async def _locate(azure: AzureReads, where: WhereToLook) -> Identity | None:
     from different places."""
     if where.group_deleted:
         return None
-    wanted = where.desired.identity
     if where.pinned:
-        single = _asked(azure.identities.get(where.pinned), operations.reading_identity(wanted))
-        return await single or await _listed(azure, where, where.pinned.group, where.pinned.name)
+        return await _at(azure, where, where.pinned)
     at_home, *elsewhere = await asyncio.gather(*(_in_group(azure, where, group) for group in where.groups))
     ours = (found for found in elsewhere if found and where.owner.owns_identity(found.tags))
     return at_home or next(ours, None)
+
+
+async def _at(azure: AzureReads, where: WhereToLook, place: IdentityId) -> Identity | None:
+    """The identity at the place that the status names. That its resource group or subscription does not exist takes two answers
+    too. Raises CannotProceed."""
+    try:
+        found = await _asked(azure.identities.get(place), operations.reading_identity(where.desired.identity))
+    except CannotProceed as stop:
+        if stop.failure.reason not in (Reason.RESOURCE_GROUP_NOT_FOUND, Reason.SUBSCRIPTION_NOT_FOUND):
+            raise
+        found = None
+    return found or await _listed(azure, where, place.group, place.name)
 
 
 async def _in_group(azure: AzureReads, where: WhereToLook, group: ResourceGroupId) -> Identity | None:
