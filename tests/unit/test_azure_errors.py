@@ -144,6 +144,9 @@ OF_A_STATUS = [
             "",
         )
     ),
+    ("ServicePrincipalNotFound", 400, WRITES, "NotKnownYet", WAITING, 300.0),
+    ("ScopeDoesNotExist", 400, WRITES, "NotKnownYet", WAITING, 300.0),
+    ("ServicePrincipalNotFound", 400, [*READS, *DELETES], "RefusedByAzure", STALLED, None),
     ("SomethingNew", 404, [*READS, *DELETES], "NotKnownYet", WAITING, 300.0),
     *(("SomethingNew", status, ALL, "OperationInProgress", WAITING, 600.0) for status in (409, 412, 423, 424)),
     *(("SomethingNew", s, ALL, "AzureUnavailable", TRANSIENT, None) for s in (0, 408, 425, 449, 500, 501, 503, 599)),

@@ -55,7 +55,16 @@ class AzureError(Exception):
     def gone(self) -> bool:
         """Whether the answer to a deletion says that there is nothing to delete. Other codes come with 404 too, such as
         InvalidResourceType."""
-        return self.not_found and re.search("not_?found|not_?exist", self.code, re.IGNORECASE) is not None
+        return self.not_found and self._says_not_found
+
+    @property
+    def missing(self) -> bool:
+        """Whether something that a write needs is not there, as Azure says. Some such codes come with 400: PrincipalNotFound."""
+        return self.status == 404 or (self.status == 400 and self._says_not_found)  # noqa: PLR2004
+
+    @property
+    def _says_not_found(self) -> bool:
+        return re.search("not_?found|not_?exist", self.code, re.IGNORECASE) is not None
 
 
 class Act(Enum):
@@ -86,7 +95,7 @@ def entry(error: AzureError, operation: Operation) -> Entry:
     line = TABLE.get(error.code) or next((found for kind, found in KINDS if re.search(kind, error.code)), None)
     if line is NOT_REGISTERED and "'registering'" in error.detail.lower():
         return REGISTERING
-    if error.status == 404 and operation.below and (line is None or line.outlook is Outlook.STALLED):  # noqa: PLR2004
+    if error.missing and operation.below and (line is None or line.outlook is Outlook.STALLED):
         return replace(NOT_KNOWN_YET, overdue=line.text) if line else NOT_KNOWN_YET
     if line:
         return line
