@@ -30,6 +30,7 @@ QUOTA = (
     "limited: count/secrets=5"
 )
 NO_QUOTA_YET = 'secrets "x" is forbidden: status unknown for quota: team, resources: count/secrets'
+STARTING = 'secrets "x" is forbidden: not yet ready to handle request'
 POD_SECURITY = 'pods "x" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false'
 IMMUTABLE = 'Secret "x" is invalid: data: Forbidden: field is immutable when `immutable` is set'
 CALL_FAILED = 'Internal error occurred: failed calling webhook "x": context deadline exceeded'
@@ -78,11 +79,14 @@ def invalid(status: int, text: str) -> tuple[ClusterError, str, Outlook, str]:
             STALLED,
             f"Could not write secret x: {QUOTA}. Raise the quota of namespace gitlab, or remove what is not used.",
         ),
-        (
-            ClusterError(403, "Forbidden", NO_QUOTA_YET),
-            "QuotaExceeded",
-            STALLED,
-            f"Could not write secret x: {NO_QUOTA_YET}. Raise the quota of namespace gitlab, or remove what is not used.",
+        *(
+            (
+                ClusterError(403, "Forbidden", text),
+                "ClusterUnavailable",
+                WAITING,
+                f"Could not write secret x: {text}. It is read again.",
+            )
+            for text in (NO_QUOTA_YET, STARTING)
         ),
         # a webhook or a policy gives its refusal any status, and a webhook's denial without one is 400
         *(admission(status, WEBHOOK) for status in (400, 401, 403, 404, 409, 413, 422, 429, 500, 503)),
@@ -144,13 +148,20 @@ def test_what_an_error_means(error: ClusterError, reason: str, outlook: Outlook,
     assert (failure.reason, failure.outlook, failure.message) == (reason, outlook, message)
 
 
-@pytest.mark.parametrize("status", [404, 409])
-def test_what_passes_by_itself_is_a_persons_task_after_five_minutes(status: int) -> None:
-    failure = classify(ClusterError(status, "Any", "it is gone"), "write secret x", "gitlab")
+@pytest.mark.parametrize(
+    ("status", "text", "advice"),
+    [
+        (404, "it is gone", "Find out who deletes it."),
+        (409, "it has changed", "Find out who else changes it."),
+        (403, STARTING, "Check the API server and its controllers."),
+    ],
+)
+def test_what_passes_by_itself_is_a_persons_task_after_five_minutes(status: int, text: str, advice: str) -> None:
+    failure = classify(ClusterError(status, "Any", text), "write secret x", "gitlab")
 
     assert (failure.limit, failure.overdue) == (
         300.0,
-        "For 5 minutes the operator could not write secret x: it is gone. Find out who else changes or deletes it.",
+        f"For 5 minutes the operator could not write secret x: {text}. {advice}",
     )
 
 

@@ -21,7 +21,9 @@ _ADMISSION = re.compile(
 # An authorizer's words (apiserver, endpoints/handlers/responsewriters/errors.go), or no words of the API server at all. Any other
 # 403 is that of an admission plugin, such as a limit range.
 _AUTHORIZER = re.compile(r'cannot \w+ (resource|path)|User "[^"]*" cannot|^(?!.*is forbidden:)', re.DOTALL)
-_QUOTA = re.compile(r"(exceeded|failed|insufficient|status unknown for) quota", re.IGNORECASE)
+_QUOTA = re.compile(r"(exceeded|failed|insufficient) quota", re.IGNORECASE)
+# The API server has just started (admission/initializer), or nobody has counted a new quota yet (quota/v1/resourcequota).
+_NOT_READY = re.compile(r"not yet ready to handle request|status unknown for quota")
 
 
 def classify(error: ClusterError, doing: str, namespace: str) -> Failure:
@@ -30,6 +32,8 @@ def classify(error: ClusterError, doing: str, namespace: str) -> Failure:
     if _ADMISSION.search(error.message):
         return Failure(Reason.ADMISSION_REFUSED, f"Could not {doing}: {said}", Outlook.STALLED)
     match error.status:
+        case 403 if _NOT_READY.search(error.message):
+            return _passing(error, doing, said)
         case 409 if error.field_conflict:
             return Failure(Reason.FIELD_CONFLICT, f"Could not {doing}: {_conflict(error)}", Outlook.STALLED)
         case 404 | 409:
@@ -78,10 +82,14 @@ def _invalid(error: ClusterError, doing: str, namespace: str, said: str) -> Fail
 
 
 def _passing(error: ClusterError, doing: str, said: str) -> Failure:
-    """The failure when an object changed, was deleted or appeared meanwhile. It is read again."""
-    reason = Reason.NOT_FOUND if error.not_found else Reason.CONFLICT
+    """The failure when an object changed, was deleted or appeared meanwhile, or when the API server cannot say yet. It is read
+    again."""
+    reason, advice = {
+        404: (Reason.NOT_FOUND, "Find out who deletes it."),
+        409: (Reason.CONFLICT, "Find out who else changes it."),
+    }.get(error.status, (Reason.CLUSTER_UNAVAILABLE, "Check the API server and its controllers."))
     message = f"Could not {doing}: {said} It is read again."
-    overdue = f"For 5 minutes the operator could not {doing}: {said} Find out who else changes or deletes it."
+    overdue = f"For 5 minutes the operator could not {doing}: {said} {advice}"
     return Failure(reason, message, Outlook.WAITING, None, SETTLING, overdue)
 
 
