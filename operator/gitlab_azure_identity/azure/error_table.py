@@ -229,8 +229,8 @@ TABLE: dict[str, Entry] = {
         Reason.NOT_KNOWN_YET,
         "The role assignment exists already; it is looked up. Azure: {detail}",
         SETTLING,
-        "For 5 minutes Azure has said that the role assignment exists already, and does not list it: {detail} Look for it with "
-        "az role assignment list, and remove it.",
+        "For 5 minutes Azure has said that the role assignment exists already, and does not list it: {detail} Look for it at "
+        "that scope, among those of the principal in status.identity, and remove it.",
     ),
     "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity": _wait(
         Reason.OPERATION_IN_PROGRESS,
