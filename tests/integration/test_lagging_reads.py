@@ -25,7 +25,9 @@ def tagged(gitlab: GitLab) -> dict[str, str]:
     return tags
 
 
-@pytest.mark.parametrize("code", ["ResourceNotFound", "NotFound"])
+@pytest.mark.parametrize(
+    "code", ["ResourceNotFound", "NotFound", "ResourceGroupNotFound", "SubscriptionNotFound", "SomethingNew"]
+)
 def test_one_false_404_of_the_identity_takes_nothing_away(gitlab: GitLab, code: str) -> None:
     gitlab.apply().ready()
     tags, assignments = tagged(gitlab), gitlab.assignments()

@@ -20,6 +20,14 @@ OPERATOR = "system:serviceaccount:gitlab-azure-identity:gitlab-azure-identity"
 _numbers = itertools.count(1)
 
 
+def assert_refused_with(message: str, words: str) -> None:
+    """The operator's words, and then Azure's own."""
+    ours, _, azures = message.partition(" Azure: ")
+    assert ours == words
+    assert azures.startswith("The client '")
+    assert "does not have authorization to perform action" in azures
+
+
 # in Azure
 
 
@@ -29,10 +37,11 @@ def test_no_right_to_manage_identities(gitlab: GitLab) -> None:
 
         gitlab.apply()
 
-        assert stalled(gitlab, "AuthorizationFailed") == (
+        assert_refused_with(
+            stalled(gitlab, "AuthorizationFailed"),
             "The operator may not read managed identities in resource group rg-gitlab. Grant its identity "
             '"Managed Identity Contributor" on resource group rg-gitlab: docs/azure-permissions.md#identities.'
-            " Azure says the same of a resource group that does not exist: check its name."
+            " Azure says the same of a resource group that does not exist: check its name.",
         )
         assert standing(gitlab)["IdentityReady"] == "False AuthorizationFailed"
         assert_nothing_was_written(gitlab)
@@ -44,9 +53,10 @@ def test_a_right_to_read_identities_only(gitlab: GitLab) -> None:
     with without_rights(gitlab.lab, GROUP), granted(gitlab.lab, "Reader", GROUP):
         gitlab.apply()
 
-        assert stalled(gitlab, "AuthorizationFailed") == (
+        assert_refused_with(
+            stalled(gitlab, "AuthorizationFailed"),
             f"The operator may not write managed identity lab_{gitlab.namespace}_gitlab in resource group rg-gitlab. Grant its "
-            'identity "Managed Identity Contributor" on resource group rg-gitlab: docs/azure-permissions.md#identities.'
+            'identity "Managed Identity Contributor" on resource group rg-gitlab: docs/azure-permissions.md#identities.',
         )
         assert gitlab.identities() == []
 
@@ -61,10 +71,11 @@ def test_no_right_on_the_storage_account(gitlab: GitLab) -> None:
 
         gitlab.apply(storage={"accountName": "storenoright"})
 
-        assert stalled(gitlab, "AuthorizationFailed") == (
+        assert_refused_with(
+            stalled(gitlab, "AuthorizationFailed"),
             "The operator may not read storage account storenoright. Grant its identity "
             '"Role Based Access Control Administrator" on storage account storenoright: docs/azure-permissions.md#storage.'
-            " Azure says the same of an account that does not exist: check its name."
+            " Azure says the same of an account that does not exist: check its name.",
         )
         assert standing(gitlab)["RolesAssigned"] == "False AuthorizationFailed"
         assert_nothing_was_written(gitlab)
@@ -76,9 +87,10 @@ def test_a_right_to_read_the_storage_account_only(gitlab: GitLab) -> None:
     with without_rights(gitlab.lab, ACCOUNT), granted(gitlab.lab, "Reader", ACCOUNT):
         gitlab.apply()
 
-        assert stalled(gitlab, "AuthorizationFailed") == (
+        assert_refused_with(
+            stalled(gitlab, "AuthorizationFailed"),
             "The operator may not assign roles on storage account gitlabstore. Grant its identity "
-            '"Role Based Access Control Administrator" on storage account gitlabstore: docs/azure-permissions.md#storage.'
+            '"Role Based Access Control Administrator" on storage account gitlabstore: docs/azure-permissions.md#storage.',
         )
         found = standing(gitlab)
         assert found["CredentialsFederated"] == "True Federated"
@@ -123,7 +135,8 @@ def test_a_namespace_that_the_chart_does_not_list(outside: GitLab) -> None:
 
     assert message == (
         f"The operator may not read service account gitlab. Add {outside.namespace} to `namespaces` in the values of its Helm "
-        "chart, and upgrade the chart."
+        'chart, and upgrade the chart. The API server: serviceaccounts "gitlab" is forbidden: '
+        f'User "{OPERATOR}" cannot get resource "serviceaccounts" in API group "" in the namespace "{outside.namespace}".'
     )
     secrets = condition(outside.live(), "SecretsWritten")
     assert secrets["reason"] == "Forbidden"

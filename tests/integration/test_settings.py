@@ -104,7 +104,10 @@ def test_a_chart_that_withholds_tokens_is_named_with_what_to_do(gitlab: GitLab) 
 
     assert stalled(gitlab, "Forbidden") == (
         "The operator may not create tokens for service account gitlab. In the values of its Helm chart, set "
-        f"verification.enabled to true and add {gitlab.namespace} to `namespaces`; or set spec.verification to Disabled."
+        f"verification.enabled to true and add {gitlab.namespace} to `namespaces`; or set spec.verification to Disabled. "
+        'The API server: serviceaccounts "gitlab" is forbidden: User '
+        '"system:serviceaccount:gitlab-azure-identity:gitlab-azure-identity" cannot create resource "serviceaccounts/token" in '
+        f'API group "" in the namespace "{gitlab.namespace}".'
     )
     assert condition(gitlab.live(), "AccessVerified")["reason"] == "Forbidden"
     assert condition(gitlab.live(), "SecretsWritten")["status"] == "True"

@@ -14,6 +14,7 @@ from gitlab_azure_identity.azure.access_errors import (
     signing_refused,
     token_refused,
 )
+from gitlab_azure_identity.azure.entra import TABLE, Trouble
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.domain.access import Right, may
 from gitlab_azure_identity.domain.findings import Outlook
@@ -23,19 +24,8 @@ from .worlds import ACCOUNT, ISSUER, wanted
 
 FRESH, LATER = AccessAttempt(wanted(), fresh=True), AccessAttempt(wanted(), fresh=False)
 STALLED, WAITING, TRANSIENT = Outlook.STALLED, Outlook.WAITING, Outlook.TRANSIENT
-UNKNOWN_YET = ["AADSTS70021", "AADSTS70025", "AADSTS700211", "AADSTS700212", "AADSTS700213", "AADSTS700016"]
-ADVICE = {
-    "AADSTS700211": "No federated credential has the issuer of the token. Compare the cluster's issuer with status.issuer.",
-    "AADSTS700212": "No federated credential has the audience of the token. Check the operator's `cloud` setting.",
-    "AADSTS700213": "No federated credential has the subject of the token. Compare it with status.federatedCredentials.",
-    "AADSTS70021": (
-        "No federated credential matches the token. Compare status.issuer and status.federatedCredentials with it."
-    ),
-    "AADSTS70025": "The identity has no federated credential that Entra knows. Compare it with status.federatedCredentials.",
-    "AADSTS700016": "Entra does not know the client ID. Check that the identity still exists, and its tenant.",
-    "AADSTS700024": "The token is not valid at this time. Check the clocks of the cluster's control plane.",
-    "AADSTS90061": "Entra could not fetch the cluster's OIDC documents. Check that the issuer is reachable from outside.",
-}
+UNKNOWN_YET = [code for code, line in TABLE.items() if line.trouble is Trouble.UNKNOWN]
+REFUSED = [code for code, line in TABLE.items() if line.trouble is Trouble.REFUSED]
 
 
 def entra(code: str, status: int = 401) -> AzureError:
@@ -43,12 +33,15 @@ def entra(code: str, status: int = 401) -> AzureError:
     return AzureError("ClientAuthenticationError", status, text)
 
 
-@pytest.mark.parametrize("code", ADVICE)
+@pytest.mark.parametrize("code", [*UNKNOWN_YET, *REFUSED])
 def test_entra_refuses(code: str) -> None:
     failure = token_refused(entra(code), LATER, "gitlab")
 
     assert (failure.reason, failure.outlook) == ("TokenRejected", STALLED)
-    assert failure.message == f"Entra refused the token of service account gitlab/gitlab ({code}). {ADVICE[code]}"
+    assert failure.message == (
+        f"Entra refused the token of service account gitlab/gitlab ({code}). {TABLE[code].advice} Entra: {code}: Something "
+        "about it."
+    )
 
 
 @pytest.mark.parametrize("code", UNKNOWN_YET)
@@ -58,13 +51,52 @@ def test_entra_does_not_know_a_new_credential_yet(code: str) -> None:
 
     assert (failure.reason, failure.outlook) == ("Propagating", WAITING)
     assert failure.message == (
-        f"Entra does not accept service account gitlab/gitlab yet ({code}). New credentials take up to several minutes."
+        f"Entra does not accept service account gitlab/gitlab yet ({code}). New credentials take up to several minutes. "
+        f"Entra: {code}: Something about it."
     )
 
 
-@pytest.mark.parametrize("code", ["AADSTS700024", "AADSTS90061"])
+@pytest.mark.parametrize("code", REFUSED)
 def test_waiting_does_not_help_against_a_refused_token(code: str) -> None:
     assert token_refused(entra(code), FRESH, "gitlab").reason == "TokenRejected"
+
+
+@pytest.mark.parametrize("attempt", [FRESH, LATER])
+@pytest.mark.parametrize("code", ["AADSTS50166", "AADSTS501661", "AADSTS90061"])
+def test_entra_cannot_fetch_the_issuers_documents_just_now(code: str, attempt: AccessAttempt) -> None:
+    """Reported: sent with 400, for hours, and ended by itself (azure-cli#28863)."""
+    failure = token_refused(entra(code, 400), attempt, "gitlab")
+
+    assert (failure.reason, failure.outlook) == ("IssuerUnreachable", TRANSIENT)
+    assert failure.message == (
+        f"Entra could not fetch the documents of issuer {ISSUER} just now, to check the token of service account gitlab/gitlab: "
+        f"{code}: Something about it. It is tried again. If it lasts: Check that the cluster's issuer can be reached from the "
+        "internet."
+    )
+
+
+@pytest.mark.parametrize("attempt", [FRESH, LATER])
+@pytest.mark.parametrize("code", ["AADSTS50013", "AADSTS700027", "AADSTS7000272"])
+def test_keys_that_were_rotated_take_minutes(code: str, attempt: AccessAttempt) -> None:
+    failure = token_refused(entra(code), attempt, "gitlab")
+
+    assert (failure.reason, failure.outlook, failure.limit) == ("SigningKeyUnknown", WAITING, 900.0)
+    assert failure.message == (
+        f"Entra does not know the key of the token of service account gitlab/gitlab yet: {code}: Something about it. After a "
+        "rotation of the cluster's keys that takes minutes. It is tried again."
+    )
+    assert failure.overdue == (
+        f"For 15 minutes Entra has not known the key of the token of service account gitlab/gitlab: {code}: Something about it. "
+        "Check that the keys at the cluster's issuer (jwks_uri) are those that the API server signs with."
+    )
+
+
+@pytest.mark.parametrize("code", [code for code, line in TABLE.items() if line.trouble is Trouble.UNAVAILABLE])
+def test_entras_own_trouble(code: str) -> None:
+    failure = token_refused(entra(code, 400), LATER, "gitlab")
+
+    assert (failure.reason, failure.outlook) == ("AzureUnavailable", TRANSIENT)
+    assert f"{code}: Something about it." in failure.message
 
 
 def test_tokens_of_another_issuer() -> None:
@@ -94,7 +126,7 @@ def test_an_unknown_code_is_reported_in_entras_words() -> None:
     failure = token_refused(entra("AADSTS123456"), FRESH, "gitlab")
 
     assert failure.message == (
-        "Entra refused the token of service account gitlab/gitlab (AADSTS123456). AADSTS123456: Something about it."
+        "Entra refused the token of service account gitlab/gitlab (AADSTS123456). Entra: AADSTS123456: Something about it."
     )
 
 
@@ -173,7 +205,8 @@ def test_the_right_to_sign_addresses_is_named() -> None:
     assert (soon.reason, soon.outlook, soon.message) == ("Propagating", WAITING, f"{key}{YET}")
     assert (late.reason, late.outlook, late.message) == ("AccessDenied", STALLED, f"{key}{ADVICE_ON_DENIAL}")
     assert signing_refused(blob("ServerBusy", 503), LATER).message == (
-        "Azure could not ask for a user delegation key of storage account gitlabstore just now: Azure's words. It is tried again."
+        "Azure could not ask for a user delegation key of storage account gitlabstore just now: ServerBusy (503): "
+        "Azure's words. It is tried again."
     )
 
 
@@ -272,14 +305,17 @@ PRIVATE = replace(FRESH, account=replace(ACCOUNT, public=False, private_endpoint
             FRESH,
             "AzureUnavailable",
             TRANSIENT,
-            f"Azure could not list {REGISTRY} just now: Azure's words. It is tried again.",
+            f"Azure could not list {REGISTRY} just now: ServerBusy (503): Azure's words. It is tried again.",
         ),
         (
             blob("Fault429", 429),
             FRESH,
             "Throttled",
             TRANSIENT,
-            "Azure limits the rate of requests; it is tried again.",
+            (
+                "Azure limits the rate of requests, and did not list container registry of storage account gitlabstore: Fault429 "
+                "(429): Azure's words. It is tried again."
+            ),
         ),
     ],
 )

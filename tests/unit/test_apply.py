@@ -9,9 +9,13 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.domain import naming
+from gitlab_azure_identity.domain.changes import Change, Revocation
 from gitlab_azure_identity.domain.desired import Credential
 from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.observed import Assignment, Observed
@@ -133,12 +137,98 @@ async def test_nothing_is_created_for_an_identity_that_could_not_be_created() ->
     assert fakes.done == []
 
 
+async def no_credentials_there(*_: Any) -> None:
+    raise AzureError("MethodNotAllowed", 405, "Support for federated identity credentials not enabled")
+
+
+@pytest.mark.parametrize(
+    ("have", "done"),
+    [
+        (Observed(identity=HAVE.identity), []),
+        # somebody trusts this identity already, so its region has federated credentials
+        (replace(HAVE, credentials=(FORMER,), assignments=()), ["put_assignment"]),
+    ],
+)
+async def test_where_azure_has_no_federated_credentials_nothing_else_is_made(have: Observed, done: list[str]) -> None:
+    found, failed = await made(Fakes(put_credential=no_credentials_there), goal(), have)
+
+    assert found == done
+    assert failed == ["RegionNotSupported"]
+
+
+async def test_another_refusal_of_the_first_credential_stops_no_other_link() -> None:
+    have = replace(HAVE, credentials=(), assignments=())
+
+    done, failed = await made(Fakes(put_credential=forbidden), goal(), have)
+
+    assert done == ["put_assignment"]
+    assert failed == ["AuthorizationFailed"]
+
+
 async def test_a_deletion_keeps_its_order_whatever_fails() -> None:
     """An identity stays while its assignments cannot be removed. Otherwise they would be orphans."""
     done, failed = await made(Fakes(delete_assignment=forbidden), deletion(), HAVE)
 
     assert done == []
     assert failed == ["AuthorizationFailed"]
+
+
+ERRORS = st.none() | st.builds(
+    AzureError,
+    st.sampled_from(["NotFound", "ScopeLocked", "AuthorizationFailed", "Conflict", "", "Odd"]) | st.text(),
+    st.integers(400, 599),
+    st.text(),
+)
+REQUESTS = [
+    "put_identity",
+    "put_credential",
+    "put_assignment",
+    "delete_assignment",
+    "delete_credential",
+    "delete_identity",
+]
+LINKS = {"credential": Link.CREDENTIALS, "assignment": Link.ROLES, "identity": Link.IDENTITY}
+
+
+def failing(errors: dict[str, AzureError | None]) -> Fakes:
+    """Requests that fail with these errors."""
+
+    def act(error: AzureError) -> Act:
+        async def fail(*_: Any) -> None:
+            raise error
+
+        return fail
+
+    return Fakes(**{name: act(error) for name, error in errors.items() if error is not None})
+
+
+@given(st.fixed_dictionaries(dict.fromkeys(REQUESTS, ERRORS)))
+def test_whatever_azure_answers_nothing_is_removed_before_what_replaces_it(
+    errors: dict[str, AzureError | None],
+) -> None:
+    have = replace(HAVE, credentials=(FORMER,), assignments=(OLD,))
+    fakes = failing(errors)
+
+    _, done, failed = asyncio.run(apply(fakes.azure, fakes.kube, goal(), plan(goal(), have), have))
+
+    unmade = {LINKS[name.removeprefix("put_")] for name, error in errors.items() if error and name.startswith("put_")}
+    assert not [change for change in done if isinstance(change, Revocation) and change.link in unmade]
+    assert all(errors[f"{change.verb.replace('write', 'put')}_{_kind(change)}"] for change, _ in failed)
+
+
+def _kind(change: Change) -> str:
+    return next(kind for kind, link in LINKS.items() if link is change.link)
+
+
+@given(st.fixed_dictionaries(dict.fromkeys(REQUESTS, ERRORS)))
+def test_whatever_azure_answers_a_deletion_leaves_no_orphan(errors: dict[str, AzureError | None]) -> None:
+    have = replace(HAVE, objects={})
+    fakes = failing(errors)
+
+    _, done, _ = asyncio.run(apply(fakes.azure, fakes.kube, deletion(), plan(deletion(), have), have))
+
+    gone = {type(change).__name__ for change in done}
+    assert "DeleteIdentity" not in gone or {"DeleteAssignment", "DeleteCredential"} <= gone
 
 
 @pytest.mark.parametrize("quick", ["put_credential", "put_assignment"])
@@ -159,7 +249,7 @@ async def test_a_cancelled_pass_waits_for_every_request_that_was_sent(quick: str
 
     other = {"put_credential": "put_assignment", "put_assignment": "put_credential"}[quick]
     fakes = Fakes(**{quick: waiting, other: slow})
-    have = replace(HAVE, credentials=(), assignments=())
+    have = replace(HAVE, credentials=(FORMER,), assignments=())
     leaving = asyncio.ensure_future(apply(fakes.azure, fakes.kube, goal(), plan(goal(), have), have))
     await begun.wait()
 

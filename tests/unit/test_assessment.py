@@ -229,6 +229,16 @@ def test_disabled_access_is_good() -> None:
     assert found[-1].status == "Unknown"
 
 
+def test_what_could_not_be_removed_is_tried_again_as_its_failure_is() -> None:
+    locked, busy = (
+        failed(Link.ROLES, Failure(Reason.CONFLICT, "…", outlook)) for outlook in (Outlook.STALLED, Outlook.TRANSIENT)
+    )
+
+    assert assessment.outlook_of_removals([]) is Outlook.GOOD
+    assert assessment.outlook_of_removals([busy]) is Outlook.TRANSIENT
+    assert assessment.outlook_of_removals([busy, locked]) is Outlook.STALLED
+
+
 # transient failures
 
 

@@ -18,6 +18,7 @@ from gitlab_azure_identity.domain.deletion import (
     next_changes,
     nothing_was_created,
     scope_is_absent,
+    taken_for_deleted,
     with_way_out,
 )
 from gitlab_azure_identity.domain.findings import Failure, Outlook
@@ -147,6 +148,18 @@ def test_a_right_that_is_missing_where_the_account_is_missing_too_blocks_nothing
     change: Any, observation: Observation, failure: Failure, absent: bool
 ) -> None:
     assert scope_is_absent(change, observation, failure) is absent
+
+
+def test_what_counts_as_deleted_with_an_account_that_nobody_could_ask_about_is_told() -> None:
+    (assignment,) = HAVE.assignments
+
+    assert list(taken_for_deleted(HAVE.assignments, [WANT.storage.scope.key])) == [
+        (
+            f"Role assignment {assignment.name} on storage account gitlabstore counts as deleted with the account: for an hour "
+            "the operator had no right there, and no host of that account was known."
+        )
+    ]
+    assert list(taken_for_deleted(HAVE.assignments, [])) == []
 
 
 def test_the_message_says_how_to_let_go_when_a_person_must_act() -> None:

@@ -37,6 +37,12 @@ def outcome(outlook: Outlook, retry_after: float | None = None) -> Outcome:
     return Outcome((failed(Link.ROLES, Failure(Reason.CONFLICT, "x", outlook, retry_after)),), outlook)
 
 
+def test_a_removal_that_failed_may_ask_for_a_wait_too() -> None:
+    locked = failed(Link.ROLES, Failure(Reason.SCOPE_LOCKED, "x", Outlook.STALLED, 7.0))
+
+    assert Outcome((), Outlook.STALLED, refused=(locked,)).retry_after == 7.0
+
+
 UID = "uid-of-gitlab-gitlab"
 
 

@@ -99,6 +99,37 @@ def test_how_long_a_link_waits_is_counted_for_its_reason() -> None:
         assert watched.waited(finding, NOW + timedelta(seconds=seconds)) == waited, seconds
 
 
+def test_waits_with_a_limit_count_as_one() -> None:
+    """Azure answers 404 and 409 in turn: what keeps changing its code must not wait for ever."""
+    watched = ObjectMemory(KEY, UID)
+    findings = [
+        (0, Reason.PROGRESSING, None, 0),
+        (100, Reason.NOT_KNOWN_YET, 300.0, 0),
+        (200, Reason.OPERATION_IN_PROGRESS, 600.0, 100),
+        (350, Reason.NOT_KNOWN_YET, 300.0, 250),
+        (360, Reason.PROGRESSING, None, 0),
+        (370, Reason.NOT_KNOWN_YET, 300.0, 0),
+    ]
+
+    for seconds, reason, limit, waited in findings:
+        finding = failed(Link.ROLES, Failure(reason, "…", Outlook.WAITING, None, limit, "over"))
+        assert watched.waited(finding, NOW + timedelta(seconds=seconds)) == waited, seconds
+
+
+def test_how_long_the_host_of_a_storage_account_has_been_unknown() -> None:
+    watched = ObjectMemory(KEY, UID)
+    seen = [
+        (0, {"a"}, set()),
+        (30, {"a", "b"}, set()),
+        (60, {"a", "b"}, {"a"}),
+        (70, {"b"}, set()),
+        (90, {"a", "b"}, {"b"}),
+    ]
+
+    for seconds, hostless, gone in seen:
+        assert watched.hostless_for(hostless, 60.0, NOW + timedelta(seconds=seconds)) == gone, seconds
+
+
 @pytest.mark.parametrize(
     ("reason", "since"), [(Reason.PROPAGATING, BEFORE_TEXT), (Reason.PENDING, None)], ids=["the same", "another"]
 )

@@ -15,7 +15,7 @@ from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.changes import Change, Revocation
 from gitlab_azure_identity.domain.desired import Credential, Desired
-from gitlab_azure_identity.domain.findings import Outlook
+from gitlab_azure_identity.domain.findings import Failure, Outlook
 from gitlab_azure_identity.domain.goal import Goal, Mode
 from gitlab_azure_identity.domain.judge import PassRecord, judge
 from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity, Observed
@@ -289,6 +289,28 @@ def test_no_link_is_good_while_the_plan_holds_a_change_for_it(case: Case) -> Non
 
     assert [finding.link for finding in findings] == list(PLANNED)
     assert not [finding.link for finding in findings if finding.outlook is Outlook.GOOD and finding.link in pending]
+
+
+REFUSED = Failure(Reason.SCOPE_LOCKED, "A lock forbids it.", Outlook.STALLED)
+
+
+@quickly
+@given(cases())
+def test_removals_that_fail_make_no_link_bad(case: Case) -> None:
+    """The findings are those of a world in which nothing is to be removed."""
+    if case.goal.mode is Mode.FINALIZE:
+        return
+    changes = plan(case.goal, case.have)
+    refused = [(change, REFUSED) for change in changes if isinstance(change, Revocation)]
+    needed = {change.link for change in changes if not isinstance(change, Revocation)}
+    without = judge(case.goal, case.have, PassRecord())
+    obstacles = {finding.link for finding in without if finding.outlook is Outlook.STALLED}
+
+    findings = judge(case.goal, case.have, PassRecord({}, refused))
+
+    bad = {finding.link for finding in findings if finding.outlook is not Outlook.GOOD}
+    assert bad <= needed | obstacles | {finding.link for finding in without if finding.outlook is Outlook.BLOCKED}
+    assert bad >= needed | obstacles
 
 
 NOT_OURS = {

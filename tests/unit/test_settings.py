@@ -51,7 +51,7 @@ def test_the_clusters_name_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert (settings.cluster, settings.cloud, settings.policy) == ("lab", "AzurePublic", ())
     assert (settings.resync_interval, settings.stalled_interval, settings.max_backoff) == (3600, 600, 300)
-    assert (settings.request_timeout, settings.propagation_limit) == (30, 900)
+    assert (settings.request_timeout, settings.propagation_limit) == (30, 2400)
     assert (settings.throttle.rates, settings.throttle.identity_burst, settings.throttle.subscription_burst) == (
         "Published",
         2,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from gitlab_azure_identity.api.status import Condition, IdentityStatus, Status
+from gitlab_azure_identity.api.status import Condition, IdentityStatus, LingeringStatus, Status
 from gitlab_azure_identity.domain.texts import REFUSED_TEXT, presentable, unicode, without_texts
 
 from .texts import FOX, texts
@@ -25,6 +25,13 @@ def test_a_status_contains_no_secret() -> None:
 
     assert told.conditions[0].message == "AccountKey=[redacted] was refused"
     assert told.last_handled_reconcile_at == "sig=[redacted]"
+
+
+def test_what_lingers_is_told_without_secrets() -> None:
+    entry = LingeringStatus(kind="RoleAssignment", name="a", message="AccountKey=c2VjcmV0 was refused")
+
+    assert presentable(Status(lingering=[entry])).lingering[0].message == "AccountKey=[redacted] was refused"
+    assert without_texts(Status(lingering=[entry])).lingering == [entry.model_copy(update={"message": REFUSED_TEXT})]
 
 
 def test_names_are_no_texts() -> None:

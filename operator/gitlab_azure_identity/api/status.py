@@ -175,6 +175,12 @@ class ContainerStatus(Model):
     state: str = Field(description="Verified, or why not.")
 
 
+class LingeringStatus(Model):
+    kind: str = Field(description="RoleAssignment, FederatedCredential, Secret, ConfigMap or ServiceAccount.")
+    name: str = Field(description="Its name.")
+    message: str = Field(description="Why it could not be removed, and what to do.")
+
+
 class Status(Model):
     observed_generation: int | None = Field(
         None,
@@ -219,6 +225,10 @@ class Status(Model):
     )
     containers: Annotated[list[ContainerStatus], Fitting] = Field(
         default_factory=list, description="Blob containers and their state."
+    )
+    lingering: Annotated[list[LingeringStatus], Fitting] = Field(
+        default_factory=list,
+        description="What is no longer wanted and could not be removed. Its removal is tried again. Ready does not depend on it.",
     )
 
     @property

@@ -19,7 +19,7 @@ from azure.core.rest import HttpRequest
 from azure.identity.aio import ClientAssertionCredential
 
 from gitlab_azure_identity.azure.errors import AzureError
-from gitlab_azure_identity.azure.transport import USER_AGENT, MeasurePolicy, Transport, azure_errors
+from gitlab_azure_identity.azure.transport import USER_AGENT, LoginTransport, MeasurePolicy, Transport, azure_errors
 from gitlab_azure_identity.clock import Clock
 from gitlab_azure_identity.domain.access import Right
 from gitlab_azure_identity.domain.clouds import Cloud
@@ -67,7 +67,7 @@ class BlobAccess:
             identity.client_id,
             lambda: assertion,
             authority=self._cloud.authority_host.rstrip("/"),
-            transport=Transport(self._session, self._timeout),
+            transport=LoginTransport(self._session, self._timeout),
             retry_total=0,
         )
         async with azure_errors():

@@ -7,26 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gitlab_azure_identity.api.reasons import Reason
-from gitlab_azure_identity.azure.errors import BUSY, THROTTLED, AzureError, Operation, classify, sanitize
+from gitlab_azure_identity.azure import entra
+from gitlab_azure_identity.azure.entra import Trouble
+from gitlab_azure_identity.azure.error_table import KEYS_SPREAD, THROTTLED, UNREACHABLE
+from gitlab_azure_identity.azure.errors import AzureError, Operation, filled, sanitize
 from gitlab_azure_identity.domain.access import Right, may
 from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.findings import Failure, Outlook, worst
 from gitlab_azure_identity.domain.storage_account import StorageAccount, network_rules
 
 _CODE = re.compile(r"AADSTS\d+")
-# Entra does not know the credential or the identity. For minutes after it was created, that means: not yet. Entra answers 70025
-# for an identity without any credential, and so while its first one still propagates.
-_UNKNOWN_YET = {"AADSTS70021", "AADSTS70025", "AADSTS700211", "AADSTS700212", "AADSTS700213", "AADSTS700016"}
-_ADVICE = {
-    "AADSTS700211": "No federated credential has the issuer of the token. Compare the cluster's issuer with status.issuer.",
-    "AADSTS700212": "No federated credential has the audience of the token. Check the operator's `cloud` setting.",
-    "AADSTS700213": "No federated credential has the subject of the token. Compare it with status.federatedCredentials.",
-    "AADSTS70021": "No federated credential matches the token. Compare status.issuer and status.federatedCredentials with it.",
-    "AADSTS70025": "The identity has no federated credential that Entra knows. Compare it with status.federatedCredentials.",
-    "AADSTS700016": "Entra does not know the client ID. Check that the identity still exists, and its tenant.",
-    "AADSTS700024": "The token is not valid at this time. Check the clocks of the cluster's control plane.",
-    "AADSTS90061": "Entra could not fetch the cluster's OIDC documents. Check that the issuer is reachable from outside.",
-}
 
 
 PASSING = 300.0  # seconds that a conflict in Blob Storage may last before a person must act
@@ -51,13 +41,32 @@ def token_refused(error: AzureError, attempt: AccessAttempt, service_account: st
     found = _CODE.search(error.detail)
     code = found.group() if found else error.code
     who = f"service account {attempt.desired.owner.namespace}/{service_account}"
-    if error.status == 0 or error.status >= 500 or error.status == 429:  # noqa: PLR2004
-        return _transient(error, f"exchange the token of {who} at Entra")
-    if code in _UNKNOWN_YET and attempt.fresh:
-        message = f"Entra does not accept {who} yet ({code}). New credentials take up to several minutes."
-        return Failure(Reason.PROPAGATING, message, Outlook.WAITING)
-    advice = _ADVICE.get(code) or sanitize(error.detail)
-    return Failure(Reason.TOKEN_REJECTED, f"Entra refused the token of {who} ({code}). {advice}", Outlook.STALLED)
+    detail = sanitize(error.detail)
+    line = entra.line(code, error.status, error.oauth, error.detail)
+    match line.trouble:
+        case Trouble.UNAVAILABLE:
+            return _transient(error, f"exchange the token of {who} at Entra")
+        case Trouble.ISSUER:
+            message = (
+                f"Entra could not fetch the documents of issuer {attempt.desired.issuer} just now, to check the token of {who}: "
+                f"{detail} It is tried again. If it lasts: {line.advice}"
+            )
+            return Failure(Reason.ISSUER_UNREACHABLE, message, Outlook.TRANSIENT, error.retry_after)
+        case Trouble.KEY:
+            message = (
+                f"Entra does not know the key of the token of {who} yet: {detail} After a rotation of the cluster's keys that "
+                "takes minutes. It is tried again."
+            )
+            overdue = f"For 15 minutes Entra has not known the key of the token of {who}: {detail} {line.advice}"
+            return Failure(Reason.SIGNING_KEY_UNKNOWN, message, Outlook.WAITING, None, KEYS_SPREAD, overdue)
+        case Trouble.UNKNOWN if attempt.fresh:
+            message = (
+                f"Entra does not accept {who} yet ({code}). New credentials take up to several minutes. Entra: {detail}"
+            )
+            return Failure(Reason.PROPAGATING, message, Outlook.WAITING)
+    named = f" ({code})" if code else ""
+    message = f"Entra refused the token of {who}{named}. {line.advice} Entra: {detail}".replace("  ", " ")
+    return Failure(Reason.TOKEN_REJECTED, message, Outlook.STALLED)
 
 
 def another_issuer(issuer: str, attempt: AccessAttempt) -> Failure:
@@ -144,8 +153,4 @@ def _refused(error: AzureError, attempt: AccessAttempt, doing: str, container: s
 
 
 def _transient(error: AzureError, doing: str) -> Failure:
-    known = classify(error, Operation(doing, ""))
-    if known.outlook is Outlook.TRANSIENT:
-        return known
-    text = THROTTLED.text if error.status == 429 else BUSY.format(doing=doing, detail=sanitize(error.detail))  # noqa: PLR2004
-    return Failure(Reason.AZURE_UNAVAILABLE, text, Outlook.TRANSIENT, error.retry_after)
+    return filled(THROTTLED if error.status == 429 else UNREACHABLE, error, Operation(doing, ""))  # noqa: PLR2004

@@ -18,7 +18,14 @@ from azure.mgmt.msi.v2024_11_30.aio import ManagedServiceIdentityClient
 
 from gitlab_azure_identity.azure.login import FreshTokenPolicy, Login
 from gitlab_azure_identity.azure.throttle import Throttle, ThrottlePolicy
-from gitlab_azure_identity.azure.transport import USER_AGENT, MeasurePolicy, Transport, new_session
+from gitlab_azure_identity.azure.transport import (
+    USER_AGENT,
+    LoginTransport,
+    MeasurePolicy,
+    RefusalPolicy,
+    Transport,
+    new_session,
+)
 from gitlab_azure_identity.domain.clouds import Cloud
 
 _NO_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"  # the scope of each role request names the subscription
@@ -47,6 +54,7 @@ class Clients:
                 HeadersPolicy(),
                 UserAgentPolicy(USER_AGENT, user_agent_overwrite=True),
                 ContentDecodePolicy(),
+                RefusalPolicy(),
                 ThrottlePolicy(throttle),
                 FreshTokenPolicy(credential),
                 AsyncARMChallengeAuthenticationPolicy(credential, cloud.arm_scope),
@@ -88,6 +96,6 @@ async def connect(
     Raises ValueError when the environment lacks AZURE_CLIENT_ID, AZURE_TENANT_ID or AZURE_FEDERATED_TOKEN_FILE."""
     async with new_session() as session:
         credential = Login(
-            authority=cloud.authority_host.rstrip("/"), transport=Transport(session, timeout), retry_total=0
+            authority=cloud.authority_host.rstrip("/"), transport=LoginTransport(session, timeout), retry_total=0
         )
         yield Clients(cloud, credential, session, throttle, timeout), session

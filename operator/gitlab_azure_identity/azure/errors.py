@@ -1,29 +1,78 @@
-"""Azure's errors in one table: for each code of Azure, the reason, what comes next, and a message for a person.
-
-Sources of the codes and texts: recorded traffic of real Azure (the recordings that ship in azure-service-operator v2.13.0), the
-troubleshooting pages of Azure RBAC and of workload identity federation on Microsoft Learn, and the classes that Azure Service
-Operator sorts errors into."""
+"""Errors of Resource Manager, and of the operator's own login: their lines in `error_table`, filled in for a person."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 
-from gitlab_azure_identity.api.reasons import Reason
+from gitlab_azure_identity.azure import entra
+from gitlab_azure_identity.azure.entra import Trouble
+from gitlab_azure_identity.azure.error_table import (
+    ISSUER_UNREACHABLE,
+    KEY_UNKNOWN,
+    KINDS,
+    LOGIN_REFUSED,
+    NO_CREDENTIALS_THERE,
+    NOT_KNOWN_YET,
+    NOT_REGISTERED,
+    REFUSED,
+    REGISTERING,
+    STATUSES,
+    TABLE,
+    THROTTLED,
+    UNREACHABLE,
+    Entry,
+)
 from gitlab_azure_identity.domain.findings import Failure, Outlook
 
-PRINCIPAL_REPLICATION = 180.0  # seconds that Entra may take to know a new principal everywhere
+TEXT_LIMIT = 2000  # characters of Azure's text in a message
 
 
 class AzureError(Exception):
-    """One refused or failed request. `status` is 0 when no answer came; `retry_after` is in seconds."""
+    """One refused or failed request. `status` is 0 when no answer came; `retry_after` is in seconds. `code` is empty when the
+    answer has none. `login` says that Entra answered, and `oauth` is the error of its answer."""
 
-    def __init__(self, code: str, status: int, detail: str, retry_after: float | None = None) -> None:
-        super().__init__(f"{code} ({status}): {detail}")
+    def __init__(
+        self,
+        code: str,
+        status: int,
+        detail: str,
+        retry_after: float | None = None,
+        *,
+        login: bool = False,
+        oauth: str = "",
+    ) -> None:
+        super().__init__(f"{code or 'no code'} ({status}): {detail}")
         self.code, self.status, self.detail, self.retry_after = code, status, detail, retry_after
+        self.login, self.oauth = login, oauth
 
     @property
     def not_found(self) -> bool:
-        """Whether Azure says that the object, its parent or its scope does not exist."""
-        return self.status == 404  # noqa: PLR2004
+        """Whether Azure says that the object, its parent or its scope does not exist. Without a code Azure did not say it:
+        something on the way answered. Nor does a login say anything of the object."""
+        return self.status == 404 and bool(self.code) and not self.login  # noqa: PLR2004
+
+    @property
+    def gone(self) -> bool:
+        """Whether the answer to a deletion says that there is nothing to delete. Other codes come with 404 too, such as
+        InvalidResourceType."""
+        return self.not_found and self._says_not_found
+
+    @property
+    def missing(self) -> bool:
+        """Whether something that a write needs is not there, as Azure says. Some such codes come with 400: PrincipalNotFound."""
+        return self.status == 404 or (self.status == 400 and self._says_not_found)  # noqa: PLR2004
+
+    @property
+    def _says_not_found(self) -> bool:
+        return re.search("not_?found|not_?exist", self.code, re.IGNORECASE) is not None
+
+
+class Act(Enum):
+    """What a request does to its object."""
+
+    READ = "read"
+    WRITE = "write"
+    DELETE = "delete"
 
 
 @dataclass(frozen=True)
@@ -33,135 +82,70 @@ class Operation:
     doing: str
     right: str
     settled_by: str = "spec"  # the part of the resource that says where the object is
+    act: Act = Act.READ
+    below: str = ""  # of a write: what the object belongs to, which Azure has just shown or confirmed
+    provider: str = "Microsoft.ManagedIdentity"
+    region: str = ""  # where the object is, if Azure offers it in some regions only
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One line of the table. `text` may use {doing}, {right}, {settled_by} and {detail} (Azure's own, sanitized)."""
-
-    reason: Reason
-    outlook: Outlook
-    text: str
-    limit: float | None = None  # seconds that the error may last before a person must act
-    overdue: str = ""  # the message after that
-
-
-DETAIL = "Azure refused to {doing}: {detail}"
-BUSY = "Azure could not {doing} just now: {detail} It is tried again."
-TABLE: dict[str, Entry] = {
-    # a person must act
-    "AuthorizationFailed": Entry(Reason.AUTHORIZATION_FAILED, Outlook.STALLED, "The operator may not {doing}. {right}"),
-    "LinkedAuthorizationFailed": Entry(
-        Reason.AUTHORIZATION_FAILED, Outlook.STALLED, "The operator may not {doing}. {right}"
-    ),
-    "RequestDisallowedByPolicy": Entry(
-        Reason.REQUEST_DISALLOWED_BY_POLICY,
-        Outlook.STALLED,
-        "An Azure Policy forbids to {doing}: {detail} Ask who assigned it.",
-    ),
-    "ResourceGroupNotFound": Entry(
-        Reason.RESOURCE_GROUP_NOT_FOUND,
-        Outlook.STALLED,
-        "{detail} Create the resource group, or correct {settled_by}.resourceGroup.",
-    ),
-    "SubscriptionNotFound": Entry(
-        Reason.SUBSCRIPTION_NOT_FOUND, Outlook.STALLED, "{detail} Correct {settled_by}.subscriptionId."
-    ),
-    "InvalidSubscriptionId": Entry(
-        Reason.SUBSCRIPTION_NOT_FOUND, Outlook.STALLED, "{detail} Correct {settled_by}.subscriptionId."
-    ),
-    "RoleAssignmentLimitExceeded": Entry(
-        Reason.LIMIT_EXCEEDED,
-        Outlook.STALLED,
-        "The subscription has reached its limit of 4000 role assignments: remove unused ones.",
-    ),
-    "RoleAssignmentUpdateNotPermitted": Entry(
-        Reason.CONFLICT, Outlook.STALLED, "Another role assignment has the name of ours: {detail} Remove that one."
-    ),
-    "ScopeLocked": Entry(Reason.SCOPE_LOCKED, Outlook.STALLED, "A lock forbids to {doing}: {detail} Remove the lock."),
-    "MissingSubscriptionRegistration": Entry(
-        Reason.MISSING_SUBSCRIPTION_REGISTRATION,
-        Outlook.STALLED,
-        "{detail} Register it once: az provider register --namespace Microsoft.ManagedIdentity",
-    ),
-    # the operator waits
-    "PrincipalNotFound": Entry(
-        Reason.PRINCIPAL_NOT_FOUND,
-        Outlook.WAITING,
-        "The identity's principal is not known everywhere in Entra yet; this takes seconds.",
-        limit=PRINCIPAL_REPLICATION,
-        overdue="Entra still does not know the identity's principal after 3 minutes. Check that the identity is in the tenant "
-        "of the storage account's subscription. If it is, delete the identity, and the operator creates it again.",
-    ),
-    "RoleAssignmentExists": Entry(
-        Reason.PROGRESSING, Outlook.WAITING, "The role assignment exists already; it is looked up."
-    ),
-    "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity": Entry(
-        Reason.PROGRESSING,
-        Outlook.WAITING,
-        "Somebody else is writing federated credentials of this identity; ours come next.",
-    ),
-    "ParentResourceNotFound": Entry(
-        Reason.PROGRESSING,
-        Outlook.WAITING,
-        "The managed identity no longer exists, or Azure does not know it everywhere yet; it is read again.",
-    ),
-    "AnotherOperationInProgress": Entry(Reason.PROGRESSING, Outlook.WAITING, BUSY),
-    "Conflict": Entry(Reason.PROGRESSING, Outlook.WAITING, BUSY),
-    # a transient failure
-    "TooManyRequests": Entry(
-        Reason.THROTTLED, Outlook.TRANSIENT, "Azure limits the rate of requests; it is tried again."
-    ),
-    "SubscriptionRequestsThrottled": Entry(
-        Reason.THROTTLED, Outlook.TRANSIENT, "Azure limits the rate of requests; it is tried again."
-    ),
-}
-UNREACHABLE = Entry(Reason.AZURE_UNAVAILABLE, Outlook.TRANSIENT, BUSY)
-THROTTLED = TABLE["TooManyRequests"]
-UNAUTHENTICATED = Entry(
-    Reason.AUTHENTICATION_FAILED,
-    Outlook.STALLED,
-    "The operator could not log in to Azure to {doing}: {detail} Check the federated credential of the operator's own "
-    "identity: docs/azure-permissions.md#login.",
-)
-REFUSED = Entry(Reason.INVALID_AZURE_REQUEST, Outlook.STALLED, DETAIL)
-NOT_FOUND = Entry(Reason.NOT_FOUND, Outlook.STALLED, DETAIL)
-
-
-def entry(error: AzureError) -> Entry:
-    """The line of the table for an error: by its code, else by its status."""
-    if known := TABLE.get(error.code):
-        return known
-    match error.status:
-        case 429:
-            return THROTTLED
-        case 401:
-            return UNAUTHENTICATED
-        case 403:
-            return TABLE["AuthorizationFailed"]
-        case 404:
-            return NOT_FOUND
-        case 0 | 408:
-            return UNREACHABLE
-        case status if status >= 500:  # noqa: PLR2004
-            return UNREACHABLE
-    return REFUSED
+def entry(error: AzureError, operation: Operation) -> Entry:
+    """The line for an error: by its code, by the kind of its code, else by its status."""
+    if error.status == 405 and operation.region:  # noqa: PLR2004
+        return NO_CREDENTIALS_THERE
+    line = TABLE.get(error.code) or next((found for kind, found in KINDS if re.search(kind, error.code)), None)
+    if line is NOT_REGISTERED and "'registering'" in error.detail.lower():
+        return REGISTERING
+    if error.missing and operation.below and (line is None or line.outlook is Outlook.STALLED):
+        return replace(NOT_KNOWN_YET, overdue=line.text) if line else NOT_KNOWN_YET
+    if line:
+        return line
+    return STATUSES.get(error.status) or (REFUSED if 300 <= error.status < 500 else UNREACHABLE)  # noqa: PLR2004
 
 
 def classify(error: AzureError, operation: Operation) -> Failure:
     """What an error means for a person, and what comes next."""
-    line = entry(error)
-    message = line.text.format(
-        doing=operation.doing,
-        right=operation.right,
-        settled_by=operation.settled_by,
-        detail=sanitize(error.detail),
+    return filled(_login(error) if error.login else entry(error, operation), error, operation)
+
+
+def filled(line: Entry, error: AzureError, operation: Operation) -> Failure:
+    """The failure of one line, its texts filled in."""
+    detail = sanitize(error.detail)
+    known = f"{error.code} ({error.status})" if error.code else f"status {error.status}"
+    words = {
+        "doing": operation.doing,
+        "right": operation.right,
+        "settled_by": operation.settled_by,
+        "below": operation.below or "the resource",
+        "provider": operation.provider,
+        "region": operation.region,
+        "detail": detail,
+        "said": f"{known}: {detail}" if error.status else detail,
+    }
+    message = line.text.format(**words).strip()
+    if line.hint and line.hint[0] in error.detail.lower():
+        message = f"{message} {line.hint[1]}"
+    return Failure(
+        line.reason, message, line.outlook, error.retry_after, line.limit, line.overdue.format(**words).strip()
     )
-    return Failure(line.reason, message.strip(), line.outlook, error.retry_after, line.limit, line.overdue)
+
+
+def _login(error: AzureError) -> Entry:
+    """The line for a failed login of the operator itself. Entra's own trouble is nothing that a person could mend."""
+    match entra.line(error.code, error.status, error.oauth, error.detail).trouble:
+        case Trouble.UNAVAILABLE if error.status == 429:  # noqa: PLR2004
+            return THROTTLED
+        case Trouble.UNAVAILABLE:
+            return UNREACHABLE
+        case Trouble.ISSUER:
+            return ISSUER_UNREACHABLE
+        case Trouble.KEY:
+            return KEY_UNKNOWN
+    return LOGIN_REFUSED
 
 
 _NOISE = re.compile(
     r"(\s*(Trace ID|Correlation ID|Timestamp|Request ?Id|Time):\s*\S+(\s+\d\d:\d\d:\d\d\S*)?)"  # Entra's time has a space
+    r"|(\s*Current time: \S+)"
     r"|(\s*For more details please go to \S+)"
     r"|(\s*See https?://\S+)"
     r"|(\?[A-Za-z0-9_%.-]+=[^\s'\"]+)",  # query strings
@@ -172,5 +156,5 @@ _NOISE = re.compile(
 def sanitize(text: str) -> str:
     """Azure's text on one line, without query strings and correlation noise, ended with a full stop."""
     plain = " ".join(_NOISE.sub("", text).split())
-    plain = plain[:500]
+    plain = plain[:TEXT_LIMIT]
     return plain if not plain or plain.endswith((".", "!", "?")) else f"{plain}."

@@ -1,6 +1,8 @@
 """What each request to Azure does, and the right that it needs: the words for its refusal."""
 
-from gitlab_azure_identity.azure.errors import Operation
+from dataclasses import replace
+
+from gitlab_azure_identity.azure.errors import Act, Operation
 from gitlab_azure_identity.domain.arm_ids import StorageScope
 from gitlab_azure_identity.domain.changes import (
     Change,
@@ -24,7 +26,7 @@ def _on_identities(doing: str, group: str, hint: str = "") -> Operation:
 
 def _on_storage(doing: str, where: str, hint: str = "") -> Operation:
     right = f'Grant its identity "{STORAGE_ROLE}" on {where}: docs/azure-permissions.md#storage.'
-    return Operation(doing, right + hint, "spec.storage")
+    return Operation(doing, right + hint, "spec.storage", provider="Microsoft.Storage")
 
 
 def _or_missing(what: str) -> str:
@@ -52,21 +54,32 @@ def reading_account(account: StorageScope) -> Operation:
 
 
 def changing(change: Change) -> Operation:
-    """The operation of a change in Azure. Raises ValueError for a change in the cluster."""
+    """The operation of a change in Azure. What a write is below was seen or created before it is sent. Raises ValueError for a
+    change in the cluster."""
     match change:
         case PutIdentity():
             group = change.identity.id.resource_group
-            return _on_identities(f"write managed identity {change.identity.name} in resource group {group}", group)
-        case PutCredential() | DeleteCredential():
-            doing = f"{change.verb} federated credentials of managed identity {change.identity.name}"
-            return _on_identities(doing, change.identity.id.resource_group)
+            doing = f"write managed identity {change.identity.name} in resource group {group}"
+            return _writing(_on_identities(doing, group), f"resource group {group}")
+        case PutCredential():
+            identity = f"managed identity {change.identity.name}"
+            doing = f"write federated credentials of {identity}"
+            operation = _writing(_on_identities(doing, change.identity.id.resource_group), identity)
+            return replace(operation, region=change.identity.location)
+        case DeleteCredential():
+            doing = f"delete federated credentials of managed identity {change.identity.name}"
+            return replace(_on_identities(doing, change.identity.id.resource_group), act=Act.DELETE)
         case DeleteIdentity():
             doing = f"delete managed identity {change.identity.name}"
-            return _on_identities(doing, change.identity.id.resource_group)
+            return replace(_on_identities(doing, change.identity.id.resource_group), act=Act.DELETE)
         case PutAssignment():
             where = change.grant.scope.words
-            return _on_storage(f"assign roles on {where}", where)
+            return _writing(_on_storage(f"assign roles on {where}", where), where)
         case DeleteAssignment():
             where = change.assignment.scope.words
-            return _on_storage(f"remove role assignments on {where}", where)
+            return replace(_on_storage(f"remove role assignments on {where}", where), act=Act.DELETE)
     raise ValueError(f"not a change in Azure: {change!r}")
+
+
+def _writing(operation: Operation, below: str) -> Operation:
+    return replace(operation, act=Act.WRITE, below=below)

@@ -49,7 +49,7 @@ class StorageAccounts:
             async with azure_errors():
                 response = await self._clients.plain.send_request(request)
                 response.raise_for_status()
-                return _account(account.account, response.json())
+                return _account(account.account, answer if isinstance(answer := response.json(), dict) else {})
         except AzureError as error:
             if error.not_found and error.code in ("ResourceNotFound", "NotFound"):
                 return None

@@ -18,8 +18,8 @@ from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncHTTPPolicy
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
+from gitlab_azure_identity.azure.answers import retry_after
 from gitlab_azure_identity.azure.errors import AzureError
-from gitlab_azure_identity.azure.transport import retry_after
 from gitlab_azure_identity.clock import SYSTEM
 from gitlab_azure_identity.domain.arm_ids import IdentityId
 

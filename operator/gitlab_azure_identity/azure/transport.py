@@ -1,9 +1,9 @@
 """What all clients of Azure share: one HTTP session, a time-out for each request, no retries, and errors as `AzureError`."""
 
 import asyncio
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Collection, Mapping
 from contextlib import asynccontextmanager
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -11,12 +11,13 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from azure.core.exceptions import AzureError as SdkError
-from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
+from azure.core.exceptions import HttpResponseError, ServiceResponseError
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncHTTPPolicy
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
+from gitlab_azure_identity.azure.answers import is_token, refusal
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.clock import SYSTEM, Clock
 from gitlab_azure_identity.metrics import AZURE_REQUESTS, AZURE_SECONDS
@@ -60,11 +61,47 @@ class Transport(AioHttpTransport):  # type: ignore[misc]
 
     async def send(self, request: HttpRequest, **options: Any) -> AsyncHttpResponse:
         options.setdefault("proxies", _proxies(urlsplit(request.url).hostname or ""))
-        sent: Awaitable[AsyncHttpResponse] = super().send(request, **options)
+        sent = self._sent(request, **options)
         if request.method in ("PUT", "DELETE"):
             return await finished(sent, self._timeout, SdkError, aiohttp.ClientError, OSError)
         async with asyncio.timeout(self._timeout):
             return await sent
+
+    async def _sent(self, request: HttpRequest, **options: Any) -> AsyncHttpResponse:
+        try:
+            response: AsyncHttpResponse = await super().send(request, **options)
+            _body(response)  # the SDK's responses of the older kind are unpacked here
+        except zlib.error as error:
+            raise ServiceResponseError(f"The answer cannot be unpacked: {error}", error=error) from error
+        return response
+
+
+class RefusalPolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
+    """Raises AzureError for a refused request, before the SDK reads the answer: it fails on a body that is not what its headers
+    say."""
+
+    async def send(self, request: PipelineRequest[HttpRequest]) -> PipelineResponse[HttpRequest, AsyncHttpResponse]:
+        response = await self.next.send(request)
+        answer = response.http_response
+        if answer.status_code >= 400:  # noqa: PLR2004
+            raise refusal(answer.status_code, _headers(answer), _body(answer))
+        return response
+
+
+class LoginTransport(Transport):
+    """The way to Entra's token endpoint. Whatever is no token raises AzureError here: azure-identity fails on an answer that is
+    not the JSON that it expects."""
+
+    async def send(self, request: HttpRequest, **options: Any) -> AsyncHttpResponse:
+        response = await super().send(request, **options)
+        body = _body(response)
+        if response.status_code >= 400:  # noqa: PLR2004
+            raise refusal(response.status_code, _headers(response), body, login=True)
+        if not is_token(body):
+            raise AzureError(
+                "", 0, f"Entra's token endpoint answered no token, with status {response.status_code}.", login=True
+            )
+        return response
 
 
 class MeasurePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
@@ -93,8 +130,8 @@ async def azure_errors() -> AsyncIterator[None]:
         yield
     except HttpResponseError as error:
         raise _from_response(error) from error
-    except (SdkError, OSError, aiohttp.ClientError) as error:
-        # OSError: a time-out, or a token file that does not exist.
+    except (SdkError, OSError, aiohttp.ClientError, UnicodeDecodeError) as error:
+        # OSError: a time-out, or a token file that does not exist. UnicodeDecodeError: the SDK reads each answer as UTF-8.
         raise AzureError(type(error).__name__, 0, str(error) or "no answer in time") from error
 
 
@@ -113,32 +150,25 @@ async def found(question: Awaitable[Answer], *, but_for: Collection[str] = ()) -
 
 async def deleted(request: Awaitable[object]) -> None:
     """Await a deletion. An object that does not exist counts as deleted, as does one without its parent. Raises AzureError."""
-    await found(request)
+    try:
+        async with azure_errors():
+            await request
+    except AzureError as error:
+        if not error.gone:
+            raise
 
 
 def _from_response(error: HttpResponseError) -> AzureError:
-    headers: Mapping[str, str] = getattr(error.response, "headers", None) or {}
-    status = error.status_code or (401 if isinstance(error, ClientAuthenticationError) else 0)
-    if (urlsplit(str(getattr(getattr(error.response, "request", None), "url", ""))).hostname or "").startswith(
-        "login."
-    ):
-        # Entra answers 400 to most of the logins that it refuses
-        status = status if status >= 500 or status == 429 else 401  # noqa: PLR2004
-    code = getattr(error.error, "code", None) or headers.get("x-ms-error-code") or type(error).__name__
-    detail = getattr(error.error, "message", None) or error.message or str(error)
-    return AzureError(str(code), status, str(detail), retry_after(headers))
+    response = error.response
+    if response is None:  # an answer that the SDK could not read
+        return AzureError("", 0, error.message)
+    host = urlsplit(str(getattr(response.request, "url", ""))).hostname or ""
+    return refusal(response.status_code or 0, _headers(response), _body(response), login=host.startswith("login."))
 
 
-def retry_after(headers: Mapping[str, str], clock: Clock = SYSTEM) -> float | None:
-    """The seconds that the Retry-After header asks for, as a number or as a date. None without the header."""
-    value = headers.get("Retry-After")
-    if not value:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - clock.now()).total_seconds())
-    except ValueError:
-        return None
+def _headers(response: Any) -> Mapping[str, str]:
+    return response.headers or {}
+
+
+def _body(response: Any) -> bytes:
+    return bytes(response.body())

@@ -23,7 +23,7 @@ from gitlab_azure_identity.domain.changes import (
     Revocation,
 )
 from gitlab_azure_identity.domain.desired import Desired
-from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, first_broken
+from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, first_broken, worst
 from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.judge import another_cluster
 from gitlab_azure_identity.domain.observed import Assignment, Identity, Observed
@@ -120,6 +120,11 @@ def outlook_of(findings: Sequence[Finding], verification: Verification) -> Outlo
     if outlook is not Outlook.GOOD:
         return outlook
     return next((one.outlook for one in findings if one.link is Link.ACCESS), Outlook.GOOD)
+
+
+def outlook_of_removals(refused: Sequence[Finding]) -> Outlook:
+    """What comes next when everything holds, after these removals failed."""
+    return worst([one.failure for one in refused if one.failure]).outlook if refused else Outlook.GOOD
 
 
 def only_access_is_awaited(findings: Sequence[Finding], outlook: Outlook) -> bool:

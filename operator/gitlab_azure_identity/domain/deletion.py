@@ -1,6 +1,6 @@
 """What a deletion may remove next, and what it reports while it waits. Each judgement is one pure function."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gitlab_azure_identity.api import ABANDON_ANNOTATION
@@ -12,11 +12,20 @@ from gitlab_azure_identity.domain.assessment import Event
 from gitlab_azure_identity.domain.changes import Change, DeleteAssignment, Stage
 from gitlab_azure_identity.domain.findings import Failure, Outlook
 from gitlab_azure_identity.domain.goal import Goal
-from gitlab_azure_identity.domain.observed import Observation, Observed
+from gitlab_azure_identity.domain.observed import Assignment, Observation, Observed
 from gitlab_azure_identity.domain.plan import plan_without
 from gitlab_azure_identity.domain.where import WhereToLook
 
-STILL_SEEN = Failure(Reason.PROGRESSING, "Something that was deleted is still seen; it is read again.", Outlook.WAITING)
+# Seconds for which the host of a storage account must be unknown before the account counts as deleted. Longer than an outage of a
+# resolver; no source gives a figure.
+HOST_UNKNOWN = 3600.0
+STILL_SEEN = Failure(
+    Reason.NOT_KNOWN_YET,
+    "Something that was deleted is still seen; it is read again.",
+    Outlook.WAITING,
+    limit=1800.0,
+    overdue="For 30 minutes something that was deleted has still been seen. Find out who creates it again.",
+)
 _STAGES = {
     Link.ROLES: Stage.REVOKE_ROLES,
     Link.SERVICE_ACCOUNTS: Stage.REVOKE_CLUSTER,
@@ -95,6 +104,16 @@ def scope_is_absent(change: Change, observation: Observation, failure: Failure) 
     if not isinstance(change, DeleteAssignment) or failure.reason is not Reason.AUTHORIZATION_FAILED:
         return False
     return change.assignment.scope.whole_account.key in observation.absent
+
+
+def taken_for_deleted(assignments: Iterable[Assignment], gone: Collection[str]) -> Iterator[str]:
+    """A sentence for each role assignment that counts as deleted with a storage account that nobody could ask about."""
+    for assignment in assignments:
+        if assignment.scope.whole_account.key in gone:
+            yield (
+                f"Role assignment {assignment.name} on {assignment.scope.words} counts as deleted with the account: for an hour "
+                "the operator had no right there, and no host of that account was known."
+            )
 
 
 def with_way_out(resource: Resource, failure: Failure) -> Failure:

@@ -18,7 +18,7 @@ Version = tuple[str, str]
 UNREADABLE: Version = ("", "unreadable")
 FIGHT = 10  # checks in a row with something to do: then somebody else writes the same objects again and again
 # Why a pass stops before its first request to Azure, and what somebody who acts in the cluster may end.
-IN_CLUSTER = {Reason.FORBIDDEN, Reason.ADMISSION_REFUSED, Reason.ISSUER_UNKNOWN}
+IN_CLUSTER = {Reason.FORBIDDEN, Reason.ADMISSION_REFUSED, Reason.QUOTA_EXCEEDED, Reason.ISSUER_UNKNOWN}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from gitlab_azure_identity.api import ADOPT_ANNOTATION, OWNER_LABEL
 from gitlab_azure_identity.api.conditions import PLANNED, Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.spec import MAX_SERVICE_ACCOUNTS
-from gitlab_azure_identity.domain.changes import Change, words
+from gitlab_azure_identity.domain.changes import Change, Revocation, words
 from gitlab_azure_identity.domain.desired import Credential
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, blocked, failed, good, worst
 from gitlab_azure_identity.domain.goal import Goal
@@ -35,21 +35,33 @@ class PassRecord:
     applying: Sequence[tuple[Change, Failure]] = ()
     former: Mapping[str, Failure] = field(default_factory=dict)
 
+    @property
+    def lingering(self) -> tuple[tuple[Revocation, Failure], ...]:
+        """The removals that failed. What should be gone does not make a link bad: everything that is wanted may stand."""
+        return tuple((change, failure) for change, failure in self.applying if isinstance(change, Revocation))
+
     def failures(self, link: Link) -> list[Failure]:
-        found = [failure for change, failure in self.applying if change.link is link]
+        found = [
+            failure for change, failure in self.applying if change.link is link and not isinstance(change, Revocation)
+        ]
         return found + ([self.observing[link]] if link in self.observing else [])
 
 
 def judge(goal: Goal, have: Observed, record: PassRecord) -> tuple[Finding, ...]:
     """One finding for each link except AccessVerified, which only a live attempt can establish.
 
-    No link is good while the plan holds a change for it. Its finding names the obstacle, or else the failure, or else the broken
-    link that it waits for, or else the change that is not done yet."""
+    No link is good while the plan holds a change for it, but for a removal that was tried and failed. Its finding names the
+    obstacle, or else the failure, or else the broken link that it waits for, or else the change that is not done yet."""
     usable = goal.may_use(have)
     links = PLANNED if usable else (Link.IDENTITY,)
     failures = {link: failure for link in links if (failure := _failure(link, goal, have, record)) is not None}
     broken = next(iter(failures), None)
-    pending = {change.link: change for change in reversed(plan(goal, have))}
+    lingers = {change.link for change, _ in record.lingering}
+    pending = {
+        change.link: change
+        for change in reversed(plan(goal, have))
+        if not (change.link in lingers and isinstance(change, Revocation))
+    }
 
     def finding(link: Link) -> Finding:
         if link in failures:

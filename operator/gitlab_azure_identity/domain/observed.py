@@ -120,5 +120,7 @@ class Observation:
     unseen: Mapping[Link, Failure] = field(default_factory=dict)
     former: Mapping[str, Failure] = field(default_factory=dict)  # former storage accounts that could not be read
     absent: frozenset[str] = frozenset()  # storage accounts that do not exist, as Azure says
+    hostless: frozenset[str] = frozenset()  # those that the operator may not read, and whose host is unknown
+    gone: frozenset[str] = frozenset()  # those of them that are taken for deleted
     account: StorageAccount | None = None  # the wanted storage account, where it was seen
     no_account: Failure | None = None  # why it was not seen

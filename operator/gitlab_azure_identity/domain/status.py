@@ -11,6 +11,7 @@ from gitlab_azure_identity.api.status import (
     ContainerStatus,
     FederatedCredentialStatus,
     IdentityStatus,
+    LingeringStatus,
     Origin,
     RoleAssignmentStatus,
     SecretsStatus,
@@ -90,6 +91,7 @@ def after_pass(
     containers: Sequence[ContainerStatus],
     observation: Observation,
     now: datetime,
+    lingering: Sequence[LingeringStatus] = (),
 ) -> Status:
     """The status after a pass: what exists now, and what is still to be removed.
 
@@ -107,7 +109,7 @@ def after_pass(
             tenant_id=identity.tenant_id,
             origin=Origin.CREATED if goal.owns(identity) else Origin.ADOPTED,
         )
-    lingering = [
+    retiring = [
         ServiceAccountStatus(name=name, management="Retiring")
         for kind, name in have.objects
         if kind == "ServiceAccount"
@@ -117,7 +119,7 @@ def after_pass(
     retired = _retired(before, desired)
     if Link.SECRETS not in unseen:
         retired = [name for name in retired if _still_ours(goal, have, "Secret", name)]
-    accounts = [*_accounts(desired), *lingering]
+    accounts = [*_accounts(desired), *retiring]
     if Link.SERVICE_ACCOUNTS in unseen:
         accounts = list(({e.name: e for e in before.service_accounts} | {e.name: e for e in accounts}).values())
     lingering_issuers = {credential.issuer for credential in have.credentials if goal.owns_credential(credential)}
@@ -145,6 +147,7 @@ def after_pass(
             "retired_secrets": retired,
             "values_config_map": desired.values_config_map,
             "containers": list(containers),
+            "lingering": list(lingering),
         }
     )
 

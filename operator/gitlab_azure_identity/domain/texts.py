@@ -21,6 +21,9 @@ def presentable(status: Status) -> Status:
             "conditions": [
                 one.model_copy(update={"message": _cut(unicode(redact(one.message)))}) for one in status.conditions
             ],
+            "lingering": [
+                one.model_copy(update={"message": _cut(unicode(redact(one.message)))}) for one in status.lingering
+            ],
         }
     )
 
@@ -28,7 +31,8 @@ def presentable(status: Status) -> Status:
 def without_texts(status: Status) -> Status:
     """The status without the texts that come from outside. Its conditions and its record stay."""
     plain = [one.model_copy(update={"message": REFUSED_TEXT}) for one in status.conditions]
-    return status.model_copy(update={"last_handled_reconcile_at": None, "conditions": plain})
+    lingering = [one.model_copy(update={"message": REFUSED_TEXT}) for one in status.lingering]
+    return status.model_copy(update={"last_handled_reconcile_at": None, "conditions": plain, "lingering": lingering})
 
 
 def _cut(message: str) -> str:

@@ -28,6 +28,7 @@ class WhereToLook:
     granting: bool  # access is to be granted, so the storage account must exist
     creating: bool  # an identity that does not exist is created, so its absence must be certain
     group_deleted: bool = False  # the identity's resource group is known not to exist
+    gone: frozenset[str] = frozenset()  # storage accounts that are taken for deleted, by the keys of their ARM ids
 
     @property
     def owner(self) -> Owner:

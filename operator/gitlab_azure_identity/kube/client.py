@@ -188,15 +188,21 @@ class Cluster:
 def _decoded(text: bytes) -> Json:
     try:
         answer = json.loads(text or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return answer if isinstance(answer, dict) else {}
 
 
 def _error(status: int, answer: Json, text: bytes) -> ClusterError:
-    causes = tuple(cause.get("message", "") for cause in (answer.get("details") or {}).get("causes") or ())
+    details = answer.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    texts = tuple(str(cause.get("message", "")) for cause in _objects(causes))
     message = answer.get("message") or text.decode(errors="replace")[:300].strip()
-    return ClusterError(status, answer.get("reason") or "Unknown", message, causes)
+    return ClusterError(status, str(answer.get("reason") or "Unknown"), str(message), texts)
+
+
+def _objects(value: Any) -> list[Json]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 @asynccontextmanager

@@ -9,34 +9,93 @@ from gitlab_azure_identity.domain.findings import Failure, Outlook
 from gitlab_azure_identity.domain.observed import ClusterObject
 from gitlab_azure_identity.kube.client import ClusterError
 
+SETTLING = 300.0  # seconds; the API server's caches know a new object, and several writers of one object come to an end
 _MANAGER = re.compile(r'conflict with "([^"]+)"')
+_IMMUTABLE = re.compile(r'^(?P<kind>\w+) "(?P<name>[^"]+)" is invalid: .*field is immutable', re.DOTALL)
+# What the text says counts before the status: a webhook or a policy gives its refusal any status, and a denial without one is 400
+# (apiserver, admission/plugin/webhook/errors/statuserror.go).
+_ADMISSION = re.compile(
+    r"admission webhook .* denied the request|ValidatingAdmissionPolicy .* denied request", re.DOTALL
+)
+# An authorizer's words (apiserver, endpoints/handlers/responsewriters/errors.go), or no words of the API server at all. Any other
+# 403 is that of an admission plugin, such as a limit range.
+_AUTHORIZER = re.compile(r'cannot \w+ (resource|path)|User "[^"]*" cannot|^(?!.*is forbidden:)', re.DOTALL)
+_QUOTA = re.compile(r"(exceeded|failed|insufficient) quota", re.IGNORECASE)
+# The API server has just started (admission/initializer), or nobody has counted a new quota yet (quota/v1/resourcequota).
+_NOT_READY = re.compile(r"not yet ready to handle request|status unknown for quota")
 
 
 def classify(error: ClusterError, doing: str, namespace: str) -> Failure:
     """What an error means for a person. `doing` completes the sentence `The operator may not …`."""
+    said = _said(error)
+    if _ADMISSION.search(error.message):
+        return Failure(Reason.ADMISSION_REFUSED, f"Could not {doing}: {said}", Outlook.STALLED)
     match error.status:
+        case 403 if _NOT_READY.search(error.message):
+            return _passing(error, doing, said)
         case 409 if error.field_conflict:
             return Failure(Reason.FIELD_CONFLICT, f"Could not {doing}: {_conflict(error)}", Outlook.STALLED)
-        case 409:
-            return Failure(
-                Reason.PROGRESSING, f"Could not {doing}: it changed in the meantime; it is read again.", Outlook.WAITING
-            )
-        case 403 if error.terminating:
-            return Failure(Reason.NAMESPACE_TERMINATING, f"Namespace {namespace} is being deleted.", Outlook.STALLED)
-        case 403 | 422 if "ValidatingAdmissionPolicy" in error.message or "admission webhook" in error.message:
-            return Failure(Reason.ADMISSION_REFUSED, f"Could not {doing}: {error.message}", Outlook.STALLED)
+        case 404 | 409:
+            return _passing(error, doing, said)
         case 403:
-            message = (
-                f"The operator may not {doing}. Add {namespace} to `namespaces` in the values of its Helm chart, "
-                "and upgrade the chart."
-            )
-            return Failure(Reason.FORBIDDEN, message, Outlook.STALLED)
-        case 404:
-            return Failure(Reason.NOT_FOUND, f"Could not {doing}: {error.message}.", Outlook.STALLED)
-        case 400 | 422:
-            return Failure(Reason.INVALID, f"The API server refused to {doing}: {error.message}", Outlook.STALLED)
-    text = f"The API server could not {doing} just now: {error.message}. It is tried again."
+            return _forbidden(error, doing, namespace, said)
+        case 400 | 405 | 406 | 413 | 415 | 422:
+            return _invalid(error, doing, namespace, said)
+        case 401:
+            text = f"The API server did not accept the operator's own token, and so did not {doing}: {said} It is tried again."
+        case _:
+            text = f"The API server could not {doing} just now: {said} It is tried again."
     return Failure(Reason.CLUSTER_UNAVAILABLE, text, Outlook.TRANSIENT)
+
+
+def _forbidden(error: ClusterError, doing: str, namespace: str, said: str) -> Failure:
+    """The failure for a 403: of a namespace that is being deleted, a quota, an authorizer, or another admission plugin."""
+    if error.terminating:
+        reason, message = (
+            Reason.NAMESPACE_TERMINATING,
+            f"Namespace {namespace} is being deleted. The API server: {said}",
+        )
+    elif _QUOTA.search(error.message):
+        reason = Reason.QUOTA_EXCEEDED
+        message = f"Could not {doing}: {said} Raise the quota of namespace {namespace}, or remove what is not used."
+    elif _AUTHORIZER.search(error.message):
+        reason = Reason.FORBIDDEN
+        message = (
+            f"The operator may not {doing}. Add {namespace} to `namespaces` in the values of its Helm chart, "
+            f"and upgrade the chart. The API server: {said}"
+        )
+    else:
+        reason, message = Reason.ADMISSION_REFUSED, f"Could not {doing}: {said}"
+    return Failure(reason, message, Outlook.STALLED)
+
+
+def _invalid(error: ClusterError, doing: str, namespace: str, said: str) -> Failure:
+    """The failure for a request that cannot succeed as it is."""
+    if found := _IMMUTABLE.search(error.message):
+        message = (
+            f"Could not {doing}: {said} Delete it, and the operator creates it again: kubectl delete {found['kind'].lower()} "
+            f"-n {namespace} {found['name']}"
+        )
+        return Failure(Reason.IMMUTABLE, message, Outlook.STALLED)
+    return Failure(Reason.INVALID, f"The API server refused to {doing}: {said}", Outlook.STALLED)
+
+
+def _passing(error: ClusterError, doing: str, said: str) -> Failure:
+    """The failure when an object changed, was deleted or appeared meanwhile, or when the API server cannot say yet. It is read
+    again."""
+    reason, advice = {
+        404: (Reason.NOT_FOUND, "Find out who deletes it."),
+        409: (Reason.CONFLICT, "Find out who else changes it."),
+    }.get(error.status, (Reason.CLUSTER_UNAVAILABLE, "Check the API server and its controllers."))
+    message = f"Could not {doing}: {said} It is read again."
+    overdue = f"For 5 minutes the operator could not {doing}: {said} {advice}"
+    return Failure(reason, message, Outlook.WAITING, None, SETTLING, overdue)
+
+
+def _said(error: ClusterError) -> str:
+    """The API server's text, ended with a full stop."""
+    text = " ".join(error.message.split()) or error.reason
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def token_refused(error: ClusterError, service_account: str, namespace: str) -> Failure:
@@ -47,7 +106,7 @@ def token_refused(error: ClusterError, service_account: str, namespace: str) -> 
         return known
     advice = (
         f"In the values of its Helm chart, set verification.enabled to true and add {namespace} to `namespaces`; or set "
-        "spec.verification to Disabled."
+        f"spec.verification to Disabled. The API server: {_said(error)}"
     )
     return replace(known, message=f"The operator may not {doing}. {advice}")
 

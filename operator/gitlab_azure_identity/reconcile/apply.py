@@ -1,10 +1,11 @@
 """Carry out changes. Each change is one request, and its answer updates what was observed. Nothing is decided here."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
+from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.azure import operations
 from gitlab_azure_identity.azure.errors import AzureError, classify
 from gitlab_azure_identity.domain.changes import (
@@ -38,17 +39,17 @@ async def apply(
     """Carry out the changes, stage by stage.
 
     After a failure the later changes of its link are not made: the old object is removed only when the new one exists. In a
-    deletion, and when not even the identity could be created, no later change is made at all: their order leaves no orphans.
+    deletion, and when the identity is of no use, no later change is made at all: their order leaves no orphans.
 
     Returns what exists then, the changes that were made, and those that failed. It returns or raises only when every request that
     was sent has ended, so the next pass sees its effect."""
     done: list[Change] = []
     failed: list[tuple[Change, Failure]] = []
-    for _, stage in groupby(changes, key=lambda change: change.stage):
+    for wave in _waves(changes, have):
         broken = {change.link for change, _ in failed}
-        if broken and (have.identity is None or goal.mode is Mode.FINALIZE):
+        if is_of_no_use(have, failed) or (broken and goal.mode is Mode.FINALIZE):
             break
-        together = [change for change in stage if change.link not in broken]
+        together = [change for change in wave if change.link not in broken]
         async with asyncio.TaskGroup() as group:
             attempts = [group.create_task(_attempt(azure, kube, goal.owner, change, have)) for change in together]
         for change, attempt in zip(together, attempts, strict=True):
@@ -59,6 +60,25 @@ async def apply(
                 have = answer(have)
                 done.append(change)
     return have, tuple(done), tuple(failed)
+
+
+def _waves(changes: Sequence[Change], have: Observed) -> Iterator[list[Change]]:
+    """The changes that run side by side: those of a stage. The first credential of an identity that trusts nobody comes alone.
+    Where Azure has no federated credentials nothing else is to be made."""
+    for _, stage in groupby(changes, key=lambda change: change.stage):
+        wave = list(stage)
+        first = next((change for change in wave if isinstance(change, PutCredential) and not have.credentials), None)
+        if first is not None:
+            yield [first]
+        yield [change for change in wave if change is not first]
+
+
+def is_of_no_use(have: Observed, failed: Sequence[tuple[Change, Failure]]) -> bool:
+    """Whether the identity cannot serve GitLab, after these failures: it could not be created, or it trusts nobody and Azure has
+    no federated credentials in its region."""
+    if failed and have.identity is None:
+        return True
+    return not have.credentials and any(failure.reason is Reason.REGION_NOT_SUPPORTED for _, failure in failed)
 
 
 async def _attempt(

@@ -12,6 +12,7 @@ from azure.core.credentials import AccessTokenInfo
 from gitlab_azure_identity.azure.access import Answers, BlobAccess
 from gitlab_azure_identity.azure.clients import Clients
 from gitlab_azure_identity.azure.credentials import FederatedCredentials
+from gitlab_azure_identity.azure.hosts import AccountHosts
 from gitlab_azure_identity.azure.identities import Identities
 from gitlab_azure_identity.azure.roles import RoleAssignments
 from gitlab_azure_identity.azure.storage import StorageAccounts
@@ -56,6 +57,10 @@ class AccessReads(Protocol):
     async def attempt(self, host: str, containers: Collection[str], token: AccessTokenInfo) -> Answers: ...
 
 
+class HostReads(Protocol):
+    async def known(self, account: str) -> bool: ...
+
+
 class AzureReads(Protocol):
     """The reads of Azure. Every method raises AzureError."""
 
@@ -69,6 +74,8 @@ class AzureReads(Protocol):
     def accounts(self) -> AccountReads: ...
     @property
     def access(self) -> AccessReads: ...
+    @property
+    def hosts(self) -> HostReads: ...
 
 
 class IdentityWrites(Protocol):
@@ -144,6 +151,7 @@ class Azure:
     roles: RoleAssignments
     accounts: StorageAccounts
     access: BlobAccess
+    hosts: AccountHosts
 
     @classmethod
     def through(cls, clients: Clients, session: aiohttp.ClientSession, timeout: float, clock: Clock) -> "Azure":
@@ -153,6 +161,7 @@ class Azure:
             RoleAssignments(clients),
             StorageAccounts(clients, clock),
             BlobAccess(clients.cloud, session, timeout, clock),
+            AccountHosts(clients.cloud, timeout),
         )
 
 

@@ -10,7 +10,7 @@ from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.judge import PassRecord
 from gitlab_azure_identity.domain.observed import Observation, Observed
 from gitlab_azure_identity.domain.plan import plan_without
-from gitlab_azure_identity.reconcile.apply import apply
+from gitlab_azure_identity.reconcile.apply import apply, is_of_no_use
 from gitlab_azure_identity.reconcile.context import AzureWrites, KubeWrites
 
 ROUNDS = 5  # plans in a pass: the identity, what depends on it, removals, and room for one surprise
@@ -36,7 +36,7 @@ async def converge(
     for _ in range(ROUNDS if write else 0):
         out_of_reach = observation.unseen.keys() | {change.link for change, _ in failed}
         changes = [change for change in plan_without(out_of_reach, goal, have) if change not in done]
-        if not changes or (failed and have.identity is None):
+        if not changes or is_of_no_use(have, failed):
             break
         have, made, failed_now = await apply(azure, kube, goal, changes, have)
         done += made

@@ -11,6 +11,7 @@ from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.domain.assessment import Event
 from gitlab_azure_identity.domain.changes import Change, DeleteAssignment
 from gitlab_azure_identity.domain.deletion import (
+    HOST_UNKNOWN,
     STILL_SEEN,
     Left,
     Remaining,
@@ -20,9 +21,10 @@ from gitlab_azure_identity.domain.deletion import (
     next_changes,
     nothing_was_created,
     scope_is_absent,
+    taken_for_deleted,
     with_way_out,
 )
-from gitlab_azure_identity.domain.findings import CannotProceed, Failure, worst
+from gitlab_azure_identity.domain.findings import CannotProceed, Failure, failed, worst
 from gitlab_azure_identity.domain.goal import Goal, finalize_goal
 from gitlab_azure_identity.domain.observed import Observation, Observed
 from gitlab_azure_identity.domain.policy import identity_groups
@@ -78,10 +80,16 @@ class Finalizer:
             failures = (stop.failure,)
         if not failures:
             return None
-        failure = worst(failures)
+        failure = self._after_waiting(resource, worst(failures))
         status = deletion_waits(resource, with_way_out(resource, failure), self._context.clock.now(), progress.left)
         await self._report.status(resource, status)
         return Remaining(f"{failure.reason}: {failure.message}", failure.retry_after)
+
+    def _after_waiting(self, resource: Resource, failure: Failure) -> Failure:
+        """The failure that keeps the deletion, or the one that replaces it when it has been waited for too long."""
+        found = failed(Link.IDENTITY, failure)
+        waited = self._memory.get_or_add(resource.key, resource.uid).waited(found, self._context.clock.now())
+        return found.after(waited).failure or failure
 
     async def _remove(self, resource: Resource, progress: Progress) -> tuple[Failure, ...]:
         """Remove what the record names, and what has our tags if the record named something else. Returns the failures. Raises
@@ -100,7 +108,7 @@ class Finalizer:
         """Observe and remove until there is nothing to remove. Raises CannotProceed."""
         goal, deleted = await self._goal(resource), progress.deleted
         groups = tuple(identity_groups(self._terms.policy, resource.key.namespace))
-        found_ours = False
+        found_ours, given_up = False, list[str]()
         for _ in range(OBSERVATIONS):
             observation = await self._observe(resource, goal) if goal else None
             if goal is None or observation is None:
@@ -113,11 +121,12 @@ class Finalizer:
                 continue
             found_ours = found_ours or (found is not None and goal.owns(found))
             progress.left = Left(goal, have, observation.unseen.keys(), deleted)
+            given_up += taken_for_deleted(have.assignments, observation.gone)
             unseen = await self._blocking(resource, have, observation.unseen)
             changes = next_changes(goal, have, observation.unseen, unseen)
             if not changes:
                 left = left_behind(resource, goal, observation.have, deleted)
-                return Cleaned(tuple(unseen.values()), found_ours, tuple(left))
+                return Cleaned(tuple(unseen.values()), found_ours, (*left, *given_up))
             failed = await self._apply(resource, goal, changes, have, observation, progress)
             if failures := await self._blocking(resource, have, failed):
                 return Cleaned(tuple(failures.values()), found_ours)
@@ -137,13 +146,19 @@ class Finalizer:
         where = where_to_look(resource, goal, self._terms.policy)
         azure, kube = self._context.azure, self._context.kube
         try:
-            return await observe(azure, kube, where)
+            observation = await observe(azure, kube, where)
         except CannotProceed as stop:
             if nothing_was_created(where, stop.failure):
                 return None
             if stop.failure.reason not in (Reason.RESOURCE_GROUP_NOT_FOUND, Reason.SUBSCRIPTION_NOT_FOUND):
                 raise
-            return await observe(azure, kube, replace(where, group_deleted=True))
+            where = replace(where, group_deleted=True)
+            observation = await observe(azure, kube, where)
+        memory = self._memory.get_or_add(resource.key, resource.uid)
+        gone = memory.hostless_for(observation.hostless, HOST_UNKNOWN, self._context.clock.now())
+        if not gone:
+            return observation
+        return replace(await observe(azure, kube, replace(where, gone=gone)), gone=gone)
 
     async def _apply(
         self,

@@ -1,7 +1,7 @@
 """What the process remembers of objects between passes. All of it may be lost with a restart."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -31,8 +31,9 @@ class ObjectMemory:
     expected: Expected | None = None  # what the last pass left in the cluster; None: nothing is checked there
     changes: int = 0  # checks in a row that found something for a pass to do
     _posted: dict[Reason, Event] = field(default_factory=dict)
-    # by link: the reason of its wait, and since when
-    _waiting: dict[Link, tuple[Reason, datetime]] = field(default_factory=dict)
+    _hostless: dict[str, datetime] = field(default_factory=dict)  # storage accounts without a host, and since when
+    # by link: the reason of its wait, since when, and whether the wait has a limit
+    _waiting: dict[Link, tuple[Reason, datetime, bool]] = field(default_factory=dict)
 
     def notice(self, news: tuple[object, ...], *, deleting: bool) -> None:
         """Note a watch event. It wakes the loop when it has news or shows the deletion of the object."""
@@ -73,22 +74,32 @@ class ObjectMemory:
     def waited(self, finding: Finding, now: datetime) -> float:
         """Note a finding. Returns the seconds for which its link has waited with this reason, or 0 when it does not wait.
 
-        The transition time of the condition does not show this: it stays when an Unknown condition changes its reason. A
-        transient failure does not end a wait."""
+        Waits that have a limit count as one, whatever their reasons: Azure may answer 404 and 409 in turn. The transition time of
+        the condition does not show this: it stays when an Unknown condition changes its reason. A transient failure does not end
+        a wait."""
         if finding.outlook is not Outlook.WAITING:
             if finding.outlook is not Outlook.TRANSIENT:
                 self._waiting.pop(finding.link, None)
             return 0.0
-        reason, since = self._waiting.get(finding.link, (None, now))
-        since = since if reason == finding.reason else now
-        self._waiting[finding.link] = finding.reason, since
+        limited = finding.failure is not None and finding.failure.limit is not None
+        reason, since, was_limited = self._waiting.get(finding.link, (None, now, False))
+        if reason != finding.reason and not (limited and was_limited):
+            since = now
+        self._waiting[finding.link] = finding.reason, since, limited
         return (now - since).total_seconds()
+
+    def hostless_for(self, accounts: Collection[str], seconds: float, now: datetime) -> frozenset[str]:
+        """Note the storage accounts whose host is unknown. Returns those for which that has been so for so many seconds."""
+        self._hostless = {account: self._hostless.get(account, now) for account in accounts}
+        return frozenset(
+            account for account, since in self._hostless.items() if (now - since).total_seconds() >= seconds
+        )
 
     def waiting_since(self, resource: Resource, link: Link, reason: Reason, now: datetime) -> datetime | None:
         """Since when a link has waited with this reason. The status shows what a former process saw. A time in the future was
         written by somebody else, and does not count."""
         if link in self._waiting:
-            known, since = self._waiting[link]
+            known, since, _ = self._waiting[link]
             return since if known == reason else None
         before = resource.status.condition(link)
         if before is None or (before.status, before.reason) != ("Unknown", reason):

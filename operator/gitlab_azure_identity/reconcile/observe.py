@@ -9,7 +9,7 @@ from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.azure import operations
 from gitlab_azure_identity.azure.errors import AzureError, Operation, classify
-from gitlab_azure_identity.domain.arm_ids import ResourceGroupId, StorageScope
+from gitlab_azure_identity.domain.arm_ids import IdentityId, ResourceGroupId, StorageScope
 from gitlab_azure_identity.domain.changes import link_of, words
 from gitlab_azure_identity.domain.desired import Credential
 from gitlab_azure_identity.domain.findings import CannotProceed, Failure, Outlook, worst
@@ -38,7 +38,16 @@ async def observe(azure: AzureReads, kube: KubeReads, where: WhereToLook) -> Obs
         unseen |= {Link.CREDENTIALS: unreadable} if unreadable else {}
         unseen |= {Link.ROLES: worst(assignments.unread)} if assignments.unread else {}
         have = Observed(identity, credentials, assignments.found, objects, credentials_seen=unreadable is None)
-        return Observation(have, unseen, assignments.former, frozenset(assignments.absent), *await account)
+        seen, unknown = await account
+        return Observation(
+            have,
+            unseen,
+            assignments.former,
+            frozenset(assignments.absent),
+            frozenset(assignments.hostless),
+            account=seen,
+            no_account=unknown,
+        )
     finally:
         cluster.cancel()
         account.cancel()
@@ -56,13 +65,23 @@ async def _locate(azure: AzureReads, where: WhereToLook) -> Identity | None:
     from different places."""
     if where.group_deleted:
         return None
-    wanted = where.desired.identity
     if where.pinned:
-        single = _asked(azure.identities.get(where.pinned), operations.reading_identity(wanted))
-        return await single or await _listed(azure, where, where.pinned.group, where.pinned.name)
+        return await _at(azure, where, where.pinned)
     at_home, *elsewhere = await asyncio.gather(*(_in_group(azure, where, group) for group in where.groups))
     ours = (found for found in elsewhere if found and where.owner.owns_identity(found.tags))
     return at_home or next(ours, None)
+
+
+async def _at(azure: AzureReads, where: WhereToLook, place: IdentityId) -> Identity | None:
+    """The identity at the place that the status names. That its resource group or subscription does not exist takes two answers
+    too. Raises CannotProceed."""
+    try:
+        found = await _asked(azure.identities.get(place), operations.reading_identity(where.desired.identity))
+    except CannotProceed as stop:
+        if stop.failure.reason not in (Reason.RESOURCE_GROUP_NOT_FOUND, Reason.SUBSCRIPTION_NOT_FOUND):
+            raise
+        found = None
+    return found or await _listed(azure, where, place.group, place.name)
 
 
 async def _in_group(azure: AzureReads, where: WhereToLook, group: ResourceGroupId) -> Identity | None:
@@ -94,7 +113,7 @@ async def _listed(azure: AzureReads, where: WhereToLook, group: ResourceGroupId,
         failure = classify(error, operations.reading_identity(where.desired.identity))
         if failure.reason is Reason.AUTHORIZATION_FAILED:
             return None
-        if failure.reason is Reason.NOT_FOUND:  # a list cannot be missing in a group that exists
+        if failure.reason is Reason.NOT_KNOWN_YET:  # a list cannot be missing in a group that exists
             failure = replace(failure, outlook=Outlook.TRANSIENT)
         raise CannotProceed(Link.IDENTITY, failure) from error
     named = (found for found in identities if found.name.lower() == name.lower())
@@ -145,6 +164,7 @@ class _Assignments:
         self.unread: list[Failure] = []
         self.former: dict[str, Failure] = {}  # by account: a former account that cannot be read blocks nothing
         self.absent: set[str] = set()  # accounts that do not exist, as Azure says
+        self.hostless: set[str] = set()  # accounts that a deletion may not read, and whose host is unknown
 
     async def read(self, identity: Identity | None) -> "_Assignments":
         """List those of the principal, and those of each former principal, since the identity may have been created again. Then
@@ -174,16 +194,39 @@ class _Assignments:
         try:
             return await question
         except AzureError as error:
-            if error.not_found:
+            if error.not_found or account.key in self._where.gone:
                 self.absent.add(account.key)
                 return ()
             failure = classify(error, operations.reading_assignments(account))
+            if not self._where.granting and failure.reason is Reason.AUTHORIZATION_FAILED:
+                if await self._is_deleted(account):
+                    self.absent.add(account.key)
+                    return ()
+                failure = await self._without_a_host(account, failure)
             former = self._where.granting and not account.same_as(self._where.desired.storage.scope)
             if former and failure.outlook is Outlook.STALLED:
                 self.former[account.key] = failure
             else:
                 self.unread.append(failure)
             return ()
+
+    async def _is_deleted(self, account: StorageScope) -> bool:
+        """Whether Azure says that the account does not exist. The right to read it may be left, on its resource group."""
+        try:
+            return await self._azure.accounts.get(account, age=0) is None
+        except AzureError as error:
+            return error.gone
+
+    async def _without_a_host(self, account: StorageScope, failure: Failure) -> Failure:
+        """The failure, which also says so when the account's host is unknown."""
+        if await self._azure.hosts.known(account.account):
+            return failure
+        self.hostless.add(account.key)
+        message = (
+            f"{failure.message} No host of that account is known: if it stays so for an hour, the account counts as deleted, and "
+            "its role assignments with it."
+        )
+        return replace(failure, message=message)
 
 
 # the storage account

@@ -9,7 +9,7 @@ from gitlab_azure_identity.api import FINALIZER
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Resource
-from gitlab_azure_identity.api.status import Status
+from gitlab_azure_identity.api.status import LingeringStatus, Status
 from gitlab_azure_identity.azure.access_errors import AccessAttempt
 from gitlab_azure_identity.domain import assessment
 from gitlab_azure_identity.domain.expected import expected
@@ -19,11 +19,13 @@ from gitlab_azure_identity.domain.findings import (
     Finding,
     Outlook,
     blocked,
+    failed,
     first_broken,
     stopped,
 )
 from gitlab_azure_identity.domain.goal import Goal, reconcile_goal
 from gitlab_azure_identity.domain.judge import judge
+from gitlab_azure_identity.domain.lingering import lingering, lingering_event
 from gitlab_azure_identity.domain.observed import Observation, Observed
 from gitlab_azure_identity.domain.plan import nothing_to_grant, plan_without
 from gitlab_azure_identity.domain.record import credible
@@ -51,6 +53,8 @@ class AwaitingAccess:
     findings: tuple[Finding, ...]  # all but AccessVerified
     observation: Observation
     lacking: bool  # something that GitLab needs is known to be missing
+    lingering: tuple[LingeringStatus, ...]  # what could not be removed, for the status
+    refused: tuple[Finding, ...]  # the removals that failed in this pass
     granted_at: datetime | None  # when this pass wrote something that Azure takes time to propagate
 
 
@@ -61,11 +65,13 @@ class Outcome:
     findings: tuple[Finding, ...]
     outlook: Outlook
     awaiting: AwaitingAccess | None = None
+    refused: tuple[Finding, ...] = ()  # the removals that failed
 
     @property
     def retry_after(self) -> float | None:
         """The seconds that Azure or the cluster asked us to wait."""
-        return max((finding.retry_after for finding in self.findings if finding.retry_after), default=None)
+        all_findings = (*self.findings, *self.refused)
+        return max((finding.retry_after for finding in all_findings if finding.retry_after), default=None)
 
 
 class Reconciler:
@@ -87,10 +93,13 @@ class Reconciler:
             resource, goal, observation = await self._aim(credible(resource, self._terms.owner(resource)))
             return await self._converge(resource, memory, goal, observation)
         except CannotProceed as stop:
-            findings = stopped(stop.link, stop.failure)
-            status = with_conditions(resource, findings, self._clock.now())
+            now = self._clock.now()
+            found = failed(stop.link, stop.failure)
+            judged = assessment.overdue(resource, found, memory.waited(found, now))
+            findings = stopped(stop.link, judged.failure or stop.failure)
+            status = with_conditions(resource, findings, now)
             await self._write(resource, memory, findings, status, lacking=False)
-            return Outcome(findings, stop.failure.outlook)
+            return Outcome(findings, judged.outlook)
 
     async def verify_again(self, awaiting: AwaitingAccess, memory: ObjectMemory) -> Outcome:
         """Try access once more. Everything else stays as the last pass left it."""
@@ -142,8 +151,8 @@ class Reconciler:
             assessment.overdue(resource, finding, memory.waited(finding, now))
             for finding in judge(goal, converged.have, converged.record)
         )
-        failed = [change for change, _ in converged.record.applying]
-        memory.expected = expected(goal, converged.have, observation.unseen, findings, converged.done, failed)
+        refused = [change for change, _ in converged.record.applying]
+        memory.expected = expected(goal, converged.have, observation.unseen, findings, converged.done, refused)
         awaiting = AwaitingAccess(
             resource,
             goal,
@@ -152,12 +161,17 @@ class Reconciler:
             observation,
             lacking=assessment.lacks_something(converged.have, converged.pending),
             granted_at=now if assessment.takes_time(converged.done) else None,
+            lingering=tuple(
+                lingering(resource.status.lingering, converged.record, converged.pending, observation.unseen)
+            ),
+            refused=tuple(failed(change.link, failure) for change, failure in converged.record.lingering),
         )
         drift = assessment.is_drift(resource, goal, converged.done)
         proof, *_ = await asyncio.gather(
             self._verify(awaiting, memory),
             self._report.event(resource, assessment.changes_event(converged.done, drift=drift)),
             self._report.event(resource, assessment.client_id_event(resource, converged.have)),
+            self._report.event(resource, lingering_event(resource.status.lingering, awaiting.lingering)),
         )
         return await self._conclude(awaiting, memory, proof)
 
@@ -220,19 +234,24 @@ class Reconciler:
     async def _conclude(self, awaiting: AwaitingAccess, memory: ObjectMemory, proof: Proof) -> Outcome:
         now = self._clock.now()
         if proof.finding.outlook is not Outlook.BLOCKED:  # without an attempt the wait for access goes on
-            memory.waited(proof.finding, now)
+            waited = memory.waited(proof.finding, now)
+            proof = replace(proof, finding=assessment.overdue(awaiting.resource, proof.finding, waited))
+        self._report.transient(awaiting.resource, awaiting.refused)
         findings = (*awaiting.findings, proof.finding)
         status = self._status(awaiting, findings, proof, now)
         resource = await self._write(awaiting.resource, memory, findings, status, lacking=awaiting.lacking)
         outlook = assessment.outlook_of(findings, awaiting.goal.desired.verification)
-        only_access = assessment.only_access_is_awaited(findings, outlook)
-        return Outcome(findings, outlook, replace(awaiting, resource=resource) if only_access else None)
+        if assessment.only_access_is_awaited(findings, outlook):
+            return Outcome(findings, outlook, replace(awaiting, resource=resource, refused=()))
+        if outlook is Outlook.GOOD:  # what could not be removed is tried again, as what could not be written
+            outlook = assessment.outlook_of_removals(awaiting.refused)
+        return Outcome(findings, outlook, refused=awaiting.refused)
 
     def _status(self, awaiting: AwaitingAccess, findings: Sequence[Finding], proof: Proof, now: datetime) -> Status:
         resource, goal, have, observation = awaiting.resource, awaiting.goal, awaiting.have, awaiting.observation
         if not goal.may_use(have):
             return with_conditions(resource, findings, now)  # an identity that we may not use is not recorded
-        return after_pass(resource, goal, have, findings, proof.containers, observation, now)
+        return after_pass(resource, goal, have, findings, proof.containers, observation, now, awaiting.lingering)
 
     async def _write(
         self, resource: Resource, memory: ObjectMemory, findings: Sequence[Finding], status: Status, *, lacking: bool
