@@ -1,15 +1,18 @@
 """Azure's reads lag behind its writes: an answer that an object does not exist is checked before anything is done about it."""
 
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 
 import pytest
 
-from .behind import OBJECTS, put_tags, reasons
+from .behind import OBJECTS, put_tags, reasons, until
 from .owner import delete_identity, identity
 from .resources import GitLab
 
 READ = "GET */userAssignedIdentities/{}"
 ALWAYS = 1000
+LONG = 1000.0
+"""Seconds, which no test waits for."""
 
 
 def of(gitlab: GitLab) -> str:
@@ -114,6 +117,40 @@ def test_a_lost_status_and_a_false_404_drop_no_tag(gitlab: GitLab) -> None:
     gitlab.apply().ready()
 
     assert gitlab.identities()[0]["tags"] == tags
+
+
+# reads that do not show what was just created
+
+
+@pytest.mark.parametrize(
+    ("setting", "match"),
+    [
+        ("identity_read_lag", "PUT */userAssignedIdentities/*"),
+        ("credential_read_lag", "PUT */federatedIdentityCredentials/*"),
+        ("assignment_read_lag", "PUT */roleAssignments/*"),
+        ("graph_replication", "PUT */federatedIdentityCredentials/*"),
+        ("parent_replication", "PUT */federatedIdentityCredentials/*"),
+    ],
+)
+def test_a_resource_whose_creations_azure_shows_later_becomes_ready_with_one_of_each(
+    gitlab: GitLab, setting: str, match: str
+) -> None:
+    """The delay ends after Azure answered the request that it follows. Nothing is deleted, and nothing is made twice."""
+    controls = gitlab.lab.controls
+    controls.set(**{setting: LONG})
+    controls.clear_calls()
+    method, glob = match.split()
+    gitlab.apply()
+    until(
+        lambda: any(call.method == method and fnmatchcase(call.path, glob) for call in gitlab.calls()),
+        f"an answer to {match}",
+    )
+
+    controls.set(**{setting: 0.0})
+
+    gitlab.ready(seconds=60)
+    assert [call for call in gitlab.writes() if call.method == "DELETE"] == []
+    assert (len(gitlab.identities()), len(gitlab.credentials()), len(gitlab.assignments())) == (1, 1, 1)
 
 
 # a deletion that sees nothing
