@@ -15,6 +15,7 @@ from lab.azure.resource_manager.locks import KIND as LOCKS_KIND
 from lab.azure.resource_manager.locks import Locks
 from lab.azure.resource_manager.operation import ArmRequest, Operation
 from lab.azure.resource_manager.storage import StorageAccounts
+from lab.azure.resource_manager.tagging import Tags
 
 VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete", "POST": "action"}
 
@@ -53,6 +54,8 @@ def routes(
     definitions: Definitions,
     locks: Locks,
     accounts: StorageAccounts,
+    *,
+    tagging: Tags,
     jobs: Jobs,
 ) -> Iterable[Route]:
     subscription = r"/subscriptions/(?P<subscription>[^/]+)"
@@ -86,6 +89,11 @@ def routes(
     # Every authenticated caller may read role definitions: they are public.
     yield _route(authorization + r"/roledefinitions/(?P<name>[^/]+)", "", {"GET": definitions.get})
     yield _route(authorization + r"/roledefinitions", "", {"GET": definitions.list})
+    yield _route(
+        r"(?P<scope>.*?)/providers/microsoft\.resources/tags/default",
+        "Microsoft.Resources/tags",
+        {"GET": tagging.get, "PATCH": tagging.patch},
+    )
 
     yield _route(
         group + identity + r"/(?P<name>[^/]+)/federatedidentitycredentials/(?P<credential>[^/]+)",

@@ -33,6 +33,7 @@ from lab.azure.resource_manager.obstacles import require_unobstructed, subscript
 from lab.azure.resource_manager.operation import ArmRequest, ArmResponse
 from lab.azure.resource_manager.routes import VERBS, Route, routes
 from lab.azure.resource_manager.storage import StorageAccounts
+from lab.azure.resource_manager.tagging import Tags
 from lab.azure.resource_manager.throttle import Throttle, arm_kind
 from lab.azure.state import AzureState, new_guid
 from lab.azure.tokens import Claims, InvalidTokenError, SigningKey
@@ -67,6 +68,7 @@ class ResourceManager:
                 definitions=Definitions(),
                 locks=Locks(state),
                 accounts=accounts,
+                tagging=Tags(state),
                 jobs=self._jobs,
             )
         )
