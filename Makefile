@@ -81,6 +81,7 @@ lock: $(READY) ## Lock the newest Python packages that pyproject.toml allows, by
 	$(COMPILE) --upgrade --extra lab --extra test --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 	$(COMPILE) --upgrade --only-build-deps --build-deps-for editable --build-deps-for wheel \
 		--output-file requirements-build.lock pyproject.toml
+	$(COMPILE) --upgrade --output-file requirements-azure-cli.lock requirements-azure-cli.in
 
 clean: lab-down ## Remove all that the targets made in this folder; the user's cache stays
 	rm -rf $(VENV) .coverage .coverage.* .lab .test node_modules dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
@@ -90,7 +91,7 @@ needs-lab:
 	$(REQUIRE) $(MAKES_VENV) linux go node certificates azcopy
 
 needs-tests:
-	$(REQUIRE) $(MAKES_VENV) linux go node certificates azcopy bash curl
+	$(REQUIRE) $(MAKES_VENV) linux go node certificates azcopy bash curl jq
 
 $(READY): requirements-dev.lock pyproject.toml
 	$(REQUIRE) python

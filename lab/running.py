@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lab import arm_client, chart, envfile, pods
+from lab import arm_client, azure_cli, chart, envfile, pods
 from lab.apiserver import ApiServer
 from lab.azure import seeded
 from lab.cluster import free_ports
@@ -88,6 +88,7 @@ class Lab:
             "KUBECACHEDIR": str(self.dir / "kubecache"),
             **self.through_proxy,
             "REQUESTS_CA_BUNDLE": str(self.places.azure_ca),  # the Azure CLI reads this one
+            **azure_cli.settings(self.dir / "azure-cli"),
             "AZURE_TENANT_ID": seeded.TENANT,
             "AZURE_SUBSCRIPTION_ID": seeded.SUBSCRIPTION,
             "PATH": os.pathsep.join([*folders, *rest]),

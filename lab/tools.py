@@ -21,7 +21,7 @@ LAYER = "package/lib/layer.zip"
 IN_LAYER = {"kubectl": "kubectl/kubectl", "helm": "helm/helm"}
 
 KUBECTL = Program("kubectl", (1, 36), ("version", "--client"))  # one minor version behind the server at most
-HELM = Program("helm", (3, 15), ("version", "--short"))
+HELM = Program("helm", (3, 17), ("version", "--short"))  # from there on it knows --take-ownership
 
 
 def programs() -> dict[str, Path]:
@@ -65,7 +65,7 @@ def _unpack(folder: Path) -> None:
                 *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"),
                 *("--require-hashes", "--requirement", str(wanted), "--dest", str(work)),
             ],
-            "kubectl and helm could not be fetched; install kubectl 1.36 and helm 3.15 or newer and put them on PATH",
+            "kubectl and helm could not be fetched; install kubectl 1.36 and helm 3.17 or newer and put them on PATH",
         )
         (wheel,) = work.glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
