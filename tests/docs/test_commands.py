@@ -17,6 +17,7 @@ from lab.azure.settings import Settings as Delays
 from lab.builds import KUBERNETES
 from lab.cli import cli
 
+from . import commands
 from .markdown import ROOT, Page, page, pages
 
 ALL = pages()
@@ -27,6 +28,28 @@ TEXT = "\n".join(found.text for found in ALL)
 def _targets() -> set[str]:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     return set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
+
+
+@pytest.mark.parametrize("command", sorted(set(commands.told()) - set(commands.NO_COMMAND)))
+def test_a_command_that_people_are_told_is_checked_by_the_real_tool(command: str) -> None:
+    """Run in the lab, or parsed where the lab cannot answer, or known to the tool where the text only names it."""
+    listed = [command in commands.NOT_RUN, command in commands.NAMED, commands.is_run(command)]
+    assert listed.count(True) == 1, (
+        f"{', '.join(commands.told()[command])}: {command}\n"
+        "Let a test of tests/integration run it, or put it into NOT_RUN or NAMED of tests/docs/commands.py: one of these."
+    )
+
+
+def test_no_command_is_listed_that_nobody_is_told() -> None:
+    listed = {*commands.NOT_RUN, *commands.NAMED, *commands.NO_COMMAND}
+    assert listed - commands.told().keys() == set()
+
+
+def test_commands_are_in_code_where_a_test_finds_them() -> None:
+    """A sentence of a page has its commands in backticks."""
+    for found in ALL:
+        words = re.sub(r"`[^`]+`", "", found.prose)
+        assert re.findall(r"\b(?:az|kubectl|helm|azcopy) (?:[a-z-]+ )+-", words) == [], found.name
 
 
 def test_make_targets_in_the_documentation_exist() -> None:

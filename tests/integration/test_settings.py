@@ -40,7 +40,8 @@ def test_an_issuer_that_the_cluster_hides_is_read_from_the_settings(gitlab: GitL
 
     assert stalled(gitlab, "IssuerUnknown") == (
         "The operator could not read the cluster's OIDC issuer (/.well-known/openid-configuration). Enable the OIDC issuer "
-        "(az aks update --enable-oidc-issuer), or name it in the operator's setting `issuer`."
+        "(az aks update --name <cluster> --resource-group <group> --enable-oidc-issuer), or name it in the operator's setting "
+        "`issuer`."
     )
     gitlab.delete()
     assert gitlab.writes() == []

@@ -54,7 +54,6 @@ def routes(
     definitions: Definitions,
     locks: Locks,
     accounts: StorageAccounts,
-    *,
     tagging: Tags,
     jobs: Jobs,
 ) -> Iterable[Route]:

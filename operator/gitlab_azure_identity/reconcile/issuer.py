@@ -49,8 +49,8 @@ class Issuer:
             issuer = None
         if issuer is None or not issuer.startswith("https://"):
             message = (
-                f"The operator could not {DOING}. Enable the OIDC issuer (az aks update --enable-oidc-issuer), or name it in "
-                "the operator's setting `issuer`."
+                f"The operator could not {DOING}. Enable the OIDC issuer (az aks update --name <cluster> --resource-group "
+                "<group> --enable-oidc-issuer), or name it in the operator's setting `issuer`."
             )
             raise CannotProceed(Link.IDENTITY, Failure(Reason.ISSUER_UNKNOWN, message, Outlook.STALLED))
         return issuer

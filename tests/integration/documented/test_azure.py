@@ -1,0 +1,91 @@
+"""What somebody looks at, and puts right, in Azure."""
+
+import pytest
+
+from lab.azure import seeded
+from tests.integration.behind import put_tags
+from tests.integration.operating import IDENTITIES, STORAGE
+from tests.integration.owner import stalled
+from tests.integration.resources import GitLab
+
+from .person import Person
+
+
+def test_the_storage_account_is_found(person: Person) -> None:
+    found = person.runs("az storage account list --query \"[?name=='<account>'].id\"", account=seeded.BLOB_ACCOUNT)
+
+    assert f"{STORAGE}/{seeded.BLOB_ACCOUNT}" in found
+
+
+def test_storage_keys_are_switched_off(person: Person) -> None:
+    account = f"{STORAGE}/{seeded.BLOB_ACCOUNT}"
+
+    person.runs("az storage account update --name gitlabstore --allow-shared-key-access false")
+
+    assert person.lab.arm("GET", account)[1]["properties"]["allowSharedKeyAccess"] is False
+    person.lab.arm("PATCH", account, {"properties": {"allowSharedKeyAccess": True}})
+
+
+@pytest.mark.usefixtures("operator")
+def test_the_operators_own_credential_is_shown(person: Person) -> None:
+    listed = person.runs("az identity federated-credential list --resource-group $platform --identity-name $operator")
+
+    assert seeded.OPERATOR_SUBJECT in listed
+
+
+def test_the_credentials_of_an_identity_are_shown(person: Person, ready: GitLab) -> None:
+    listed = person.runs(
+        "az identity federated-credential list --resource-group <group> --identity-name <name>",
+        group=seeded.IDENTITY_GROUP,
+        name=ready.identity_name,
+    )
+
+    assert "system:serviceaccount:gitlab:gitlab" in listed
+
+
+def test_every_role_of_the_identity_is_shown_those_of_containers_too(person: Person, gitlab: GitLab) -> None:
+    """Graph is not asked: the lab has none, as a service principal often has no right to it."""
+    gitlab.apply(storage={"accountName": seeded.BLOB_ACCOUNT, "roleScope": "Container"}).ready()
+
+    listed = person.runs(
+        "az role assignment list --all --assignee-object-id <status.identity.principalId> --fill-principal-name false "
+        "--query '[].{role: roleDefinitionName, scope: scope, condition: condition}' --output table",
+        status_identity_principalId=gitlab.principal,
+    )
+
+    assert len(listed.splitlines()) == 2 + len(gitlab.assignments())
+    assert f"{STORAGE}/{seeded.BLOB_ACCOUNT}/blobServices/default/containers/registry" in listed
+    assert "Storage Blob Delegator" in listed
+
+
+@pytest.mark.usefixtures("operator")
+def test_the_operator_gets_the_right_to_adopt_one_identity(person: Person) -> None:
+    status, made = person.lab.arm("PUT", f"{IDENTITIES}/theirs", {"location": seeded.LOCATION})
+    assert status == 201, made
+
+    assigned = person.runs(
+        "az role assignment create --assignee-object-id $principal --assignee-principal-type ServicePrincipal "
+        '--role "Managed Identity Contributor" --scope <ARM id of the identity>',
+        ARM_id_of_the_identity=made["id"],
+    )
+
+    assert made["id"] in assigned
+
+
+def test_tags_that_were_removed_are_restored(person: Person, ready: GitLab) -> None:
+    identity = ready.live()["status"]["identity"]["resourceId"]
+    put_tags(ready, {})
+    ready.annotate("gitlabazure.io/requested-at=now")
+    stalled(ready, "NotOwned")
+
+    person.runs(
+        "az tag update --resource-id <status.identity.resourceId> --operation merge --tags gitlabazure-cluster=<cluster> "
+        "gitlabazure-namespace=<namespace> gitlabazure-resource=<name>",
+        status_identity_resourceId=identity,
+        cluster="prod",
+        namespace=ready.namespace,
+        name=ready.name,
+    )
+
+    ready.reconcile_now()
+    ready.ready()

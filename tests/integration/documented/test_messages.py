@@ -1,0 +1,93 @@
+"""The commands in messages: a person copies one from the status, an event or Helm, and it does what the message promises."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from lab.azure import seeded
+from tests.integration.behind import create, remove
+from tests.integration.owner import stalled
+from tests.integration.resources import GitLab
+
+from .person import Person
+
+SECRET = "gitlab-registry-storage"
+
+
+def test_the_container_that_is_missing_is_created(person: Person, gitlab: GitLab) -> None:
+    gitlab.apply(
+        storage={"accountName": seeded.BLOB_ACCOUNT, "containers": {"externalDiffs": {"name": "gitlab-mr-diffs"}}}
+    )
+    message = stalled(gitlab, "ContainerNotFound")
+
+    made = person.follows(message, "az storage container create --auth-mode login --account-name {} --name {}")
+
+    assert '"created": true' in made
+    gitlab.ready()
+    assert '"created": false' in person.runs(
+        "az storage container create --auth-mode login --account-name gitlabstore --name gitlab-mr-diffs"
+    )
+
+
+@pytest.fixture
+def somebody_elses(gitlab: GitLab) -> Iterator[str]:
+    """The message about a secret that others made, under a name that the resource uses."""
+    create(gitlab, "Secret", SECRET, {})
+    gitlab.apply()
+    yield stalled(gitlab, "NotOwned")
+    gitlab.delete()
+    remove(gitlab, "secret", SECRET)
+
+
+def test_a_secret_is_handed_over_by_the_command_in_the_message(
+    person: Person, gitlab: GitLab, somebody_elses: str
+) -> None:
+    person.follows(somebody_elses, "kubectl annotate {} -n {} {} {}={}")
+
+    gitlab.reconcile_now()
+    gitlab.ready()
+
+
+@pytest.mark.usefixtures("somebody_elses")
+def test_a_secret_is_handed_over_by_the_command_of_the_documentation(person: Person, gitlab: GitLab) -> None:
+    person.runs("kubectl -n gitlab annotate secret gitlab-registry-storage gitlabazure.io/adopt-by=gitlab")
+
+    gitlab.reconcile_now()
+    gitlab.ready()
+
+
+@pytest.fixture
+def blocked(ready: GitLab) -> Iterator[GitLab]:
+    """A resource whose deletion lacks a right."""
+    ready.lab.controls.add_fault(match="DELETE */roleAssignments/*", status=403, code="AuthorizationFailed", times=1000)
+    ready.ask_to_delete()
+    ready.condition("Ready", "False", "DeletionBlocked")
+    yield ready
+    ready.lab.controls.clear_faults()
+
+
+def test_a_resource_is_let_go_by_the_command_in_its_message(person: Person, blocked: GitLab) -> None:
+    person.follows(blocked.message("Ready"), "kubectl annotate gai -n {} {} {}=true")
+
+    blocked.until_gone()
+
+
+def test_a_resource_is_let_go_by_the_command_of_the_documentation(person: Person, blocked: GitLab) -> None:
+    person.runs("kubectl -n gitlab annotate gai gitlab gitlabazure.io/abandon=true")
+
+    blocked.until_gone()
+
+
+def test_the_client_id_that_helm_misses_is_shown(person: Person, client_id: str) -> None:
+    refused = person.shell(
+        "helm template gitlab-azure-identity charts/gitlab-azure-identity --set settings.cluster=prod 2>&1 || true"
+    )
+
+    shown = person.follows(
+        refused,
+        "az identity show --resource-group <group> --name <identity> --query clientId",
+        group=seeded.PLATFORM_GROUP,
+        identity=seeded.OPERATOR_IDENTITY,
+    )
+
+    assert client_id in shown
