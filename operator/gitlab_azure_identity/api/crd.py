@@ -63,6 +63,9 @@ def definition() -> Json:
     for purpose, container in spec["properties"]["storage"]["properties"]["containers"]["properties"].items():
         container["properties"]["name"]["default"] = CHART_NAMES[purpose]
         del container["required"]  # the default gives each container a name
+    # No default within a list: kubectl apply and Argo CD compare a list as a whole, and would see what the API server filled in
+    # as a difference to what is committed. The model has the default.
+    del spec["properties"]["serviceAccounts"]["items"]["properties"]["management"]["default"]
     spec["properties"]["azure"]["properties"]["tags"].pop("default", None)
     for field in status["properties"].values():
         field.pop("default", None)

@@ -146,8 +146,8 @@ class ServiceAccountSpec(Model):
     name: ObjectName = Field(description="Name of the service account, in the namespace of this resource.")
     management: ServiceAccountManagement = Field(
         ServiceAccountManagement.MANAGE,
-        description="Manage: the operator creates and owns the service account. Annotate: somebody else, such as Helm, "
-        "creates it, and the operator only applies the annotations of client ID and tenant ID.",
+        description="Manage (default): the operator creates and owns the service account. Annotate: somebody else, such as "
+        "Helm, creates it, and the operator only applies the annotations of client ID and tenant ID.",
     )
 
 
