@@ -136,11 +136,13 @@ def _in_lines(path: Path) -> Iterator[str]:
 
 NAMED = (
     "az identity federated-credential create",
+    "az lock",
     "helm upgrade",
     "kubectl annotate … gitlabazure.io/adopt-by=<name>",
     "kubectl apply",
     "kubectl explain gai.spec.…",
     "kubectl wait",
+    "kubectl wait --for=condition=Ready",
 )
 """Texts that name a command and leave its arguments to the reader."""
 
@@ -150,7 +152,6 @@ NOT_RUN: Mapping[str, str] = {
     "az aks update --name <cluster> --resource-group <group> --enable-oidc-issuer": NO_CLUSTER,
     "az aks update --name <cluster> --resource-group <group> --enable-oidc-issuer --enable-workload-identity": NO_CLUSTER,
     "az aks update --name <cluster> --resource-group <group> --enable-workload-identity": NO_CLUSTER,
-    "az lock list --resource-group <group> --output table": "the lab has no locks",
     "az role definition create --role-definition role.json": "the lab has no custom roles",
     "az storage account network-rule add --account-name <account> --subnet <subnet id>": "the lab has no virtual networks",
 }

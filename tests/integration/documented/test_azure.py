@@ -17,6 +17,19 @@ def test_the_storage_account_is_found(person: Person) -> None:
     assert f"{STORAGE}/{seeded.BLOB_ACCOUNT}" in found
 
 
+def test_locks_are_listed(person: Person) -> None:
+    person.lab.controls.put_lock(f"{STORAGE}/{seeded.BLOB_ACCOUNT}", "CanNotDelete")
+
+    listed = person.runs("az lock list --resource-group <group> --output table", group="rg-storage")
+
+    person.lab.controls.restore()
+    assert "CanNotDelete" in listed
+
+
+def test_the_keys_that_the_cluster_signs_with_are_shown(person: Person) -> None:
+    assert '"keys"' in person.runs("kubectl get --raw /openid/v1/jwks")
+
+
 def test_storage_keys_are_switched_off(person: Person) -> None:
     account = f"{STORAGE}/{seeded.BLOB_ACCOUNT}"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab.azure import seeded
-from tests.integration.behind import create, remove
+from tests.integration.behind import create, create_container, patch, remove
 from tests.integration.owner import stalled
 from tests.integration.resources import GitLab
 
@@ -54,6 +54,17 @@ def test_a_secret_is_handed_over_by_the_command_of_the_documentation(person: Per
 
     gitlab.reconcile_now()
     gitlab.ready()
+
+
+def test_an_immutable_secret_is_created_again_by_the_command_in_the_message(person: Person, ready: GitLab) -> None:
+    patch(ready, "secret", SECRET, {"immutable": True})
+    create_container(ready.lab, "registry-2", seeded.BLOB_ACCOUNT)
+    patch(ready, "gai", ready.name, {"spec": {"storage": {"containers": {"registry": {"name": "registry-2"}}}}})
+
+    person.follows(stalled(ready, "Immutable"), "kubectl delete {} -n {} {}")
+
+    ready.ready()
+    assert "registry-2" in ready.secret(SECRET)["config"]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ def test_the_resource_is_applied_and_followed_until_it_is_ready(person: Person, 
     person.runs("kubectl apply -f examples/gitlab.yaml")
 
     assert "True" in person.watches("kubectl -n gitlab get gai --watch", until="True")
-    person.runs("kubectl -n gitlab wait --for=condition=Ready gai/gitlab --timeout=20m")
+    person.runs("kubectl -n gitlab wait --for=condition=Ready gai/gitlab --timeout=45m")
     assert "True" in person.watches("kubectl -n gitlab get gai -w", until="True")
     assert "prod-gitlab-gitlab" in person.runs("kubectl -n gitlab get gai -o wide")
     assert person.runs("kubectl -n gitlab get gai").splitlines()[1].split()[:3] == ["gitlab", "True", "Ready"]
