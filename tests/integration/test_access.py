@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from .behind import create_store
-from .operating import STORAGE
-from .owner import stalled
+from .operating import STORAGE, Operator
+from .owner import assign, foreign_identity, stalled, unassign
 from .resources import GitLab
 from .test_containers import storage
 from .test_deletion import MakeGitLab
@@ -55,27 +55,84 @@ def test_ready_waits_for_the_right_to_sign_addresses(gitlab: GitLab) -> None:
     gitlab.ready()
 
 
-def test_an_identity_that_may_only_read_is_not_ready(gitlab: GitLab) -> None:
-    """For example because of a deny assignment, or of a condition on the role assignment."""
-    for method in ("PUT", "DELETE"):
-        gitlab.lab.controls.add_fault(
-            f"{method} {DATA_HOST}*", status=403, code="AuthorizationPermissionMismatch", message="No.", times=1000
+BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
+READ_ONLY = (
+    f"(!(ActionMatches{{'{BLOBS}/write'}}) AND !(ActionMatches{{'{BLOBS}/add/action'}}) AND "
+    f"!(ActionMatches{{'{BLOBS}/delete'}}))"
+)
+
+
+def test_a_deny_assignment_is_seen_and_told_by_what_it_refuses(gitlab: GitLab, operator: Operator, store: str) -> None:
+    operator.restart(propagationLimit=0)
+    gitlab.lab.controls.deny(
+        f"{STORAGE}/{store}", data_actions=[f"{BLOBS}/write", f"{BLOBS}/add/action", f"{BLOBS}/delete"]
+    )
+
+    gitlab.apply(storage={"accountName": store})
+
+    assert stalled(gitlab, "AccessDenied") == (
+        f"The identity may list, may not write or delete in container registry of storage account {store}, though the roles are "
+        "assigned. Look for deny assignments and for conditions on the role assignments: docs/troubleshooting.md#accessdenied."
+    )
+    assert {each["state"] for each in gitlab.live()["status"]["containers"]} == {"AccessDenied"}
+    gitlab.lab.controls.restore()
+    gitlab.reconcile_now()
+    gitlab.ready()
+
+
+def test_an_assignment_that_stands_with_a_condition_is_told_and_the_attempt_decides(
+    new_gitlab: MakeGitLab, operator: Operator, store: str
+) -> None:
+    """Azure takes no second assignment of the role beside it."""
+    operator.restart(propagationLimit=0)
+    gitlab = new_gitlab()
+    with foreign_identity(gitlab.lab, "shared") as identity:
+        principal = identity["properties"]["principalId"]
+        conditioned = assign(
+            gitlab.lab,
+            "Storage Blob Data Contributor",
+            f"{STORAGE}/{store}",
+            principal,
+            condition=READ_ONLY,
+            conditionVersion="2.0",
         )
 
-    gitlab.apply()
+        gitlab.apply(storage={"accountName": store}, identity={"name": "shared"})
 
-    gitlab.condition("AccessVerified", "Unknown", "Propagating")
-    assert gitlab.message("Ready") == (
-        "The identity may list, may not write or delete in container registry of storage account gitlabstore yet. New role "
-        "assignments take up to 10 minutes, and at times 30."
-    )
-    states = {each["name"]: each["state"] for each in gitlab.live()["status"]["containers"]}
-    assert set(states.values()) == {"Propagating"}
+        assert stalled(gitlab, "AccessDenied").startswith(
+            f"The identity may list, may not write or delete in container registry of storage account {store}, though"
+        )
+        name = conditioned.rpartition("/")[2]
+        assert gitlab.message("RolesAssigned").endswith(
+            f"Role assignment {name} at storage account {store} has a condition, which somebody else wrote. AccessVerified says "
+            "what it still lets GitLab do."
+        )
+        unassign(gitlab.lab, conditioned)
+        gitlab.reconcile_now()
+        gitlab.ready()
+        gitlab.delete()
+
+
+def test_an_account_in_a_dns_zone_is_used_at_its_own_endpoint(gitlab: GitLab, store: str) -> None:
+    gitlab.lab.controls.change_account(store, dns_zone="z12")
+    host = f"{store}.z12.blob.storage.azure.net"
+
+    found = gitlab.apply(storage={"accountName": store}).ready()
+
+    assert found["status"]["storage"]["blobEndpoint"] == f"https://{host}/"
+    assert f"serviceurl: 'https://{host}'" in gitlab.secret("gitlab-registry-storage")["config"]
+    for secret, key in (("gitlab-object-storage", "connection"), ("gitlab-azure-backup-conf", "config")):
+        assert "azure_storage_domain: 'z12.blob.storage.azure.net'" in gitlab.secret(secret)[key]
 
 
 @pytest.mark.parametrize(
     ("properties", "reason", "message"),
     [
+        (
+            {"kind": "FileStorage"},
+            "AccountUnusable",
+            "Storage account {store} has no Blob Storage, since its kind is FileStorage.",
+        ),
         (
             {"isHnsEnabled": True},
             "AccountUnusable",
@@ -95,7 +152,7 @@ def test_an_identity_that_may_only_read_is_not_ready(gitlab: GitLab) -> None:
             ),
         ),
     ],
-    ids=["hierarchical namespace", "no public access", "firewall"],
+    ids=["no Blob Storage", "hierarchical namespace", "no public access", "firewall"],
 )
 def test_an_account_that_gitlab_cannot_use(
     gitlab: GitLab, store: str, properties: dict[str, Any], reason: str, message: str
