@@ -147,6 +147,7 @@ def test_a_lock_keeps_a_former_role(gitlab: GitLab) -> None:
 
     patch(gitlab, "gai", "gitlab", {"spec": {"storage": {"accountName": "storeheld"}}})
     gitlab.ready()
+    gitlab.reconcile_now()  # access at the new account was proven
     found = gitlab.until(lambda one: one["status"].get("lingering"))
     assert condition(found, "Ready")["status"] == "True"
     assert len(gitlab.assignments()) == 1

@@ -21,7 +21,7 @@ from gitlab_azure_identity.domain.changes import (
 from gitlab_azure_identity.domain.desired import Credential, Desired
 from gitlab_azure_identity.domain.goal import Goal, Mode
 from gitlab_azure_identity.domain.observed import ClusterObject, Observed
-from gitlab_azure_identity.domain.plan import lingering_assignments, plan
+from gitlab_azure_identity.domain.plan import former_assignments, plan
 from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR, STORAGE_BLOB_DELEGATOR, Role
 
 from .worlds import (
@@ -404,7 +404,7 @@ def test_a_role_goes_only_when_what_replaces_it_works_by_itself(
     to = replace(goal(desired), settled=settled, spread_by=SPREAD_BY)
 
     assert lines(plan(to, have)) == ([] if stays else [f"DeleteAssignment: {DeleteAssignment(old)}"])
-    assert lingering_assignments(to, have) == ((old,) if stays else ())
+    assert former_assignments(to, have) == ((old,) if stays else ())
 
 
 def test_a_deletion_waits_for_no_proof() -> None:
@@ -419,7 +419,7 @@ def test_a_role_of_a_former_principal_goes_at_once() -> None:
     have = replace(HAVE, assignments=(*HAVE.assignments, former))
 
     assert lines(plan(replace(goal(), settled=False), have)) == [f"DeleteAssignment: {DeleteAssignment(former)}"]
-    assert lingering_assignments(replace(goal(), settled=False), have) == ()
+    assert former_assignments(replace(goal(), settled=False), have) == ()
 
 
 ANNOTATE = wanted({"serviceAccounts": [{"name": "gitlab", "management": "Annotate"}]})

@@ -17,7 +17,7 @@ from gitlab_azure_identity.domain.ownership import claimed, handed_to
 from gitlab_azure_identity.domain.plan import (
     answers,
     conflicting_credential,
-    lingering_assignments,
+    former_assignments,
     missing_credentials,
     plan,
 )
@@ -225,9 +225,9 @@ def _asides(goal: Goal, have: Observed, record: PassRecord) -> Iterator[str]:
                 f"Role assignment {assignment.name} at {assignment.scope.words} has a condition, which somebody else wrote. "
                 "AccessVerified says what it still lets GitLab do."
             )
-    if lingering := lingering_assignments(goal, have):
+    if former := former_assignments(goal, have):
         yield (
-            f"Former role assignments at {'; '.join(dict.fromkeys(one.scope.words for one in lingering))} stay until these are "
+            f"Former role assignments at {'; '.join(dict.fromkeys(one.scope.words for one in former))} stay until these are "
             "proven to work."
         )
     for failure in record.former.values():

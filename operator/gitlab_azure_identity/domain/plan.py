@@ -132,7 +132,7 @@ def _assignments(goal: Goal, have: Observed) -> Iterator[Change]:
         yield PutAssignment(name, grant, identity.principal_id, goal.owner.description)
 
 
-def lingering_assignments(goal: Goal, have: Observed) -> tuple[Assignment, ...]:
+def former_assignments(goal: Goal, have: Observed) -> tuple[Assignment, ...]:
     """Our assignments that are no longer wanted, and that stay until those that replace them are known to work."""
     principal = have.identity.principal_id if have.identity else None
     return tuple(
