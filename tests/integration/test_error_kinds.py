@@ -169,6 +169,7 @@ def test_a_lock_that_keeps_a_former_role_leaves_ready_true(gitlab: GitLab) -> No
 
     patch(gitlab, "gai", "gitlab", {"spec": {"storage": {"accountName": "storelock"}}})
     gitlab.ready()
+    gitlab.reconcile_now()  # access at the new account was proven
     found = gitlab.until(lambda one: one["status"].get("lingering"))
 
     (entry,) = found["status"]["lingering"]

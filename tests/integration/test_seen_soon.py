@@ -9,6 +9,7 @@ import pytest
 from .behind import (
     CLIENT_ID,
     annotations,
+    annotations_for,
     create,
     create_service_account,
     drift,
@@ -94,7 +95,7 @@ def test_somebody_elses_service_account_is_annotated_when_it_appears(gitlab: Git
     create_service_account(gitlab, "theirs")
 
     status = gitlab.ready(seconds=SOON)["status"]
-    assert annotations(gitlab, "theirs") == {CLIENT_ID: status["identity"]["clientId"]}
+    assert annotations(gitlab, "theirs") == annotations_for(status["identity"]["clientId"])
 
 
 def test_somebody_elses_service_account_that_lost_its_annotation_gets_it_again(gitlab: GitLab, often: Operator) -> None:
