@@ -71,7 +71,8 @@ def apply_until_ready(demo: Demonstration) -> None:
 def azure_calls(demo: Demonstration) -> None:
     demo.terminal.heading(2, "The requests to Azure")
     demo.terminal.explain(
-        "Every request that Azure received since then, and its answer. The last ones verify access, as GitLab will use it."
+        "Every request that Azure received since then, and its answer. The last ones prove what GitLab may do: list, write, "
+        "delete, and sign addresses. 412 means that a write is allowed. Its condition fits no blob, so nothing is written."
     )
     demo.terminal.command("python -m lab calls")
     calls = demo.lab.controls.calls()
@@ -84,6 +85,12 @@ def azure_calls(demo: Demonstration) -> None:
         f"Written were: {', '.join(kinds) or 'none'}",
     )
     reads = azure.arm_calls(calls, writes=False)
+    blobs = [call for call in calls if call.method in ("PUT", "DELETE") and ".blob." in call.host]
+    demo.check(
+        bool(blobs) and all(call.status in (403, 412) for call in blobs),
+        "The proof of access wrote nothing.",
+        f"Written were: {', '.join(call.path for call in blobs if call.status not in (403, 412)) or 'none'}",
+    )
     demo.check(
         len(reads) <= READS_AT_MOST,
         f"{len(reads)} reads of Azure Resource Manager, and never more than {READS_AT_MOST}.",
