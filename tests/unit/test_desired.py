@@ -104,6 +104,35 @@ def test_of_tags_that_are_one_to_azure_the_one_that_sorts_first_counts(
     assert wanted({"azure": {"tags": dict(reversed(tags.items()))}}).identity.tags == wanted_tags
 
 
+OWN_HOST = "gitlabstore.blob.core.windows.net"
+
+
+@pytest.mark.parametrize(
+    ("recorded", "host"),
+    [
+        (None, OWN_HOST),
+        ("gitlabstore.blob.core.windows.net", OWN_HOST),
+        ("gitlabstore.z07.blob.storage.azure.net", "gitlabstore.z07.blob.storage.azure.net"),
+        # of a former account
+        ("other.z07.blob.storage.azure.net", OWN_HOST),
+        # somebody wrote the status: the identity's token must not go there
+        ("gitlabstore.blob.core.evil.net", OWN_HOST),
+        ("gitlabstore.blob.core.usgovcloudapi.net", OWN_HOST),
+        ("gitlabstore.z07.blob.storage.azure.net.evil.net", OWN_HOST),
+        ("evil.net", OWN_HOST),
+        ("evil.net/gitlabstore.z07.blob.storage.azure.net", OWN_HOST),
+        ("gitlabstore.z07.blob.storage.azure.net@evil.net", OWN_HOST),
+    ],
+)
+def test_the_host_of_the_account_by_the_status(recorded: str | None, host: str) -> None:
+    status = {"storage": {"blobEndpoint": f"https://{recorded}/"}} if recorded else None
+
+    found = desired_of(resource(status=status))
+
+    assert found.storage.blob_host == host
+    assert all("evil" not in text for one in found.objects for text in one.data.values())
+
+
 MADE = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/lab-gitlab-gitlab"
 
 

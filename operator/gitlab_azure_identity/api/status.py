@@ -62,6 +62,9 @@ Fitting = WrapValidator(_entries_that_fit)
 
 _GUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _IN_GROUP = r"/subscriptions/[0-9a-f-]{36}/resourcegroups/[^/?#%\s]{1,90}/providers"
+# Of an account whose endpoints are in a DNS zone (Microsoft Learn, "Storage account overview": "Azure DNS zone endpoints").
+ZONE_DOMAIN = r"z[0-9]+\.blob\.storage\.azure\.net"
+_CLOUD_DOMAIN = r"blob\.core\.(windows\.net|usgovcloudapi\.net|chinacloudapi\.cn)"
 _CONTAINER = r"/blobservices/default/containers/[a-z0-9-]{3,63}"
 Guid = Annotated[str, _shaped("a GUID", _GUID)]
 GuidOrEmpty = Annotated[str, _shaped("a GUID", f"({_GUID})?")]
@@ -83,7 +86,7 @@ BlobEndpoint = Annotated[
     str,
     _shaped(
         "the address of a blob endpoint",
-        r"https://[a-z0-9]{3,24}\.(z[0-9]+\.blob\.storage\.azure\.net|blob\.core\.[a-z]+\.(net|cn))/",
+        rf"https://[a-z0-9]{{3,24}}\.({ZONE_DOMAIN}|{_CLOUD_DOMAIN})/",
     ),
 ]
 CredentialName = Annotated[str, _shaped("the name of a federated credential", r"[a-z0-9][a-z0-9_-]{2,119}")]

@@ -1,5 +1,6 @@
 """What must exist, in Azure and in the cluster: the spec with every default filled in. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +17,7 @@ from gitlab_azure_identity.api.spec import (
     Spec,
     Verification,
 )
+from gitlab_azure_identity.api.status import ZONE_DOMAIN
 from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.arm_ids import IdentityId, StorageScope
 from gitlab_azure_identity.domain.clouds import Cloud
@@ -221,10 +223,13 @@ def _pinned(resource: Resource) -> IdentityId | None:
 
 
 def _recorded_host(resource: Resource, account: str) -> str | None:
-    """The host of the account's blob endpoint by the status. The status may be about a former account."""
+    """The host of the account's blob endpoint by the status, if it is in a DNS zone. Any other host follows from the cloud.
+
+    The status may be about a former account. And anybody who may write it can name a host: GitLab, and a token of the identity,
+    must only go to one that has the account's name and belongs to Azure."""
     known = resource.status.storage
     host = urlsplit(known.blob_endpoint or "").hostname if known else None
-    return host if host and host.startswith(f"{account}.") else None
+    return host if host and re.fullmatch(rf"{account}\.{ZONE_DOMAIN}", host) else None
 
 
 def _identity(
