@@ -407,6 +407,24 @@ def test_a_role_goes_only_when_what_replaces_it_works_by_itself(
     assert former_assignments(to, have) == ((old,) if stays else ())
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"principal_id": "aaaaaaaa-0000-4000-8000-000000000002"},  # it gives the present identity nothing
+        {"condition": "@Resource[...] StringEquals 'x'"},  # it may give less than its role
+    ],
+)
+def test_a_role_stays_while_what_replaces_it_may_give_less(other: dict[str, Any]) -> None:
+    desired = wanted({"storage": BY_CONTAINER})
+    old = assignment(ACCOUNT_SCOPE, STORAGE_BLOB_DATA_CONTRIBUTOR, owner=desired.owner.description)
+    new = (replace(one, created_on=AGES["old"], **other) for one in standing(desired).assignments)
+    have = replace(standing(desired), assignments=(old, *new))
+    to = replace(goal(desired), settled=True, spread_by=SPREAD_BY)
+
+    assert former_assignments(to, have) == (old,)
+    assert DeleteAssignment(old) not in plan(to, have)
+
+
 def test_a_deletion_waits_for_no_proof() -> None:
     to = replace(deletion(), settled=False)
 

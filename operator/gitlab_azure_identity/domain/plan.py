@@ -119,11 +119,10 @@ def _assignments(goal: Goal, have: Observed) -> Iterator[Change]:
     principal = identity.principal_id if identity else None
     # Two clusters of one name give their assignments the same description. An identity that stays for the other keeps its roles.
     shared = goal.mode is Mode.FINALIZE and goal.of_another_cluster(have) is not None
+    former = former_assignments(goal, have)
     for assignment in have.assignments:
-        still_wanted = assignment.principal_id == principal and (
-            shared or any(answers(grant, assignment) for grant in goal.grants) or _still_needed(goal, have, assignment)
-        )
-        if goal.owns_assignment(assignment) and not still_wanted:
+        wanted = assignment.principal_id == principal and (shared or _is_wanted(goal, assignment))
+        if goal.owns_assignment(assignment) and not wanted and assignment not in former:
             yield DeleteAssignment(assignment)
     if identity is None or not goal.may_use(have):
         return
@@ -140,16 +139,21 @@ def former_assignments(goal: Goal, have: Observed) -> tuple[Assignment, ...]:
         for assignment in have.assignments
         if goal.owns_assignment(assignment)
         and assignment.principal_id == principal
-        and not any(answers(grant, assignment) for grant in goal.grants)
+        and not _is_wanted(goal, assignment)
         and _still_needed(goal, have, assignment)
     )
+
+
+def _is_wanted(goal: Goal, assignment: Assignment) -> bool:
+    return any(answers(grant, assignment) for grant in goal.grants)
 
 
 def _still_needed(goal: Goal, have: Observed, assignment: Assignment) -> bool:
     """Whether GitLab may still work by an assignment that is no longer wanted.
 
     While it exists, a proof of access may have succeeded by it alone. So it is only removed when an earlier pass proved access,
-    and when everything that it gives GitLab is also given by assignments that Azure knows everywhere by now."""
+    and when everything that it gives GitLab is also given by assignments that Azure knows everywhere by now. One with a condition
+    may give less than its role."""
     if goal.mode is Mode.FINALIZE:
         return False
     if not goal.settled:
@@ -158,7 +162,8 @@ def _still_needed(goal: Goal, have: Observed, assignment: Assignment) -> bool:
     elsewhere: set[str] = set()
     for other in have.assignments:
         known = other.created_on is None or other.created_on <= goal.spread_by
-        if known and any(answers(grant, other) for grant in goal.grants):
+        replaces = other.principal_id == assignment.principal_id and _is_wanted(goal, other) and not other.condition
+        if known and replaces:
             elsewhere |= _gives(goal, other.role_guid, other.scope)
     return not given <= elsewhere
 
