@@ -13,11 +13,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
+from azure.core.credentials import AccessTokenInfo
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gitlab_azure_identity.azure import operations
 from gitlab_azure_identity.azure.access import BlobAccess
+from gitlab_azure_identity.azure.access_errors import AccessAttempt, container_refused, signing_refused
 from gitlab_azure_identity.azure.answers import refusal
 from gitlab_azure_identity.azure.clients import Clients
 from gitlab_azure_identity.azure.credentials import FederatedCredentials
@@ -78,6 +80,7 @@ class Azure:
             "get account": lambda: accounts.get(ACCOUNT, age=0),
             "exchange": lambda: blobs.exchange(IDENTITY, "a token"),
         }
+        self.blobs = blobs
 
 
 NAMES = [
@@ -105,7 +108,8 @@ async def connected(certificates: Certificates) -> AsyncIterator[tuple[Answers, 
     runner = web.ServerRunner(web.Server(server.answer))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=certificates.server_context("127.0.0.1")).start()
-    here = f"https://127.0.0.1:{runner.addresses[0][1]}"
+    server.port = runner.addresses[0][1]
+    here = f"https://127.0.0.1:{server.port}"
     connector = aiohttp.TCPConnector(ssl=certificates.client_context())
     cloud = replace(CLOUDS["AzurePublic"], arm_endpoint=here, authority_host=here)
     try:
@@ -215,3 +219,27 @@ def test_any_answer_to_a_login(certificates: Certificates, status: int, headers:
         assert answer.login or not answer.status
         failure = classify(answer, operations.reading_account(ACCOUNT))
         assert sanitize(answer.detail) in failure.message
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(status=st.sampled_from([301, 302, 307, 308]) | STATUSES, headers=HEADERS, body=BODIES, fresh=st.booleans())
+def test_any_answer_to_an_attempt_at_access(
+    certificates: Certificates, status: int, headers: dict[str, str], body: bytes, *, fresh: bool
+) -> None:
+    """No such answer proves access. A proxy on the way may even redirect the request to a page of its own."""
+
+    async def scene() -> list[str]:
+        async with connected(certificates) as (server, azure):
+            server.status, server.headers, server.body = status, headers, body
+            host = f"127.0.0.1:{server.port}"
+            answers = await azure.blobs.attempt(host, ["registry"], AccessTokenInfo("t", 0))
+        assert answers.signing is not None
+        assert None not in answers.containers["registry"].values()
+        attempt = AccessAttempt(WANT, fresh=fresh)
+        refused = container_refused(answers.containers["registry"], attempt, "registry")
+        assert refused is not None
+        texts = [sanitize(answers.signing.detail) in signing_refused(answers.signing, attempt).message]
+        texts += [sanitize(each.detail) in refused.message for each in answers.containers["registry"].values() if each]
+        return [] if all(texts) else [refused.message]
+
+    assert asyncio.run(scene()) == []

@@ -49,7 +49,7 @@ def test_ready_waits_for_the_right_to_sign_addresses(gitlab: GitLab) -> None:
     gitlab.condition("AccessVerified", "Unknown", "Propagating")
     assert gitlab.message("Ready") == (
         "The identity may not sign addresses with a user delegation key of storage account gitlabstore yet. New role "
-        "assignments take up to 10 minutes, and at times 30."
+        "assignments take up to 10 minutes, and at times 30. Azure: No."
     )
     gitlab.lab.controls.clear_faults()
     gitlab.ready()
@@ -72,7 +72,8 @@ def test_a_deny_assignment_is_seen_and_told_by_what_it_refuses(gitlab: GitLab, o
 
     assert stalled(gitlab, "AccessDenied") == (
         f"The identity may list, may not write or delete in container registry of storage account {store}, though the roles are "
-        "assigned. Look for deny assignments and for conditions on the role assignments: docs/troubleshooting.md#accessdenied."
+        "assigned. Look for deny assignments and for conditions on the role assignments: docs/troubleshooting.md#accessdenied. "
+        "Azure: This request is not authorized to perform this operation using this permission."
     )
     assert {each["state"] for each in gitlab.live()["status"]["containers"]} == {"AccessDenied"}
     gitlab.lab.controls.restore()
@@ -147,8 +148,8 @@ def test_an_account_in_a_dns_zone_is_used_at_its_own_endpoint(gitlab: GitLab, st
             {"networkAcls": {"defaultAction": "Deny"}},
             "NetworkBlocked",
             (
-                "Storage account {store} refused to let the operator list container registry of storage account {store}. Its "
-                "firewall admits only the networks that its rules name."
+                "Storage account {store} refused to let the operator list container registry of storage account {store}: This "
+                "request is not authorized to perform this operation. Its firewall admits only the networks that its rules name."
             ),
         ),
     ],

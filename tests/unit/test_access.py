@@ -148,9 +148,11 @@ MISMATCH = blob("AuthorizationPermissionMismatch")
 REGISTRY = "container registry of storage account gitlabstore"
 ADVICE_ON_DENIAL = (
     ", though the roles are assigned. Look for deny assignments and for conditions on the role assignments: "
-    "docs/troubleshooting.md#accessdenied."
+    "docs/troubleshooting.md#accessdenied. Azure: Azure's words."
 )
-YET = " yet. New role assignments take up to 10 minutes, and at times 30."
+SPREADS = "New role assignments take up to 10 minutes, and at times 30."
+YET = f" yet. {SPREADS} Azure: Azure's words."
+UNKNOWN = "The operator does not know this answer: Azure's documentation of it says what to do."
 
 
 def answers(*refused: Right, error: AzureError = MISMATCH) -> dict[Right, AzureError | None]:
@@ -234,8 +236,8 @@ PRIVATE = replace(FRESH, account=replace(ACCOUNT, public=False, private_endpoint
             "NetworkBlocked",
             STALLED,
             (
-                f"Storage account gitlabstore refused to let the operator list {REGISTRY}. Its network rules keep the cluster "
-                f"out. {NETWORK}"
+                f"Storage account gitlabstore refused to let the operator list {REGISTRY}: Azure's words. Its network rules keep "
+                f"the cluster out. {NETWORK}"
             ),
         ),
         (
@@ -244,8 +246,8 @@ PRIVATE = replace(FRESH, account=replace(ACCOUNT, public=False, private_endpoint
             "NetworkBlocked",
             STALLED,
             (
-                f"Storage account gitlabstore refused to let the operator list {REGISTRY}. Its firewall admits only the networks "
-                f"that its rules name. {NETWORK}"
+                f"Storage account gitlabstore refused to let the operator list {REGISTRY}: Azure's words. Its firewall admits "
+                f"only the networks that its rules name. {NETWORK}"
             ),
         ),
         (
@@ -284,21 +286,56 @@ PRIVATE = replace(FRESH, account=replace(ACCOUNT, public=False, private_endpoint
             FRESH,
             "AccessDenied",
             STALLED,
-            f"Could not list {REGISTRY}: InvalidAuthenticationInfo: Azure's words.",
+            f"Azure refused to list {REGISTRY}: InvalidAuthenticationInfo (401): Azure's words. {UNKNOWN}",
         ),
         (
             blob("AccountIsDisabled"),
+            FRESH,
+            "AccessDenied",
+            STALLED,
+            f"Azure refused to list {REGISTRY}: AccountIsDisabled (403): Azure's words. {UNKNOWN}",
+        ),
+        (
+            blob("NobodyKnows"),
+            FRESH,
+            "Propagating",
+            WAITING,
+            f"Azure refused to list {REGISTRY}: NobodyKnows (403): Azure's words. {SPREADS}",
+        ),
+        (
+            blob(""),
             LATER,
             "AccessDenied",
             STALLED,
-            f"Could not list {REGISTRY}: AccountIsDisabled: Azure's words.",
+            f"Azure refused to list {REGISTRY}: status 403: Azure's words. {UNKNOWN}",
+        ),
+        (
+            blob("InvalidHeaderValue", 400),
+            FRESH,
+            "RefusedByAzure",
+            STALLED,
+            f"Azure refused to list {REGISTRY}: InvalidHeaderValue (400): Azure's words. {UNKNOWN}",
+        ),
+        (
+            blob("ResourceNotFound", 404),
+            FRESH,
+            "RefusedByAzure",
+            STALLED,
+            f"Azure refused to list {REGISTRY}: ResourceNotFound (404): Azure's words. {UNKNOWN}",
+        ),
+        (
+            blob("", 302),
+            FRESH,
+            "RefusedByAzure",
+            STALLED,
+            f"Azure refused to list {REGISTRY}: status 302: Azure's words. {UNKNOWN}",
         ),
         (
             blob("ContainerBeingDeleted", 409),
             LATER,
-            "Progressing",
+            "OperationInProgress",
             WAITING,
-            f"Could not list {REGISTRY} just now: ContainerBeingDeleted: Azure's words. It is tried again.",
+            f"Azure could not list {REGISTRY} just now: ContainerBeingDeleted (409): Azure's words. It is tried again.",
         ),
         (
             blob("ServerBusy", 503),

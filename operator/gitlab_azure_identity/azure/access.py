@@ -100,7 +100,7 @@ class BlobAccess:
         try:
             async with azure_errors():
                 response = await self._client.send_request(request)
-                if response.status_code >= 400:  # noqa: PLR2004
+                if response.status_code >= 300:  # noqa: PLR2004 - Blob Storage redirects nobody: a proxy on the way may
                     raise HttpResponseError(response=response)
         except AzureError as error:
             return None if error.code in _ALLOWED and "If-Match" in request.headers else error

@@ -3,13 +3,13 @@
 Codes: Microsoft Learn, "Microsoft Entra authentication and authorization error codes" and "Blob service error codes"."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.azure import entra
 from gitlab_azure_identity.azure.entra import Trouble
-from gitlab_azure_identity.azure.error_table import KEYS_SPREAD, THROTTLED, UNREACHABLE
+from gitlab_azure_identity.azure.error_table import CONFLICT, KEYS_SPREAD, REFUSED, THROTTLED, UNREACHABLE, Entry
 from gitlab_azure_identity.azure.errors import AzureError, Operation, filled, sanitize
 from gitlab_azure_identity.domain.access import Right, may
 from gitlab_azure_identity.domain.desired import Desired
@@ -17,9 +17,11 @@ from gitlab_azure_identity.domain.findings import Failure, Outlook, worst
 from gitlab_azure_identity.domain.storage_account import StorageAccount, network_rules
 
 _CODE = re.compile(r"AADSTS\d+")
-
-
-PASSING = 300.0  # seconds that a conflict in Blob Storage may last before a person must act
+_SPREADS = "New role assignments take up to 10 minutes, and at times 30."
+# Another 403 in a time in which Azure may still spread the role.
+_REFUSED_YET = Entry(Reason.PROPAGATING, Outlook.WAITING, "Azure refused to {doing}: {said} " + _SPREADS)
+_ACCESS_REFUSED = replace(REFUSED, reason=Reason.ACCESS_DENIED)
+_LASTING = {"AccountIsDisabled"}  # a 403 that has nothing to do with roles
 # The right is missing. Blob Storage does not say why (Microsoft Learn, "Blob service error codes").
 _DENIED = {"AuthorizationPermissionMismatch", "InsufficientAccountPermissions"}
 _IN = {Right.LIST: "", Right.WRITE: "in ", Right.DELETE: "in "}
@@ -91,7 +93,7 @@ def container_refused(
         if right not in denied
     ]
     if denied and len(denied) == len(errors):
-        failures.append(_denied(attempt, f"The identity {may(denied)} in {what}"))
+        failures.append(_denied(errors.values(), attempt, f"The identity {may(denied)} in {what}"))
     return worst(failures) if failures else None
 
 
@@ -99,18 +101,18 @@ def signing_refused(error: AzureError, attempt: AccessAttempt) -> Failure:
     """Why GitLab cannot sign addresses of blobs."""
     account = f"storage account {attempt.desired.storage.account}"
     if error.code in _DENIED:
-        return _denied(attempt, f"The identity may not sign addresses with a user delegation key of {account}")
+        return _denied([error], attempt, f"The identity may not sign addresses with a user delegation key of {account}")
     return _refused(error, attempt, f"ask for a user delegation key of {account}", None)
 
 
-def _denied(attempt: AccessAttempt, sentence: str) -> Failure:
+def _denied(errors: Iterable[AzureError], attempt: AccessAttempt, sentence: str) -> Failure:
     """A right is missing: Azure has not spread the role everywhere yet, or something takes away what the role gives."""
+    said = " ".join(dict.fromkeys(sanitize(error.detail) for error in errors))
     if attempt.fresh:
-        message = f"{sentence} yet. New role assignments take up to 10 minutes, and at times 30."
-        return Failure(Reason.PROPAGATING, message, Outlook.WAITING)
+        return Failure(Reason.PROPAGATING, f"{sentence} yet. {_SPREADS} Azure: {said}", Outlook.WAITING)
     message = (
         f"{sentence}, though the roles are assigned. Look for deny assignments and for conditions on the role assignments: "
-        "docs/troubleshooting.md#accessdenied."
+        f"docs/troubleshooting.md#accessdenied. Azure: {said}"
     )
     return Failure(Reason.ACCESS_DENIED, message, Outlook.STALLED)
 
@@ -118,7 +120,7 @@ def _denied(attempt: AccessAttempt, sentence: str) -> Failure:
 def _refused(error: AzureError, attempt: AccessAttempt, doing: str, container: str | None) -> Failure:
     """Blob Storage refused a request for another cause than a missing right."""
     account = attempt.desired.storage.account
-    if error.code == "ContainerNotFound":
+    if error.code == "ContainerNotFound" and container:
         message = (
             f"There is no container {container} of storage account {account}. Create it: az storage container create "
             f"--auth-mode login --account-name {account} --name {container}"
@@ -127,8 +129,8 @@ def _refused(error: AzureError, attempt: AccessAttempt, doing: str, container: s
     if error.code == "AuthorizationFailure":
         rules = network_rules(attempt.account) or "Its network rules keep the cluster out."
         message = (
-            f"Storage account {account} refused to let the operator {doing}. {rules} Allow the cluster's subnet, or use a "
-            "private endpoint: docs/troubleshooting.md#networkblocked."
+            f"Storage account {account} refused to let the operator {doing}: {sanitize(error.detail)} {rules} Allow the "
+            "cluster's subnet, or use a private endpoint: docs/troubleshooting.md#networkblocked."
         )
         return Failure(Reason.NETWORK_BLOCKED, message, Outlook.STALLED)
     if error.status == 401 and "issuer" in error.detail.lower():  # noqa: PLR2004
@@ -146,10 +148,19 @@ def _refused(error: AzureError, attempt: AccessAttempt, doing: str, container: s
         return Failure(Reason.NETWORK_BLOCKED, message, Outlook.TRANSIENT)
     if error.status >= 500 or error.status in (408, 429):  # noqa: PLR2004
         return _transient(error, doing)
-    if error.status == 409:  # noqa: PLR2004 - for example ContainerBeingDeleted
-        message = f"Could not {doing} just now: {error.code}: {sanitize(error.detail)} It is tried again."
-        return Failure(Reason.PROGRESSING, message, Outlook.WAITING, error.retry_after, PASSING, message)
-    return Failure(Reason.ACCESS_DENIED, f"Could not {doing}: {error.code}: {sanitize(error.detail)}", Outlook.STALLED)
+    return filled(_line(error, attempt), error, Operation(doing, ""))
+
+
+def _line(error: AzureError, attempt: AccessAttempt) -> Entry:
+    """The line for an answer of Blob Storage whose code says nothing to the operator: its status decides."""
+    match error.status:
+        case 409:  # for example ContainerBeingDeleted
+            return CONFLICT
+        case 403 if attempt.fresh and error.code not in _LASTING:
+            return _REFUSED_YET
+        case 401 | 403:
+            return _ACCESS_REFUSED
+    return REFUSED
 
 
 def _transient(error: AzureError, doing: str) -> Failure:
