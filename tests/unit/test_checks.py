@@ -242,6 +242,14 @@ async def test_before_a_pass_has_ended_nothing_is_asked() -> None:
     assert watched.checks.interval(watched.memory) == float("inf")
 
 
+def test_in_a_deletion_nothing_is_checked() -> None:
+    """Its objects are removed, and that is no news."""
+    watched = Watched()
+    watched.memory.notice((), deleting=True)
+
+    assert watched.checks.interval(watched.memory) == float("inf")
+
+
 async def test_checks_that_find_something_again_and_again_become_rare() -> None:
     watched = Watched()
     del watched.cluster.objects[SECRET]

@@ -20,7 +20,8 @@ from gitlab_azure_identity.domain.changes import (
 )
 from gitlab_azure_identity.domain.findings import Failure, Outlook
 from gitlab_azure_identity.domain.judge import PassRecord
-from gitlab_azure_identity.domain.lingering import lingering, lingering_event
+from gitlab_azure_identity.domain.lingering import lingering, lingering_event, still_lingering
+from gitlab_azure_identity.domain.observed import Observed
 
 from .worlds import identity, standing, wanted
 
@@ -80,6 +81,19 @@ def test_an_entry_of_a_kind_in_the_cluster_stays_while_it_cannot_be_seen() -> No
 
     assert after(known, unseen=frozenset({Link.SECRETS})) == known[:1]
     assert after(known, unseen=frozenset({Link.SERVICE_ACCOUNTS})) == known[1:]
+
+
+def test_while_a_deletion_waits_an_entry_stays_until_what_it_names_is_removed() -> None:
+    known = [
+        KNOWN,
+        entry("FederatedCredential", wanted().credentials[0].name),
+        entry("Secret", "gitlab-registry-storage"),
+    ]
+
+    assert still_lingering(known, HAVE, ()) == known
+    assert still_lingering(known, replace(HAVE, assignments=()), ()) == known[1:]
+    assert still_lingering(known, Observed(), ()) == []
+    assert still_lingering(known, Observed(), {Link.CREDENTIALS}) == known[1:2]
 
 
 def test_one_event_for_each_entry() -> None:

@@ -15,6 +15,7 @@ from gitlab_azure_identity.domain.changes import (
     link_of,
 )
 from gitlab_azure_identity.domain.judge import PassRecord
+from gitlab_azure_identity.domain.observed import Observed
 
 _LINKS = {"RoleAssignment": Link.ROLES, "FederatedCredential": Link.CREDENTIALS, "ManagedIdentity": Link.IDENTITY}
 
@@ -34,6 +35,16 @@ def lingering(
         kind, name = _key(change)
         entries[kind, name] = LingeringStatus(kind=kind, name=name, message=failure.message)
     return list(entries.values())
+
+
+def still_lingering(
+    before: Sequence[LingeringStatus], have: Observed, unseen: Collection[Link]
+) -> list[LingeringStatus]:
+    """The entries of the status while a deletion waits: those that still stand, and those that could not be seen."""
+    standing = {("RoleAssignment", assignment.name) for assignment in have.assignments}
+    standing |= {("FederatedCredential", credential.name) for credential in have.credentials}
+    standing |= have.objects.keys()
+    return [entry for entry in before if (entry.kind, entry.name) in standing or _link(entry.kind) in unseen]
 
 
 def lingering_event(before: Sequence[LingeringStatus], now: Sequence[LingeringStatus]) -> Event | None:

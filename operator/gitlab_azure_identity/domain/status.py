@@ -24,6 +24,7 @@ from gitlab_azure_identity.domain.deletion import Left
 from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, Truth, failed
 from gitlab_azure_identity.domain.goal import Goal
+from gitlab_azure_identity.domain.lingering import still_lingering
 from gitlab_azure_identity.domain.observed import Assignment, Observation, Observed
 from gitlab_azure_identity.domain.plan import answers
 from gitlab_azure_identity.domain.readiness import as_condition, conditions
@@ -223,6 +224,7 @@ def _left_on_record(before: Status, left: Left) -> Status:
             ),
             "retired_secrets": [name for name in before.retired_secrets if secret(name)],
             "values_config_map": values if stands(Link.SECRETS, "ConfigMap", values) else None,
+            "lingering": still_lingering(before.lingering, have, left.unseen),
         }
     )
 

@@ -43,8 +43,10 @@ class Checks:
 
     def interval(self, memory: ObjectMemory) -> float:
         """Seconds until the next check of a resource. Infinite when there is nothing to compare with: before its first pass ends,
-        under suspension, and after a pass that Azure stopped."""
-        return math.inf if memory.expected is None else due_in(self._interval, memory.changes)
+        under suspension, after a pass that Azure stopped, and in a deletion."""
+        if memory.expected is None or memory.deleting.is_set():
+            return math.inf
+        return due_in(self._interval, memory.changes)
 
     async def check(self, memory: ObjectMemory) -> None:
         """Wake the loop of a resource when a pass would find something to do in the cluster. A check that the API server does not
