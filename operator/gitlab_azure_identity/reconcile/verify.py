@@ -43,10 +43,13 @@ def unproven(finding: Finding, desired: Desired) -> Proof:
 async def verify(azure: AzureReads, kube: KubeReads, attempt: AccessAttempt, identity: Identity) -> Proof:
     """Attempt everything that GitLab does with its storage. Nothing is written."""
     desired = attempt.desired
+    failure = unusable(attempt.account, desired.storage.containers) if attempt.account else None
     if desired.verification is Verification.DISABLED:
         message = "spec.verification is Disabled: access is not checked."
+        if failure:
+            message = f"{message} But {failure.message[0].lower()}{failure.message[1:]}"
         return unproven(not_asked(Link.ACCESS, Reason.DISABLED, message), desired)
-    if attempt.account and (failure := unusable(attempt.account, desired.storage.containers)):
+    if failure:
         return unproven(failed(Link.ACCESS, failure), desired)
     exchanged = await asyncio.gather(
         *(_exchange(azure, kube, attempt, identity, account.name) for account in desired.service_accounts)
