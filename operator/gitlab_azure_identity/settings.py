@@ -76,7 +76,12 @@ class Settings(BaseSettings):
     )
     max_backoff: float = Field(300, ge=1, description="Longest wait between retries.")
     request_timeout: float = Field(30, ge=1, description="Time-out of one request, to Azure or to the cluster.")
-    propagation_limit: float = Field(2400, ge=0, description="How long a refused access counts as still propagating.")
+    propagation_limit: float = Field(
+        2400,
+        ge=0,
+        description="How long Azure may take to spread a role or a credential: so long a refused access is waited for, and a "
+        "former role stays.",
+    )
     max_concurrent: int = Field(20, ge=1, description="Passes and deletions at the same time.")
     throttle: ThrottleSettings = Field(ThrottleSettings(), description="The rate of requests to Azure.")
     http_port: int = Field(8080, ge=0, le=65535, description="Port of /healthz, /readyz and /metrics. 0: a free one.")

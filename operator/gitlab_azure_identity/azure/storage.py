@@ -23,9 +23,8 @@ class StorageAccounts:
 
     def __init__(self, clients: Clients, clock: Clock) -> None:
         self._clients, self._clock = clients, clock
-        self._reads: dict[
-            str, tuple[float, asyncio.Future[StorageAccount | None]]
-        ] = {}  # by key: since when, the answer
+        # by the key of the account: when it was asked for, and the answer
+        self._reads: dict[str, tuple[float, asyncio.Future[StorageAccount | None]]] = {}
 
     async def get(self, account: StorageScope, *, age: float) -> StorageAccount | None:
         """The account, or None when it does not exist. An answer that is at most `age` seconds old will do.

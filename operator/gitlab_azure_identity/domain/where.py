@@ -13,6 +13,7 @@ from gitlab_azure_identity.domain.observed import Identity
 from gitlab_azure_identity.domain.ownership import Owner
 from gitlab_azure_identity.domain.policy import PolicyRule, identity_groups
 
+# Seconds that an answer about a storage account will do: while access is proven, and while it is not.
 ACCOUNT_AGE = 3600.0
 UNPROVEN_ACCOUNT_AGE = 30.0
 
