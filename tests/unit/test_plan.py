@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gitlab_azure_identity.api import ADOPT_ANNOTATION, CLIENT_ID_ANNOTATION, OWNER_LABEL, TENANT_ID_ANNOTATION
+from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.changes import (
     Change,
@@ -19,9 +20,10 @@ from gitlab_azure_identity.domain.changes import (
     Stage,
 )
 from gitlab_azure_identity.domain.desired import Credential, Desired
+from gitlab_azure_identity.domain.findings import Failure, Outlook
 from gitlab_azure_identity.domain.goal import Goal, Mode
-from gitlab_azure_identity.domain.observed import ClusterObject, Observed
-from gitlab_azure_identity.domain.plan import former_assignments, plan
+from gitlab_azure_identity.domain.observed import ClusterObject, Observation, Observed
+from gitlab_azure_identity.domain.plan import former_assignments, nothing_to_grant, plan
 from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR, STORAGE_BLOB_DELEGATOR, Role
 
 from .worlds import (
@@ -423,6 +425,14 @@ def test_a_role_stays_while_what_replaces_it_may_give_less(other: dict[str, Any]
 
     assert former_assignments(to, have) == (old,)
     assert DeleteAssignment(old) not in plan(to, have)
+
+
+def test_an_account_that_was_not_seen_counts_as_missing_unless_a_wanted_role_stands_there() -> None:
+    absent = Failure(Reason.ACCOUNT_NOT_FOUND, "There is no such account.", Outlook.STALLED)
+
+    assert nothing_to_grant(goal(), Observation(replace(HAVE, assignments=()), no_account=absent)) == absent
+    assert nothing_to_grant(goal(), Observation(HAVE, no_account=absent)) is None
+    assert nothing_to_grant(goal(), Observation(replace(HAVE, assignments=()))) is None
 
 
 def test_a_deletion_waits_for_no_proof() -> None:

@@ -13,6 +13,7 @@ from gitlab_azure_identity.domain.policy import PolicyRule
 from gitlab_azure_identity.domain.where import WhereToLook, where_to_look
 
 from .worlds import (
+    BEFORE_TEXT,
     GROUP,
     PRINCIPAL,
     STORAGE,
@@ -171,3 +172,18 @@ def test_a_new_resource_has_the_objects_that_it_wants() -> None:
 
     assert where.owner == WANT.owner
     assert len(where.objects()) == 5
+
+
+@pytest.mark.parametrize(("access", "age"), [("True", 3600.0), ("False", 30.0), ("Unknown", 30.0), (None, 30.0)])
+def test_while_access_is_not_proven_the_account_is_looked_at_again_soon(access: str | None, age: float) -> None:
+    """A person may be correcting it."""
+    condition = {
+        "type": "AccessVerified",
+        "status": access,
+        "observedGeneration": 1,
+        "lastTransitionTime": BEFORE_TEXT,
+        "reason": "Any",
+        "message": "",
+    }
+
+    assert looking(resource(status={"conditions": [condition]} if access else None)).account_age == age
