@@ -110,18 +110,19 @@ class Reconciler:
     async def _aim(self, resource: Resource) -> tuple[Resource, Goal, Observation]:
         """The goal of the resource, and the observation for it. The identity that is observed may change the goal. Raises
         CannotProceed."""
-        pin, spread_by = None, self._clock.now().timestamp() - self._context.propagation_limit
-        goal = reconcile_goal(resource, self._terms, await self._issuer.current(), spread_by=spread_by)
+        issuer, pin = await self._issuer.current(), None
+        spread_by = self._clock.now().timestamp() - self._context.propagation_limit
+        goal = reconcile_goal(resource, self._terms, issuer, spread_by=spread_by)
         for _ in range(3):  # once more after a lost status, and once more after one that named another's identity
             observation = await self._observe(resource, goal)
             other = assessment.other_identity(resource, goal, observation.have.identity)
             if other is None:
                 break
             resource, pin = other
-            goal = reconcile_goal(resource, self._terms, await self._issuer.current(), pin, spread_by=spread_by)
+            goal = reconcile_goal(resource, self._terms, issuer, pin, spread_by=spread_by)
         host = observation.account.blob_host if observation.account else None
         if host and host != goal.desired.storage.blob_host:
-            goal = reconcile_goal(resource, self._terms, await self._issuer.current(), pin, host, spread_by=spread_by)
+            goal = reconcile_goal(resource, self._terms, issuer, pin, host, spread_by=spread_by)
         return resource, goal, observation
 
     async def _observe(self, resource: Resource, goal: Goal) -> Observation:
