@@ -29,9 +29,8 @@ _IN = {Right.LIST: "", Right.WRITE: "in ", Right.DELETE: "in "}
 
 @dataclass(frozen=True)
 class AccessAttempt:
-    """An attempt at access. `fresh` says that access was granted so recently that Azure may not know it everywhere yet
-    (Microsoft Learn gives up to 10 minutes for roles, several for credentials). `account` is what Azure says of the account,
-    where that is known."""
+    """An attempt at access. `fresh` says that access was granted so recently that Azure may not know it everywhere yet (see
+    `assessment.may_still_propagate`). `account` is what Azure says of the account, where that is known."""
 
     desired: Desired
     fresh: bool
