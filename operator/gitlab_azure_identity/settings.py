@@ -8,8 +8,13 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from gitlab_azure_identity.domain.arm_ids import IdentityId, ResourceGroupId
 from gitlab_azure_identity.domain.desired import Defaults
@@ -112,27 +117,21 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         del dotenv_settings, file_secret_settings
-        return init_settings, env_settings, _File(settings_cls)
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _in_file())
 
 
-class _File(PydanticBaseSettingsSource):
-    """The YAML file. Its keys are in camelCase, as in every Kubernetes file."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        del field
-        return None, field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        path = os.environ.get(FILE_VARIABLE)
-        if not path:
-            return {}
-        try:
-            content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError) as error:
-            raise Unusable(f"{path}: {error}") from error
-        if not isinstance(content or {}, dict):
-            raise Unusable(f"{path}: not a mapping of settings")
-        return {_snake(key): _snaked(value) for key, value in (content or {}).items()}
+def _in_file() -> dict[str, Any]:
+    """What the YAML file says. Its keys are in camelCase, as in every Kubernetes file. Raises Unusable."""
+    path = os.environ.get(FILE_VARIABLE)
+    if not path:
+        return {}
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise Unusable(f"{path}: {error}") from error
+    if not isinstance(content or {}, dict):
+        raise Unusable(f"{path}: not a mapping of settings")
+    return {_snake(key): _snaked(value) for key, value in (content or {}).items()}
 
 
 def _snake(key: str) -> str:

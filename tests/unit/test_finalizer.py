@@ -15,6 +15,7 @@ from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.clock import Clock
 from gitlab_azure_identity.domain.assessment import Event
 from gitlab_azure_identity.domain.clouds import CLOUDS
+from gitlab_azure_identity.domain.desired import Defaults
 from gitlab_azure_identity.domain.goal import Terms
 from gitlab_azure_identity.domain.observed import Identity
 from gitlab_azure_identity.domain.policy import PolicyRule
@@ -111,11 +112,11 @@ class Azure:
 class Deletion:
     """The deletion of one resource, and what it reported."""
 
-    def __init__(self, azure: Azure) -> None:
+    def __init__(self, azure: Azure, defaults: Defaults = DEFAULTS) -> None:
         self.azure, self.passed = azure, timedelta()
         self.messages: list[str] = []
         self.events: list[Event] = []
-        terms = Terms("lab", CLOUDS["AzurePublic"], DEFAULTS, (POLICY,))
+        terms = Terms("lab", CLOUDS["AzurePublic"], defaults, (POLICY,))
         context = SimpleNamespace(
             terms=terms,
             azure=azure.as_seen(),
@@ -140,10 +141,10 @@ class Deletion:
         self.messages.append(f"{ready.reason}: {ready.message}")
         return replace(one, status=status)
 
-    async def done_after(self, minutes: float) -> bool:
+    async def done_after(self, minutes: float, one: Resource = DELETED) -> bool:
         """Try again so many minutes after the start. Whether nothing is left."""
         self.passed = timedelta(minutes=minutes)
-        return await self._finalizer.run(DELETED) is None
+        return await self._finalizer.run(one) is None
 
 
 @pytest.mark.parametrize(
@@ -209,3 +210,22 @@ async def test_what_a_deletion_waits_for_is_a_persons_task_in_the_end() -> None:
     assert not await deletion.done_after(11)
     assert deletion.messages[-1].startswith("DeletionBlocked: For 10 minutes Azure could not delete managed identity")
     assert deletion.messages[-1].endswith("gitlabazure.io/abandon=true")
+
+
+async def test_a_resource_that_never_said_where_its_identity_belongs_is_let_go() -> None:
+    """The settings have no default for it either, so no pass can have created anything."""
+    azure = Azure()
+
+    assert await Deletion(azure, Defaults()).done_after(0, resource(deleting=True))
+    assert azure.stands()
+
+
+async def test_a_record_without_the_place_of_the_identity_keeps_the_deletion_waiting() -> None:
+    """Something was created: a person must say where, before it is lost from sight."""
+    deletion = Deletion(Azure(), Defaults())
+    recorded = resource(status={"identity": {"name": WANT.identity.name}}, deleting=True)
+
+    assert not await deletion.done_after(0, recorded)
+    (message,) = deletion.messages
+    assert message.startswith("DeletionBlocked: spec.azure.subscriptionId is not set and the operator has no default")
+    assert message.endswith("gitlabazure.io/abandon=true")

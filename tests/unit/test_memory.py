@@ -77,6 +77,18 @@ def test_a_deletion_wakes_whatever_else_is_known() -> None:
     assert watched.deleting.is_set()
 
 
+def test_a_version_that_was_read_late_is_no_news_and_hides_none() -> None:
+    """The watch has shown a newer version than the one that a pass reads: the pass after it reads that one."""
+    watched = ObjectMemory(KEY, UID)
+    watched.notice(("uid", 3), deleting=False)
+
+    watched.read(("uid", 2))
+    still_awake = watched.wake.is_set()
+    watched.read(("uid", 3))
+
+    assert (still_awake, watched.wake.is_set()) == (True, False)
+
+
 def waiting(reason: Reason, outlook: Outlook = Outlook.WAITING) -> Finding:
     return failed(Link.ROLES, Failure(reason, "…", outlook))
 

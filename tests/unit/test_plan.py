@@ -337,6 +337,29 @@ def test_role_assignments(have: Observed, changes: list[str]) -> None:
     assert found == changes
 
 
+NO_ACCOUNT = Failure(Reason.ACCOUNT_NOT_FOUND, "There is no storage account gitlabstore.", Outlook.STALLED)
+
+
+@pytest.mark.parametrize(
+    ("have", "no_account", "reported"),
+    [
+        (replace(HAVE, assignments=()), NO_ACCOUNT, True),
+        # a role of somebody else there says nothing of ours
+        (granted(assignment(STORE, STORAGE_BLOB_DELEGATOR, principal=OLD_PRINCIPAL)), NO_ACCOUNT, True),
+        (Observed(), NO_ACCOUNT, True),
+        # a wanted assignment stands: the account exists, although Azure did not show it
+        (HAVE, NO_ACCOUNT, False),
+        (replace(HAVE, assignments=()), None, False),
+    ],
+)
+def test_without_a_storage_account_there_is_nothing_to_grant(
+    have: Observed, no_account: Failure | None, reported: bool
+) -> None:
+    found = nothing_to_grant(goal(), Observation(have, no_account=no_account))
+
+    assert (found is NO_ACCOUNT) is reported
+
+
 def test_an_identity_that_was_created_again_gives_its_service_accounts_a_new_client_id() -> None:
     have = replace(HAVE, identity=identity(number=2))
 

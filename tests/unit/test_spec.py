@@ -160,6 +160,14 @@ def test_an_object_that_does_not_fit_names_each_field() -> None:
     assert "spec.verification: " in bad.unreadable
 
 
+@pytest.mark.parametrize("containers", ["registry", ["registry"], 7])
+def test_containers_that_are_no_mapping_are_named_as_the_fault(containers: object) -> None:
+    bad = Resource.parse(body({"storage": {"accountName": "gitlabstore", "containers": containers}}))
+
+    assert bad.spec is None
+    assert "spec.storage.containers: " in bad.unreadable
+
+
 @pytest.mark.parametrize(
     ("spec", "policy", "suspend", "verification"),
     [

@@ -305,6 +305,23 @@ async def test_a_request_that_was_not_sent_gives_its_token_back() -> None:
     assert requests.azure.arrivals == [0.0, 0.0, 4.0]
 
 
+async def test_without_rates_a_request_that_was_not_sent_has_no_token_to_give_back() -> None:
+    """It waits for Retry-After only, as the next one does."""
+    requests = Requests()
+    requests.refuse(5.0)
+    await requests.send()
+
+    async def stopped() -> None:
+        raise asyncio.CancelledError
+
+    requests.meanwhile = stopped
+    with pytest.raises(asyncio.CancelledError):
+        await requests.send()
+    await requests.send()
+
+    assert requests.azure.arrivals == [0.0, 5.0]
+
+
 async def test_a_refusal_of_one_identity_does_not_stop_another_subscription() -> None:
     requests = Requests()
     requests.refuse(7)

@@ -74,10 +74,8 @@ def _waves(changes: Sequence[Change], have: Observed) -> Iterator[list[Change]]:
 
 
 def is_of_no_use(have: Observed, failed: Sequence[tuple[Change, Failure]]) -> bool:
-    """Whether the identity cannot serve GitLab, after these failures: it could not be created, or it trusts nobody and Azure has
-    no federated credentials in its region."""
-    if failed and have.identity is None:
-        return True
+    """Whether the identity cannot serve GitLab, after these failures: it trusts nobody, and Azure has no federated credentials in
+    its region."""
     return not have.credentials and any(failure.reason is Reason.REGION_NOT_SUPPORTED for _, failure in failed)
 
 
