@@ -44,7 +44,7 @@ unit: $(READY) ## The pure tests: seconds
 integration: needs-tests $(READY) ## The operator in the lab
 	$(BIN)/python -m pytest tests/integration
 
-coverage: $(READY) ## Which branches the tests reach: of domain/ the unit tests, of the operator all but those of chart and lab
+coverage: needs-tests $(READY) ## Which branches the tests reach: of domain/ the unit tests, of the operator all but those of chart and lab
 	@rm -f .coverage .coverage.*
 	$(BIN)/coverage run -m pytest tests/unit
 	$(BIN)/coverage combine --quiet

@@ -258,3 +258,41 @@ async def test_a_rehearsal_is_a_dry_run(pod: Pod, server: ApiServer) -> None:
 
     assert len(server.paths) == 4
     assert all("dryRun=All" in path for path in server.paths)
+
+
+async def test_an_api_server_that_is_gone_is_an_error_of_the_cluster(
+    certificates: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing listens at port 9. The error has no status, and it names what could not be reached."""
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig(tmp_path / "config", 9, certificates.ca_file, "token")))
+
+    async with client.connect(TIMEOUT) as cluster:
+        with pytest.raises(client.ClusterError) as error:
+            await cluster.request("GET", "/version")
+
+    assert (error.value.status, error.value.reason) == (0, "ClientConnectorError")
+    assert "127.0.0.1:9" in error.value.message
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+async def test_an_api_server_that_keeps_silent_is_not_waited_for(
+    certificates: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    gone = asyncio.Event()
+
+    async def keep_silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await gone.wait()
+        writer.close()
+
+    server = await asyncio.start_server(keep_silent, "127.0.0.1")
+    port = server.sockets[0].getsockname()[1]
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig(tmp_path / "config", port, certificates.ca_file, "token")))
+
+    async with client.connect(0.1) as cluster, asyncio.timeout(TIMEOUT):
+        with pytest.raises(client.ClusterError) as error:
+            await cluster.request(method, "/x")
+
+    assert (error.value.status, error.value.message) == (0, "no answer in time")
+    gone.set()
+    server.close()
+    await server.wait_closed()

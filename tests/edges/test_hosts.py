@@ -81,3 +81,24 @@ async def test_what_a_proxy_says(
     async with asyncio.timeout(10):
         assert await AccountHosts(CLOUDS["AzurePublic"], TIMEOUT).known("gitlabstore") is known
     transport._proxies.cache_clear()
+
+
+async def test_a_proxy_that_keeps_silent_says_nothing_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = asyncio.Event()
+
+    async def keep_silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await gone.wait()
+        writer.close()
+
+    server = await asyncio.start_server(keep_silent, "127.0.0.1")
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "")
+    transport._proxies.cache_clear()
+    async with asyncio.timeout(10):
+        assert await AccountHosts(CLOUDS["AzurePublic"], 0.1).known("gitlabstore")
+    transport._proxies.cache_clear()
+    gone.set()
+    server.close()
+    await server.wait_closed()

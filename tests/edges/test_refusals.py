@@ -8,7 +8,6 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import aiohttp
 import pytest
@@ -37,6 +36,8 @@ from gitlab_azure_identity.domain.plan import plan
 from lab.azure.certificates import Certificates
 from tests.unit.worlds import goal, identity, standing, wanted
 
+pytestmark = pytest.mark.usefixtures("in_a_pod")
+
 TIMEOUT = 5.0
 """Seconds of one request."""
 WANT, HAVE = wanted(), standing()
@@ -50,11 +51,13 @@ class Answers:
     def __init__(self) -> None:
         self.port = 0
         self.status, self.headers, self.body, self.login = 200, dict[str, str](), b"", False
+        self.paths: list[str] = []
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         entra = request.path.endswith("/token")
         if entra is not self.login:
             return web.json_response({"access_token": "t", "token_type": "Bearer", "expires_in": 3600})
+        self.paths.append(request.path)
         return web.Response(status=self.status, headers=self.headers, body=self.body)
 
 
@@ -62,6 +65,7 @@ class Azure:
     """Every request that the operator sends, by name."""
 
     def __init__(self, clients: Clients, blobs: BlobAccess) -> None:
+        self.clients = clients
         identities, credentials = Identities(clients, Clock()), FederatedCredentials(clients)
         roles, accounts = RoleAssignments(clients), StorageAccounts(clients, Clock())
         self.requests: dict[str, Callable[[], Awaitable[object]]] = {
@@ -121,28 +125,6 @@ async def connected(certificates: Certificates) -> AsyncIterator[tuple[Answers, 
         await runner.cleanup()
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("authority")
-
-
-@pytest.fixture(scope="module")
-def certificates(folder: Path) -> Certificates:
-    return Certificates(folder)
-
-
-@pytest.fixture(autouse=True)
-def environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the webhook sets in the operator's pod."""
-    file = folder / "token"
-    file.write_text("a token")
-    monkeypatch.setenv("AZURE_CLIENT_ID", "22222222-2222-3333-4444-555555555555")
-    monkeypatch.setenv("AZURE_TENANT_ID", "33333333-2222-3333-4444-555555555555")
-    monkeypatch.setenv("AZURE_FEDERATED_TOKEN_FILE", str(file))
-    for name in ("HTTPS_PROXY", "https_proxy"):
-        monkeypatch.delenv(name, raising=False)
-
-
 CODES = (
     st.sampled_from(["AuthorizationFailed", "NotFound", "ResourceNotFound", "InvalidResourceType", "Odd", ""])
     | st.text()
@@ -183,11 +165,9 @@ async def asked(server: Answers, request: Callable[[], Awaitable[object]]) -> ob
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(status=STATUSES, headers=HEADERS, body=BODIES)
-def test_any_answer_to_any_request(
-    certificates: Certificates, status: int, headers: dict[str, str], body: bytes
-) -> None:
+def test_any_answer_to_any_request(authority: Certificates, status: int, headers: dict[str, str], body: bytes) -> None:
     async def scene(name: str) -> object:
-        async with connected(certificates) as (server, azure):  # each by itself: after a 429 the others would wait
+        async with connected(authority) as (server, azure):  # each by itself: after a 429 the others would wait
             server.status, server.headers, server.body = status, headers, body
             return await asked(server, azure.requests[name])
 
@@ -208,9 +188,9 @@ def test_any_answer_to_any_request(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(status=STATUSES | st.just(200), headers=HEADERS, body=BODIES)
-def test_any_answer_to_a_login(certificates: Certificates, status: int, headers: dict[str, str], body: bytes) -> None:
+def test_any_answer_to_a_login(authority: Certificates, status: int, headers: dict[str, str], body: bytes) -> None:
     async def scene() -> list[object]:
-        async with connected(certificates) as (server, azure):
+        async with connected(authority) as (server, azure):
             server.status, server.headers, server.body, server.login = status, headers, body, True
             return [await asked(server, azure.requests[name]) for name in ("get identity", "exchange")]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 from aiohttp import web
+from azure.core.exceptions import ClientAuthenticationError
 from azure.core.rest import HttpRequest
 
 from gitlab_azure_identity.azure import clients as azure_clients
@@ -30,7 +30,7 @@ AZURE = CLOUDS["AzurePublic"]
 
 
 @pytest.fixture
-async def connections(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[list[asyncio.StreamWriter]]:
+async def connections(monkeypatch: pytest.MonkeyPatch, in_a_pod: None) -> AsyncIterator[list[asyncio.StreamWriter]]:
     """Sends all requests to Azure to a proxy that accepts connections and never answers. Returns these connections."""
     accepted: list[asyncio.StreamWriter] = []
 
@@ -39,15 +39,10 @@ async def connections(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncI
 
     server = await asyncio.start_server(accept, "127.0.0.1")
     port = server.sockets[0].getsockname()[1]
-    token = tmp_path / "token"
-    token.write_text("a token")
     for name in ("HTTPS_PROXY", "https_proxy"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "")
-    monkeypatch.setenv("AZURE_CLIENT_ID", "22222222-2222-3333-4444-555555555555")
-    monkeypatch.setenv("AZURE_TENANT_ID", "33333333-2222-3333-4444-555555555555")
-    monkeypatch.setenv("AZURE_FEDERATED_TOKEN_FILE", str(token))
     transport._proxies.cache_clear()
     yield accepted
     transport._proxies.cache_clear()
@@ -156,3 +151,12 @@ async def test_a_request_without_an_answer_times_out(method: str, slow: tuple[Sl
                 await transport.Transport(session, TIMEOUT).send(HttpRequest(method, url))
 
     assert error.value.status == 0
+
+
+async def test_an_error_of_the_sdk_without_an_answer_keeps_its_text() -> None:
+    """azure-identity raises one when it cannot ask for a token at all."""
+    with pytest.raises(AzureError) as error:
+        async with transport.azure_errors():
+            raise ClientAuthenticationError("The token file is empty.")
+
+    assert (error.value.code, error.value.status, error.value.detail) == ("", 0, "The token file is empty.")

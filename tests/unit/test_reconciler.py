@@ -1,0 +1,95 @@
+"""A pass of which the API server takes no record: nothing may be created that the status does not name."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from gitlab_azure_identity.api.resource import Key
+from gitlab_azure_identity.clock import Clock
+from gitlab_azure_identity.domain.clouds import CLOUDS
+from gitlab_azure_identity.domain.findings import Outlook
+from gitlab_azure_identity.domain.goal import Terms
+from gitlab_azure_identity.domain.policy import PolicyRule
+from gitlab_azure_identity.kube.client import ClusterError
+from gitlab_azure_identity.reconcile.context import Context
+from gitlab_azure_identity.reconcile.issuer import Issuer
+from gitlab_azure_identity.reconcile.memory import Memory, ObjectMemory
+from gitlab_azure_identity.reconcile.reconciler import Reconciler
+from gitlab_azure_identity.reconcile.report import Reporter
+
+from .worlds import ACCOUNT, DEFAULTS, GROUP, ISSUER, NOW, STORAGE, resource
+
+KEY, UID = Key("gitlab", "gitlab"), "uid-of-gitlab-gitlab"
+POLICY = PolicyRule.model_validate(
+    {"namespaces": ["gitlab"], "identities": {"resourceGroups": [GROUP]}, "storage": [{"account": f"{STORAGE}/*"}]}
+)
+
+
+class Empty:
+    """Azure and a cluster in which nothing exists but the storage account. The API server refuses every status. A request that
+    would create something is an AttributeError: there is no such method."""
+
+    def __init__(self, refusal: ClusterError) -> None:
+        self.refusal, self.statuses_sent = refusal, 0
+        self.events: list[str] = []
+        kube = SimpleNamespace(resources=self, events=self, objects=SimpleNamespace(get=self._none))
+        context = SimpleNamespace(
+            terms=Terms("lab", CLOUDS["AzurePublic"], DEFAULTS, (POLICY,)),
+            azure=SimpleNamespace(
+                identities=SimpleNamespace(get=self._none, list_in=self._nothing),
+                accounts=SimpleNamespace(get=self._account),
+                roles=SimpleNamespace(list_for=self._nothing),
+            ),
+            kube=kube,
+            clock=Clock(now=lambda: NOW),
+            issuer=ISSUER,
+            propagation_limit=2400.0,
+        )
+        known = cast("Context", context)
+        self.reconciler = Reconciler(
+            known, Issuer(cast("Any", _issuer_only(ISSUER))), Reporter(cast("Any", kube)), Memory()
+        )
+
+    async def _none(self, *_: Any) -> None:
+        """It does not exist."""
+
+    async def _nothing(self, *_: Any) -> tuple[()]:
+        return ()
+
+    async def _account(self, *_: Any, **__: Any) -> Any:
+        return ACCOUNT
+
+    async def write_status(self, *_: Any) -> None:
+        self.statuses_sent += 1
+        raise self.refusal
+
+    async def post(self, _key: Key, _uid: str, event: Any) -> None:
+        self.events.append(event.reason)
+
+
+def _issuer_only(issuer: str) -> SimpleNamespace:
+    return SimpleNamespace(issuer=issuer, kube=SimpleNamespace(tokens=None), clock=Clock())
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        ClusterError(503, "ServiceUnavailable", "etcd has no leader"),
+        ClusterError(0, "TimeoutError", "no answer in time"),
+        ClusterError(403, "Forbidden", "may not patch gitlabazureidentities/status"),
+    ],
+)
+async def test_what_cannot_be_recorded_is_not_created(refusal: ClusterError) -> None:
+    """After a crash nobody would know of it. The pass is tried again."""
+    world = Empty(refusal)
+
+    outcome = await world.reconciler.run(resource(), ObjectMemory(KEY, UID))
+
+    (first, *_) = outcome.findings
+    assert outcome.outlook is Outlook.TRANSIENT
+    assert first.reason == "ClusterUnavailable"
+    assert first.message.startswith("The status could not be written, and nothing is created that it does not record.")
+    assert world.statuses_sent == 2  # the record, and then why there is none
