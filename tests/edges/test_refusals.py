@@ -204,12 +204,12 @@ def test_any_answer_to_a_login(authority: Certificates, status: int, headers: di
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(status=st.sampled_from([301, 302, 307, 308]) | STATUSES, headers=HEADERS, body=BODIES, fresh=st.booleans())
 def test_any_answer_to_an_attempt_at_access(
-    certificates: Certificates, status: int, headers: dict[str, str], body: bytes, *, fresh: bool
+    authority: Certificates, status: int, headers: dict[str, str], body: bytes, *, fresh: bool
 ) -> None:
     """No such answer proves access. A proxy on the way may even redirect the request to a page of its own."""
 
     async def scene() -> list[str]:
-        async with connected(certificates) as (server, azure):
+        async with connected(authority) as (server, azure):
             server.status, server.headers, server.body = status, headers, body
             host = f"127.0.0.1:{server.port}"
             answers = await azure.blobs.attempt(host, ["registry"], AccessTokenInfo("t", 0))

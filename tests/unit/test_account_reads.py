@@ -45,7 +45,7 @@ class Azure:
         await self.open.wait()
         if self.error:
             raise self.error
-        return SimpleNamespace(raise_for_status=lambda: None, json=lambda: {"kind": "StorageV2"})
+        return SimpleNamespace(raise_for_status=lambda: None, json=lambda: {"kind": "StorageV2", "properties": {}})
 
 
 async def test_whoever_asks_at_the_same_time_shares_one_read() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.azure.storage import _account
 from gitlab_azure_identity.domain.storage_account import StorageAccount, network_rules, unusable
 
@@ -46,8 +47,13 @@ def test_an_account_as_azure_describes_it(properties: dict[str, Any], changed: d
     assert _account("gitlabstore", answer) == replace(ACCOUNT, **changed)
 
 
-def test_an_account_that_azure_does_not_describe() -> None:
-    assert _account("gitlabstore", {}) == replace(ACCOUNT, kind="None", blob_host=None)
+@pytest.mark.parametrize(
+    "answer", [None, [], "text", {}, {"kind": "StorageV2"}, {"kind": "StorageV2", "properties": []}, {"properties": {}}]
+)
+def test_an_answer_that_describes_no_account_says_nothing_of_it(answer: object) -> None:
+    """Such an answer must not read like an account without Blob Storage."""
+    with pytest.raises(AzureError, match="the answer does not describe a storage account"):
+        _account("gitlabstore", answer)
 
 
 @pytest.mark.parametrize(

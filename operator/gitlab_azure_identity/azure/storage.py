@@ -1,11 +1,11 @@
 """Storage accounts, as Azure Resource Manager knows them."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 from azure.core.rest import HttpRequest
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
 
 from gitlab_azure_identity.azure.clients import Clients
 from gitlab_azure_identity.azure.errors import AzureError
@@ -48,7 +48,7 @@ class StorageAccounts:
             async with azure_errors():
                 response = await self._clients.plain.send_request(request)
                 response.raise_for_status()
-                return _account(account.account, answer if isinstance(answer := response.json(), dict) else {})
+                return _account(account.account, response.json())
         except AzureError as error:
             if error.not_found and error.code in ("ResourceNotFound", "NotFound"):
                 return None
@@ -60,24 +60,66 @@ def _absent(read: asyncio.Future[StorageAccount | None]) -> bool:
     return read.cancelled() or read.exception() is not None or read.result() is None
 
 
-def _account(name: str, answer: Mapping[str, Any]) -> StorageAccount:
-    """The account of an answer. What Azure leaves out has the default that Microsoft Learn gives ("Storage Accounts - Get
-    Properties"): shared keys are allowed, the public endpoint is open, and every network may use it."""
-    properties = answer.get("properties") or {}
-    endpoint = (properties.get("primaryEndpoints") or {}).get("blob")
-    connections = properties.get("privateEndpointConnections") or ()
+class _Answer(BaseModel):
+    """A part of Azure's description of an account (Microsoft Learn, "Storage Accounts - Get Properties")."""
+
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True)
+
+
+class _Endpoints(_Answer):
+    blob: str | None = None
+
+
+class _Rules(_Answer):
+    default_action: str | None = None
+
+
+class _State(_Answer):
+    status: str | None = None
+
+
+class _ConnectionProperties(_Answer):
+    private_link_service_connection_state: _State = _State()
+
+
+class _Connection(_Answer):
+    properties: _ConnectionProperties = _ConnectionProperties()
+
+
+class _Properties(_Answer):
+    primary_endpoints: _Endpoints = _Endpoints()
+    is_hns_enabled: bool | None = None
+    allow_shared_key_access: bool | None = None
+    public_network_access: str | None = None
+    network_acls: _Rules | None = None
+    private_endpoint_connections: tuple[_Connection, ...] | None = None
+
+
+class _Account(_Answer):
+    kind: str
+    properties: _Properties
+
+
+def _account(name: str, answer: object) -> StorageAccount:
+    """The account of an answer. What Azure leaves out has the default that Microsoft Learn gives: shared keys are allowed, the
+    public endpoint is open, and every network may use it. Raises AzureError for an answer that describes no account."""
+    try:
+        found = _Account.model_validate(answer)
+    except ValidationError as error:
+        raise AzureError("", 0, "the answer does not describe a storage account") from error
+    properties, access = found.properties, found.properties.public_network_access
+    endpoint, rules = properties.primary_endpoints.blob, properties.network_acls
     states = (
-        ((connection.get("properties") or {}).get("privateLinkServiceConnectionState") or {}).get("status")
-        for connection in connections
+        connection.properties.private_link_service_connection_state.status
+        for connection in properties.private_endpoint_connections or ()
     )
     return StorageAccount(
         name=name,
-        kind=str(answer.get("kind")),
+        kind=found.kind,
         blob_host=urlsplit(endpoint).hostname if endpoint else None,
-        hierarchical=properties.get("isHnsEnabled") is True,
-        shared_keys=properties.get("allowSharedKeyAccess") is not False,
-        public=properties.get("publicNetworkAccess") != "Disabled",
-        firewall=properties.get("publicNetworkAccess") == "SecuredByPerimeter"
-        or (properties.get("networkAcls") or {}).get("defaultAction") == "Deny",
+        hierarchical=properties.is_hns_enabled is True,
+        shared_keys=properties.allow_shared_key_access is not False,
+        public=access != "Disabled",
+        firewall=access == "SecuredByPerimeter" or (rules is not None and rules.default_action == "Deny"),
         private_endpoints="Approved" in states,
     )
