@@ -208,7 +208,10 @@ def desire(
             WantedServiceAccount(account.name, account.management is ServiceAccountManagement.MANAGE)
             for account in spec.service_accounts
         ),
-        objects=(*_secrets(spec, secret_names, storage), _values(spec, secret_names, storage, values)),
+        objects=(
+            *_secrets(spec, secret_names, storage),
+            WantedObject("ConfigMap", values, {"values.yaml": helm_values(spec, key.name)}),
+        ),
         secret_names=secret_names,
         values_config_map=values,
         verification=spec.verification,
@@ -304,20 +307,22 @@ def _secrets(spec: Spec, names: Mapping[str, str], storage: WantedStorage) -> tu
     return tuple(WantedObject("Secret", name, keys) for name, keys in data.items())
 
 
-def _values(spec: Spec, names: Mapping[str, str], storage: WantedStorage, name: str) -> WantedObject:
+def helm_values(spec: Spec, resource: str) -> str:
+    """The Helm values for a resource of that name. They follow from the spec alone, so they are the same before and after the
+    identity exists."""
+    names = _secret_names(spec, resource)
     secrets = spec.secrets
 
     def reference(entry: str, key: str) -> tuple[str, str] | None:
         return (names[entry], key) if entry in names else None
 
-    text = gitlab_values(
+    return gitlab_values(
         # A service account that Helm creates must stay Helm's: naming it here would switch its creation off.
         service_accounts=[
             account.name for account in spec.service_accounts if account.management is ServiceAccountManagement.MANAGE
         ],
-        containers=storage.containers,
+        containers=spec.storage.containers.enabled(),
         registry_secret=reference("registry", secrets.registry.key),
         object_storage_secret=reference("objectStorage", secrets.object_storage.key),
         backup_secret=reference("backups", secrets.backups.key),
     )
-    return WantedObject("ConfigMap", name, {"values.yaml": text})
