@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
@@ -55,7 +55,7 @@ async def within(seconds: float, event: asyncio.Event) -> bool:
     return True
 
 
-async def _cancelled(*tasks: asyncio.Future[object] | asyncio.Future[Result]) -> None:
+async def _cancelled(*tasks: asyncio.Future[Any]) -> None:
     """Cancel tasks, and wait until they have ended."""
     for task in tasks:
         task.cancel()

@@ -6,7 +6,7 @@ objects would need methods of its own. The operator only handles the part of an 
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +19,7 @@ from kubernetes.aio.client.rest import RESTClientObject, RESTResponse
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
 from gitlab_azure_identity.kube.bodies import encoded
+from gitlab_azure_identity.kube.kubeconfig import Kubeconfig
 from gitlab_azure_identity.metrics import CLUSTER_REQUESTS
 from gitlab_azure_identity.waiting import finished
 
@@ -26,6 +27,7 @@ Json = dict[str, Any]
 Body = Json | list[Json]  # a list is a JSON patch
 
 CONNECTIONS = 16  # open at the same time; each costs a TLS handshake, and memory while it is open
+WATCH = 240  # seconds of one watch; aiohttp ends what takes 300
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
@@ -163,6 +165,32 @@ class Cluster:
         async with asyncio.timeout(self._timeout):
             return await exchange()
 
+    async def watch(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[Json, None]:
+        """The events of a watch until the API server ends it, which it does before the session would. Raises ClusterError."""
+        self.sent += 1
+        CLUSTER_REQUESTS.labels("GET").inc()
+        serialized = await self._api.param_serialize(
+            "GET",
+            path,
+            query_params=[*query.items(), ("watch", "true"), ("timeoutSeconds", str(WATCH))],
+            header_params={"Accept": "application/json"},
+            auth_settings=["BearerToken"],
+        )
+        try:
+            async with asyncio.timeout(self._timeout):
+                response = (await self._api.call_api(*serialized)).response
+            async with response:
+                if response.status >= 400:  # noqa: PLR2004
+                    text = await response.read()
+                    raise _error(response.status, _decoded(text), text)
+                rest = b""  # not by lines: aiohttp takes none that is longer than 128 KiB
+                async for piece in response.content.iter_any():
+                    *whole, rest = (rest + piece).split(b"\n")
+                    for line in whole:
+                        yield _decoded(line)
+        except (aiohttp.ClientError, OSError) as error:
+            raise ClusterError(0, type(error).__name__, str(error) or "no answer in time") from error
+
     async def find(self, path: str) -> Json | None:
         """The object at a path, or None when it does not exist. Raises ClusterError."""
         return await self._found(self.request("GET", path))
@@ -206,39 +234,45 @@ def _objects(value: Any) -> list[Json]:
 
 
 @asynccontextmanager
-async def connect(timeout: float) -> AsyncIterator[Cluster]:
-    """Log in with KUBECONFIG when it is set, else as the pod's service account. Raises ValueError when that fails.
+async def connect(timeout: float, kubeconfig: Kubeconfig | None = None) -> AsyncIterator[Cluster]:
+    """Log in with a kubeconfig when one is given or KUBECONFIG is set, else as the pod's service account. Raises ValueError when
+    that fails.
 
     Requests to the API server ignore the proxy variables, which are for Azure. aiohttp does not read address ranges in NO_PROXY,
     so requests to addresses of the cluster would go to the proxy."""
     configuration = Configuration()
     configuration.client_session_kwargs = {"trust_env": False}
     configuration.connection_pool_maxsize = CONNECTIONS
-    await _log_in(configuration)
+    await _log_in(configuration, kubeconfig)
     try:
         api = ApiClient(configuration)
         api.rest_client = _Rest(configuration)
     except OSError as error:  # raised by OpenSSL: the file of certificates has none
-        raise ValueError(f"{_source()} cannot be used: {configuration.ssl_ca_cert}: {error}") from error
+        raise ValueError(f"{_source(kubeconfig)} cannot be used: {configuration.ssl_ca_cert}: {error}") from error
     async with api:
         yield Cluster(api, timeout)
 
 
-def _source() -> str:
-    return f"KUBECONFIG={os.environ['KUBECONFIG']}" if os.environ.get("KUBECONFIG") else "the pod's service account"
+def _source(kubeconfig: Kubeconfig | None) -> str:
+    paths = kubeconfig.paths if kubeconfig else os.environ.get("KUBECONFIG")
+    return f"KUBECONFIG={paths}" if paths else "the pod's service account"
 
 
-async def _log_in(configuration: Configuration) -> None:
+async def _log_in(configuration: Configuration, kubeconfig: Kubeconfig | None = None) -> None:
     """The one place that decides which cluster is used. Raises ValueError when there is none."""
+    paths = kubeconfig.paths if kubeconfig else os.environ.get("KUBECONFIG")
+    context = kubeconfig.context if kubeconfig else None
     try:
-        if paths := os.environ.get("KUBECONFIG"):
-            await load_kube_config(config_file=paths, client_configuration=configuration)  # type: ignore[no-untyped-call]
+        if paths:
+            await load_kube_config(  # type: ignore[no-untyped-call]
+                config_file=paths, context=context, client_configuration=configuration
+            )
         else:
             load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     except (ConfigException, OSError, ValueError, yaml.YAMLError, TypeError) as error:
         # TypeError: the file is no mapping.
-        if os.environ.get("KUBECONFIG"):
-            raise ValueError(f"{_source()} cannot be used: {error}") from error
+        if paths:
+            raise ValueError(f"{_source(kubeconfig)} cannot be used: {error}") from error
         raise ValueError(
             f"KUBECONFIG is not set, and there is no service account as in a pod ({str(error).rstrip('.')}). "
             "Set KUBECONFIG to the file that kubectl uses, or run the operator in a pod"

@@ -18,14 +18,14 @@ class Resources:
 
     async def get(self, key: Key) -> Json | None:
         """The object as it is now, or None when it does not exist."""
-        return await self._cluster.find(_path(key))
+        return await self._cluster.find(path(key))
 
     async def add_finalizer(self, key: Key, uid: str) -> None:
         """Add our finalizer to a resource. Those of others stay."""
         metadata = {"name": key.name, "namespace": key.namespace, "uid": uid, "finalizers": [FINALIZER]}
         body = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata}
         query = {"fieldManager": MANAGER, "force": "true"}
-        await self._cluster.request("PATCH", _path(key), body, query=query, content_type=APPLY)
+        await self._cluster.request("PATCH", path(key), body, query=query, content_type=APPLY)
 
     async def remove_finalizer(self, resource: Resource) -> None:
         """Remove our finalizer from a resource: let it go. The API server refuses this (422) when the finalizers changed in the
@@ -37,7 +37,7 @@ class Resources:
             {"op": "replace", "path": "/metadata/finalizers", "value": others},
         ]
         try:
-            await self._cluster.request("PATCH", _path(resource.key), patch, content_type=JSON_PATCH)
+            await self._cluster.request("PATCH", path(resource.key), patch, content_type=JSON_PATCH)
         except ClusterError as error:
             if not error.not_found:
                 raise
@@ -53,12 +53,20 @@ class Resources:
         }
         await self._cluster.request(
             "PATCH",
-            f"{_path(key)}/status",
+            f"{path(key)}/status",
             body,
             query={"fieldManager": MANAGER, "force": "true"},
             content_type=APPLY,
         )
 
 
-def _path(key: Key) -> str:
-    return f"/apis/{GROUP}/{VERSION}/namespaces/{key.namespace}/{PLURAL}/{key.name}"
+def path(key: Key) -> str:
+    """The path of one object."""
+    return f"{collection(key.namespace)}/{key.name}"
+
+
+def collection(namespace: str | None) -> str:
+    """The path of all objects of a namespace, or of the cluster."""
+    return (
+        f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}" if namespace else f"/apis/{GROUP}/{VERSION}/{PLURAL}"
+    )
