@@ -1,23 +1,32 @@
-"""The command line: `python -m gitlab_azure_identity run`."""
+"""The command line: the operator itself (`run`), and the commands of a person."""
 
-import argparse
 import asyncio
 import sys
 
+import click
+
+from gitlab_azure_identity.cli import commands
+
 UNUSABLE = 2  # exit status: the settings must be corrected, and nothing was started
+
+program = click.Group(
+    commands=dict(commands.gai.commands),
+    context_settings=commands.HELP,
+    help="The operator for GitLabAzureIdentity, and questions about its resources.",
+)
 
 
 def main() -> None:
     """Parse the command line, and run the subcommand. Each subcommand imports only what it needs."""
-    parser = argparse.ArgumentParser(prog="gitlab-azure-identity", description="The operator for GitLabAzureIdentity.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("run", help="run the operator; settings come from GAI_SETTINGS_FILE and GAI_* variables")
-    commands.choices["run"].set_defaults(main=run_operator)
-    parser.parse_args().main()
+    commands.run(program, "gitlab-azure-identity")
 
 
+@program.command("run")
 def run_operator() -> None:
-    """The subcommand `run`. Exits with 2 when the settings or the environment cannot be used."""
+    """Run the operator; settings come from GAI_SETTINGS_FILE and GAI_* variables.
+
+    Exits with 2 when the settings or the environment cannot be used.
+    """
     from gitlab_azure_identity.domain.redaction import redact  # noqa: PLC0415 - not needed for --help
     from gitlab_azure_identity.logs import configure_logging  # noqa: PLC0415
     from gitlab_azure_identity.settings import Unusable, load  # noqa: PLC0415

@@ -9,6 +9,7 @@ import re
 import shlex
 import signal
 import subprocess
+import sys
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -132,7 +133,7 @@ class Person:
         )
 
     def _environment(self) -> dict[str, str]:
-        path = f"{azure_cli.program().parent}:{self.lab.env['PATH']}"
+        path = f"{azure_cli.program().parent}:{Path(sys.executable).parent}:{self.lab.env['PATH']}"
         return self.lab.environ(**self.variables) | {"PATH": path}
 
 

@@ -1,0 +1,116 @@
+"""The chain of one resource as its status tells it: which link holds, and which is the first that does not. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gitlab_azure_identity.api.conditions import CHAIN, READY, Link
+from gitlab_azure_identity.api.resource import Key, Resource
+from gitlab_azure_identity.api.status import Status
+from gitlab_azure_identity.domain.readiness import was_ready
+
+
+class Mark(StrEnum):
+    """What is known of a link."""
+
+    HOLDS = "True"
+    BROKEN = "False"
+    UNKNOWN = "Unknown"
+    UNSEEN = "Unseen"  # no operator has looked yet
+
+
+@dataclass(frozen=True)
+class Step:
+    """One link: its mark, why it has that mark, and the names on record that it is made of."""
+
+    link: Link
+    mark: Mark
+    reason: str
+    message: str
+    made_of: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A resource and its links, in the chain's order."""
+
+    key: Key
+    healthy: bool
+    mark: Mark
+    headline: str  # the reason of Ready
+    steps: tuple[Step, ...]
+    broken: Link | None  # the link that the explanation is about; None when it is about the whole resource
+    explanation: str  # what is broken and what to do; empty when all is well
+
+
+def chain(resource: Resource) -> Chain:
+    """The chain of a resource, by its status. Whether it is Ready, and which link Ready is about, the operator has decided."""
+    status = resource.status
+    ready = status.condition(READY)
+    healthy = was_ready(resource) and not resource.deleting
+    steps = tuple(_step(link, status) for link in CHAIN)
+    reason, text, broken = "", "", None
+    if ready is None:
+        reason = "NotSeen"
+        text = "No operator has looked at this resource yet. Check that the operator runs, and that it watches this namespace."
+    elif ready.observed_generation < resource.generation:
+        reason = "Outdated"
+        text = (
+            f"The operator has not looked at generation {resource.generation} yet; the links are those of generation "
+            f"{ready.observed_generation}. Check that the operator runs, if this lasts."
+        )
+    else:
+        reason = ready.reason
+        text = "" if healthy else ready.message or "Ready is not True, and has no message."
+        broken = _blamed(status, ready.reason, ready.message) if not healthy else None
+    return Chain(
+        key=resource.key,
+        healthy=healthy,
+        mark=Mark.HOLDS if healthy else Mark(ready.status) if ready and ready.status != "True" else Mark.UNKNOWN,
+        headline=f"{_printable(reason)}, being deleted" if resource.deleting else _printable(reason),
+        steps=steps,
+        broken=broken,
+        explanation=_printable(text),
+    )
+
+
+def _blamed(status: Status, reason: str, message: str) -> Link | None:
+    """The link that Ready repeats. The operator has chosen it."""
+    for link in CHAIN:
+        known = status.condition(link)
+        if known and known.status != "True" and (known.reason, known.message) == (reason, message):
+            return link
+    return None
+
+
+def _step(link: Link, status: Status) -> Step:
+    known = status.condition(link)
+    made_of = tuple(map(_printable, _made_of(link, status)))
+    if known is None:
+        return Step(link, Mark.UNSEEN, "", "", made_of)
+    return Step(link, Mark(known.status), _printable(known.reason), _printable(known.message), made_of)
+
+
+def _made_of(link: Link, status: Status) -> Iterator[str]:
+    """The names on record that belong to a link."""
+    match link:
+        case Link.IDENTITY if status.identity:
+            yield from filter(None, [status.identity.name])
+            if status.identity.client_id:
+                yield f"client ID {status.identity.client_id}"
+        case Link.CREDENTIALS:
+            yield from (credential.subject for credential in status.federated_credentials)
+        case Link.ROLES:
+            for assignment in status.role_assignments:
+                yield f"{assignment.role} on {assignment.scope.rpartition('/')[2]}"
+        case Link.SERVICE_ACCOUNTS:
+            yield from (account.name for account in status.service_accounts)
+        case Link.SECRETS:
+            yield from status.secret_names
+        case Link.ACCESS:
+            yield from (container.name for container in status.containers)
+
+
+def _printable(text: str) -> str:
+    """The text on one line. Whoever may write a status can put control characters into it, which a terminal would obey."""
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())

@@ -1,0 +1,70 @@
+"""A chain as a person reads it: plain lines for a pipe, a tree for a terminal, JSON for a program."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.text import Text
+from rich.tree import Tree
+
+from gitlab_azure_identity.api.conditions import CHAIN
+from gitlab_azure_identity.cli.chain import Chain, Mark, Step
+
+SYMBOLS: Mapping[Mark, str] = {Mark.HOLDS: "✓", Mark.BROKEN: "✗", Mark.UNKNOWN: "?", Mark.UNSEEN: "·"}
+WORDS: Mapping[Mark, str] = {Mark.HOLDS: "ok", Mark.BROKEN: "broken", Mark.UNKNOWN: "unknown", Mark.UNSEEN: "not seen"}
+STYLES: Mapping[Mark, str] = {Mark.HOLDS: "green", Mark.BROKEN: "bold red", Mark.UNKNOWN: "yellow", Mark.UNSEEN: "dim"}
+_NAME = max(map(len, CHAIN))
+_WORD = max(map(len, WORDS.values()))
+
+
+def lines(chain: Chain) -> Iterator[str]:
+    """One line for the resource, one for each link, and the explanation under what it is about. No line is wrapped."""
+    yield f"{chain.key}: {WORDS[chain.mark]} {chain.headline}".rstrip()
+    if chain.explanation and chain.broken is None:
+        yield f"  {chain.explanation}"
+    for step in chain.steps:
+        yield f"  {WORDS[step.mark]:{_WORD}}  {step.link:{_NAME}}  {_told(step)}".rstrip()
+        if step.link is chain.broken:
+            yield f"  {'':{_WORD}}  {chain.explanation}"
+
+
+def tree(chain: Chain) -> Tree:
+    """The same as a tree, which the terminal's width wraps."""
+    root = Tree(_line(chain.mark, Text(str(chain.key), "bold"), chain.headline))
+    if chain.explanation and chain.broken is None:
+        root.add(Text(chain.explanation))
+    for step in chain.steps:
+        branch = root.add(_line(step.mark, Text(f"{step.link:{_NAME}}"), _told(step)))
+        if step.link is chain.broken:
+            branch.add(Text(chain.explanation))
+    return root
+
+
+def answer(chain: Chain) -> dict[str, Any]:
+    """The same for a program."""
+    return {
+        "namespace": chain.key.namespace,
+        "name": chain.key.name,
+        "ready": chain.healthy,
+        "reason": chain.headline,
+        "message": chain.explanation,
+        "broken": str(chain.broken) if chain.broken else None,
+        "links": [
+            {
+                "link": str(step.link),
+                "status": str(step.mark),
+                "reason": step.reason,
+                "message": step.message,
+                "names": list(step.made_of),
+            }
+            for step in chain.steps
+        ],
+    }
+
+
+def _told(step: Step) -> str:
+    """The names that a link is made of; for one that does not hold, its reason."""
+    return ", ".join(step.made_of) if step.mark is Mark.HOLDS else step.reason
+
+
+def _line(mark: Mark, name: Text, rest: str) -> Text:
+    return Text.assemble((SYMBOLS[mark], STYLES[mark]), " ", name, "  ", rest)

@@ -1,0 +1,38 @@
+"""The commands of docs/cli.md."""
+
+import json
+
+from tests.integration.resources import GitLab
+
+from .person import Person
+
+
+def test_the_values_are_there_before_the_resource(person: Person, ready: GitLab) -> None:
+    before = person.runs("kubectl gai values -f examples/gitlab.yaml")
+
+    assert before == ready.fetch("configmap", "gitlab-gitlab-values")["data"]["values.yaml"]
+    assert person.runs("kubectl gai values gitlab -n gitlab") == before
+
+
+def test_the_chain_is_shown_and_followed(person: Person, ready: GitLab) -> None:
+    shown = person.runs("kubectl gai status gitlab -n gitlab")
+
+    assert shown.startswith("gitlab/gitlab: ok Ready")
+    assert person.runs("kubectl gai status -n gitlab") == shown
+    assert shown in person.runs("kubectl gai status -A")
+    assert person.runs("kubectl gai status gitlab -n gitlab --watch") == shown
+    assert json.loads(person.runs("kubectl gai status gitlab -n gitlab -o json"))["ready"] is True
+
+
+def test_a_pass_is_made_and_the_resource_suspended_and_resumed(person: Person, ready: GitLab) -> None:
+    assert "gitlab/gitlab: ok Ready" in person.runs("kubectl gai reconcile gitlab -n gitlab --wait")
+
+    person.runs("kubectl gai suspend gitlab -n gitlab")
+    ready.condition("Ready", "False", "Suspended")
+
+    person.runs("kubectl gai resume gitlab -n gitlab")
+    ready.ready()
+
+
+def test_by_itself_it_lists_its_commands(person: Person) -> None:
+    assert "reconcile" in person.is_refused("kubectl gai")

@@ -1,0 +1,104 @@
+"""`kubectl gai values -f`: from a file to the chart's values."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gitlab_azure_identity.api import API_VERSION, KIND
+from gitlab_azure_identity.cli.files import read
+from gitlab_azure_identity.cli.problems import CouldNotCheck
+from gitlab_azure_identity.cli.values import of_file
+from tests.docs.markdown import ROOT
+
+from .worlds import wanted
+
+
+def written(name: str | None = "gitlab", **spec: Any) -> str:
+    """A resource as a person writes it."""
+    metadata = {} if name is None else {"name": name}
+    whole = {"storage": {"accountName": "gitlabstore"}, **spec}
+    return yaml.safe_dump({"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": whole})
+
+
+def values(text: str, name: str | None = None) -> str:
+    file = io.StringIO(text)
+    file.name = "gai.yaml"
+    return of_file(file, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "spec"),
+    [
+        pytest.param("gitlab", {}, id="the smallest"),
+        pytest.param("other", {"secrets": {"backups": {"management": "Disabled"}}}, id="another name, no backups"),
+        pytest.param("gitlab", {"serviceAccounts": [{"name": "a"}, {"name": "a-registry"}]}, id="accounts"),
+        pytest.param(
+            "gitlab", {"storage": {"accountName": "sss", "containers": {"pages": {"name": "ppp"}}}}, id="pages"
+        ),
+    ],
+)
+def test_the_values_are_those_that_the_operator_writes(name: str, spec: dict[str, Any]) -> None:
+    """No identity, no settings and no cluster are needed for them."""
+    (config_map,) = [each for each in wanted(spec, name=name).objects if each.kind == "ConfigMap"]
+
+    assert values(written(name, **spec)) == config_map.data["values.yaml"]
+
+
+@pytest.mark.parametrize("example", ["gitlab.yaml", "full.yaml"])
+def test_an_example_has_values(example: str) -> None:
+    text = (ROOT / "examples" / example).read_text(encoding="utf-8")
+    assert yaml.safe_load(values(text))["global"]["minio"] == {"enabled": False}
+
+
+def test_other_documents_of_the_file_do_not_matter() -> None:
+    text = f"kind: Namespace\n---\n{written()}---\n---\n- a list\n"
+    assert read(text, "gai.yaml").key.name == "gitlab"
+
+
+def test_a_list_is_read_too() -> None:
+    text = yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": [yaml.safe_load(written("in-a-list"))]})
+    assert read(text, "gai.yaml").key.name == "in-a-list"
+
+
+def test_what_else_a_person_wrote_does_not_matter() -> None:
+    body = yaml.safe_load(written())
+    body["metadata"]["annotations"] = ["not", "a mapping"]
+    assert values(yaml.safe_dump(body | {"status": 5})) == values(written())
+
+
+def test_of_several_resources_a_name_chooses_one() -> None:
+    text = f"{written('one')}---\n{written('two')}"
+    assert read(text, "gai.yaml", "two").key.name == "two"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "said"),
+    [
+        ("a: [", None, "gai.yaml is not YAML: while parsing"),
+        ("", None, f"gai.yaml has no {KIND} of {API_VERSION}. Name a file that has one."),
+        ("kind: Namespace", None, f"gai.yaml has no {KIND} of {API_VERSION}."),
+        ("kind: List\nitems: 5", None, f"gai.yaml has no {KIND} of {API_VERSION}."),
+        (written(None), None, f"A {KIND} in gai.yaml has no metadata.name."),
+        (f"{written('one')}---\n{written('two')}", None, "has 2 resources. Name one of them: one, two."),
+        (written("one"), "two", f"gai.yaml has no {KIND} two. It has: one."),
+        (written(storage={"accountName": 5}), None, "The spec of gitlab does not fit the schema: spec.storage.accountName:"),
+        (written(storage=None), None, "The spec of gitlab does not fit the schema: spec.storage:"),
+    ],
+)  # fmt: skip
+def test_a_file_that_cannot_be_used_is_told_with_what_to_do(text: str, name: str | None, said: str) -> None:
+    with pytest.raises(CouldNotCheck) as raised:
+        values(text, name)
+    assert said in raised.value.message
+    assert raised.value.exit_code == 2
+
+
+def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "gai.yaml"
+    file.write_bytes(b"\xff\xfe\x00")
+    with file.open(encoding="utf-8") as opened, pytest.raises(CouldNotCheck, match="is not text"):
+        of_file(opened, None)
