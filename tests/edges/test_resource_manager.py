@@ -1,4 +1,4 @@
-"""Requests to Resource Manager, and what is remembered between them: whose an identity is, clients, and storage accounts."""
+"""Requests to Resource Manager, and what is remembered between them: whose an identity is, and clients."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from typing import Any
 import pytest
 
 from gitlab_azure_identity.azure import clients as azure_clients
-from gitlab_azure_identity.azure import storage
 from gitlab_azure_identity.azure.clients import Clients
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.azure.identities import Identities
 from gitlab_azure_identity.azure.roles import RoleAssignments
-from gitlab_azure_identity.azure.storage import StorageAccounts
 from gitlab_azure_identity.clock import Clock
 from lab.azure.certificates import Certificates
 from tests.unit.worlds import GROUP, PRINCIPAL, STORAGE, SUBSCRIPTION, identity, wanted
@@ -118,16 +116,3 @@ async def test_assignments_above_a_storage_account_are_left_out(azure: ResourceM
     found = await RoleAssignments(azure.clients).list_for(ACCOUNT, PRINCIPAL)
 
     assert [(one.name, one.scope.container) for one in found] == [("2", None), ("3", "registry")]
-
-
-async def test_of_too_many_storage_accounts_the_oldest_answer_is_forgotten(
-    azure: ResourceManager, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(storage, "REMEMBERED", 2)
-    accounts = StorageAccounts(azure.clients, Clock(steady=lambda: 0.0))
-    azure.answers({"kind": "StorageV2"})
-
-    for name in ("one", "two", "two", "three", "two", "one"):
-        await accounts.get(replace(ACCOUNT, account=name), age=60)
-
-    assert [path.rsplit("/", 1)[1] for path in azure.asked] == ["one", "two", "three", "one"]

@@ -52,6 +52,13 @@ def environment(lab: Lab, **variables: str) -> dict[str, str]:
     return found | {"PATH": f"{PROGRAM.parent}:{found['PATH']}"}
 
 
+# A shell in a terminal starts a program with the usual SIGINT. Tests that run in the background have it ignored, and children
+# inherit that.
+WITH_SIGINT = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
 class Terminal:
     """The program in a terminal of a width."""
 
@@ -59,7 +66,7 @@ class Terminal:
         self._screen, inner = pty.openpty()
         termios.tcsetwinsize(inner, (50, columns))
         self.process = subprocess.Popen(
-            [PROGRAM, *words],
+            [sys.executable, "-c", WITH_SIGINT, PROGRAM, *words],
             env=environment(lab, TERM="xterm-256color", **variables),
             stdin=inner,
             stdout=inner,
