@@ -75,7 +75,7 @@ class Azure:
             "delete identity": lambda: identities.delete(IDENTITY.id, WANT.owner),
             "list credentials": lambda: credentials.list_for(IDENTITY.id),
             "get credential": lambda: credentials.get(IDENTITY.id, CREDENTIAL.name),
-            "put credential": lambda: credentials.put(IDENTITY.id, CREDENTIAL),
+            "put credential": lambda: credentials.put(IDENTITY.id, CREDENTIAL, "westeurope"),
             "delete credential": lambda: credentials.delete(IDENTITY.id, CREDENTIAL.name),
             "list roles": lambda: roles.list_for(ACCOUNT, IDENTITY.principal_id),
             "get role": lambda: roles.get(ACCOUNT, ASSIGN.name),

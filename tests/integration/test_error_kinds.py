@@ -16,7 +16,7 @@ from lab.running import ToolError
 
 from .behind import create_store, patch, reasons, remove, until
 from .operating import STORAGE
-from .owner import condition, stalled, standing
+from .owner import condition, stalled
 from .resources import GitLab
 from .watching import Object
 
@@ -138,24 +138,6 @@ def test_what_is_definite_is_told_in_azures_words_with_the_next_step(
     gitlab.lab.controls.clear_faults()
     gitlab.reconcile_now()
     gitlab.ready()
-
-
-def test_a_region_without_federated_credentials(gitlab: GitLab) -> None:
-    text = "The request format was unexpected : Support for federated identity credentials not enabled"
-    gitlab.lab.controls.add_fault(CREDENTIAL, status=405, code="MethodNotAllowed", message=text, times=100)
-
-    gitlab.apply()
-
-    message = stalled(gitlab, "RegionNotSupported")
-    assert text in message
-    assert "nothing else was made for it" in message
-    assert "delete this resource, and create it again with another spec.azure.location." in message
-    assert gitlab.assignments() == []
-    assert not any(gitlab.exists(*one) for one in (("secret", "gitlab-registry-storage"), ("serviceaccount", "gitlab")))
-    assert standing(gitlab)["RolesAssigned"] == "Unknown Pending"
-
-    gitlab.delete()
-    assert gitlab.identities() == []
 
 
 # What cannot be removed

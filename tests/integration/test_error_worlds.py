@@ -10,7 +10,7 @@ from lab.controls import Controls
 
 from .behind import create_store, patch
 from .operating import GROUP, STORAGE, SUBSCRIPTION
-from .owner import condition, stalled
+from .owner import condition, stalled, standing
 from .resources import GitLab
 
 ACCOUNT = f"{STORAGE}/gitlabstore"
@@ -130,8 +130,12 @@ def test_a_region_without_federated_credentials(gitlab: GitLab) -> None:
 
     message = stalled(gitlab, "RegionNotSupported")
     assert "region newzealandnorth" in message
+    assert "Support for federated identity credentials not enabled" in message
+    assert "nothing else was made for it" in message
+    assert "delete this resource, and create it again with another spec.azure.location." in message
     assert gitlab.assignments() == []
-    assert not gitlab.exists("secret", "gitlab-registry-storage")
+    assert not any(gitlab.exists(*one) for one in (("secret", "gitlab-registry-storage"), ("serviceaccount", "gitlab")))
+    assert standing(gitlab)["RolesAssigned"] == "Unknown Pending"
 
     gitlab.delete()
     gitlab.apply().ready()

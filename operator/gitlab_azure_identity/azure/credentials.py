@@ -20,6 +20,7 @@ class FederatedCredentials:
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._regions: set[str] = set()
 
     def _writing(self, identity: IdentityId) -> asyncio.Lock:
         """The lock of an identity. It exists as long as a task has it or waits for it."""
@@ -39,8 +40,12 @@ class FederatedCredentials:
         answer = await found(self._operations(identity).get(identity.resource_group, identity.name, name))
         return _credential(answer) if answer is not None else None
 
-    async def put(self, identity: IdentityId, credential: Credential) -> None:
-        """Create a credential, or replace the one of the same name."""
+    def offered_in(self, region: str) -> bool:
+        """Whether a region is known to have federated credentials: one was written there since the process started."""
+        return region in self._regions
+
+    async def put(self, identity: IdentityId, credential: Credential, region: str) -> None:
+        """Create a credential of an identity in this region, or replace the one of the same name."""
         body = {
             "properties": {
                 "issuer": credential.issuer,
@@ -52,6 +57,7 @@ class FederatedCredentials:
             await self._operations(identity).create_or_update(
                 identity.resource_group, identity.name, credential.name, body
             )
+        self._regions.add(region)
 
     async def delete(self, identity: IdentityId, name: str) -> None:
         """Delete a credential. One that does not exist counts as deleted, as does one whose identity does not exist."""

@@ -45,7 +45,7 @@ async def apply(
     was sent has ended, so the next pass sees its effect."""
     done: list[Change] = []
     failed: list[tuple[Change, Failure]] = []
-    for wave in _waves(changes, have):
+    for wave in _waves(azure, changes, have):
         broken = {change.link for change, _ in failed}
         if is_of_no_use(have, failed) or (broken and goal.mode is Mode.FINALIZE):
             break
@@ -62,12 +62,13 @@ async def apply(
     return have, tuple(done), tuple(failed)
 
 
-def _waves(changes: Sequence[Change], have: Observed) -> Iterator[list[Change]]:
-    """The changes that run side by side: those of a stage. The first credential of an identity that trusts nobody comes alone.
-    Where Azure has no federated credentials nothing else is to be made."""
+def _waves(azure: AzureWrites, changes: Sequence[Change], have: Observed) -> Iterator[list[Change]]:
+    """The changes that run side by side: those of a stage. The first credential of an identity that trusts nobody comes alone,
+    unless its region is known to have federated credentials. Where Azure has none nothing else is to be made."""
     for _, stage in groupby(changes, key=lambda change: change.stage):
         wave = list(stage)
-        first = next((change for change in wave if isinstance(change, PutCredential) and not have.credentials), None)
+        credentials = (change for change in wave if isinstance(change, PutCredential) and not have.credentials)
+        first = next((one for one in credentials if not azure.credentials.offered_in(one.identity.location)), None)
         if first is not None:
             yield [first]
         yield [change for change in wave if change is not first]
@@ -103,7 +104,7 @@ async def _request(  # noqa: C901, PLR0911 - one flat case for each change
             identity = await azure.identities.put(change.identity, change.tags, location)
             return lambda observed: replace(observed, identity=identity)
         case PutCredential():
-            await azure.credentials.put(change.identity.id, change.credential)
+            await azure.credentials.put(change.identity.id, change.credential, change.identity.location)
             return lambda observed: observed.with_credential(change.credential)
         case PutAssignment():
             assignment = await azure.roles.put(change)
