@@ -50,10 +50,9 @@ def expected(
     versions |= {key: (found.uid, found.resource_version) for key, found in have.objects.items()}
     not_made = [change for change in failed if change.link.place is Place.CLUSTER]
     reverted = tuple(change for change in not_made if change in done)
-    in_cluster = [finding for finding in findings if finding.link.place is Place.CLUSTER]
     return Expected(
         versions,
-        troubled=any(finding.outlook not in (Outlook.GOOD, Outlook.BLOCKED) for finding in in_cluster),
+        troubled=_in_trouble(findings),
         pending=len(not_made) > len(reverted),
         reverted=reverted,
     )
@@ -94,8 +93,13 @@ def as_recorded(goal: Goal, known: IdentityStatus | None, objects: Mapping[tuple
 
 def out_of_order(goal: Goal, have: Observed) -> bool:
     """Whether a pass would change something in the cluster, or say that a link there does not hold."""
-    findings = (finding for finding in judge(goal, have, PassRecord()) if finding.link.place is Place.CLUSTER)
-    return any(finding.outlook not in (Outlook.GOOD, Outlook.BLOCKED) for finding in findings)
+    return _in_trouble(judge(goal, have, PassRecord()))
+
+
+def _in_trouble(findings: Sequence[Finding]) -> bool:
+    """Whether a link in the cluster does not hold, for a cause of its own."""
+    in_cluster = (finding for finding in findings if finding.link.place is Place.CLUSTER)
+    return any(finding.outlook not in (Outlook.GOOD, Outlook.BLOCKED) for finding in in_cluster)
 
 
 def cluster_changes(goal: Goal, have: Observed) -> list[Change]:
