@@ -1,6 +1,8 @@
 """Storage accounts: their properties, and the hosts at which their blob service answers."""
 
+import base64
 import ipaddress
+import secrets
 from dataclasses import dataclass, field
 
 from lab.azure import seeded
@@ -30,6 +32,12 @@ class NetworkRules:
     """Addresses or CIDR ranges that are allowed."""
 
 
+def new_keys() -> tuple[str, str]:
+    """Two access keys of 64 bytes, in base64 (Microsoft Learn, "Manage storage account access keys": 512 bits)."""
+    first, second = (base64.b64encode(secrets.token_bytes(64)).decode() for _ in range(2))
+    return first, second
+
+
 @dataclass
 class StorageAccount:
     group: str
@@ -47,6 +55,8 @@ class StorageAccount:
     network_rules: NetworkRules = field(default_factory=NetworkRules)
     shared_key_access: bool | None = None
     """Whether requests signed with an account key are permitted. None means that they are."""
+    keys: tuple[str, str] = field(default_factory=new_keys)
+    """Its access keys, in base64."""
 
     @property
     def id(self) -> str:

@@ -240,7 +240,7 @@ async def test_an_escaped_name_is_kept(workload: Workload) -> None:
     assert "<Name>a b+c/ä.txt</Name>" in (await workload.ask("GET", LIST.replace("registry", "git-lfs"))).text
 
 
-async def test_an_account_key_is_refused(plain: Plain) -> None:
+async def test_a_key_that_is_not_the_accounts_is_refused(plain: Plain) -> None:
     headers = {
         "Authorization": "SharedKey gitlabstore:bm90IHRoZSBrZXk=",
         "x-ms-version": "2021-12-02",
@@ -250,6 +250,7 @@ async def test_an_account_key_is_refused(plain: Plain) -> None:
     reply = await plain.send("GET", BLOB + LIST, headers=headers)
 
     assert (reply.status, reply.headers["x-ms-error-code"]) == (403, "AuthenticationFailed")
+    assert "is not the same as any computed signature" in reply.text
 
 
 @pytest.mark.parametrize(

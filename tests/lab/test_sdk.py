@@ -383,6 +383,23 @@ async def test_what_the_sdk_signs_with_a_delegation_key_is_honoured(
         assert getattr(denied.value, "error_code", None) == "AuthorizationPermissionMismatch"
 
 
+async def test_whoever_has_an_access_key_may_do_everything(transport: AioHttpTransport, plain: Plain) -> None:
+    listed = await plain.arm("POST", f"{ACCOUNT}/listKeys")
+    second = listed.body["keys"][1]["value"]
+    container = blobs(transport, second).get_container_client("registry")
+    name = f"{uuid.uuid4()}/a b+c.txt"
+
+    await container.upload_blob(name, b"content")
+    found = [blob.name async for blob in container.list_blobs(name_starts_with=name.partition("/")[0])]
+    download = await container.download_blob(name, offset=3, length=4)
+    await container.delete_blob(name)
+
+    assert found == [name]
+    assert await download.readall() == b"tent"
+    with pytest.raises(ClientAuthenticationError, match="is not the same as any computed signature"):
+        await blobs(transport, second[::-1].strip("=") + "==").get_container_client("registry").get_container_properties()
+
+
 async def test_a_missing_storage_account_has_no_host(transport: AioHttpTransport, controls: Controls) -> None:
     container = blobs(transport, StaticCredential(controls), "nostore").get_container_client("registry")
 

@@ -79,7 +79,7 @@ def invalid_authentication(detail: str) -> BlobError:
 
 
 def authentication_failed(detail: str = "") -> BlobError:
-    """For a signature that does not match or is not valid now, and for every account key: the lab gives out none."""
+    """For a signature that does not match or is not valid now, and for every URL signed with an account key."""
     return BlobError(
         403,
         "AuthenticationFailed",

@@ -130,6 +130,11 @@ def routes(
         "Microsoft.Storage/storageAccounts",
         {"GET": accounts.get, "PUT": accounts.put, "PATCH": accounts.patch, "DELETE": accounts.delete},
     )
+    yield _route(
+        group + account + r"/(?P<account>[^/]+)/listkeys",
+        "Microsoft.Storage/storageAccounts/listkeys",
+        {"POST": accounts.list_keys},
+    )
     yield _route(group + account, "Microsoft.Storage/storageAccounts", {"GET": accounts.list_group}, collection=True)
     yield _route(
         subscription + account,

@@ -6,6 +6,7 @@ from typing import Any
 from lab.azure import seeded
 from lab.azure.accounts import StorageAccount
 from lab.azure.azurite import Azurite, Container
+from lab.azure.formats import timestamp
 from lab.azure.hosts import ARM_HOSTS
 from lab.azure.resource_manager.account_properties import KIND, as_json, set_kind, set_properties
 from lab.azure.resource_manager.errors import ArmError, group_not_found, parent_not_found, resource_not_found
@@ -91,6 +92,17 @@ class StorageAccounts:
             account.tags = tags(body)
         _take_over(account, {**body, "kind": account.kind})
         return ArmResponse(200, as_json(account))
+
+    def list_keys(self, request: ArmRequest) -> ArmResponse:
+        """Shape: Microsoft Learn, "Storage Accounts - List Keys"."""
+        account = self._existing(request)
+        created = timestamp(account.created)
+        keys = enumerate(account.keys, start=1)
+        listed = [
+            {"creationTime": created, "keyName": f"key{number}", "value": key, "permissions": "FULL"}
+            for number, key in keys
+        ]
+        return ArmResponse(200, {"keys": listed})
 
     async def delete(self, request: ArmRequest) -> ArmResponse:
         self._require_group(request)
