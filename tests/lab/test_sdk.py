@@ -397,7 +397,9 @@ async def test_whoever_has_an_access_key_may_do_everything(transport: AioHttpTra
     assert found == [name]
     assert await download.readall() == b"tent"
     with pytest.raises(ClientAuthenticationError, match="is not the same as any computed signature"):
-        await blobs(transport, second[::-1].strip("=") + "==").get_container_client("registry").get_container_properties()
+        await (
+            blobs(transport, second[::-1].strip("=") + "==").get_container_client("registry").get_container_properties()
+        )
 
 
 async def test_a_missing_storage_account_has_no_host(transport: AioHttpTransport, controls: Controls) -> None:

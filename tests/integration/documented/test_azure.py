@@ -30,15 +30,6 @@ def test_the_keys_that_the_cluster_signs_with_are_shown(person: Person) -> None:
     assert '"keys"' in person.runs("kubectl get --raw /openid/v1/jwks")
 
 
-def test_storage_keys_are_switched_off(person: Person) -> None:
-    account = f"{STORAGE}/{seeded.BLOB_ACCOUNT}"
-
-    person.runs("az storage account update --name gitlabstore --allow-shared-key-access false")
-
-    assert person.lab.arm("GET", account)[1]["properties"]["allowSharedKeyAccess"] is False
-    person.lab.arm("PATCH", account, {"properties": {"allowSharedKeyAccess": True}})
-
-
 @pytest.mark.usefixtures("operator")
 def test_the_operators_own_credential_is_shown(person: Person) -> None:
     listed = person.runs("az identity federated-credential list --resource-group $platform --identity-name $operator")

@@ -103,27 +103,6 @@ def test_a_pod_is_asked_for_its_variables_and_for_a_list_of_blobs(person: Person
     )
 
 
-def test_a_gitlab_is_switched_over_and_back(person: Person, with_chart: GitLab) -> None:
-    person.runs(
-        "kubectl -n gitlab get cm gitlab-gitlab-values -o jsonpath='{.data.values\\.yaml}' | "
-        "helm upgrade gitlab gitlab/gitlab --namespace gitlab -f my-values.yaml -f -"
-    )
-    connection = person.runs(
-        "kubectl -n gitlab get secret gitlab-object-storage -o jsonpath='{.data.connection}' | base64 -d"
-    )
-    registry = person.runs(
-        "kubectl -n gitlab get secret gitlab-registry-storage -o jsonpath='{.data.config}' | base64 -d"
-    )
-
-    person.runs("helm rollback gitlab -n gitlab")
-
-    assert "azure_storage_access_key" not in connection
-    assert "credentials_type" in registry
-    revisions = yaml.safe_load(person.shell("helm -n gitlab history gitlab -o json"))
-    assert [revision["description"] for revision in revisions][-1] == "Rollback to 1"
-    assert with_chart.exists("secret", "gitlab-object-storage")
-
-
 def test_the_message_about_another_client_id_restarts_the_pods(person: Person, with_chart: GitLab) -> None:
     (identity,) = with_chart.identities()
     assert with_chart.azure("DELETE", identity["id"])[0] == 200
