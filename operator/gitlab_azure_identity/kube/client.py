@@ -27,6 +27,7 @@ Json = dict[str, Any]
 Body = Json | list[Json]  # a list is a JSON patch
 
 CONNECTIONS = 16  # open at the same time; each costs a TLS handshake, and memory while it is open
+UNLIMITED = 0
 WATCH = 240  # seconds of one watch; aiohttp ends what takes 300
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
@@ -70,7 +71,13 @@ class Access:
 
 
 class _Rest(RESTClientObject):
-    """Sends a body as it is. The Kubernetes client's own class encodes it as JSON that is no YAML (kubernetes 37.0.2)."""
+    """Sends a body as it is. The Kubernetes client's own class encodes it as JSON that is no YAML (kubernetes 37.0.2).
+
+    `connections` may be open at the same time; 0 is without a limit."""
+
+    def __init__(self, configuration: Configuration, connections: int) -> None:
+        super().__init__(configuration)
+        self.maxsize = connections
 
     async def request(
         self,
@@ -98,10 +105,11 @@ class _Rest(RESTClientObject):
 
 
 class Cluster:
-    """Sends requests to the API server. `timeout` bounds one request, in seconds."""
+    """Sends requests to the API server. `timeout` bounds one request, in seconds. A watch keeps its connection, so `watches` is a
+    client of its own: with that of the requests, watches would leave them none."""
 
-    def __init__(self, api: ApiClient, timeout: float) -> None:
-        self._api, self._timeout = api, timeout
+    def __init__(self, api: ApiClient, watches: _Rest, timeout: float) -> None:
+        self._api, self._watches, self._timeout = api, watches, timeout
         self.sent = 0  # requests, since the start of the process
 
     async def access(self) -> Access:
@@ -169,7 +177,7 @@ class Cluster:
         """The events of a watch until the API server ends it, which it does before the session would. Raises ClusterError."""
         self.sent += 1
         CLUSTER_REQUESTS.labels("GET").inc()
-        serialized = await self._api.param_serialize(
+        method, url, headers, *_ = await self._api.param_serialize(
             "GET",
             path,
             query_params=[*query.items(), ("watch", "true"), ("timeoutSeconds", str(WATCH))],
@@ -178,7 +186,7 @@ class Cluster:
         )
         try:
             async with asyncio.timeout(self._timeout):
-                response = (await self._api.call_api(*serialized)).response
+                response = (await self._watches.request(method, url, headers)).response
             async with response:
                 if response.status >= 400:  # noqa: PLR2004
                     text = await response.read()
@@ -242,15 +250,17 @@ async def connect(timeout: float, kubeconfig: Kubeconfig | None = None) -> Async
     so requests to addresses of the cluster would go to the proxy."""
     configuration = Configuration()
     configuration.client_session_kwargs = {"trust_env": False}
-    configuration.connection_pool_maxsize = CONNECTIONS
     await _log_in(configuration, kubeconfig)
     try:
         api = ApiClient(configuration)
-        api.rest_client = _Rest(configuration)
+        api.rest_client, watches = _Rest(configuration, CONNECTIONS), _Rest(configuration, UNLIMITED)
     except OSError as error:  # raised by OpenSSL: the file of certificates has none
         raise ValueError(f"{_source(kubeconfig)} cannot be used: {configuration.ssl_ca_cert}: {error}") from error
     async with api:
-        yield Cluster(api, timeout)
+        try:
+            yield Cluster(api, watches, timeout)
+        finally:
+            await watches.close()
 
 
 def _source(kubeconfig: Kubeconfig | None) -> str:
