@@ -17,7 +17,7 @@ from .resources import check, fields, fields_set, is_our_kind
 
 EXAMPLES = ROOT / "examples"
 VALUES = EXAMPLES / "operator-values.yaml"
-RESOURCES = ("gitlab.yaml", "full.yaml")
+RESOURCES = ("gitlab.yaml", "full.yaml", "observed.yaml")
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.domain.arm_ids import IdentityId
 from gitlab_azure_identity.domain.clouds import CLOUDS
 from gitlab_azure_identity.domain.desired import Defaults, Unresolved, desire
@@ -286,3 +287,26 @@ def test_the_values_contain_no_client_id() -> None:
 
 def test_the_same_input_gives_the_same_bytes() -> None:
     assert wanted() == wanted()
+
+
+OBSERVE = {"management": "Observe"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "links"),
+    [
+        ({}, set()),
+        # the credentials of an identity say who may become it: they belong to its management
+        ({"identity": OBSERVE}, {Link.IDENTITY, Link.CREDENTIALS}),
+        ({"roleAssignments": OBSERVE}, {Link.ROLES}),
+        ({"identity": OBSERVE, "roleAssignments": OBSERVE}, {Link.IDENTITY, Link.CREDENTIALS, Link.ROLES}),
+    ],
+)
+def test_what_is_only_observed(spec: dict[str, Any], links: set[Link]) -> None:
+    assert wanted(spec).observed == links
+
+
+def test_an_identity_that_somebody_else_creates_needs_no_region() -> None:
+    no_region = DEFAULTS.model_copy(update={"location": None})
+
+    assert desired_of(resource({"identity": OBSERVE}), defaults=no_region).identity.location == ""

@@ -189,3 +189,12 @@ def test_an_adopted_identity_counts_while_policy_permits_it() -> None:
 def test_without_an_identity_on_record_nothing_is_to_be_done(known: IdentityStatus | None) -> None:
     """A pass that finds one is made first."""
     assert not out_of_order(goal(), as_recorded(goal(), known, {}))
+
+
+def test_what_an_observed_link_may_lack_hides_nothing_in_the_cluster() -> None:
+    """A check asks Azure nothing. So it does not know whether the platform team has added the credential and the role by now."""
+    observe = {"management": "Observe"}
+    to = goal(wanted({"identity": observe, "roleAssignments": observe}))
+
+    assert not out_of_order(to, as_recorded(to, KNOWN, HAVE.objects))
+    assert out_of_order(to, as_recorded(to, KNOWN, HAVE.without_object(*REGISTRY).objects))

@@ -440,3 +440,15 @@ def test_a_former_role_that_still_stays_is_told() -> None:
         '"Storage Blob Data Contributor" at storage account gitlabstore. '
         "Former role assignments at storage account former stay until these are proven to work."
     )
+
+
+def test_an_observed_link_that_could_not_be_seen_lacks_nothing_that_is_known() -> None:
+    """What was not seen may be there, so its finding is why it was not seen."""
+    observe = {"management": "Observe"}
+    desired = wanted({"identity": observe, "roleAssignments": observe})
+    have = replace(standing(desired), credentials=(), assignments=())
+
+    found = judge(goal(desired), have, PassRecord({Link.CREDENTIALS: BUSY, Link.ROLES: DENIED}))
+
+    assert of(found, Link.CREDENTIALS).reason == "AzureUnavailable"
+    assert of(found, Link.ROLES).reason == "AuthorizationFailed"

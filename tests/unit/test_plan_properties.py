@@ -18,6 +18,7 @@ from gitlab_azure_identity.domain.desired import Credential, Desired
 from gitlab_azure_identity.domain.findings import Failure, Outlook
 from gitlab_azure_identity.domain.goal import Goal, Mode
 from gitlab_azure_identity.domain.judge import PassRecord, judge
+from gitlab_azure_identity.domain.missing import missing
 from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity, Observed
 from gitlab_azure_identity.domain.plan import plan
 from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR
@@ -30,6 +31,7 @@ quickly = settings(max_examples=20, deadline=None, derandomize=True, suppress_he
 Thing = TypeVar("Thing")
 
 OFF = {"management": "Disabled"}
+OBSERVE = {"management": "Observe"}
 SPECS: list[dict[str, Any]] = [
     {},
     {"azure": {"tags": {"team": "platform"}}},
@@ -37,6 +39,9 @@ SPECS: list[dict[str, Any]] = [
     {"serviceAccounts": [{"name": "gitlab"}, {"name": "runner"}, {"name": "web", "management": "Annotate"}]},
     {"serviceAccounts": [{"name": f"sa-{number}"} for number in range(20)]},
     {"secrets": {"registry": {"name": "s"}, "objectStorage": {"name": "s"}, "backups": OFF}},
+    {"identity": OBSERVE, "azure": {"tags": {"team": "platform"}}},
+    {"roleAssignments": OBSERVE, "storage": {"accountName": "gitlabstore", "roleScope": "Container"}},
+    {"identity": OBSERVE, "roleAssignments": OBSERVE, "serviceAccounts": [{"name": "gitlab"}, {"name": "runner"}]},
 ]
 DESIRED = [wanted(spec) for spec in SPECS]
 PREFIX = naming.credential_prefix(ISSUER, "gitlab", "gitlab")
@@ -253,6 +258,30 @@ def test_after_a_deletion_nothing_of_ours_is_left(case: Case) -> None:
     assert not [one for one in rest.assignments if one.description == OWNER.description and one.principal_id != kept]
     assert not [one for one in rest.objects.values() if MANAGER in one.managers]
     assert CLIENT not in {one.annotations.get(CLIENT_ID_ANNOTATION) for one in rest.objects.values() if _touchable(one)}
+
+
+@quickly
+@given(cases())
+def test_an_observed_link_is_never_written(case: Case) -> None:
+    """Neither while the resource is kept nor when it is deleted, and whoever made what stands there."""
+    observed = case.goal.desired.observed
+
+    assert not [change for change in plan(case.goal, case.have) if change.link in observed]
+
+
+@quickly
+@given(cases())
+def test_what_an_observed_link_lacks_is_told_whole(case: Case) -> None:
+    """Whoever adds what is told, and nothing else, has added everything."""
+    if case.goal.mode is Mode.FINALIZE or case.have.identity is None or not case.goal.may_use(case.have):
+        return
+    lacking = missing(case.goal, case.have)
+    stalled = {one.link: one for one in judge(case.goal, case.have, PassRecord()) if one.outlook is Outlook.STALLED}
+
+    assert {one.link for one in lacking} <= case.goal.desired.observed & stalled.keys()
+    for one in lacking:
+        told = stalled[one.link]
+        assert one.azure_cli in told.message or told.reason is not Reason.NOT_FOUND or "The first 3 of" in told.message
 
 
 def incomplete(have: Observed) -> Iterator[Observed]:

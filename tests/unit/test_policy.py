@@ -173,6 +173,22 @@ def test_a_refusal_says_what_the_rule_that_it_shows_would_open(
     )
 
 
+def test_somebody_elses_identity_is_used_by_a_rule_that_names_it() -> None:
+    """Reading it lets GitLab's pods log in as it, so a rule has to say so. The rule that is shown lets nobody create one."""
+    observed = wanted({"identity": {"management": "Observe"}})
+
+    message = refusal([rule(groups=[])], observed)
+
+    assert message is not None
+    assert message.endswith(
+        ". To let service accounts of namespace gitlab have every right that it has, add to `policy` in the operator's settings: "
+        f"{{namespaces: [gitlab], identities: {{adopt: [{IDENTITY}]}}}}"
+    )
+    shown = PolicyRule.model_validate(yaml.safe_load(message.partition("settings: ")[2]))
+    assert refusal([rule(groups=[]), shown], observed) is None
+    assert not creatable([rule(groups=[]), shown], observed)
+
+
 FULL = rule()
 ONLY_IDENTITY = PolicyRule.model_validate({"namespaces": ["*"], "identities": {"resourceGroups": [GROUP]}})
 ONLY_STORAGE = PolicyRule.model_validate({"namespaces": ["*"], "storage": [{"account": f"{STORAGE}/*"}]})

@@ -197,6 +197,32 @@ def test_an_identity_that_another_cluster_uses_too_stays_and_is_named() -> None:
     )
 
 
+OBSERVED = wanted({"identity": {"management": "Observe"}, "roleAssignments": {"management": "Observe"}})
+
+
+@pytest.mark.parametrize(
+    ("one", "what"),
+    [
+        (recorded(), f"Managed identity {WANT.identity.id} stays with its federated credentials"),
+        (recorded(**known(origin="Adopted")), f"Federated credential {WANT.credentials[0].name} stays"),
+    ],
+)
+def test_what_the_resource_created_before_it_was_only_observed_stays_and_is_named(one: Resource, what: str) -> None:
+    assert list(left_behind(one, deletion(OBSERVED), Observed(), ())) == [
+        f"{what}, though this resource created it: identity.management is Observe.",
+        (
+            f"Role assignment {HAVE.assignments[0].name} at storage account gitlabstore stays, though this resource created it: "
+            "roleAssignments.management is Observe."
+        ),
+    ]
+
+
+def test_what_somebody_else_created_stays_without_a_report() -> None:
+    by_hand = recorded(**known(origin="Observed"), federated_credentials=[], role_assignments=[])
+
+    assert list(left_behind(by_hand, deletion(OBSERVED), Observed(), ())) == []
+
+
 def left_secret(annotations: dict[str, str], *managers: str) -> Observed:
     found = ClusterObject("Secret", "gitlab-object-storage", "uid", "2", {}, annotations, managers=frozenset(managers))
     return Observed(objects={found.key: found})

@@ -188,6 +188,23 @@ def test_a_spec_that_cannot_be_read_keeps_its_levers(
     assert legible.storage.account_name == NO_ACCOUNT
 
 
+@pytest.mark.parametrize(
+    ("identity", "management"),
+    [
+        ({"name": "-", "management": "Observe"}, "Observe"),
+        ({"name": "-", "management": "Manage"}, "Manage"),
+        ({"name": "-"}, "Manage"),
+        ({"management": "Perhaps"}, "Observe"),
+        ("mine", "Observe"),
+    ],
+)
+def test_an_identity_that_cannot_be_read_is_only_deleted_where_it_is_managed(identity: Any, management: str) -> None:
+    legible = Resource.parse(body({"identity": identity, "roleAssignments": {"management": "?"}})).legible
+
+    assert legible.identity.management == management
+    assert legible.role_assignments.management == "Observe"
+
+
 def test_the_legible_fields_of_a_spec_are_read() -> None:
     bad = Resource.parse(body({"identity": {"name": "own-name"}, "serviceAccounts": "gitlab"}))
 

@@ -38,6 +38,7 @@ from gitlab_azure_identity.domain.status import (
     records_the_same,
     suspended,
     with_conditions,
+    without_use,
 )
 from gitlab_azure_identity.domain.storage_account import StorageAccount
 from tests.invariants import broken
@@ -704,3 +705,41 @@ def test_nothing_is_said_of_keys_when_the_account_is_another() -> None:
     moved = replace(before, spec=resource({"storage": {"accountName": "other"}}).spec)
 
     assert summary(moved, HAVE).storage == StorageStatus(blob_endpoint="https://other.blob.core.windows.net/")
+
+
+OBSERVED = wanted({"identity": {"management": "Observe"}, "roleAssignments": {"management": "Observe"}})
+
+
+@pytest.mark.parametrize(("tags", "origin"), [({}, "Observed"), (None, "Created")])
+def test_an_observed_identity_is_ours_only_by_its_tags(tags: dict[str, str] | None, origin: str) -> None:
+    have = replace(standing(OBSERVED), identity=identity(tags=tags))
+    to = goal(OBSERVED, may_adopt=True)
+
+    status = after_pass(resource(), to, have, judge(to, have, PassRecord()), (), Observation(have), NOW)
+
+    assert status.identity is not None
+    assert status.identity.origin == origin
+    assert status.missing == []
+
+
+def test_what_an_observed_identity_lacks_stands_in_the_status() -> None:
+    have = Observed(identity(tags={}))
+    to = goal(OBSERVED, may_adopt=True)
+
+    status = after_pass(resource(), to, have, judge(to, have, PassRecord()), (), Observation(have), NOW)
+
+    assert [entry.kind for entry in status.missing] == ["FederatedCredential", "RoleAssignment"]
+    assert status.role_assignments == []  # none of ours is about to be created
+
+
+def test_an_observed_identity_that_does_not_exist_is_not_recorded() -> None:
+    to = goal(OBSERVED, may_adopt=True)
+
+    status = without_use(resource(), to, Observed(), judge(to, Observed(), PassRecord()), NOW)
+
+    assert status.identity is None
+    assert [entry.kind for entry in status.missing] == ["ManagedIdentity", "FederatedCredential", "RoleAssignment"]
+
+
+def test_before_the_first_write_no_role_is_recorded_that_somebody_else_assigns() -> None:
+    assert before_writing(resource(), goal(OBSERVED), NOW).role_assignments == []

@@ -187,3 +187,22 @@ def test_while_access_is_not_proven_the_account_is_looked_at_again_soon(access: 
     }
 
     assert looking(resource(status={"conditions": [condition]} if access else None)).account_age == age
+
+
+OBSERVED = wanted({"identity": {"management": "Observe"}, "roleAssignments": {"management": "Observe"}})
+
+
+def test_a_pass_looks_at_what_is_only_observed() -> None:
+    found = looking(resource(), goal(OBSERVED, may_adopt=True))
+
+    assert (found.leaves_identity, found.creating) == (False, False)
+    assert [str(account) for account in found.accounts()] == [STORE]
+
+
+def test_a_deletion_asks_azure_nothing_about_what_is_only_observed() -> None:
+    one = resource(status={"roleAssignments": [assigned(STORE)]})
+
+    found = looking(one, deletion(OBSERVED))
+
+    assert found.leaves_identity
+    assert found.accounts() == []

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gitlab_azure_identity.api import CLIENT_ID_ANNOTATION, FINALIZER, TENANT_ID_ANNOTATION
+from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.arm_ids import StorageScope
@@ -90,8 +91,9 @@ def desired_of(one: Resource, *, cluster: str = "lab", defaults: Defaults = DEFA
 
 
 def goal(desired: Desired | None = None, *, may_create: bool = True, may_adopt: bool = False) -> Goal:
-    """The goal of a pass."""
-    return Goal(desired or wanted(), may_create=may_create, may_adopt=may_adopt)
+    """The goal of a pass. An identity that is only observed is not created."""
+    desired = desired or wanted()
+    return Goal(desired, may_create=may_create and Link.IDENTITY not in desired.observed, may_adopt=may_adopt)
 
 
 def deletion(desired: Desired | None = None) -> Goal:

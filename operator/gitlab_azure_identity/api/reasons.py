@@ -26,6 +26,7 @@ class Reason(StrEnum):
     READY = "Ready", "Everything holds."
     CREATED = "Created", "The operator created the managed identity."
     ADOPTED = "Adopted", "Policy lets the resource use a managed identity that somebody else created."
+    OBSERVED = "Observed", "The managed identity exists, and the operator only checks it."
     FEDERATED = "Federated", "Every service account has its federated credential."
     ASSIGNED = "Assigned", "The role assignments exist."
     ANNOTATED = "Annotated", "Every service account is annotated with client ID and tenant ID."

@@ -12,7 +12,14 @@ from gitlab_azure_identity.api import (
     FLUX_REQUESTED_AT_ANNOTATION,
     REQUESTED_AT_ANNOTATION,
 )
-from gitlab_azure_identity.api.spec import DeletionPolicy, Spec, StorageSpec
+from gitlab_azure_identity.api.spec import (
+    DeletionPolicy,
+    IdentitySpec,
+    Management,
+    RoleAssignmentsSpec,
+    Spec,
+    StorageSpec,
+)
 from gitlab_azure_identity.api.status import Status
 
 
@@ -29,6 +36,10 @@ class Key:
 
 NO_ACCOUNT = "unreadable"  # in place of a storage account's name that cannot be read; no request is made for it
 CAUTIOUS = {"deletion_policy": DeletionPolicy.RETAIN, "suspend": True}
+MANAGED: dict[str, type[IdentitySpec | RoleAssignmentsSpec]] = {
+    "identity": IdentitySpec,
+    "role_assignments": RoleAssignmentsSpec,
+}
 
 
 @dataclass(frozen=True)
@@ -107,7 +118,15 @@ def _legible(given: Any) -> Spec:
             except ValidationError:
                 if name in CAUTIOUS:
                     fields[name] = CAUTIOUS[name]
+                if name in MANAGED:
+                    fields[name] = MANAGED[name](management=_management(given[key]))
     return Spec(**fields)
+
+
+def _management(given: Any) -> Management:
+    """The management of a part that cannot be read otherwise: Manage only where it says so, or says nothing."""
+    chosen = given.get("management", Management.MANAGE) if isinstance(given, dict) else Management.OBSERVE
+    return Management.MANAGE if chosen == Management.MANAGE else Management.OBSERVE
 
 
 def news(metadata: Mapping[str, Any]) -> tuple[object, ...]:

@@ -30,6 +30,13 @@ class RoleScope(StrEnum):
     CONTAINER = "Container"
 
 
+class Management(StrEnum):
+    """Whether the operator writes something in Azure, or only checks what somebody else writes."""
+
+    MANAGE = "Manage"
+    OBSERVE = "Observe"
+
+
 class ServiceAccountManagement(StrEnum):
     """Who owns a service account: the operator (Manage) or somebody else, such as Helm (Annotate)."""
 
@@ -123,6 +130,20 @@ class IdentitySpec(Model):
         description="Name of the user-assigned managed identity. Default: <cluster>-<namespace>-<name>, made valid. Immutable. "
         "An identity that exists already is used only when the operator's policy lists it under adopt.",
     )
+    management: Management = Field(
+        Management.MANAGE,
+        description="Manage (default): the operator creates the managed identity and its federated credentials, and deletes "
+        "what it created with this resource. Observe: somebody else does, for example with Terraform. The operator only checks "
+        "them, and says what is missing and how to add it.",
+    )
+
+
+class RoleAssignmentsSpec(Model):
+    management: Management = Field(
+        Management.MANAGE,
+        description="Manage (default): the operator assigns the roles, and removes its assignments with this resource. "
+        "Observe: somebody else does. The operator only checks them, and says what is missing and how to add it.",
+    )
 
 
 class StorageSpec(Model):
@@ -181,6 +202,9 @@ class Spec(Model):
         max_length=MAX_SERVICE_ACCOUNTS,
         description="Service accounts that may become the identity, each with a federated identity credential of its own.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    role_assignments: RoleAssignmentsSpec = Field(
+        RoleAssignmentsSpec(), description="The roles of the managed identity at the storage account."
     )
     secrets: SecretsSpec = Field(SecretsSpec(), description="The three object storage secrets of the GitLab chart.")
     verification: Verification = Field(

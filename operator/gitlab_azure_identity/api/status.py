@@ -95,10 +95,12 @@ Moment = Annotated[str, AfterValidator(_moment)]
 
 
 class Origin(StrEnum):
-    """Whether the operator created the managed identity or adopted it. It never deletes an adopted one."""
+    """Whether the operator created the managed identity, or adopted it, or only observes it. It only deletes one that it
+    created."""
 
     CREATED = "Created"
     ADOPTED = "Adopted"
+    OBSERVED = "Observed"
 
 
 class Condition(Model):
@@ -178,6 +180,13 @@ class ContainerStatus(Model):
     state: str = Field(description="Verified, or why not.")
 
 
+class MissingStatus(Model):
+    kind: str = Field(description="ManagedIdentity, FederatedCredential or RoleAssignment.")
+    name: str = Field(description="Its name, the subject that is not trusted, or the role and where it is missing.")
+    azure_cli: str = Field(description="The command that adds it.")
+    terraform: str = Field(description="The block for hashicorp/azurerm that adds it.")
+
+
 class LingeringStatus(Model):
     kind: str = Field(description="RoleAssignment, FederatedCredential, Secret, ConfigMap or ServiceAccount.")
     name: str = Field(description="Its name.")
@@ -228,6 +237,10 @@ class Status(Model):
     )
     containers: Annotated[list[ContainerStatus], Fitting] = Field(
         default_factory=list, description="Blob containers and their state."
+    )
+    missing: Annotated[list[MissingStatus], Fitting] = Field(
+        default_factory=list,
+        description="What somebody else has to add, since management is Observe. Empty when nothing is missing.",
     )
     lingering: Annotated[list[LingeringStatus], Fitting] = Field(
         default_factory=list,

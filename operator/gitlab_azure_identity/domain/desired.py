@@ -8,10 +8,12 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.secrets import SecretSpec
 from gitlab_azure_identity.api.spec import (
+    Management,
     RoleScope,
     ServiceAccountManagement,
     Spec,
@@ -126,6 +128,7 @@ class Desired:
     values_config_map: str
     verification: Verification
     pin_differs: IdentityId | None = field(default=None)  # the place by the settings, when the pin is another
+    observed: frozenset[Link] = frozenset()  # links that somebody else establishes: they are checked and never written
 
     @cached_property
     def credentials(self) -> tuple[Credential, ...]:
@@ -216,7 +219,19 @@ def desire(
         values_config_map=values,
         verification=spec.verification,
         pin_differs=differs,
+        observed=_observed(spec),
     )
+
+
+def _observed(spec: Spec) -> frozenset[Link]:
+    """The links that are only observed. Whoever writes the federated credentials of an identity decides who may become it, so
+    they belong to the management of the identity."""
+    observed = set[Link]()
+    if spec.identity.management is Management.OBSERVE:
+        observed |= {Link.IDENTITY, Link.CREDENTIALS}
+    if spec.role_assignments.management is Management.OBSERVE:
+        observed.add(Link.ROLES)
+    return frozenset(observed)
 
 
 def _pinned(resource: Resource) -> IdentityId | None:
@@ -248,7 +263,9 @@ def _identity(
         resolved = IdentityId(subscription or pin.subscription, group or pin.resource_group, name)
         return WantedIdentity(pin, location, tags), None if pin.same_as(resolved) else resolved
     place = IdentityId(_given(subscription, "azure.subscriptionId"), _given(group, "azure.resourceGroup"), name)
-    return WantedIdentity(place, _given(location, "azure.location"), tags), None
+    if spec.identity.management is Management.MANAGE:  # whoever else creates it chooses the region
+        location = _given(location, "azure.location")
+    return WantedIdentity(place, location, tags), None
 
 
 def _distinct(tags: Mapping[str, str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from gitlab_azure_identity.domain.changes import Change, link_of
 from gitlab_azure_identity.domain.findings import Finding, Outlook
 from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.judge import PassRecord, judge
-from gitlab_azure_identity.domain.observed import ClusterObject, Identity, Observed
+from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity, Observed
 from gitlab_azure_identity.domain.plan import plan
 
 Version = tuple[str, str]
@@ -76,7 +76,8 @@ def due_in(interval: float, changes: int) -> float:
 
 
 def as_recorded(goal: Goal, known: IdentityStatus | None, objects: Mapping[tuple[str, str], ClusterObject]) -> Observed:
-    """What a pass would observe if Azure is as the status says, and the cluster has these objects."""
+    """What a pass would observe if Azure has everything that is wanted for the identity of the status, and the cluster has these
+    objects. A check asks Azure nothing, so it tells nothing of Azure."""
     if known is None or known.client_id is None:
         return Observed(objects=objects)
     identity = Identity(
@@ -88,7 +89,11 @@ def as_recorded(goal: Goal, known: IdentityStatus | None, objects: Mapping[tuple
         principal_id=known.principal_id or "",
         tenant_id=known.tenant_id or "",
     )
-    return Observed(identity, objects=objects)
+    assignments = (
+        Assignment("", grant.role.guid, grant.scope, identity.principal_id, goal.owner.description)
+        for grant in goal.grants
+    )
+    return Observed(identity, goal.credentials, tuple(assignments), objects)
 
 
 def out_of_order(goal: Goal, have: Observed) -> bool:

@@ -54,7 +54,7 @@ class Goal:
 
     desired: Desired
     mode: Mode = Mode.RECONCILE
-    may_create: bool = True  # policy: the identity may be created at its place
+    may_create: bool = True  # the resource and policy: the identity may be created at its place
     may_adopt: bool = False  # policy: the identity may be used although somebody else created it
     shared_with: tuple[str, ...] = ()  # policy: globs of other namespaces that an adopted identity may trust
     former_issuers: tuple[str, ...] = ()  # of this cluster: credentials with them are ours too
@@ -113,8 +113,11 @@ class Goal:
         return tuple(c for c in have.credentials if not self._is_ours(c) and not matches(self.shared_with, c.trusts))
 
     def _is_ours(self, credential: Credential) -> bool:
-        """Whether a credential trusts service accounts of this resource's own namespace in this cluster."""
-        return credential.issuer in self.issuers and naming.namespace_of(credential.subject) == self.owner.namespace
+        """Whether a credential trusts service accounts of this resource's own namespace in this cluster. An issuer with a slash
+        more or less at its end is of no use to anybody, but it is nobody else's: both have one place on the web."""
+        issuers = {issuer.rstrip("/") for issuer in self.issuers}
+        ours = naming.namespace_of(credential.subject) == self.owner.namespace
+        return ours and credential.issuer.rstrip("/") in issuers
 
     def of_another_cluster(self, have: Observed) -> Credential | None:
         """A credential of another cluster on the identity that we created: another operator created it for a resource of this
@@ -197,7 +200,7 @@ def reconcile_goal(
         raise CannotProceed(Link.IDENTITY, Failure(Reason.NOT_PERMITTED, denied, Outlook.STALLED))
     return Goal(
         desired,
-        may_create=creatable(policy, desired),
+        may_create=Link.IDENTITY not in desired.observed and creatable(policy, desired),
         may_adopt=adoptable(policy, desired),
         shared_with=sharers(policy, desired),
         former_issuers=former_issuers(resource, issuer),

@@ -12,6 +12,7 @@ from gitlab_azure_identity.domain.changes import Change, Revocation, words
 from gitlab_azure_identity.domain.desired import Credential
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, blocked, failed, good, worst
 from gitlab_azure_identity.domain.goal import Goal
+from gitlab_azure_identity.domain.missing import how_to_add, missing
 from gitlab_azure_identity.domain.observed import ClusterObject, Identity, Observed
 from gitlab_azure_identity.domain.ownership import claimed, handed_to
 from gitlab_azure_identity.domain.plan import (
@@ -19,11 +20,12 @@ from gitlab_azure_identity.domain.plan import (
     conflicting_credential,
     former_assignments,
     missing_credentials,
+    missing_grants,
     plan,
 )
 from gitlab_azure_identity.domain.policy import adoption
 
-LISTED = 3  # role assignments that a sentence names at most
+LISTED = 3  # things that a sentence names at most
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,10 @@ def judge(goal: Goal, have: Observed, record: PassRecord) -> tuple[Finding, ...]
 
 
 def _failure(link: Link, goal: Goal, have: Observed, record: PassRecord) -> Failure | None:
-    """Why a link cannot be established: the obstacle that was seen, or else the failure."""
+    """Why a link cannot be established: the obstacle that was seen, or else the failure. What an observed link lacks is only
+    known when it could be seen."""
+    if link in goal.desired.observed and link in record.observing:
+        return record.observing[link]
     obstacle = OBSTACLES[link](goal, have) if link in OBSTACLES else None
     if obstacle is not None:
         return obstacle
@@ -94,6 +99,9 @@ def _identity_obstacle(goal: Goal, have: Observed) -> Failure | None:
     if identity is None:
         if goal.may_create:
             return None
+        if Link.IDENTITY in goal.desired.observed:
+            sentence = f"Managed identity {want.name} does not exist in resource group {want.id.resource_group}"
+            return _not_added(Link.IDENTITY, goal, have, sentence)
         message = (
             f"Managed identity {want.name} does not exist, and the operator's policy does not let it be created in "
             f"resource group {want.id.resource_group}. Create it, or add the resource group to the policy."
@@ -107,6 +115,18 @@ def _identity_obstacle(goal: Goal, have: Observed) -> Failure | None:
     return _shared(identity, strangers[0]) if strangers else None
 
 
+def _not_added(link: Link, goal: Goal, have: Observed, sentence: str) -> Failure:
+    """The failure of an observed link that lacks something, with what adds it. Without the identity everything that belongs to it
+    is told at once, since whoever creates it will add that too."""
+    lacking = [one for one in missing(goal, have) if link in (one.link, Link.IDENTITY)]
+    field = "roleAssignments" if link is Link.ROLES else "identity"
+    message = (
+        f"{sentence}. spec.{field}.management is Observe: somebody else has to add what is missing. "
+        f"{how_to_add(lacking, goal.owner)}"
+    )
+    return Failure(Reason.NOT_FOUND, message, Outlook.STALLED)
+
+
 def _anothers(goal: Goal, identity: Identity) -> Failure:
     """The failure for an identity that this resource may not use. The message shows the rule that would let it be adopted only
     when no other resource claims the identity. Whoever can log in as that resource's identity would reach this storage too."""
@@ -114,10 +134,11 @@ def _anothers(goal: Goal, identity: Identity) -> Failure:
     if owner := claimed(identity.tags):
         message = f"Managed identity {identity.name} exists and belongs to {owner}. {rename}."
     else:
+        observed = Link.IDENTITY in goal.desired.observed
         message = (
-            f"Managed identity {identity.name} exists and does not carry this operator's tags. {rename}. Or, if service accounts "
-            f"of namespace {goal.owner.namespace} may have every right that the identity has, add to `policy` in the operator's "
-            f"settings: {adoption(goal.desired)}"
+            f"Managed identity {identity.name} exists and does not carry this operator's tags. "
+            f"{'If' if observed else f'{rename}. Or, if'} service accounts of namespace {goal.owner.namespace} may have every "
+            f"right that the identity has, add to `policy` in the operator's settings: {adoption(goal.desired)}"
         )
     return Failure(Reason.NOT_OWNED, message, Outlook.STALLED)
 
@@ -135,22 +156,53 @@ def _shared(identity: Identity, credential: Credential) -> Failure:
 
 def _credentials_obstacle(goal: Goal, have: Observed) -> Failure | None:
     name = goal.desired.identity.name
-    missing = missing_credentials(goal, have)
-    for credential in missing:
+    lacking = missing_credentials(goal, have)
+    for credential in lacking:
         if other := conflicting_credential(credential, have):
             message = (
                 f"Federated credential {other.name} of managed identity {name} already trusts subject "
                 f"{credential.subject}, but for audience {other.audience} instead of {credential.audience}. Remove it."
             )
             return Failure(Reason.CONFLICT, message, Outlook.STALLED)
-    names = {credential.name for credential in have.credentials} | {credential.name for credential in missing}
-    if missing and len(names) > MAX_SERVICE_ACCOUNTS:
+    names = {credential.name for credential in have.credentials} | {credential.name for credential in lacking}
+    if lacking and len(names) > MAX_SERVICE_ACCOUNTS:
         message = (
             f"Managed identity {name} would need {len(names)} federated credentials, and Azure allows "
             f"{MAX_SERVICE_ACCOUNTS}. Use fewer service accounts, or another identity."
         )
         return Failure(Reason.LIMIT_EXCEEDED, message, Outlook.STALLED)
+    if lacking and Link.CREDENTIALS in goal.desired.observed:
+        return _not_federated(goal, have, lacking)
     return None
+
+
+def _not_federated(goal: Goal, have: Observed, lacking: Sequence[Credential]) -> Failure:
+    """The failure for service accounts that an observed identity does not trust. An issuer that is another one by a character is
+    what people look at for hours, so the message shows it."""
+    name, issuer = goal.desired.identity.name, lacking[0].issuer
+    subjects = [credential.subject for credential in lacking]
+    others = [one for one in have.credentials if one.subject in subjects and one.issuer != issuer]
+    sentences = [
+        f"Managed identity {name} has no federated credential for {_listed(subjects)} with issuer {issuer}",
+        *(f"Its credential {one.name} trusts {one.subject} by issuer {one.issuer} instead" for one in others),
+    ]
+    return _not_added(Link.CREDENTIALS, goal, have, ". ".join(sentences))
+
+
+def _roles_obstacle(goal: Goal, have: Observed) -> Failure | None:
+    if Link.ROLES not in goal.desired.observed:
+        return None
+    lacking = [f'"{grant.role.name}" at {grant.scope.words}' for grant in missing_grants(goal, have)]
+    if not lacking:
+        return None
+    sentence = f"Managed identity {goal.desired.identity.name} does not have role {_listed(lacking)}"
+    return _not_added(Link.ROLES, goal, have, sentence)
+
+
+def _listed(things: Sequence[str]) -> str:
+    """The first things of a list, and how many more there are."""
+    more = f" and {len(things) - LISTED} more" if len(things) > LISTED else ""
+    return f"{', '.join(things[:LISTED])}{more}"
 
 
 def _service_accounts_obstacle(goal: Goal, have: Observed) -> Failure | None:
@@ -176,6 +228,7 @@ def _objects_obstacle(goal: Goal, have: Observed) -> Failure | None:
 OBSTACLES = {
     Link.IDENTITY: _identity_obstacle,
     Link.CREDENTIALS: _credentials_obstacle,
+    Link.ROLES: _roles_obstacle,
     Link.SERVICE_ACCOUNTS: _service_accounts_obstacle,
     Link.SECRETS: _objects_obstacle,
 }
@@ -236,8 +289,12 @@ def _asides(goal: Goal, have: Observed, record: PassRecord) -> Iterator[str]:
 
 def _usable(goal: Goal, have: Observed) -> Finding:
     name = have.identity.name if have.identity else goal.desired.identity.name
+    if have.identity and goal.owns(have.identity) and Link.IDENTITY in goal.desired.observed:
+        return good(Link.IDENTITY, Reason.OBSERVED, f"Managed identity {name} exists and is ours. It is only observed.")
     if have.identity and goal.owns(have.identity):
         return good(Link.IDENTITY, Reason.CREATED, f"Managed identity {name} exists and is ours.")
+    if Link.IDENTITY in goal.desired.observed:
+        return good(Link.IDENTITY, Reason.OBSERVED, f"Managed identity {name} exists. It is only observed.")
     message = f"Managed identity {name} is used by permission of the operator's policy."
     return good(Link.IDENTITY, Reason.ADOPTED, message)
 

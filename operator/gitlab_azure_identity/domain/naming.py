@@ -73,6 +73,14 @@ def credential_name(issuer: str, namespace: str, resource: str, service_account:
     return prefix + _azure_name(service_account, limit=limit, plain=plain, exact=(service_account,))
 
 
+def hand_made_credential_name(cluster: str, namespace: str, service_account: str) -> str:
+    """A name for the federated identity credential that somebody else creates for a service account. The operator never takes one
+    of this name for its own."""
+    parts = (cluster, namespace, service_account)
+    plain = all(parts) and "_" not in namespace + service_account
+    return _azure_name("-".join(parts), limit=CREDENTIAL_NAME_LIMIT, plain=plain, exact=parts)
+
+
 _SERVICE_ACCOUNT = "system:serviceaccount:"
 
 
@@ -86,6 +94,11 @@ def namespace_of(subject: str) -> str | None:
     if not subject.startswith(_SERVICE_ACCOUNT):
         return None
     return subject.removeprefix(_SERVICE_ACCOUNT).partition(":")[0]
+
+
+def service_account_of(subject: str) -> str:
+    """The service account's name in its subject."""
+    return subject.rpartition(":")[2]
 
 
 def role_assignment_name(scope: StorageScope, principal_id: str, role: Role) -> str:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.spec import RoleScope
 from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.arm_ids import ResourceGroupId
@@ -80,7 +81,7 @@ def refusal(policy: Sequence[PolicyRule], desired: Desired) -> str | None:
         return _add(
             f"no rule of the operator's policy lets namespace {namespace} use managed identity {desired.identity.name} in "
             f"resource group {desired.identity.id.resource_group}",
-            f"let namespace {namespace} have managed identities created there",
+            _opens_identity(desired),
             f"{{namespaces: [{_quoted(namespace)}], identities: {_identity_rule(desired)}}}",
         )
     if not any(_admits_storage(storage, desired) for rule in rules for storage in rule.storage):
@@ -186,6 +187,14 @@ def _opens_storage(desired: Desired) -> str:
     return f"let namespace {namespace} read, write and delete in {which} of storage account {storage.account}"
 
 
+def _opens_identity(desired: Desired) -> str:
+    """The words for what the shown rule of an identity opens, and to whom."""
+    namespace = desired.owner.namespace
+    if Link.IDENTITY in desired.observed:
+        return f"let service accounts of namespace {namespace} have every right that it has"
+    return f"let namespace {namespace} have managed identities created there"
+
+
 def _storage_rule(desired: Desired) -> str:
     storage = desired.storage
     narrow = storage.role_scope is RoleScope.CONTAINER
@@ -194,6 +203,9 @@ def _storage_rule(desired: Desired) -> str:
 
 
 def _identity_rule(desired: Desired) -> str:
+    """An identity that is only observed is somebody else's."""
+    if Link.IDENTITY in desired.observed:
+        return f"{{adopt: [{desired.identity.id}]}}"
     return f"{{resourceGroups: [{desired.identity.id.group}]}}"
 
 

@@ -7,6 +7,7 @@ record. So an object only counts as the resource's own when the resource itself 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
+from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.status import (
     FederatedCredentialStatus,
@@ -154,7 +155,9 @@ def left_behind(resource: Resource, goal: Goal, have: Observed, deleted: Collect
     """A sentence for each object on record that stays when the resource is let go, and why. `have` is the last observation."""
     known, identity = resource.status.identity, have.identity
     recorded_ours = known is not None and known.origin is Origin.CREATED
-    if identity is not None and goal.owns(identity):
+    if Link.IDENTITY in goal.desired.observed:
+        yield from _left_as_observed(resource, goal, recorded_ours)
+    elif identity is not None and goal.owns(identity):
         for sentence in another_cluster(goal, have):
             yield f"Managed identity {identity.name} and its roles stay. {sentence}"
     elif identity is not None and recorded_ours:
@@ -168,6 +171,12 @@ def left_behind(resource: Resource, goal: Goal, have: Observed, deleted: Collect
             f"The status says that this resource created managed identity {known.resource_id}. It was not found there, and "
             "nothing of that name was deleted."
         )
+    if Link.ROLES in goal.desired.observed:
+        for assignment in _assignments(resource, goal):
+            yield (
+                f"Role assignment {assignment.name} at {assignment.scope.words} stays, though this resource created it: "
+                "roleAssignments.management is Observe."
+            )
     recorded = {("Secret", name) for name in resource.status.secret_names}
     recorded.add(("ConfigMap", resource.status.values_config_map or ""))
     for key in sorted(recorded & have.objects.keys()):
@@ -178,3 +187,18 @@ def left_behind(resource: Resource, goal: Goal, have: Observed, deleted: Collect
                 f"{words(found.kind).capitalize()} {found.name} stays: it has neither label nor annotation of the "
                 "resource that created it."
             )
+
+
+def _left_as_observed(resource: Resource, goal: Goal, created: bool) -> Iterator[str]:
+    """A sentence about what this resource created before it only observed its identity."""
+    known = resource.status.identity
+    if known is not None and created:
+        yield (
+            f"Managed identity {known.resource_id} stays with its federated credentials, though this resource created it: "
+            "identity.management is Observe."
+        )
+        return
+    for credential in _credentials(resource, goal):
+        yield (
+            f"Federated credential {credential.name} stays, though this resource created it: identity.management is Observe."
+        )

@@ -1,6 +1,6 @@
 """The one place that makes a status. It is pure, so tests hold the invariants of statuses over generated inputs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from gitlab_azure_identity.api.conditions import CHAIN, READY, RECONCILING, STALLED, Link
@@ -12,6 +12,7 @@ from gitlab_azure_identity.api.status import (
     FederatedCredentialStatus,
     IdentityStatus,
     LingeringStatus,
+    MissingStatus,
     Origin,
     RoleAssignmentStatus,
     SecretsStatus,
@@ -25,7 +26,8 @@ from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, Truth, failed
 from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.lingering import still_lingering
-from gitlab_azure_identity.domain.observed import Assignment, Observation, Observed
+from gitlab_azure_identity.domain.missing import missing
+from gitlab_azure_identity.domain.observed import Assignment, Identity, Observation, Observed
 from gitlab_azure_identity.domain.plan import answers
 from gitlab_azure_identity.domain.readiness import as_condition, conditions
 from gitlab_azure_identity.domain.record import identity_deleted, undeleted_assignments, undeleted_credentials
@@ -44,6 +46,11 @@ def with_conditions(resource: Resource, findings: Sequence[Finding], now: dateti
     )
 
 
+def without_use(resource: Resource, goal: Goal, have: Observed, findings: Sequence[Finding], now: datetime) -> Status:
+    """The status after a pass whose identity does not exist or must not be used. Such an identity is not recorded."""
+    return with_conditions(resource, findings, now).model_copy(update={"missing": _missing(goal, have, ())})
+
+
 def before_writing(resource: Resource, goal: Goal, now: datetime) -> Status:
     """The status before the first write. It records what is about to be created. So a pass that is killed half-way leaves nothing
     that is not on record."""
@@ -57,7 +64,7 @@ def before_writing(resource: Resource, goal: Goal, now: datetime) -> Status:
     planned = [
         RoleAssignmentStatus(name="", role=grant.role.name, scope=str(grant.scope))
         for grant in desired.grants
-        if (grant.role.name, grant.scope.key) not in recorded
+        if Link.ROLES not in desired.observed and (grant.role.name, grant.scope.key) not in recorded
     ]
     accounts = {entry.name: entry for entry in before.service_accounts} | {e.name: e for e in _accounts(desired)}
     return with_conditions(resource, findings, now).model_copy(
@@ -108,7 +115,7 @@ def after_pass(
             client_id=identity.client_id,
             principal_id=identity.principal_id,
             tenant_id=identity.tenant_id,
-            origin=Origin.CREATED if goal.owns(identity) else Origin.ADOPTED,
+            origin=_origin(goal, identity),
         )
     retiring = [
         ServiceAccountStatus(name=name, management="Retiring")
@@ -148,6 +155,7 @@ def after_pass(
             "retired_secrets": retired,
             "values_config_map": desired.values_config_map,
             "containers": list(containers),
+            "missing": _missing(goal, have, unseen),
             "lingering": list(lingering),
         }
     )
@@ -224,6 +232,7 @@ def _left_on_record(before: Status, left: Left) -> Status:
             ),
             "retired_secrets": [name for name in before.retired_secrets if secret(name)],
             "values_config_map": values if stands(Link.SECRETS, "ConfigMap", values) else None,
+            "missing": [],
             "lingering": still_lingering(before.lingering, have, left.unseen),
         }
     )
@@ -264,6 +273,20 @@ def _links(resource: Resource) -> list[Condition]:
         condition for condition in resource.status.conditions if condition.type not in (READY, RECONCILING, STALLED)
     ]
     return [condition.model_copy(update={"observed_generation": resource.generation}) for condition in seen]
+
+
+def _origin(goal: Goal, identity: Identity) -> Origin:
+    """An identity that we created stays ours by its tags, also while it is only observed."""
+    if goal.owns(identity):
+        return Origin.CREATED
+    return Origin.OBSERVED if Link.IDENTITY in goal.desired.observed else Origin.ADOPTED
+
+
+def _missing(goal: Goal, have: Observed, unseen: Collection[Link]) -> list[MissingStatus]:
+    return [
+        MissingStatus(kind=one.kind, name=one.name, azure_cli=one.azure_cli, terraform=one.terraform)
+        for one in missing(goal, have, unseen)
+    ]
 
 
 def _accounts(desired: Desired) -> list[ServiceAccountStatus]:
@@ -308,7 +331,7 @@ def _assignments(goal: Goal, have: Observed) -> list[RoleAssignmentStatus]:
     for grant in goal.grants:
         existing = [a for a in have.assignments if a.principal_id == principal and answers(grant, a)]
         answered += existing[:1]
-        if not existing:
+        if not existing and Link.ROLES not in goal.desired.observed:
             pending.append(RoleAssignmentStatus(name="", role=grant.role.name, scope=str(grant.scope)))
     ours = [a for a in have.assignments if goal.owns_assignment(a) and a not in answered]
     return [_recorded(assignment) for assignment in answered + ours] + pending

@@ -29,6 +29,7 @@ class WhereToLook:
     granting: bool  # access is to be granted, so the storage account must exist
     creating: bool  # an identity that does not exist is created, so its absence must be certain
     group_deleted: bool = False  # the identity's resource group is known not to exist
+    leaves_identity: bool = False  # a deletion leaves it, and asks nothing about it
     gone: frozenset[str] = frozenset()  # storage accounts that are taken for deleted, by the keys of their ARM ids
 
     @property
@@ -61,6 +62,8 @@ class WhereToLook:
     def accounts(self) -> list[StorageScope]:
         """The storage accounts that may have assignments of ours. The wanted one counts when access is to be granted, or when
         nothing is recorded. Otherwise we never assigned a role there, and may lack the right to read."""
+        if not self.granting and Link.ROLES in self.desired.observed:
+            return []  # a deletion leaves them
         scopes = [StorageScope.parse(entry.scope) for entry in self.status.role_assignments]
         wanted = self.desired.storage.scope
         if wanted.account != NO_ACCOUNT and (self.granting or not self.pinned):
@@ -110,4 +113,5 @@ def where_to_look(resource: Resource, goal: Goal, policy: Sequence[PolicyRule]) 
         tuple(unique.values()),
         granting=goal.mode is Mode.RECONCILE,
         creating=goal.mode is Mode.RECONCILE and goal.may_create,
+        leaves_identity=goal.mode is Mode.FINALIZE and Link.IDENTITY in goal.desired.observed,
     )

@@ -63,7 +63,7 @@ async def _locate(azure: AzureReads, where: WhereToLook) -> Identity | None:
 
     It only counts as absent after two answers, a single read and a list. Azure's reads lag behind its writes, and the two come
     from different places."""
-    if where.group_deleted:
+    if where.group_deleted or where.leaves_identity:
         return None
     if where.pinned:
         return await _at(azure, where, where.pinned)

@@ -29,7 +29,14 @@ from gitlab_azure_identity.domain.lingering import lingering, lingering_event
 from gitlab_azure_identity.domain.observed import Observation, Observed
 from gitlab_azure_identity.domain.plan import nothing_to_grant, plan_without
 from gitlab_azure_identity.domain.record import credible
-from gitlab_azure_identity.domain.status import after_pass, before_writing, records_the_same, suspended, with_conditions
+from gitlab_azure_identity.domain.status import (
+    after_pass,
+    before_writing,
+    records_the_same,
+    suspended,
+    with_conditions,
+    without_use,
+)
 from gitlab_azure_identity.domain.texts import presentable
 from gitlab_azure_identity.domain.where import where_to_look
 from gitlab_azure_identity.kube import errors as kube_errors
@@ -251,7 +258,7 @@ class Reconciler:
     def _status(self, awaiting: AwaitingAccess, findings: Sequence[Finding], proof: Proof, now: datetime) -> Status:
         resource, goal, have, observation = awaiting.resource, awaiting.goal, awaiting.have, awaiting.observation
         if not goal.may_use(have):
-            return with_conditions(resource, findings, now)  # an identity that we may not use is not recorded
+            return without_use(resource, goal, have, findings, now)
         return after_pass(resource, goal, have, findings, proof.containers, observation, now, awaiting.lingering)
 
     async def _write(

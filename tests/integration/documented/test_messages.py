@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+import yaml
 
 from lab.azure import seeded
+from lab.places import ROOT
 from tests.integration.behind import create, create_container, patch, remove
+from tests.integration.operating import SUBSCRIPTION
 from tests.integration.owner import stalled
 from tests.integration.resources import GitLab
 
@@ -54,6 +57,42 @@ def test_a_secret_is_handed_over_by_the_command_of_the_documentation(person: Per
 
     gitlab.reconcile_now()
     gitlab.ready()
+
+
+def test_what_an_observed_identity_lacks_is_added_by_the_commands_in_the_message(
+    person: Person, gitlab: GitLab, client_id: str
+) -> None:
+    """The platform team of examples/observed.yaml has made nothing yet. Its identity is in a group of its own."""
+    person.runs(
+        "az role assignment create --assignee-object-id $principal --assignee-principal-type ServicePrincipal "
+        "--role Reader --scope <ARM id>",
+        ARM_id=f"{SUBSCRIPTION}/resourceGroups/{seeded.PLATFORM_GROUP}",
+    )
+    example = yaml.safe_load((ROOT / "examples" / "observed.yaml").read_text(encoding="utf-8"))
+    gitlab.apply(**example["spec"])
+    message = stalled(gitlab, "NotFound")
+
+    blocks = person.follows(message, "kubectl get gai -n {} {} -o jsonpath='{.status.missing[*].terraform}'")
+    person.follows(message, "az identity create --subscription {} --resource-group {} --name {}")
+    person.follows(
+        message,
+        "az identity federated-credential create --subscription {} --resource-group {} --identity-name {} --name {} "
+        "--issuer {} --subject {} --audiences {}",
+    )
+    person.follows(
+        message,
+        "az identity show --subscription {} --resource-group {} --name {} --query principalId --output tsv",
+    )
+    person.follows(
+        message,
+        "az role assignment create --assignee-object-id {} --assignee-principal-type ServicePrincipal "
+        '--role "{}" --scope {}',
+    )
+
+    assert blocks.count('resource "azurerm_') == 3
+    gitlab.reconcile_now()
+    gitlab.ready()
+    assert person.runs("kubectl -n gitlab get gai gitlab -o jsonpath='{.status.missing[*].terraform}'") == ""
 
 
 def test_an_immutable_secret_is_created_again_by_the_command_in_the_message(person: Person, ready: GitLab) -> None:
