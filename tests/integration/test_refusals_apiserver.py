@@ -42,6 +42,10 @@ def problem(output: str) -> str:
     return lines[0] if len(lines) == 1 else lines[1].removeprefix("* ")
 
 
+VERSION = (
+    "name a version of the GitLab chart (8 to 10) or of GitLab (17 to 19), such as 9.5.1 or 18.5. Leave it out for any other "
+    "version"
+)
 INVALID = 'The GitLabAzureIdentity "gitlab" is invalid: '
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a storage account with capitals": (
@@ -76,7 +80,26 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"roleAssignments": {"management": "Observe"}},
         unknown("roleAssignments"),
     ),
-    "GitLab's own pods": ({"gitlab": {"release": "gitlab"}}, unknown("gitlab")),
+    "GitLab's own pods": ({"gitlab": {"release": "gitlab"}}, unknown("gitlab.release")),
+    "a release that no identity reaches": (
+        {"gitlab": {"version": "16.11"}},
+        f"{INVALID}spec.gitlab.version: Invalid value: {VERSION}",
+    ),
+    "a chart that is not known yet": (
+        {"gitlab": {"version": "11.0.0"}},
+        f"{INVALID}spec.gitlab.version: Invalid value: {VERSION}",
+    ),
+    "a version without quotes": (
+        {"gitlab": {"version": 18.5}},
+        f'{INVALID}spec.gitlab.version: Invalid value: "number": spec.gitlab.version in body must be of type string: "number"',
+    ),
+    "features that follow uploads": (
+        {"gitlab": {"features": "Follow"}, **containers(uploads={"management": "Disabled"})},
+        (
+            f"{INVALID}spec.gitlab.features: Invalid value: GitLab has no switch for uploads, so features: Follow cannot switch "
+            "them off: give uploads a container, or leave the features to your own values with features: Leave"
+        ),
+    ),
     "a container to be made": (
         containers(lfs={"management": "Manage"}),
         'spec.storage.containers.lfs.management: Unsupported value: "Manage": supported values: "Observe", "Disabled"',

@@ -401,6 +401,16 @@ def test_another_cluster_of_our_name_is_reported() -> None:
     assert assessment.cluster_event(goal(), HAVE) is None
 
 
+def test_an_event_about_defects_of_the_release() -> None:
+    event = assessment.defect_event(wanted({"gitlab": {"version": "9.11.1"}}))
+
+    assert event is not None
+    assert (event.kind, event.reason) == ("Warning", "KnownDefect")
+    assert "401" in event.message
+    assert "dependency_proxy" in event.message
+    assert assessment.defect_event(WANT) is None
+
+
 def test_a_defect_is_reported_in_one_line_that_says_where_to_look() -> None:
     link, failure = assessment.defect_failure(KeyError("two\nlines"), NOW)
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from gitlab_azure_identity.api import API_VERSION, KIND
+from gitlab_azure_identity.cli.commands import gai
 from gitlab_azure_identity.cli.files import read
 from gitlab_azure_identity.cli.problems import CouldNotCheck
 from gitlab_azure_identity.cli.values import of_file
@@ -28,7 +29,7 @@ def written(name: str | None = "gitlab", **spec: Any) -> str:
 def values(text: str, name: str | None = None) -> str:
     file = io.StringIO(text)
     file.name = "gai.yaml"
-    return of_file(file, name)
+    return of_file(file, name).text
 
 
 @pytest.mark.parametrize(
@@ -102,3 +103,30 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
     file.write_bytes(b"\xff\xfe\x00")
     with file.open(encoding="utf-8") as opened, pytest.raises(CouldNotCheck, match="is not text"):
         of_file(opened, None)
+
+
+def test_what_the_values_cannot_do_is_told_beside_them(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "gai.yaml"
+    containers = {"lfs": {"management": "Disabled"}}
+    file.write_text(
+        written(gitlab={"version": "9.11.0"}, storage={"accountName": "sss", "containers": containers}),
+        encoding="utf-8",
+    )
+
+    assert gai.main(["values", "-f", str(file)], standalone_mode=False) == 0
+
+    shown = capfd.readouterr()
+    assert "object_store" in yaml.safe_load(shown.out)["global"]["appConfig"]
+    own, day_old, migrations = shown.err.splitlines()
+    assert own == "Your own values must have: global.appConfig.lfs.enabled: false."
+    assert day_old.startswith("GitLab before 19.3")
+    assert migrations.startswith("Chart 9.11.0 to 9.11.2 stops its migrations")
+
+
+def test_a_release_that_cannot_use_them_is_a_problem(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "gai.yaml"
+    file.write_text(written(gitlab={"version": "17.8"}), encoding="utf-8")
+
+    assert gai.main(["values", "-f", str(file)], standalone_mode=False) == 1
+
+    assert capfd.readouterr().err.startswith("The chart before 8.9 (GitLab before 17.9) does not render")

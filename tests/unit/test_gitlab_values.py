@@ -10,6 +10,8 @@ import yaml
 from ruamel.yaml import YAML
 
 from gitlab_azure_identity.api.containers import CHART_NAMES
+from gitlab_azure_identity.domain.gitlab.own_values import own_values
+from gitlab_azure_identity.domain.gitlab.use import Use
 from gitlab_azure_identity.domain.gitlab.values import gitlab_values
 
 DEFAULTS = {
@@ -93,11 +95,15 @@ gitlab:
 
 def values(**changes: Any) -> dict[str, Any]:
     """The values of a minimal resource with these changes, as both dialects of YAML read them."""
-    text = gitlab_values(**RESOURCE | changes)
+    text = gitlab_values(Use(**RESOURCE | changes))
     read = yaml.safe_load(text)
     assert isinstance(read, dict)
     assert json.dumps(read) == json.dumps(YAML(typ="safe", pure=True).load(text))
     return read
+
+
+def without(purpose: str) -> dict[str, str]:
+    return {key: name for key, name in DEFAULTS.items() if key != purpose}
 
 
 def service_account(name: str) -> dict[str, object]:
@@ -116,11 +122,11 @@ def accounts(read: dict[str, Any]) -> dict[str, str]:
 
 
 def test_minimal() -> None:
-    assert gitlab_values(**RESOURCE) == MINIMAL
+    assert gitlab_values(Use(**RESOURCE)) == MINIMAL
 
 
 def test_the_order_in_which_containers_are_given_does_not_matter() -> None:
-    assert gitlab_values(**RESOURCE | {"containers": dict(reversed(DEFAULTS.items()))}) == MINIMAL
+    assert gitlab_values(Use(**RESOURCE | {"containers": dict(reversed(DEFAULTS.items()))})) == MINIMAL
 
 
 def test_purposes_that_the_chart_switches_off_are_switched_on_and_pages_only_get_their_store() -> None:
@@ -166,10 +172,6 @@ def test_accounts_that_helm_creates_are_left_to_helms_values() -> None:
     assert accounts(read) == {}
 
 
-def without(purpose: str) -> dict[str, str]:
-    return {key: name for key, name in DEFAULTS.items() if key != purpose}
-
-
 def test_a_disabled_container_is_left_to_the_charts_values() -> None:
     assert "lfs" not in values(containers=without("lfs"))["global"]["appConfig"]
     assert values(containers=without("tmp"))["global"]["appConfig"]["backups"] == {"bucket": "gitlab-backups"}
@@ -187,6 +189,72 @@ def test_a_disabled_secret_is_left_out_and_the_pods_keep_their_identity() -> Non
     assert rails["global"]["appConfig"]["lfs"] == {"bucket": "git-lfs"}
     assert rails["gitlab"]["webservice"] == LABELLED
     assert backups["gitlab"]["toolbox"] == LABELLED
+
+
+def test_features_follow_what_is_disabled_and_leave_what_nobody_named() -> None:
+    off = {"registry", "lfs", "terraformState", "pages", "backups", "tmp"}
+    read = values(
+        containers={purpose: name for purpose, name in DEFAULTS.items() if purpose not in off},
+        registry_secret=None,
+        backup_secret=None,
+        disabled=frozenset(off),
+        follow=True,
+    )
+    config = read["global"]["appConfig"]
+
+    assert (read["registry"], read["global"]["registry"]) == ({"enabled": False}, {"enabled": False})
+    assert (config["lfs"], config["terraformState"]) == ({"enabled": False}, {"enabled": False})
+    assert config["uploads"] == {"bucket": "gitlab-uploads"}
+    assert read["global"]["pages"] == {"enabled": False, "objectStore": {"enabled": False}}
+    assert not {"externalDiffs", "ciSecureFiles", "dependencyProxy", "backups"} & config.keys()
+    assert read["gitlab"]["toolbox"]["backups"] == {
+        "cron": {"enabled": False},
+        "objectStorage": {"backend": "azure", "config": {"secret": "gitlab-object-storage", "key": "connection"}},
+    }
+
+
+def test_uploads_have_no_switch() -> None:
+    """The API server refuses it. A file that no API server has seen gives values all the same."""
+    read = values(containers=without("uploads"), disabled=frozenset({"uploads"}), follow=True)
+    assert "uploads" not in read["global"]["appConfig"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "own"),
+    [
+        ({"containers": without("lfs"), "disabled": frozenset({"lfs"})}, ["global.appConfig.lfs.enabled: false"]),
+        ({"containers": without("lfs"), "disabled": frozenset({"lfs"}), "follow": True}, []),
+        (
+            {"containers": without("uploads"), "disabled": frozenset({"uploads"}), "follow": True},
+            ["global.appConfig.uploads.bucket: <a container that the identity may use>"],
+        ),
+        (
+            {"containers": without("tmp"), "disabled": frozenset({"tmp"})},
+            ["global.appConfig.backups.tmpBucket: <a container that the identity may use>"],
+        ),
+        ({"registry_secret": None}, ["registry.storage.secret: <name of your secret>"]),
+        (
+            {"containers": without("registry"), "registry_secret": None, "disabled": frozenset({"registry"})},
+            ["registry.enabled: false"],
+        ),
+        (
+            {"object_storage_secret": None},
+            [
+                "global.appConfig.object_store.enabled: true",
+                "global.appConfig.object_store.connection.secret: <name of your secret>",
+            ],
+        ),
+        (
+            {"backup_secret": None},
+            [
+                "gitlab.toolbox.backups.objectStorage.backend: azure",
+                "gitlab.toolbox.backups.objectStorage.config.secret: <name of your secret>",
+            ],
+        ),
+    ],
+)
+def test_what_is_left_to_a_persons_own_values_is_named(changes: dict[str, Any], own: list[str]) -> None:
+    assert [str(one) for one in own_values(Use(**RESOURCE | changes))] == own
 
 
 @pytest.mark.parametrize(
@@ -213,7 +281,7 @@ def test_only_components_that_use_the_storage_are_labelled(
 
 def test_an_unknown_purpose_is_refused() -> None:
     with pytest.raises(ValueError, match="not a purpose of a container: logs"):
-        gitlab_values(**RESOURCE | {"containers": {"logs": "x"}})
+        Use(**RESOURCE | {"containers": {"logs": "x"}})
 
 
 @pytest.mark.parametrize("name", ["1e5", "0o17", "08912", "123456", "yes", "null", "2024-01-01"])
@@ -238,7 +306,7 @@ def test_every_name_is_read_back_as_it_was_typed(name: str) -> None:
 
 
 def test_block_style_only_and_nothing_of_the_identity() -> None:
-    text = gitlab_values(**RESOURCE)
+    text = gitlab_values(Use(**RESOURCE))
 
     assert not set("{}[]#") & set(text)
     assert text.endswith("\n")

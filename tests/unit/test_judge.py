@@ -40,6 +40,38 @@ def of(findings: Sequence[Finding], condition: str) -> Finding:
     return next(finding for finding in findings if finding.link == condition)
 
 
+def secrets_written(spec: dict[str, Any]) -> Finding:
+    """What SecretsWritten says when everything that this spec wants stands."""
+    want = wanted(spec)
+    return of(judge(goal(want), standing(want), NOTHING), Link.SECRETS)
+
+
+def test_what_the_values_cannot_do_is_told_where_the_secrets_are_written() -> None:
+    off = {"storage": {"accountName": "gitlabstore", "containers": {"registry": {"management": "Disabled"}}}}
+    found = secrets_written({**off, "gitlab": {"version": "19.2"}})
+
+    assert (found.status, found.reason) == ("True", "Written")
+    assert found.message == (
+        "gitlab-azure-backup-conf, gitlab-object-storage, gitlab-gitlab-values. "
+        "Your own values must have: registry.enabled: false. "
+        "GitLab before 19.3, except the last patches of 19.2, is refused with 401 by the storage once its processes are a day or "
+        "two old (gitlab-fog-azure-rm before 2.5.2). Upgrade it, or restart webservice and sidekiq daily."
+    )
+    assert secrets_written({**off, "gitlab": {"version": "19.3", "features": "Follow"}}).message == (
+        "gitlab-azure-backup-conf, gitlab-object-storage, gitlab-gitlab-values."
+    )
+
+
+def test_a_release_that_cannot_use_the_identity() -> None:
+    found = secrets_written({"gitlab": {"version": "8.8.7"}})
+
+    assert (found.status, found.reason) == ("False", "VersionUnsupported")
+    assert found.message == (
+        "The chart before 8.9 (GitLab before 17.9) does not render without a storage key: upgrade it. "
+        "Then say the new version in spec.gitlab.version."
+    )
+
+
 def test_all_is_well() -> None:
     findings = judge(goal(), HAVE, NOTHING)
 

@@ -1,5 +1,6 @@
 """`spec.storage.containers`: the container of each purpose, with the names of the GitLab chart."""
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
 
@@ -117,9 +118,14 @@ class Containers(Model):
 
     def enabled(self) -> dict[str, str]:
         """The names of the containers in use, by purpose, in the order of the schema."""
-        found: dict[str, str] = {}
+        return {purpose: container.name for purpose, container in self._named_ones() if container.enabled}
+
+    def disabled(self) -> frozenset[str]:
+        """The purposes whose container is Disabled."""
+        return frozenset(purpose for purpose, container in self._named_ones() if not container.enabled)
+
+    def _named_ones(self) -> Iterator[tuple[str, Container]]:
         for field in type(self).model_fields:
             container: Container | None = getattr(self, field)
-            if container is not None and container.enabled:
-                found[to_camel(field)] = container.name
-        return found
+            if container is not None:
+                yield to_camel(field), container

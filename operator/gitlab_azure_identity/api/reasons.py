@@ -83,6 +83,7 @@ class Reason(StrEnum):
     REGION_NOT_SUPPORTED = "RegionNotSupported", "Azure does not offer what is needed in the region of the identity."
     REFUSED_BY_AZURE = "RefusedByAzure", "Azure refused a request, with an answer that the operator does not know."
     INVALID_AZURE_REQUEST = "InvalidAzureRequest", "Azure did not understand a request of the operator."
+    VERSION_UNSUPPORTED = "VersionUnsupported", "The release of GitLab cannot use a managed identity."
     FORBIDDEN = "Forbidden", "The operator lacks a right in the cluster."
     ADMISSION_REFUSED = "AdmissionRefused", "An admission policy or webhook forbids the request."
     QUOTA_EXCEEDED = "QuotaExceeded", "A quota of the namespace is used up."
@@ -102,6 +103,7 @@ class Reason(StrEnum):
         "The managed identity stays where it is, though the settings name another place.",
     )
     CLUSTER_NOT_UNIQUE = "ClusterNotUnique", "Another cluster has the same setting `cluster`."
+    KNOWN_DEFECT = "KnownDefect", "The release of GitLab has a defect that concerns its storage."
     RETAINED = "Retained", "The resource was deleted, and everything stays."
     ABANDONED = "Abandoned", "The operator let the resource go, as its annotation asks."
     LEFT_BEHIND = "LeftBehind", "The resource was deleted, and an object on its record stays."

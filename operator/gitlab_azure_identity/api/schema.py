@@ -25,7 +25,7 @@ def rule(
     return spelled
 
 
-def _in_words(message: str) -> Callable[[dict[str, Any]], None]:
+def in_words(message: str) -> Callable[[dict[str, Any]], None]:
     """Has the API server check a field's pattern by a rule with this message. Its own message would be the expression,
     which tells a person too little."""
 
@@ -57,7 +57,7 @@ Location = Annotated[
         pattern=r"^[a-z0-9]+$",
         min_length=1,
         max_length=64,
-        json_schema_extra=_in_words(
+        json_schema_extra=in_words(
             "name the region in lower case and without spaces, such as westeurope: az account list-locations -o table"
         ),
     ),
@@ -83,6 +83,6 @@ GoDuration = Annotated[
         pattern=r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$",
         min_length=1,
         max_length=32,
-        json_schema_extra=_in_words("a duration is a number and its unit (ms, s, m or h), such as 30s or 1m30s"),
+        json_schema_extra=in_words("a duration is a number and its unit (ms, s, m or h), such as 30s or 1m30s"),
     ),
 ]

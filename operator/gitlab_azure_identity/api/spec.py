@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, WithJsonSchema
 
 from gitlab_azure_identity.api.containers import Containers
+from gitlab_azure_identity.api.gitlab import GitLabSpec
 from gitlab_azure_identity.api.schema import (
     Guid,
     IdentityName,
@@ -190,6 +191,12 @@ class Spec(Model):
             _immutable("azure.resourceGroup", "a managed identity cannot move to another resource group"),
             _immutable("azure.location", "a managed identity cannot move to another region"),
             _immutable("identity.name", "a managed identity cannot be renamed"),
+            rule(
+                "self.gitlab.features != 'Follow' || self.storage.containers.uploads.management != 'Disabled'",
+                "GitLab has no switch for uploads, so features: Follow cannot switch them off: give uploads a container, or "
+                "leave the features to your own values with features: Leave",
+                ".gitlab.features",
+            ),
         )
     )
 
@@ -207,6 +214,7 @@ class Spec(Model):
         RoleAssignmentsSpec(), description="The roles of the managed identity at the storage account."
     )
     secrets: SecretsSpec = Field(SecretsSpec(), description="The three object storage secrets of the GitLab chart.")
+    gitlab: GitLabSpec = Field(GitLabSpec(), description="The GitLab that uses the storage.")
     verification: Verification = Field(
         Verification.REQUIRED,
         description="Required: Ready needs proven access. Report: access is checked and shown, but Ready does not need it. "

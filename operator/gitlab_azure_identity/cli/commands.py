@@ -7,7 +7,7 @@ from typing import IO
 import click
 from click.shell_completion import ShellComplete
 
-from gitlab_azure_identity.cli.problems import INTERRUPTED
+from gitlab_azure_identity.cli.problems import INTERRUPTED, PROBLEM
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -32,16 +32,21 @@ namespace_option = click.option("-n", "--namespace", metavar="NAMESPACE", help="
               help="Read the resource from a file, - for standard input; no cluster is asked.")  # fmt: skip
 @namespace_option
 @context_option
-def values(name: str | None, filename: IO[str] | None, namespace: str | None, context: str | None) -> None:
+def values(name: str | None, filename: IO[str] | None, namespace: str | None, context: str | None) -> int:
     """Print the Helm values for the GitLab chart, to the byte as the operator writes them.
 
-    They follow from the spec alone. So they are the same before and after the identity exists.
+    They follow from the spec alone. So they are the same before and after the identity exists. What they cannot do is on the
+    error output: what your own values must have, and defects of the release in spec.gitlab.version.
     """
     from gitlab_azure_identity.cli.values import of_file, of_resource  # noqa: PLC0415 - see above
 
     if filename is None and name is None:
         raise click.UsageError("Name a resource, or a file with -f.")
-    click.echo(of_file(filename, name) if filename else of_resource(str(name), context, namespace), nl=False)
+    found = of_file(filename, name) if filename else of_resource(str(name), context, namespace)
+    click.echo(found.text, nl=False)
+    for sentence in (*found.obstacles, *found.notes):
+        click.echo(sentence, err=True)
+    return PROBLEM if found.obstacles else 0
 
 
 @gai.command()

@@ -24,6 +24,7 @@ from gitlab_azure_identity.domain.changes import (
 )
 from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, first_broken, worst
+from gitlab_azure_identity.domain.gitlab.versions import defects
 from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.judge import another_cluster
 from gitlab_azure_identity.domain.observed import Assignment, Identity, Observed
@@ -237,3 +238,9 @@ def cluster_event(goal: Goal, have: Observed) -> Event | None:
     """An event when another cluster has the name of this one."""
     sentences = another_cluster(goal, have)
     return Event("Warning", Reason.CLUSTER_NOT_UNIQUE, *sentences) if sentences else None
+
+
+def defect_event(desired: Desired) -> Event | None:
+    """An event about defects of the release of GitLab that the resource names."""
+    known = defects(desired.use)
+    return Event("Warning", Reason.KNOWN_DEFECT, " ".join(one.message for one in known)) if known else None

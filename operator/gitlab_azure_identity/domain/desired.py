@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field
 
 from gitlab_azure_identity.api.conditions import Link
+from gitlab_azure_identity.api.gitlab import Features
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.secrets import SecretSpec
@@ -23,7 +24,9 @@ from gitlab_azure_identity.api.status import ZONE_DOMAIN
 from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.arm_ids import IdentityId, StorageScope
 from gitlab_azure_identity.domain.clouds import Cloud
+from gitlab_azure_identity.domain.gitlab.releases import GitLabRelease
 from gitlab_azure_identity.domain.gitlab.secrets import backup_secret, object_storage_secret, registry_secret
+from gitlab_azure_identity.domain.gitlab.use import Use
 from gitlab_azure_identity.domain.gitlab.values import gitlab_values
 from gitlab_azure_identity.domain.ownership import Owner
 from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR, STORAGE_BLOB_DELEGATOR, Role
@@ -127,6 +130,7 @@ class Desired:
     secret_names: Mapping[str, str]  # entry (registry, objectStorage, backups) to secret name
     values_config_map: str
     verification: Verification
+    use: Use  # what the Helm values are made from
     pin_differs: IdentityId | None = field(default=None)  # the place by the settings, when the pin is another
     observed: frozenset[Link] = frozenset()  # links that somebody else establishes: they are checked and never written
 
@@ -200,7 +204,7 @@ def desire(
         blob_host=blob_host or _recorded_host(resource, account) or f"{account}.{cloud.blob_domain}",
     )
     secret_names = _secret_names(spec, key.name)
-    values = naming.values_config_map(key.name)
+    values, use = naming.values_config_map(key.name), use_of(spec, key.name)
     return Desired(
         owner=owner,
         cloud=cloud,
@@ -213,11 +217,12 @@ def desire(
         ),
         objects=(
             *_secrets(spec, secret_names, storage),
-            WantedObject("ConfigMap", values, {"values.yaml": helm_values(spec, key.name)}),
+            WantedObject("ConfigMap", values, {"values.yaml": gitlab_values(use)}),
         ),
         secret_names=secret_names,
         values_config_map=values,
         verification=spec.verification,
+        use=use,
         pin_differs=differs,
         observed=_observed(spec),
     )
@@ -324,22 +329,25 @@ def _secrets(spec: Spec, names: Mapping[str, str], storage: WantedStorage) -> tu
     return tuple(WantedObject("Secret", name, keys) for name, keys in data.items())
 
 
-def helm_values(spec: Spec, resource: str) -> str:
-    """The Helm values for a resource of that name. They follow from the spec alone, so they are the same before and after the
-    identity exists."""
+def use_of(spec: Spec, resource: str) -> Use:
+    """What the GitLab of a resource of that name uses of the storage. It follows from the spec alone, so the Helm values are the
+    same before and after the identity exists."""
     names = _secret_names(spec, resource)
-    secrets = spec.secrets
+    secrets, gitlab = spec.secrets, spec.gitlab
 
     def reference(entry: str, key: str) -> tuple[str, str] | None:
         return (names[entry], key) if entry in names else None
 
-    return gitlab_values(
+    return Use(
         # A service account that Helm creates must stay Helm's: naming it here would switch its creation off.
         service_accounts=[
             account.name for account in spec.service_accounts if account.management is ServiceAccountManagement.MANAGE
         ],
         containers=spec.storage.containers.enabled(),
+        disabled=spec.storage.containers.disabled(),
         registry_secret=reference("registry", secrets.registry.key),
         object_storage_secret=reference("objectStorage", secrets.object_storage.key),
         backup_secret=reference("backups", secrets.backups.key),
+        follow=gitlab.features is Features.FOLLOW,
+        release=GitLabRelease.parse(gitlab.version) if gitlab.version else None,
     )

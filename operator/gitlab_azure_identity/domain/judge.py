@@ -11,6 +11,9 @@ from gitlab_azure_identity.api.spec import MAX_SERVICE_ACCOUNTS
 from gitlab_azure_identity.domain.changes import Change, Revocation, words
 from gitlab_azure_identity.domain.desired import Credential
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, blocked, failed, good, worst
+from gitlab_azure_identity.domain.gitlab.own_values import own_values
+from gitlab_azure_identity.domain.gitlab.use import Use
+from gitlab_azure_identity.domain.gitlab.versions import defects, unusable
 from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.missing import how_to_add, missing
 from gitlab_azure_identity.domain.observed import ClusterObject, Identity, Observed
@@ -222,7 +225,13 @@ def _service_accounts_obstacle(goal: Goal, have: Observed) -> Failure | None:
 def _objects_obstacle(goal: Goal, have: Observed) -> Failure | None:
     found = (have.objects.get((wanted.kind, wanted.name)) for wanted in goal.objects)
     foreign = next((one for one in found if one is not None and not goal.may_write(one)), None)
-    return not_owned(goal, foreign) if foreign else None
+    if foreign:
+        return not_owned(goal, foreign)
+    reasons = [known.message for known in unusable(goal.desired.use)]
+    if not reasons:
+        return None
+    message = f"{' '.join(reasons)} Then say the new version in spec.gitlab.version."
+    return Failure(Reason.VERSION_UNSUPPORTED, message, Outlook.STALLED)
 
 
 OBSTACLES = {
@@ -267,7 +276,15 @@ def _holds(link: Link, goal: Goal, have: Observed, record: PassRecord) -> Findin
         case Link.SERVICE_ACCOUNTS:
             number = _count(len(goal.service_accounts), "service account")
             return good(link, Reason.ANNOTATED, f"{number} annotated with client ID and tenant ID.")
-    return good(link, Reason.WRITTEN, f"{', '.join(wanted.name for wanted in goal.objects)}.")
+    names = ", ".join(wanted.name for wanted in goal.objects)
+    return good(link, Reason.WRITTEN, " ".join([f"{names}.", *about_the_values(goal.desired.use)]))
+
+
+def about_the_values(use: Use) -> tuple[str, ...]:
+    """Sentences about what the Helm values cannot do: what is left to a person's own values, and defects of the release."""
+    own = ", ".join(map(str, own_values(use)))
+    left = (f"Your own values must have: {own}.",) if own else ()
+    return (*left, *(known.message for known in defects(use)))
 
 
 def _asides(goal: Goal, have: Observed, record: PassRecord) -> Iterator[str]:

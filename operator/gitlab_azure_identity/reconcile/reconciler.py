@@ -214,6 +214,7 @@ class Reconciler:
         causes = {
             Reason.IDENTITY_PINNED: assessment.pin_event(goal.desired),
             Reason.CLUSTER_NOT_UNIQUE: assessment.cluster_event(goal, have),
+            Reason.KNOWN_DEFECT: assessment.defect_event(goal.desired),
         }
         for reason, event in causes.items():
             if memory.is_new(reason, event):

@@ -1,8 +1,8 @@
 """The Helm values that make GitLab's chart use the secrets, the containers and the service accounts.
 
-The paths are those of chart 9.9. The values do not contain the client ID, which is on the service account. So they can be
+The paths are those of chart 9.9 and 10. The values do not contain the client ID, which is on the service account. So they can be
 committed to Git before the identity exists. They leave out what a resource leaves to others (a Disabled container or secret,
-a service account that Helm creates), so its owner can set it.
+a service account that Helm creates), so its owner can set it: `own_values.py` says what that is.
 
 The chart writes the strings that are quoted here without quotes, in GitLab's settings and in the toolbox's environment (chart
 9.9: `bucket: {{ .config.bucket }}`). So a container named `123456` becomes a number there, which an environment variable must
@@ -14,68 +14,46 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from gitlab_azure_identity.api.containers import CHART_NAMES, OFF_BY_DEFAULT
+from gitlab_azure_identity.api.containers import OFF_BY_DEFAULT
+from gitlab_azure_identity.domain.gitlab.use import APP_CONFIG, SWITCHED, SecretKey, Use
+from gitlab_azure_identity.domain.gitlab.versions import (
+    backups_get_a_secret,
+    bundles_minio,
+    pages_need_a_connection,
+)
 from gitlab_azure_identity.domain.gitlab.yaml import Node, Word, block
-
-SecretKey = tuple[str, str]
-"""Name and key of a secret."""
-
-_APP_CONFIG: Final = [purpose for purpose in CHART_NAMES if purpose not in ("registry", "backups", "tmp", "pages")]
-"""The purposes that have a section of their own under global.appConfig."""
 
 COMPONENTS: Final = ("registry", "webservice", "sidekiq", "toolbox")
 """The components that send requests to Azure. They need the label and the annotated service account."""
 
 
-def gitlab_values(
-    *,
-    service_accounts: Sequence[str],
-    containers: Mapping[str, str],
-    registry_secret: SecretKey | None,
-    object_storage_secret: SecretKey | None,
-    backup_secret: SecretKey | None,
-) -> str:
-    """The values as YAML.
+def gitlab_values(use: Use) -> str:
+    """The values as YAML."""
+    return block(values_of(use))
 
-    `service_accounts` are those that the operator creates. The first is the account of all of GitLab's pods. A further one is
-    the account of a component when its name is that of the component, or ends with a dash and that name (`gitlab-registry`).
-    Any other is not for the chart. So a new account never moves a pod that it was not meant for. `containers` has the
-    container name of each purpose.
 
-    Raises ValueError for an unknown purpose.
+def values_of(use: Use) -> dict[str, Node]:
+    """The values.
+
+    The first service account is the account of all of GitLab's pods. A further one is the account of a component when its name
+    is that of the component, or ends with a dash and that name (`gitlab-registry`). Any other is not for the chart. So a new
+    account never moves a pod that it was not meant for.
     """
-    if unknown := containers.keys() - CHART_NAMES.keys():
-        msg = f"not a purpose of a container: {', '.join(sorted(unknown))}"
-        raise ValueError(msg)
-
-    accounts = _accounts_of_components(service_accounts)
-    in_registry = registry_secret is not None or "registry" in containers
-    in_rails = object_storage_secret is not None or not containers.keys().isdisjoint((*_APP_CONFIG, "pages"))
-    in_backups = backup_secret is not None or not containers.keys().isdisjoint(("backups", "tmp"))
-
-    registry = _pods(accounts.get("registry")) if in_registry else {}
-    if registry_secret is not None:
-        registry["storage"] = _secret(registry_secret)
-
-    gitlab: dict[str, Node] = {}
-    if in_rails:
+    accounts = _accounts_of_components(use.service_accounts)
+    gitlab: dict[str, dict[str, Node]] = {}
+    if use.in_rails:
         gitlab["webservice"] = _pods(accounts.get("webservice"))
         gitlab["sidekiq"] = _pods(accounts.get("sidekiq"))
-    if in_rails or in_backups:
-        toolbox = _pods(accounts.get("toolbox"))
-        if backup_secret is not None:
-            toolbox["backups"] = {"objectStorage": {"backend": Word("azure"), "config": _secret(backup_secret)}}
-        gitlab["toolbox"] = toolbox
-
+    gitlab["toolbox"] = (_pods(accounts.get("toolbox")) if use.in_rails or use.in_backups else {}) | _backups(use)
     everywhere: dict[str, dict[str, Node]] = {
-        "minio": {"enabled": False} if object_storage_secret is not None else {},
-        "serviceAccount": _service_account(service_accounts[0]) if service_accounts else {},
-        "registry": {"bucket": containers["registry"]} if "registry" in containers else {},
-        "appConfig": _app_config(containers, object_storage_secret),
-        # Only the store: global.pages.enabled would add an ingress and a deployment.
-        "pages": {"objectStore": _enabled(containers["pages"])} if "pages" in containers else {},
+        "minio": {"enabled": False} if use.object_storage_secret is not None and bundles_minio(use) else {},
+        "serviceAccount": _service_account(use.service_accounts[0]) if use.service_accounts else {},
+        "registry": _registry_everywhere(use),
+        "appConfig": _app_config(use),
+        "pages": _pages(use),
     }
-    return block(_filled({"global": _filled(everywhere), "registry": registry, "gitlab": gitlab}))
+    registry = _registry(use, accounts.get("registry"))
+    return _filled({"global": _filled(everywhere), "registry": registry, "gitlab": _filled(gitlab)})
 
 
 def _accounts_of_components(service_accounts: Sequence[str]) -> dict[str, str]:
@@ -101,17 +79,57 @@ def _service_account(name: str) -> dict[str, Node]:
     return {"enabled": True, "create": False, "name": name}
 
 
-def _app_config(containers: Mapping[str, str], connection: SecretKey | None) -> dict[str, Node]:
+def _registry(use: Use, service_account: str | None) -> dict[str, Node]:
+    if "registry" in use.switched_off:
+        return {"enabled": False}
+    registry = _pods(service_account) if use.in_registry else {}
+    if use.registry_secret is not None:
+        registry["storage"] = _secret(use.registry_secret)
+    return registry
+
+
+def _registry_everywhere(use: Use) -> dict[str, Node]:
+    if "registry" in use.switched_off:
+        return {"enabled": False}  # GitLab's own links to the registry
+    return {"bucket": use.containers["registry"]} if "registry" in use.containers else {}
+
+
+def _backups(use: Use) -> dict[str, Node]:
+    secret = use.object_storage_secret if backups_get_a_secret(use) else use.backup_secret
+    store: dict[str, Node] = (
+        {"objectStorage": {"backend": Word("azure"), "config": _secret(secret)}} if secret is not None else {}
+    )
+    cron: dict[str, Node] = {"cron": {"enabled": False}} if "backups" in use.switched_off else {}
+    return {"backups": cron | store} if cron or store else {}
+
+
+def _pages(use: Use) -> dict[str, Node]:
+    if "pages" in use.switched_off:
+        return {"enabled": False, "objectStore": {"enabled": False}}
+    if "pages" not in use.containers:
+        return {}
+    store = _enabled(use.containers["pages"])
+    if use.object_storage_secret is not None and pages_need_a_connection(use):
+        store["connection"] = _secret(use.object_storage_secret)
+    return {"objectStore": store}  # only the store: global.pages.enabled would add an ingress and a deployment
+
+
+def _app_config(use: Use) -> dict[str, Node]:
     config: dict[str, Node] = {}
-    if connection is not None:
-        config["object_store"] = {"enabled": True, "proxy_download": True, "connection": _secret(connection)}
-    for purpose in _APP_CONFIG:
-        if purpose in containers:
-            bucket = containers[purpose]  # not enough for a purpose that the chart switches off
+    if use.object_storage_secret is not None:
+        connection = _secret(use.object_storage_secret)
+        config["object_store"] = {"enabled": True, "proxy_download": True, "connection": connection}
+    for purpose in APP_CONFIG:
+        if purpose in use.containers:
+            bucket = use.containers[purpose]  # not enough for a purpose that the chart switches off
             config[purpose] = _enabled(bucket) if purpose in OFF_BY_DEFAULT else {"bucket": bucket}
+        elif purpose in use.switched_off and purpose in SWITCHED:
+            config[purpose] = {"enabled": False}
     backups = {"backups": "bucket", "tmp": "tmpBucket"}
-    if not containers.keys().isdisjoint(backups):
-        config["backups"] = {key: containers[purpose] for purpose, key in backups.items() if purpose in containers}
+    if not use.containers.keys().isdisjoint(backups):
+        config["backups"] = {
+            key: use.containers[purpose] for purpose, key in backups.items() if purpose in use.containers
+        }
     return config
 
 

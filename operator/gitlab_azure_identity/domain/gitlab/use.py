@@ -1,0 +1,66 @@
+"""What one GitLab uses of its storage: what its Helm values are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from gitlab_azure_identity.api.containers import CHART_NAMES
+from gitlab_azure_identity.domain.gitlab.releases import GitLabRelease
+
+SecretKey = tuple[str, str]
+"""Name and key of a secret."""
+
+APP_CONFIG: Final = [purpose for purpose in CHART_NAMES if purpose not in ("registry", "backups", "tmp", "pages")]
+"""The purposes that have a section of their own under global.appConfig."""
+
+SWITCHED: Final = [purpose for purpose in APP_CONFIG if purpose != "uploads"]
+"""Those of them that GitLab has a switch for: `global.appConfig.<purpose>.enabled`. With uploads off the chart only takes them
+out of object storage: they would be on the disk of a pod, and end with it."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """What one GitLab uses of its storage.
+
+    `service_accounts` are those that the operator creates. `containers` has the container name of each purpose, and `disabled`
+    the purposes that are Disabled. A purpose that is in neither is one that the chart switches off, and nobody named. A secret
+    is None when it is Disabled, or its container is. With `follow` the values switch off what is Disabled.
+
+    Raises ValueError for an unknown purpose.
+    """
+
+    service_accounts: Sequence[str]
+    containers: Mapping[str, str]
+    registry_secret: SecretKey | None
+    object_storage_secret: SecretKey | None
+    backup_secret: SecretKey | None
+    disabled: frozenset[str] = frozenset()
+    follow: bool = False
+    release: GitLabRelease | None = None
+
+    def __post_init__(self) -> None:
+        if unknown := (self.containers.keys() | self.disabled) - CHART_NAMES.keys():
+            msg = f"not a purpose of a container: {', '.join(sorted(unknown))}"
+            raise ValueError(msg)
+
+    @property
+    def switched_off(self) -> frozenset[str]:
+        """The purposes that the values switch off."""
+        return self.disabled if self.follow else frozenset()
+
+    @property
+    def in_registry(self) -> bool:
+        """Whether the registry uses the storage."""
+        return self.registry_secret is not None or "registry" in self.containers
+
+    @property
+    def in_rails(self) -> bool:
+        """Whether Rails, Workhorse and Sidekiq use the storage."""
+        return self.object_storage_secret is not None or not self.containers.keys().isdisjoint((*APP_CONFIG, "pages"))
+
+    @property
+    def in_backups(self) -> bool:
+        """Whether the toolbox backs up to the storage."""
+        return self.backup_secret is not None or not self.containers.keys().isdisjoint(("backups", "tmp"))
