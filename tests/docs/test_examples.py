@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from gitlab_azure_identity.domain.clouds import CLOUDS
-from gitlab_azure_identity.domain.desired import desire
+from gitlab_azure_identity.domain.desired import desire, use_of
+from gitlab_azure_identity.domain.gitlab.values import gitlab_values
 from gitlab_azure_identity.domain.policy import refusal
 from gitlab_azure_identity.settings import FILE_VARIABLE, Settings, load
 from lab import tools
@@ -17,7 +18,7 @@ from .resources import check, fields, fields_set, is_our_kind
 
 EXAMPLES = ROOT / "examples"
 VALUES = EXAMPLES / "operator-values.yaml"
-RESOURCES = ("gitlab.yaml", "full.yaml", "observed.yaml")
+RESOURCES = ("gitlab.yaml", "full.yaml", "observed.yaml", "gitlab-operator.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,8 @@ def load_settings(file: Path, text: str) -> Settings:
 
 @pytest.mark.parametrize("name", RESOURCES)
 def test_an_example_is_valid_and_admitted_by_the_example_settings(name: str, settings: Settings) -> None:
-    resource = check(yaml.safe_load((EXAMPLES / name).read_text(encoding="utf-8")))
+    documents = yaml.safe_load_all((EXAMPLES / name).read_text(encoding="utf-8"))
+    (resource,) = [check(document) for document in documents if is_our_kind(document)]
     cloud = CLOUDS[settings.cloud]
     wanted = desire(
         resource, cluster=settings.cluster, cloud=cloud, issuer="https://issuer.example/", defaults=settings.defaults
@@ -53,6 +55,18 @@ def test_an_example_is_valid_and_admitted_by_the_example_settings(name: str, set
 def test_the_full_example_sets_every_field() -> None:
     full = yaml.safe_load((EXAMPLES / "full.yaml").read_text(encoding="utf-8"))
     assert set(fields()) - set(fields_set(full["spec"])) == set()
+
+
+def test_the_example_for_the_gitlab_operator_has_the_values_of_its_resource() -> None:
+    identity, gitlab = yaml.safe_load_all((EXAMPLES / "gitlab-operator.yaml").read_text(encoding="utf-8"))
+    spec, chart = check(identity).spec, gitlab["spec"]["chart"]
+    assert spec is not None
+    values = chart["values"]
+    del values["certmanager-issuer"], values["global"]["hosts"]
+
+    assert values == yaml.safe_load(gitlab_values(use_of(spec, identity["metadata"]["name"])))
+    assert chart["version"] == spec.gitlab.version
+    assert gitlab["metadata"]["namespace"] == identity["metadata"]["namespace"]
 
 
 def test_every_file_in_examples_is_tested() -> None:

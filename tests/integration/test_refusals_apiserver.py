@@ -83,15 +83,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "GitLab's own pods": ({"gitlab": {"release": "gitlab"}}, unknown("gitlab.release")),
     "a release that no identity reaches": (
         {"gitlab": {"version": "16.11"}},
-        f"{INVALID}spec.gitlab.version: Invalid value: {VERSION}",
+        f'{INVALID}spec.gitlab.version: Invalid value: "16.11": {VERSION}',
     ),
     "a chart that is not known yet": (
         {"gitlab": {"version": "11.0.0"}},
-        f"{INVALID}spec.gitlab.version: Invalid value: {VERSION}",
+        f'{INVALID}spec.gitlab.version: Invalid value: "11.0.0": {VERSION}',
     ),
     "a version without quotes": (
         {"gitlab": {"version": 18.5}},
-        f'{INVALID}spec.gitlab.version: Invalid value: "number": spec.gitlab.version in body must be of type string: "number"',
+        'spec.gitlab.version: Invalid value: "number": spec.gitlab.version in body must be of type string: "number"',
     ),
     "features that follow uploads": (
         {"gitlab": {"features": "Follow"}, **containers(uploads={"management": "Disabled"})},

@@ -29,7 +29,7 @@ def written(name: str | None = "gitlab", **spec: Any) -> str:
 def values(text: str, name: str | None = None) -> str:
     file = io.StringIO(text)
     file.name = "gai.yaml"
-    return of_file(file, name).text
+    return of_file(file, name).text()
 
 
 @pytest.mark.parametrize(
@@ -130,3 +130,16 @@ def test_a_release_that_cannot_use_them_is_a_problem(capfd: pytest.CaptureFixtur
     assert gai.main(["values", "-f", str(file)], standalone_mode=False) == 1
 
     assert capfd.readouterr().err.startswith("The chart before 8.9 (GitLab before 17.9) does not render")
+
+
+def test_the_gitlab_operator_reads_the_same_values_in_its_resource(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "gai.yaml"
+    file.write_text(written(), encoding="utf-8")
+
+    assert gai.main(["values", "-f", str(file), "--for", "gitlab-operator"], standalone_mode=False) == 0
+
+    shown = capfd.readouterr()
+    assert yaml.safe_load(shown.out) == {"spec": {"chart": {"values": yaml.safe_load(values(written()))}}}
+    assert shown.err == ""

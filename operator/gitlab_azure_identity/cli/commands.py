@@ -30,20 +30,22 @@ namespace_option = click.option("-n", "--namespace", metavar="NAMESPACE", help="
 @click.argument("name", required=False)
 @click.option("-f", "--filename", type=click.File(encoding="utf-8"), metavar="FILE",
               help="Read the resource from a file, - for standard input; no cluster is asked.")  # fmt: skip
+@click.option("--for", "shape", type=click.Choice(["helm", "gitlab-operator"]), default="helm", show_default=True,
+              help="Who is to read them: Helm, or the GitLab Operator in a GitLab resource.")  # fmt: skip
 @namespace_option
 @context_option
-def values(name: str | None, filename: IO[str] | None, namespace: str | None, context: str | None) -> int:
+def values(name: str | None, filename: IO[str] | None, shape: str, namespace: str | None, context: str | None) -> int:
     """Print the Helm values for the GitLab chart, to the byte as the operator writes them.
 
     They follow from the spec alone. So they are the same before and after the identity exists. What they cannot do is on the
     error output: what your own values must have, and defects of the release in spec.gitlab.version.
     """
-    from gitlab_azure_identity.cli.values import of_file, of_resource  # noqa: PLC0415 - see above
+    from gitlab_azure_identity.cli.values import Shape, of_file, of_resource  # noqa: PLC0415 - see above
 
     if filename is None and name is None:
         raise click.UsageError("Name a resource, or a file with -f.")
     found = of_file(filename, name) if filename else of_resource(str(name), context, namespace)
-    click.echo(found.text, nl=False)
+    click.echo(found.text(Shape(shape)), nl=False)
     for sentence in (*found.obstacles, *found.notes):
         click.echo(sentence, err=True)
     return PROBLEM if found.obstacles else 0

@@ -1,24 +1,44 @@
 """The Helm values of a resource, in a file or in a cluster."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import IO
 
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.cli.files import read
 from gitlab_azure_identity.cli.problems import CouldNotCheck
 from gitlab_azure_identity.domain.desired import use_of
-from gitlab_azure_identity.domain.gitlab.values import gitlab_values
+from gitlab_azure_identity.domain.gitlab.use import Use
+from gitlab_azure_identity.domain.gitlab.values import gitlab_operator_values, gitlab_values
 from gitlab_azure_identity.domain.gitlab.versions import unusable
 from gitlab_azure_identity.domain.judge import about_the_values
 
 
+class Shape(StrEnum):
+    """Who is to read the values."""
+
+    HELM = "helm"
+    GITLAB_OPERATOR = "gitlab-operator"
+
+
 @dataclass(frozen=True)
 class Values:
-    """The Helm values, what they cannot do, and why the release of GitLab cannot use them at all."""
+    """The Helm values of a GitLab that uses its storage so."""
 
-    text: str
-    notes: tuple[str, ...] = ()
-    obstacles: tuple[str, ...] = ()
+    use: Use
+
+    def text(self, shape: Shape = Shape.HELM) -> str:
+        return gitlab_values(self.use) if shape is Shape.HELM else gitlab_operator_values(self.use)
+
+    @property
+    def obstacles(self) -> tuple[str, ...]:
+        """Why the release of GitLab cannot use them at all."""
+        return tuple(known.message for known in unusable(self.use))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What they cannot do."""
+        return about_the_values(self.use)
 
 
 def of_file(file: IO[str], name: str | None) -> Values:
@@ -43,5 +63,4 @@ def _values(resource: Resource) -> Values:
         raise CouldNotCheck(
             f"The spec of {resource.key.name} does not fit the schema: {resource.unreadable}. Correct it."
         )
-    use = use_of(resource.spec, resource.key.name)
-    return Values(gitlab_values(use), about_the_values(use), tuple(known.message for known in unusable(use)))
+    return Values(use_of(resource.spec, resource.key.name))

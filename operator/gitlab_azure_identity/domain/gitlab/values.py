@@ -32,6 +32,11 @@ def gitlab_values(use: Use) -> str:
     return block(values_of(use))
 
 
+def gitlab_operator_values(use: Use) -> str:
+    """The same values where a GitLab resource of the GitLab Operator has them."""
+    return block({"spec": {"chart": {"values": values_of(use)}}})
+
+
 def values_of(use: Use) -> dict[str, Node]:
     """The values.
 
