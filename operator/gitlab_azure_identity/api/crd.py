@@ -90,7 +90,8 @@ def definition() -> Json:
                 "plural": PLURAL,
                 "singular": KIND.lower(),
                 "shortNames": ["gai"],
-                "categories": ["gitlab"],
+                # Not `gitlab`: kubectl takes a category before a kind, and that one is the kind of the GitLab Operator.
+                "categories": ["gitlabazure"],
             },
             "versions": [
                 {
