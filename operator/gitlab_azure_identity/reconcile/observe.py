@@ -8,7 +8,7 @@ from typing import TypeVar
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.azure import operations
-from gitlab_azure_identity.azure.errors import AzureError, Operation, classify
+from gitlab_azure_identity.azure.errors import AzureError, Operation
 from gitlab_azure_identity.domain.arm_ids import IdentityId, ResourceGroupId, StorageScope
 from gitlab_azure_identity.domain.changes import link_of, words
 from gitlab_azure_identity.domain.desired import Credential
@@ -16,23 +16,24 @@ from gitlab_azure_identity.domain.findings import CannotProceed, Failure, Outloo
 from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity, Observation, Observed
 from gitlab_azure_identity.domain.storage_account import StorageAccount
 from gitlab_azure_identity.domain.where import WhereToLook
-from gitlab_azure_identity.kube import errors as kube_errors
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.reconcile.context import AzureReads, KubeReads
+from gitlab_azure_identity.reconcile.told import OPERATOR, Told
 
 Answer = TypeVar("Answer")
 
 
-async def observe(azure: AzureReads, kube: KubeReads, where: WhereToLook) -> Observation:
+async def observe(azure: AzureReads, kube: KubeReads, where: WhereToLook, told: Told = OPERATOR) -> Observation:
     """Read everything that may belong to the resource. Requests that do not need each other's answers are sent side by side.
+    `told` has the words for what could not be read.
 
     Raises CannotProceed when not even the identity could be read."""
-    cluster = asyncio.ensure_future(observe_objects(kube, where))
-    account = asyncio.ensure_future(_account(azure, where))
+    cluster = asyncio.ensure_future(observe_objects(kube, where, told))
+    account = asyncio.ensure_future(_account(azure, where, told))
     try:
-        identity = await _locate(azure, where)
+        identity = await _locate(azure, where, told)
         (credentials, unreadable), assignments = await asyncio.gather(
-            _credentials(azure, where, identity), _Assignments(azure, where).read(identity)
+            _credentials(azure, where, identity, told), _Assignments(azure, where, told).read(identity)
         )
         objects, unseen = await cluster
         unseen |= {Link.CREDENTIALS: unreadable} if unreadable else {}
@@ -57,7 +58,7 @@ async def observe(azure: AzureReads, kube: KubeReads, where: WhereToLook) -> Obs
 # the managed identity
 
 
-async def _locate(azure: AzureReads, where: WhereToLook) -> Identity | None:
+async def _locate(azure: AzureReads, where: WhereToLook, told: Told) -> Identity | None:
     """The identity: at the place that the status names, at the place that policy lets us adopt it from, or wherever an identity
     of its name has our tags. Raises CannotProceed.
 
@@ -66,35 +67,35 @@ async def _locate(azure: AzureReads, where: WhereToLook) -> Identity | None:
     if where.group_deleted or where.leaves_identity:
         return None
     if where.pinned:
-        return await _at(azure, where, where.pinned)
-    at_home, *elsewhere = await asyncio.gather(*(_in_group(azure, where, group) for group in where.groups))
+        return await _at(azure, where, where.pinned, told)
+    at_home, *elsewhere = await asyncio.gather(*(_in_group(azure, where, group, told) for group in where.groups))
     ours = (found for found in elsewhere if found and where.owner.owns_identity(found.tags))
     return at_home or next(ours, None)
 
 
-async def _at(azure: AzureReads, where: WhereToLook, place: IdentityId) -> Identity | None:
+async def _at(azure: AzureReads, where: WhereToLook, place: IdentityId, told: Told) -> Identity | None:
     """The identity at the place that the status names. That its resource group or subscription does not exist takes two answers
     too. Raises CannotProceed."""
     try:
-        found = await _asked(azure.identities.get(place), operations.reading_identity(where.desired.identity))
+        found = await _asked(azure.identities.get(place), operations.reading_identity(where.desired.identity), told)
     except CannotProceed as stop:
         if stop.failure.reason not in (Reason.RESOURCE_GROUP_NOT_FOUND, Reason.SUBSCRIPTION_NOT_FOUND):
             raise
         found = None
-    return found or await _listed(azure, where, place.group, place.name)
+    return found or await _listed(azure, where, place.group, place.name, told)
 
 
-async def _in_group(azure: AzureReads, where: WhereToLook, group: ResourceGroupId) -> Identity | None:
+async def _in_group(azure: AzureReads, where: WhereToLook, group: ResourceGroupId, told: Told) -> Identity | None:
     """The identity of the wanted name in a resource group. Raises CannotProceed.
 
     A further group that policy names may not exist, or the operator may lack the right to read it. Then it has nothing of
     ours."""
     wanted = replace(where.desired.identity, id=where.desired.identity.id.within(group))
     home = group == where.groups[0]
-    single = _asked(azure.identities.get(wanted.id), operations.reading_identity(wanted))
+    single = _asked(azure.identities.get(wanted.id), operations.reading_identity(wanted), told)
     try:
         if not where.granting or (where.creating and home):
-            found, listed = await asyncio.gather(single, _listed(azure, where, group, wanted.name))
+            found, listed = await asyncio.gather(single, _listed(azure, where, group, wanted.name, told))
             return found or listed
         return await single
     except CannotProceed as stop:
@@ -103,14 +104,16 @@ async def _in_group(azure: AzureReads, where: WhereToLook, group: ResourceGroupI
         return None
 
 
-async def _listed(azure: AzureReads, where: WhereToLook, group: ResourceGroupId, name: str) -> Identity | None:
+async def _listed(
+    azure: AzureReads, where: WhereToLook, group: ResourceGroupId, name: str, told: Told
+) -> Identity | None:
     """The identity of that name, or one with our tags, in the list of a resource group. Raises CannotProceed.
 
     Without the right to list a group the operator may not create in it either. Then the answer to the single read counts."""
     try:
         identities = await azure.identities.list_in(group)
     except AzureError as error:
-        failure = classify(error, operations.reading_identity(where.desired.identity))
+        failure = told.azure(error, operations.reading_identity(where.desired.identity))
         if failure.reason is Reason.AUTHORIZATION_FAILED:
             return None
         if failure.reason is Reason.NOT_KNOWN_YET:  # a list cannot be missing in a group that exists
@@ -121,19 +124,19 @@ async def _listed(azure: AzureReads, where: WhereToLook, group: ResourceGroupId,
     return next(named, None) or next(ours, None)
 
 
-async def _asked(question: Awaitable[Answer], operation: Operation) -> Answer:
+async def _asked(question: Awaitable[Answer], operation: Operation, told: Told) -> Answer:
     """The answer to a read of an identity. Raises CannotProceed."""
     try:
         return await question
     except AzureError as error:
-        raise CannotProceed(Link.IDENTITY, classify(error, operation)) from error
+        raise CannotProceed(Link.IDENTITY, told.azure(error, operation)) from error
 
 
 # its federated credentials
 
 
 async def _credentials(
-    azure: AzureReads, where: WhereToLook, identity: Identity | None
+    azure: AzureReads, where: WhereToLook, identity: Identity | None, told: Told
 ) -> tuple[tuple[Credential, ...], Failure | None]:
     """The credentials of the identity, and why they could not be read. Those on record that the list does not show are read by
     name. When Azure answers 404 to the list of an identity that was just seen, its reads lag behind: then nothing is known of the
@@ -145,7 +148,7 @@ async def _credentials(
         missing = where.recorded_credentials(identity) - {credential.name for credential in listed}
         again = await asyncio.gather(*(azure.credentials.get(identity.id, name) for name in sorted(missing)))
     except AzureError as error:
-        failure = classify(error, operations.reading_credentials(where.desired.identity))
+        failure = told.azure(error, operations.reading_credentials(where.desired.identity))
         if not error.not_found:
             return (), failure
         return (), replace(failure, outlook=Outlook.TRANSIENT) if where.granting else None
@@ -158,8 +161,8 @@ async def _credentials(
 class _Assignments:
     """The role assignments that were observed, account by account."""
 
-    def __init__(self, azure: AzureReads, where: WhereToLook) -> None:
-        self._azure, self._where = azure, where
+    def __init__(self, azure: AzureReads, where: WhereToLook, told: Told) -> None:
+        self._azure, self._where, self._told = azure, where, told
         self.found: tuple[Assignment, ...] = ()
         self.unread: list[Failure] = []
         self.former: dict[str, Failure] = {}  # by account: a former account that cannot be read blocks nothing
@@ -197,7 +200,7 @@ class _Assignments:
             if error.not_found or account.key in self._where.gone:
                 self.absent.add(account.key)
                 return ()
-            failure = classify(error, operations.reading_assignments(account))
+            failure = self._told.azure(error, operations.reading_assignments(account))
             if not self._where.granting and failure.reason is Reason.AUTHORIZATION_FAILED:
                 if await self._is_deleted(account):
                     self.absent.add(account.key)
@@ -232,7 +235,7 @@ class _Assignments:
 # the storage account
 
 
-async def _account(azure: AzureReads, where: WhereToLook) -> tuple[StorageAccount | None, Failure | None]:
+async def _account(azure: AzureReads, where: WhereToLook, told: Told) -> tuple[StorageAccount | None, Failure | None]:
     """The wanted storage account, or why it was not seen. A deletion does not need it."""
     if not where.granting:
         return None, None
@@ -240,7 +243,7 @@ async def _account(azure: AzureReads, where: WhereToLook) -> tuple[StorageAccoun
     try:
         account = await azure.accounts.get(scope, age=where.account_age)
     except AzureError as error:
-        return None, classify(error, operations.reading_account(scope))
+        return None, told.azure(error, operations.reading_account(scope))
     if account is not None:
         return account, None
     message = (
@@ -254,7 +257,7 @@ async def _account(azure: AzureReads, where: WhereToLook) -> tuple[StorageAccoun
 
 
 async def observe_objects(
-    kube: KubeReads, where: WhereToLook
+    kube: KubeReads, where: WhereToLook, told: Told = OPERATOR
 ) -> tuple[dict[tuple[str, str], ClusterObject], dict[Link, Failure]]:
     """The objects that exist, and for each link why some could not be read."""
     found: dict[tuple[str, str], ClusterObject] = {}
@@ -265,7 +268,7 @@ async def observe_objects(
             if seen := await kube.objects.get(where.owner, kind, name):
                 found[seen.key] = seen
         except ClusterError as error:
-            failure = kube_errors.classify(error, f"read {words(kind)} {name}", where.owner.namespace)
+            failure = told.cluster(error, f"read {words(kind)} {name}", where.owner.namespace)
             failures.setdefault(link_of(kind), []).append(failure)
 
     await asyncio.gather(*(read(kind, name) for kind, name in where.objects()))

@@ -23,12 +23,11 @@ from gitlab_azure_identity.domain.findings import (
     first_broken,
     stopped,
 )
-from gitlab_azure_identity.domain.goal import Goal, reconcile_goal
+from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.judge import judge
 from gitlab_azure_identity.domain.lingering import lingering, lingering_event
 from gitlab_azure_identity.domain.observed import Observation, Observed
 from gitlab_azure_identity.domain.plan import nothing_to_grant, plan_without
-from gitlab_azure_identity.domain.record import credible
 from gitlab_azure_identity.domain.status import (
     after_pass,
     before_writing,
@@ -38,14 +37,13 @@ from gitlab_azure_identity.domain.status import (
     without_use,
 )
 from gitlab_azure_identity.domain.texts import presentable
-from gitlab_azure_identity.domain.where import where_to_look
 from gitlab_azure_identity.kube import errors as kube_errors
 from gitlab_azure_identity.kube.client import ClusterError
+from gitlab_azure_identity.reconcile.aim import aim
 from gitlab_azure_identity.reconcile.context import AzureReads, Context, KubeReads
 from gitlab_azure_identity.reconcile.converge import converge
 from gitlab_azure_identity.reconcile.issuer import Issuer
 from gitlab_azure_identity.reconcile.memory import Memory, ObjectMemory
-from gitlab_azure_identity.reconcile.observe import observe
 from gitlab_azure_identity.reconcile.report import Reporter
 from gitlab_azure_identity.reconcile.verify import Proof, unproven, verify
 
@@ -97,7 +95,7 @@ class Reconciler:
             if resource.legible.suspend:
                 await self._report.status(resource, suspended(resource, self._clock.now()))
                 return Outcome((), Outlook.GOOD)
-            resource, goal, observation = await self._aim(credible(resource, self._terms.owner(resource)))
+            resource, goal, observation = await self._aim(resource)
             return await self._converge(resource, memory, goal, observation)
         except CannotProceed as stop:
             now = self._clock.now()
@@ -112,28 +110,12 @@ class Reconciler:
         """Try access once more. Everything else stays as the last pass left it."""
         return await self._conclude(awaiting, memory, await self._verify(awaiting, memory))
 
-    # observe
-
     async def _aim(self, resource: Resource) -> tuple[Resource, Goal, Observation]:
-        """The goal of the resource, and the observation for it. The identity that is observed may change the goal. Raises
-        CannotProceed."""
-        issuer, pin = await self._issuer.current(), None
+        """The goal of the resource, and the observation for it. Raises CannotProceed."""
+        issuer = await self._issuer.current()
         spread_by = self._clock.now().timestamp() - self._context.propagation_limit
-        goal = reconcile_goal(resource, self._terms, issuer, spread_by=spread_by)
-        for _ in range(3):  # once more after a lost status, and once more after one that named another's identity
-            observation = await self._observe(resource, goal)
-            other = assessment.other_identity(resource, goal, observation.have.identity)
-            if other is None:
-                break
-            resource, pin = other
-            goal = reconcile_goal(resource, self._terms, issuer, pin, spread_by=spread_by)
-        host = observation.account.blob_host if observation.account else None
-        if host and host != goal.desired.storage.blob_host:
-            goal = reconcile_goal(resource, self._terms, issuer, pin, host, spread_by=spread_by)
-        return resource, goal, observation
-
-    async def _observe(self, resource: Resource, goal: Goal) -> Observation:
-        return await observe(self._azure_reads, self._kube_reads, where_to_look(resource, goal, self._terms.policy))
+        found = await aim(self._azure_reads, self._kube_reads, resource, self._terms, issuer, spread_by=spread_by)
+        return found.resource, found.goal, found.observation
 
     # converge
 

@@ -1,0 +1,20 @@
+"""What refused requests mean, in words for whoever made them: the operator tells of itself, and a command of the person."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gitlab_azure_identity.azure.errors import AzureError, Operation, classify
+from gitlab_azure_identity.domain.findings import Failure
+from gitlab_azure_identity.kube import errors as kube_errors
+from gitlab_azure_identity.kube.client import ClusterError
+
+
+@dataclass(frozen=True)
+class Told:
+    """The failures for a refusal by Azure, and for one by the API server: of what was to be done, in which namespace."""
+
+    azure: Callable[[AzureError, Operation], Failure]
+    cluster: Callable[[ClusterError, str, str], Failure]
+
+
+OPERATOR = Told(classify, kube_errors.classify)
