@@ -120,17 +120,42 @@ class Settings(BaseSettings):
         return init_settings, env_settings, InitSettingsSource(settings_cls, _in_file())
 
 
+class _Written(Settings):
+    """The settings as a file gives them. No variable counts."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+
 def _in_file() -> dict[str, Any]:
-    """What the YAML file says. Its keys are in camelCase, as in every Kubernetes file. Raises Unusable."""
+    """What the file says. Raises Unusable."""
     path = os.environ.get(FILE_VARIABLE)
     if not path:
         return {}
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
         raise Unusable(f"{path}: {error}") from error
+    return _content(text, path)
+
+
+def _content(text: str, source: str) -> dict[str, Any]:
+    """The settings in a YAML text. Its keys are in camelCase, as in every Kubernetes file. Raises Unusable."""
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise Unusable(f"{source}: {error}") from error
     if not isinstance(content or {}, dict):
-        raise Unusable(f"{path}: not a mapping of settings")
+        raise Unusable(f"{source}: not a mapping of settings")
     return {_snake(key): _snaked(value) for key, value in (content or {}).items()}
 
 
@@ -151,12 +176,22 @@ def load() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        faults = "\n".join(
-            f"  {'.'.join(to_camel(str(part)) for part in fault['loc']) or 'settings'}: {fault['msg']}"
-            for fault in error.errors()
-        )
-        raise Unusable(
-            f"the settings cannot be used ({FILE_VARIABLE}={os.environ.get(FILE_VARIABLE, '')}):\n{faults}"
-        ) from error
+        raise _unusable(error, f"{FILE_VARIABLE}={os.environ.get(FILE_VARIABLE, '')}") from error
     except SettingsError as error:
         raise Unusable(str(error)) from error
+
+
+def written(text: str, source: str) -> Settings:
+    """The settings of another operator, by the text of its file. Raises Unusable."""
+    try:
+        return _Written(**_content(text, source))
+    except ValidationError as error:
+        raise _unusable(error, source) from error
+
+
+def _unusable(error: ValidationError, source: str) -> Unusable:
+    faults = "\n".join(
+        f"  {'.'.join(to_camel(str(part)) for part in fault['loc']) or 'settings'}: {fault['msg']}"
+        for fault in error.errors()
+    )
+    return Unusable(f"the settings cannot be used ({source}):\n{faults}")

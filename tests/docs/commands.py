@@ -152,6 +152,7 @@ NOT_RUN: Mapping[str, str] = {
     "az aks update --name <cluster> --resource-group <group> --enable-oidc-issuer": NO_CLUSTER,
     "az aks update --name <cluster> --resource-group <group> --enable-oidc-issuer --enable-workload-identity": NO_CLUSTER,
     "az aks update --name <cluster> --resource-group <group> --enable-workload-identity": NO_CLUSTER,
+    "az login": "nobody can log in with a browser there",
     "az role definition create --role-definition role.json": "the lab has no custom roles",
     "az storage account network-rule add --account-name <account> --subnet <subnet id>": "the lab has no virtual networks",
 }

@@ -15,7 +15,7 @@ from aiohttp import web
 from gitlab_azure_identity.azure.clients import Clients
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.azure.identities import Identities
-from gitlab_azure_identity.azure.login import Login
+from gitlab_azure_identity.azure.login import OperatorLogin
 from gitlab_azure_identity.azure.throttle import Throttle
 from gitlab_azure_identity.azure.transport import Transport
 from gitlab_azure_identity.clock import Clock
@@ -94,7 +94,7 @@ async def identities(azure: tuple[Azure, Certificates], token_file: Path) -> Asy
     here = f"https://127.0.0.1:{server.port}"
     connector = aiohttp.TCPConnector(ssl=certificates.client_context())
     async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
-        login = Login(authority=here, transport=Transport(session, TIMEOUT), retry_total=0)
+        login = OperatorLogin(authority=here, transport=Transport(session, TIMEOUT), retry_total=0)
         cloud = replace(CLOUDS["AzurePublic"], arm_endpoint=here)
         yield Identities(Clients(cloud, login, session, Throttle(published=False), TIMEOUT), Clock())
 

@@ -24,7 +24,7 @@ from gitlab_azure_identity.azure.clients import Clients
 from gitlab_azure_identity.azure.credentials import FederatedCredentials
 from gitlab_azure_identity.azure.errors import AzureError, classify, sanitize
 from gitlab_azure_identity.azure.identities import Identities
-from gitlab_azure_identity.azure.login import Login
+from gitlab_azure_identity.azure.login import OperatorLogin
 from gitlab_azure_identity.azure.roles import RoleAssignments
 from gitlab_azure_identity.azure.storage import StorageAccounts
 from gitlab_azure_identity.azure.throttle import Throttle
@@ -118,7 +118,7 @@ async def connected(certificates: Certificates) -> AsyncIterator[tuple[Answers, 
     cloud = replace(CLOUDS["AzurePublic"], arm_endpoint=here, authority_host=here)
     try:
         async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
-            login = Login(authority=here, transport=LoginTransport(session, TIMEOUT), retry_total=0)
+            login = OperatorLogin(authority=here, transport=LoginTransport(session, TIMEOUT), retry_total=0)
             clients = Clients(cloud, login, session, Throttle(published=False), TIMEOUT)
             yield server, Azure(clients, BlobAccess(cloud, session, TIMEOUT, Clock()))
     finally:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
-import select
 import signal
 import subprocess
 import sys
-import termios
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,11 +18,10 @@ import yaml
 from lab.places import ROOT
 from lab.running import Lab
 
+from .colleague import PROGRAM, SECONDS, Terminal, environment
 from .operating import Operator
 from .resources import GitLab
 
-SECONDS = 60
-PROGRAM = Path(sys.executable).parent / "kubectl-gai"
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -45,50 +41,6 @@ def gai(lab: Lab) -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
-
-
-def environment(lab: Lab, **variables: str) -> dict[str, str]:
-    found = lab.environ(**variables)
-    return found | {"PATH": f"{PROGRAM.parent}:{found['PATH']}"}
-
-
-# A shell in a terminal starts a program with the usual SIGINT. Tests that run in the background have it ignored, and children
-# inherit that.
-WITH_SIGINT = (
-    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
-)
-
-
-class Terminal:
-    """The program in a terminal of a width."""
-
-    def __init__(self, lab: Lab, *words: str, columns: int = 80, **variables: str) -> None:
-        self._screen, inner = pty.openpty()
-        termios.tcsetwinsize(inner, (50, columns))
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", WITH_SIGINT, PROGRAM, *words],
-            env=environment(lab, TERM="xterm-256color", **variables),
-            stdin=inner,
-            stdout=inner,
-            stderr=inner,
-            start_new_session=True,
-        )
-        os.close(inner)
-        self.text = ""
-
-    def until(self, holds: Callable[[str], bool]) -> str:
-        """What was shown when it holds, or at the end."""
-        while not holds(self.text) and select.select([self._screen], [], [], SECONDS)[0]:
-            try:
-                self.text += os.read(self._screen, 65536).decode()
-            except OSError:  # the program has ended
-                break
-        return self.text
-
-    def ended(self) -> int:
-        self.until(lambda _: False)
-        os.close(self._screen)
-        return self.process.wait(SECONDS)
 
 
 @pytest.fixture

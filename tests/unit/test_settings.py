@@ -11,7 +11,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from gitlab_azure_identity.settings import Settings, Unusable, load
+from gitlab_azure_identity.settings import Settings, Unusable, load, written
 
 from .worlds import GROUP, STORAGE, SUBSCRIPTION
 
@@ -182,3 +182,22 @@ def fields(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, str]]:
 
 def test_every_setting_is_documented() -> None:
     assert [name for name, description in fields(Settings) if not description.endswith(".")] == []
+
+
+def test_the_settings_of_another_operator_are_those_of_its_text_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAI_CLUSTER", "mine")
+    monkeypatch.setenv("GAI_CLOUD", "AzureChina")
+
+    settings = written("cluster: theirs\npropagationLimit: 60\n", "config map a/b")
+
+    assert (settings.cluster, settings.cloud, settings.propagation_limit) == ("theirs", "AzurePublic", 60)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("{", "config map a/b: "), ("- a\n", "not a mapping"), ("cluster: ''\nmaxConcurrent: 0\n", "maxConcurrent: ")],
+)
+def test_a_text_that_cannot_be_used_is_named_with_its_fields(text: str, said: str) -> None:
+    with pytest.raises(Unusable, match="config map a/b") as error:
+        written(text, "config map a/b")
+    assert said in str(error.value)

@@ -16,7 +16,7 @@ from azure.mgmt.core import AsyncARMPipelineClient
 from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 from azure.mgmt.msi.v2024_11_30.aio import ManagedServiceIdentityClient
 
-from gitlab_azure_identity.azure.login import FreshTokenPolicy, Login
+from gitlab_azure_identity.azure.login import FreshTokenPolicy, Login, OperatorLogin
 from gitlab_azure_identity.azure.throttle import Throttle, ThrottlePolicy
 from gitlab_azure_identity.azure.transport import (
     USER_AGENT,
@@ -87,6 +87,15 @@ class Clients:
 
 
 @asynccontextmanager
+async def connect_as(
+    login: Login, cloud: Cloud, timeout: float
+) -> AsyncIterator[tuple[Clients, aiohttp.ClientSession]]:
+    """The clients of a person, whose few requests Azure need not be spared. `timeout` bounds one request, in seconds."""
+    async with new_session() as session, login:
+        yield Clients(cloud, login, session, Throttle(published=False), timeout), session
+
+
+@asynccontextmanager
 async def connect(
     cloud: Cloud, throttle: Throttle, timeout: float
 ) -> AsyncIterator[tuple[Clients, aiohttp.ClientSession]]:
@@ -95,7 +104,7 @@ async def connect(
     Yields the clients, and the HTTP session that verification shares with them. `timeout` bounds one request, in seconds.
     Raises ValueError when the environment lacks AZURE_CLIENT_ID, AZURE_TENANT_ID or AZURE_FEDERATED_TOKEN_FILE."""
     async with new_session() as session:
-        credential = Login(
+        credential = OperatorLogin(
             authority=cloud.authority_host.rstrip("/"), transport=LoginTransport(session, timeout), retry_total=0
         )
         yield Clients(cloud, credential, session, throttle, timeout), session

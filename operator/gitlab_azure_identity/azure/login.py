@@ -1,8 +1,9 @@
-"""The operator's own login to Azure."""
+"""Logins to Azure: the operator's own, and what the clients need of any login."""
 
-from typing import Any
+from typing import Any, Protocol
 
 from azure.core.credentials import AccessTokenInfo, TokenRequestOptions
+from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncHTTPPolicy
 from azure.core.rest import AsyncHttpResponse, HttpRequest
@@ -15,7 +16,14 @@ from gitlab_azure_identity.clock import SYSTEM, Clock
 FLUSH = 1.0  # seconds; every request that waits at the lock goes past it in that time
 
 
-class Login(WorkloadIdentityCredential):
+class Login(AsyncTokenCredential, Protocol):
+    """A credential whose token can be thrown away."""
+
+    def throw_away(self, token: str) -> None:
+        """Make the next request for a token get another one, where the login can."""
+
+
+class OperatorLogin(WorkloadIdentityCredential):
     """A login that fails for all requests that wait for it, and whose token can be thrown away.
 
     azure-core logs in under a lock (AsyncBearerTokenCredentialPolicy). Without the shared failure, each request that waits

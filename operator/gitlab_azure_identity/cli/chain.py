@@ -8,6 +8,7 @@ from gitlab_azure_identity.api.conditions import CHAIN, READY, Link
 from gitlab_azure_identity.api.resource import Key, Resource
 from gitlab_azure_identity.api.status import Status
 from gitlab_azure_identity.domain.readiness import was_ready
+from gitlab_azure_identity.domain.texts import printable
 
 
 class Mark(StrEnum):
@@ -67,10 +68,10 @@ def chain(resource: Resource) -> Chain:
         key=resource.key,
         healthy=healthy,
         mark=Mark.HOLDS if healthy else Mark(ready.status) if ready and ready.status != "True" else Mark.UNKNOWN,
-        headline=f"{_printable(reason)}, being deleted" if resource.deleting else _printable(reason),
+        headline=f"{printable(reason)}, being deleted" if resource.deleting else printable(reason),
         steps=steps,
         broken=broken,
-        explanation=_printable(text),
+        explanation=printable(text),
     )
 
 
@@ -85,10 +86,10 @@ def _blamed(status: Status, reason: str, message: str) -> Link | None:
 
 def _step(link: Link, status: Status) -> Step:
     known = status.condition(link)
-    made_of = tuple(map(_printable, _made_of(link, status)))
+    made_of = tuple(map(printable, _made_of(link, status)))
     if known is None:
         return Step(link, Mark.UNSEEN, "", "", made_of)
-    return Step(link, Mark(known.status), _printable(known.reason), _printable(known.message), made_of)
+    return Step(link, Mark(known.status), printable(known.reason), printable(known.message), made_of)
 
 
 def _made_of(link: Link, status: Status) -> Iterator[str]:
@@ -109,8 +110,3 @@ def _made_of(link: Link, status: Status) -> Iterator[str]:
             yield from status.secret_names
         case Link.ACCESS:
             yield from (container.name for container in status.containers)
-
-
-def _printable(text: str) -> str:
-    """The text on one line. Whoever may write a status can put control characters into it, which a terminal would obey."""
-    return " ".join("".join(each if each.isprintable() else " " for each in text).split())

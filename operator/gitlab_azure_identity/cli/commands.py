@@ -78,6 +78,46 @@ def status(
     return ran(work, context, namespace, everywhere=all_namespaces)
 
 
+settings_option = click.option(
+    "--settings",
+    metavar="FILE",
+    type=click.Path(),
+    help="A file with the operator's settings. Default: the operator's config map.",
+)
+output_option = click.option("-o", "--output", type=click.Choice(["json", "yaml"]), help="An answer for a program.")
+
+
+@gai.command()
+@click.argument("name", required=False)
+@click.option("-f", "--filename", type=click.File(encoding="utf-8"), metavar="FILE",
+              help="Plan for the resource as a file has it, - for standard input.")  # fmt: skip
+@namespace_option
+@context_option
+@settings_option
+@output_option
+def plan(
+    name: str | None,
+    filename: IO[str] | None,
+    namespace: str | None,
+    context: str | None,
+    settings: str | None,
+    output: str | None,
+) -> int:
+    """Show what the operator would change, in Azure and in the cluster. Nothing is written.
+
+    Azure is read with your own rights: az login, or another login that DefaultAzureCredential finds. Exit status: 0 when
+    the operator can do all of it, 1 when something is in the way, 2 when not everything could be seen.
+    """
+    from gitlab_azure_identity.cli.plan import of_file, of_resource  # noqa: PLC0415 - see above
+    from gitlab_azure_identity.cli.session import ran  # noqa: PLC0415
+
+    if filename is None and name is None:
+        raise click.UsageError("Name a resource, or a file with -f.")
+    if filename:
+        return ran(of_file(filename, name, namespace, settings, output), context, namespace)
+    return ran(of_resource(str(name), settings, output), context, namespace)
+
+
 @gai.command()
 @click.argument("name")
 @namespace_option

@@ -1,6 +1,6 @@
 """A resource from a file, as a person wrote it."""
 
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -11,9 +11,17 @@ from gitlab_azure_identity.cli.problems import CouldNotCheck
 WRITTEN = {"uid": "", "resourceVersion": "", "generation": 0}  # the API server fills these in
 
 
-def read(text: str, file: str, name: str | None = None) -> Resource:
+def text_of(file: IO[str]) -> str:
+    """The text of a file. Raises CouldNotCheck."""
+    try:
+        return file.read()
+    except ValueError as error:  # no UTF-8
+        raise CouldNotCheck(f"{file.name} is not text: {error}.") from error
+
+
+def read(text: str, file: str, name: str | None = None, namespace: str | None = None) -> Resource:
     """The resource of that name in the YAML of a file, which may have other documents too. Without a name it must be the only
-    one. Raises CouldNotCheck."""
+    one. `namespace` is that of a resource which names none. Raises CouldNotCheck."""
     try:
         documents = list(yaml.safe_load_all(text))
     except yaml.YAMLError as error:
@@ -26,7 +34,8 @@ def read(text: str, file: str, name: str | None = None) -> Resource:
     chosen = name or next(iter(found))
     if chosen not in found:
         raise CouldNotCheck(f"{file} has no {KIND} {chosen}. It has: {', '.join(sorted(found))}.")
-    metadata = {"namespace": "default", "name": chosen, **WRITTEN}
+    own = found[chosen]["metadata"].get("namespace")
+    metadata = {"namespace": str(own or namespace or "default"), "name": chosen, **WRITTEN}
     return Resource.parse({"metadata": metadata, "spec": found[chosen].get("spec")})
 
 

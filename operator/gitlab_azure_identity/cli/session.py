@@ -43,10 +43,14 @@ class Session:
     async def one(self, name: str) -> Json:
         """The resource of that name."""
         key = self.key(name)
-        found = await self._asked(self.cluster.find(path(key)), f"read {key}")
+        found = await self.found(key)
         if found is None:
             raise await self._missing(key)
         return found
+
+    async def found(self, key: Key) -> Json | None:
+        """The resource, or None when it does not exist."""
+        return await self._asked(self.cluster.find(path(key)), f"read {key}")
 
     async def versions(self, name: str | None) -> AsyncGenerator[list[Json], None]:
         """The resources as they are now, and again after each change: that of a name, or all."""

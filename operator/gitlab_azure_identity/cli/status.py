@@ -1,13 +1,11 @@
 """`kubectl gai status`: the chain of each resource, once or until all are Ready."""
 
-import json
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 
 import click
-import yaml
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 
 from gitlab_azure_identity.api import KIND
@@ -16,6 +14,7 @@ from gitlab_azure_identity.cli.chain import Chain, chain
 from gitlab_azure_identity.cli.drawing import answer, lines, tree
 from gitlab_azure_identity.cli.problems import PROBLEM, CouldNotCheck
 from gitlab_azure_identity.cli.session import Session
+from gitlab_azure_identity.cli.showing import console, in_terminal, print_data
 from gitlab_azure_identity.kube.client import Json
 
 Work = Callable[[Session], Awaitable[int]]
@@ -28,7 +27,7 @@ def show(name: str | None, output: str | None) -> Work:
         chains = _chains(session, [await session.one(name)] if name else await session.all())
         if output:
             answers = [answer(each) for each in chains]
-            _print_data(answers[0] if name else answers, output)
+            print_data(answers[0] if name else answers, output)
         else:
             draw(chains)
         return _exit_status(chains)
@@ -42,7 +41,7 @@ def follow(name: str | None) -> Work:
     async def work(session: Session) -> int:
         before: Sequence[Chain] = ()
         async with AsyncExitStack() as stack:
-            live = stack.enter_context(Live(console=_console(), auto_refresh=False)) if _in_terminal() else None
+            live = stack.enter_context(Live(console=console(), auto_refresh=False)) if in_terminal() else None
             versions = await stack.enter_async_context(aclosing(session.versions(name)))
             async for bodies in versions:
                 chains = _chains(session, bodies)
@@ -60,10 +59,10 @@ def follow(name: str | None) -> Work:
 
 def draw(chains: Sequence[Chain]) -> None:
     """Print chains: as trees in a terminal, else as plain lines."""
-    if _in_terminal():
-        console = _console()
+    if in_terminal():
+        screen = console()
         for each in chains:
-            console.print(tree(each))
+            screen.print(tree(each))
     else:
         for each in chains:
             click.echo("\n".join(lines(each)))
@@ -79,19 +78,3 @@ def _chains(session: Session, bodies: Sequence[Json]) -> list[Chain]:
 
 def _exit_status(chains: Sequence[Chain]) -> int:
     return 0 if all(each.healthy for each in chains) else PROBLEM
-
-
-def _print_data(data: object, output: str) -> None:
-    if output == "json":
-        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
-    else:
-        click.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), nl=False)
-
-
-def _in_terminal() -> bool:
-    """Whether a tree can be drawn: in a terminal that has its characters."""
-    return sys.stdout.isatty() and sys.stdout.encoding.lower().startswith("utf")
-
-
-def _console() -> Console:
-    return Console(highlight=False, markup=False, emoji=False)

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import IO
 
 from gitlab_azure_identity.api.resource import Resource
-from gitlab_azure_identity.cli.files import read
+from gitlab_azure_identity.cli.files import read, text_of
 from gitlab_azure_identity.cli.problems import CouldNotCheck
 from gitlab_azure_identity.domain.desired import use_of
 from gitlab_azure_identity.domain.gitlab.use import Use
@@ -43,11 +43,7 @@ class Values:
 
 def of_file(file: IO[str], name: str | None) -> Values:
     """The values for the resource in a file. Raises CouldNotCheck."""
-    try:
-        text = file.read()
-    except ValueError as error:  # no UTF-8
-        raise CouldNotCheck(f"{file.name} is not text: {error}.") from error
-    return _values(read(text, file.name, name))
+    return _values(read(text_of(file), file.name, name))
 
 
 def of_resource(name: str, context: str | None, namespace: str | None) -> Values:

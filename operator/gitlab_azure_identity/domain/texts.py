@@ -37,3 +37,9 @@ def without_texts(status: Status) -> Status:
 
 def _cut(message: str) -> str:
     return message if len(message) <= MESSAGE_LIMIT else f"{message[: MESSAGE_LIMIT - 1]}…"
+
+
+def printable(text: str) -> str:
+    """The text on one line. Whoever may write to Azure or to a status can put control characters there, which a terminal would
+    obey."""
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())

@@ -1,6 +1,7 @@
 """The issuer of the cluster's service account tokens: the setting, or the answer of the API server."""
 
 import math
+from typing import TypeGuard
 
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.reasons import Reason
@@ -47,10 +48,19 @@ class Issuer:
             if known.outlook is Outlook.TRANSIENT:
                 raise CannotProceed(Link.IDENTITY, known) from error
             issuer = None
-        if issuer is None or not issuer.startswith("https://"):
-            message = (
-                f"The operator could not {DOING}. Enable the OIDC issuer (az aks update --name <cluster> --resource-group "
-                "<group> --enable-oidc-issuer), or name it in the operator's setting `issuer`."
-            )
-            raise CannotProceed(Link.IDENTITY, Failure(Reason.ISSUER_UNKNOWN, message, Outlook.STALLED))
+        if not is_issuer(issuer):
+            raise CannotProceed(Link.IDENTITY, UNKNOWN)
         return issuer
+
+
+def is_issuer(answer: str | None) -> TypeGuard[str]:
+    """Whether Entra could ask the issuer for its documents."""
+    return answer is not None and answer.startswith("https://")
+
+
+UNKNOWN = Failure(
+    Reason.ISSUER_UNKNOWN,
+    f"The operator could not {DOING}. Enable the OIDC issuer (az aks update --name <cluster> --resource-group <group> "
+    "--enable-oidc-issuer), or name it in the operator's setting `issuer`.",
+    Outlook.STALLED,
+)

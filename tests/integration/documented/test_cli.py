@@ -36,3 +36,14 @@ def test_a_pass_is_made_and_the_resource_suspended_and_resumed(person: Person, r
 
 def test_by_itself_it_lists_its_commands(person: Person) -> None:
     assert "reconcile" in person.is_refused("kubectl gai")
+
+
+def test_what_would_change_is_shown_before_it_is_applied(person: Person, ready: GitLab) -> None:
+    settings = person.lab.api.get("/api/v1/namespaces/gitlab-azure-identity/configmaps/gitlab-azure-identity")["data"]
+    (person.folder / "settings.yaml").write_text(settings["settings.yaml"], encoding="utf-8")
+
+    planned = person.runs("kubectl gai plan gitlab -n gitlab")
+
+    assert planned == "gitlab/gitlab: no change\n"
+    assert person.runs("kubectl gai plan -f examples/gitlab.yaml -n gitlab") == planned
+    assert person.runs("kubectl gai plan gitlab -n gitlab --settings settings.yaml") == planned

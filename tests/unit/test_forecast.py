@@ -1,0 +1,57 @@
+"""Everything that a pass would do, before anything of it is done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gitlab_azure_identity.api.conditions import Link
+from gitlab_azure_identity.api.reasons import Reason
+from gitlab_azure_identity.domain.findings import Failure, Outlook
+from gitlab_azure_identity.domain.forecast import forecast
+from gitlab_azure_identity.domain.observed import Observation, Observed
+
+from .worlds import goal, standing, wanted
+
+MISSING = Failure(Reason.ACCOUNT_NOT_FOUND, "There is no storage account gitlabstore.", Outlook.STALLED)
+EVERYTHING = [
+    "managed identity lab-gitlab-gitlab",
+    "federated credential for system:serviceaccount:gitlab:gitlab",
+    'role assignment "Storage Blob Data Contributor" at storage account gitlabstore',
+    "service account gitlab",
+    "secret gitlab-azure-backup-conf",
+    "secret gitlab-object-storage",
+    "secret gitlab-registry-storage",
+    "config map gitlab-gitlab-values",
+]
+
+
+def told(observation: Observation) -> list[str]:
+    return [str(change) for change in forecast(goal(), observation)]
+
+
+def test_where_nothing_exists_all_of_it_is_told_though_only_the_identity_can_be_made_first() -> None:
+    assert told(Observation(Observed())) == EVERYTHING
+
+
+def test_where_everything_exists_nothing_is_told() -> None:
+    assert told(Observation(standing())) == []
+
+
+def test_tags_alone_need_no_second_plan() -> None:
+    tagged = wanted({"azure": {"tags": {"team": "platform"}}})
+
+    assert [str(change) for change in forecast(goal(tagged), Observation(standing()))] == [
+        "tags team of managed identity lab-gitlab-gitlab"
+    ]
+
+
+def test_what_could_not_be_seen_is_left_out() -> None:
+    unseen = {Link.SECRETS: MISSING, Link.ROLES: MISSING}
+
+    assert told(Observation(Observed(), unseen)) == [
+        one for one in EVERYTHING if not one.startswith(("secret", "config map", "role"))
+    ]
+
+
+def test_without_a_storage_account_nothing_would_be_written() -> None:
+    assert told(replace(Observation(Observed()), no_account=MISSING)) == []
