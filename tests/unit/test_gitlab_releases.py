@@ -82,7 +82,7 @@ SECRETS: dict[str, Any] = {
     "object_storage_secret": ("o", "connection"),
     "backup_secret": ("b", "config"),
 }
-RENDERS, AZURE_V2, DAY_OLD, MIGRATIONS, PAGES = KNOWN
+RENDERS, AZURE_V2, PARAMETERS, DAY_OLD, MIGRATIONS, PAGES = KNOWN
 
 
 def use(text: str | None, *containers: str, **secrets: None) -> Use:
@@ -123,6 +123,21 @@ def test_what_is_known_of_a_release_is_told_where_it_matters(
 ) -> None:
     assert list(unusable(given)) == fatal
     assert list(defects(given)) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "parameters", "told"),
+    [
+        ("8.9", {"maxRetries": 5}, True),
+        ("8.9", {"debugLog": True}, True),
+        ("8.9", {"rootDirectory": "/registry"}, False),
+        ("8.9", {}, False),
+        ("8.10", {"maxRetries": 5}, False),
+    ],
+)
+def test_parameters_that_the_registry_does_not_know_are_told(text: str, parameters: dict[str, Any], told: bool) -> None:
+    found = wanted({"gitlab": {"version": text}, "secrets": {"registry": {"parameters": parameters}}}).use
+    assert (PARAMETERS in defects(found)) is told
 
 
 def test_a_registry_alone_has_no_401() -> None:

@@ -348,6 +348,7 @@ def use_of(spec: Spec, resource: str) -> Use:
         registry_secret=reference("registry", secrets.registry.key),
         object_storage_secret=reference("objectStorage", secrets.object_storage.key),
         backup_secret=reference("backups", secrets.backups.key),
+        registry_parameters=frozenset(secrets.registry.parameters.model_dump(by_alias=True, exclude_none=True)),
         follow=gitlab.features is Features.FOLLOW,
         release=GitLabRelease.parse(gitlab.version) if gitlab.version else None,
     )

@@ -37,6 +37,7 @@ class Use:
     object_storage_secret: SecretKey | None
     backup_secret: SecretKey | None
     disabled: frozenset[str] = frozenset()
+    registry_parameters: frozenset[str] = frozenset()  # those of the registry's driver that are set
     follow: bool = False
     release: GitLabRelease | None = None
 

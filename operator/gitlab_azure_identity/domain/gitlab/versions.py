@@ -44,6 +44,10 @@ WITHOUT_MINIO: Final = Releases((11, 0, 0), (10, 0, 0))
 """Charts that bring no MinIO of their own (charts !4964)."""
 
 
+NEWER_PARAMETERS: Final = ("maxRetries", "retryTryTimeout", "retryDelay", "maxRetryDelay", "debugLog", "debugLogEvents")
+"""Parameters that the registry's driver has had by these names since 4.17 (registry/storage/driver/azure/common/parser.go)."""
+
+
 def pages_need_a_connection(use: Use) -> bool:
     """Whether the values have a connection for Pages. Charts after those refuse one."""
     in_values = "pages" in use.containers and use.object_storage_secret is not None
@@ -84,6 +88,13 @@ KNOWN: Final[Sequence[Known]] = (
         "chart.",
         "https://gitlab.com/gitlab-org/charts/gitlab/-/merge_requests/4059",
         unusable=True,
+    ),
+    Known(
+        "chart",
+        Releases((8, 10, 0)),
+        lambda use: use.registry_secret is not None and not use.registry_parameters.isdisjoint(NEWER_PARAMETERS),
+        f"The registry before 4.17 (chart before 8.10) ignores {', '.join(NEWER_PARAMETERS)} of secrets.registry.parameters.",
+        "https://gitlab.com/gitlab-org/container-registry/-/commit/4f3a71adbaeef695c5af1bcce4ae9739bfd593b3",
     ),
     Known(
         "gitlab",
