@@ -19,12 +19,12 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint unit integration coverage chart lab lab-down operator bench image-test crd lock clean needs-lab needs-tests
+.PHONY: help demo test lint unit integration coverage chart lab lab-down operator bench image-test crd troubleshooting lock clean needs-lab needs-tests
 # The prerequisites of a target are made from left to right, even with make -j: first comes what the machine lacks.
 .NOTPARALLEL:
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: needs-lab $(READY) ## From kubectl apply to GitLab's blobs: the whole story, step by step, on this machine
 	@$(BIN)/python -m lab.demo
@@ -75,6 +75,10 @@ crd: $(READY) ## Write the CRD from the model, into crds/ and the chart
 	$(BIN)/python -m gitlab_azure_identity.api.crd > $(CRD).new
 	mv $(CRD).new $(CRD)
 	cp $(CRD) $(CHART)/files/crd.yaml
+
+troubleshooting: $(READY) ## Write docs/troubleshooting.md from the table of causes
+	$(BIN)/python -m gitlab_azure_identity.domain.causes.page > docs/troubleshooting.md.new
+	mv docs/troubleshooting.md.new docs/troubleshooting.md
 
 lock: $(READY) ## Lock the newest Python packages that pyproject.toml allows, by hash
 	$(COMPILE) --upgrade --output-file requirements.lock pyproject.toml

@@ -4,6 +4,9 @@ runtime/conditions/check/fail.go), for a resource whose Ready is the summary."""
 from collections.abc import Iterable
 from typing import Any
 
+from gitlab_azure_identity.api.conditions import CHAIN
+from gitlab_azure_identity.domain.causes import reasons_of
+
 
 def seen(resource: dict[str, Any]) -> bool:
     """Whether an operator has written a status. Until then it is the definition's default."""
@@ -46,6 +49,16 @@ def broken(resource: dict[str, Any]) -> list[str]:
         ),
     }
     return [text for text, is_broken in checks.items() if is_broken]
+
+
+def unexplained(resource: dict[str, Any]) -> list[str]:
+    """The conditions of this object with a reason that the table of causes does not give them."""
+    conditions = resource.get("status", {}).get("conditions", ())
+    return [
+        f"{found['type']} has reason {found['reason']}"
+        for found in conditions
+        if found["type"] in CHAIN and found["reason"] not in reasons_of(found["type"])
+    ]
 
 
 def outdated(versions: Iterable[dict[str, Any]]) -> list[str]:

@@ -23,6 +23,8 @@ from .markdown import ROOT, pages
 TOOLS = ("az", "kubectl", "helm", "azcopy")
 CHART = ROOT / "charts" / "gitlab-azure-identity"
 OPERATOR = ROOT / "operator" / "gitlab_azure_identity"
+CAUSES = OPERATOR / "domain" / "causes"
+"""The table of causes. docs/troubleshooting.md is generated from it, and has each of its commands."""
 EXAMPLES = ROOT / "examples"
 TESTS = ROOT / "tests" / "integration" / "documented"
 
@@ -112,7 +114,11 @@ def told() -> Mapping[str, Mapping[str, str]]:
     templates = CHART / "templates"
     for path, commands in chain(
         ((page.path, in_markdown(page.text)) for page in pages()),
-        ((path, in_python(path.read_text(encoding="utf-8"))) for path in OPERATOR.rglob("*.py")),
+        (
+            (path, in_python(path.read_text(encoding="utf-8")))
+            for path in OPERATOR.rglob("*.py")
+            if path.parent != CAUSES
+        ),
         ((path, in_template(path.read_text(encoding="utf-8"))) for path in [templates / "NOTES.txt"]),
         ((path, _in_quotes(path)) for path in [templates / "_validate.tpl"]),
         ((path, _in_lines(path)) for path in [CHART / "values.yaml", *EXAMPLES.iterdir()]),
@@ -138,7 +144,6 @@ NAMED = (
     "az identity federated-credential create",
     "az lock",
     "helm upgrade",
-    "kubectl annotate … gitlabazure.io/adopt-by=<name>",
     "kubectl apply",
     "kubectl explain gai.spec.…",
     "kubectl wait",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import pytest
 
 from lab.running import Lab
-from tests.invariants import broken, outdated
+from tests.invariants import broken, outdated, unexplained
 
 from .apart import FAST, Apart, started_apart, started_lab
 from .operating import Operator
@@ -98,6 +98,7 @@ def new_gitlab(
         found = watch.versions(gitlab.namespace)
         for version in found:
             assert not broken(version), (broken(version), version)
+            assert not unexplained(version), (unexplained(version), version)
         for versions in _by_object(found):
             assert not outdated(versions), (outdated(versions), versions)
 

@@ -33,7 +33,7 @@ ALL_OBJECTS = "serviceaccounts,secrets,configmaps"
 def way_out(gitlab: GitLab) -> str:
     return (
         "Until then the deletion waits. To let the resource go and leave everything where it is: "
-        f"kubectl annotate gai -n {gitlab.namespace} gitlab gitlabazure.io/abandon=true"
+        f"kubectl -n {gitlab.namespace} annotate gai gitlab gitlabazure.io/abandon=true"
     )
 
 

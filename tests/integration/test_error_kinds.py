@@ -219,7 +219,7 @@ def test_an_immutable_secret(gitlab: GitLab) -> None:
 
     message = stalled(gitlab, "Immutable")
     assert "field is immutable when `immutable` is set" in message
-    assert message.endswith(f"kubectl delete secret -n {gitlab.namespace} gitlab-registry-storage")
+    assert message.endswith(f"kubectl -n {gitlab.namespace} delete secret gitlab-registry-storage")
 
     remove(gitlab, "secret", "gitlab-registry-storage")
     gitlab.reconcile_now()

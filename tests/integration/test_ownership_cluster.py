@@ -63,7 +63,7 @@ def test_an_existing_object_is_handed_over_by_the_command_in_the_message_and_sta
     message = stalled(gitlab, "NotOwned")
     assert message == (
         f"{what.capitalize()} {name} exists and was not created by this operator. To hand it over: "
-        f"kubectl annotate {kind.lower()} -n {gitlab.namespace} {name} gitlabazure.io/adopt-by=gitlab"
+        f"kubectl -n {gitlab.namespace} annotate {kind.lower()} {name} gitlabazure.io/adopt-by=gitlab"
     )
     assert standing(gitlab)[link] == "False NotOwned"
     assert gitlab.fetch(kind.lower(), name) == before
@@ -132,7 +132,7 @@ def test_objects_of_another_resource_in_the_namespace_are_left_alone(gitlab: Git
     assert message == (
         "Service account gitlab exists and belongs to GitLabAzureIdentity gitlab. Choose another name "
         "here, or take it from that one. To hand it over: "
-        f"kubectl annotate serviceaccount -n {gitlab.namespace} gitlab gitlabazure.io/adopt-by=second"
+        f"kubectl -n {gitlab.namespace} annotate serviceaccount gitlab gitlabazure.io/adopt-by=second"
     )
     secrets = condition(second.live(), "SecretsWritten")
     assert (secrets["status"], secrets["reason"]) == ("False", "NotOwned")

@@ -103,7 +103,7 @@ def test_one_service_account_cannot_belong_to_two(new_gitlab: New) -> None:
     assert other.message("ServiceAccountsAnnotated") == (
         "Service account gitlab exists and belongs to GitLabAzureIdentity gitlab. Choose another name "
         "here, or take it from that one. To hand it over: "
-        f"kubectl annotate serviceaccount -n {one.namespace} gitlab gitlabazure.io/adopt-by=second"
+        f"kubectl -n {one.namespace} annotate serviceaccount gitlab gitlabazure.io/adopt-by=second"
     )
     assert annotations(one) == annotations_for(client_id)
     other.delete()

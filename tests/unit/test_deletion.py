@@ -167,7 +167,7 @@ def test_the_message_says_how_to_let_go_when_a_person_must_act() -> None:
 
     assert failure.message == (
         "The operator may not do that. Until then the deletion waits. To let the resource go and leave everything where it is: "
-        "kubectl annotate gai -n gitlab gitlab gitlabazure.io/abandon=true"
+        "kubectl -n gitlab annotate gai gitlab gitlabazure.io/abandon=true"
     )
     assert with_way_out(resource(), BUSY) is BUSY
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.invariants import broken, outdated
+from tests.invariants import broken, outdated, unexplained
 
 
 def version(generation: int, observed: int, ready: str = "True", note: str = "") -> dict[str, Any]:
@@ -34,3 +34,13 @@ def test_ready_for_an_older_generation_is_written_once_at_most() -> None:
         "0007: Ready is True for an older generation than 2, written a second time"
     ]
     assert outdated([version(1, 1), edited, version(2, 1, "False"), version(2, 1, "Unknown")]) == []
+
+
+def test_a_reason_that_is_not_on_a_condition_is_found() -> None:
+    conditions = [
+        {"type": "Ready", "reason": "ContainerNotFound"},
+        {"type": "AccessVerified", "reason": "ContainerNotFound"},
+        {"type": "SecretsWritten", "reason": "ContainerNotFound"},
+    ]
+
+    assert unexplained({"status": {"conditions": conditions}}) == ["SecretsWritten has reason ContainerNotFound"]

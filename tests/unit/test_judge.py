@@ -243,8 +243,8 @@ ANNOTATE = wanted({"serviceAccounts": [{"name": "runner", "management": "Annotat
             Link.SERVICE_ACCOUNTS,
             "NotOwned",
             (
-                "Service account gitlab exists and was not created by this operator. To hand it over: kubectl annotate "
-                "serviceaccount -n gitlab gitlab gitlabazure.io/adopt-by=gitlab"
+                "Service account gitlab exists and was not created by this operator. To hand it over: kubectl -n gitlab "
+                "annotate serviceaccount gitlab gitlabazure.io/adopt-by=gitlab"
             ),
         ),
         (
@@ -255,7 +255,7 @@ ANNOTATE = wanted({"serviceAccounts": [{"name": "runner", "management": "Annotat
             (
                 "Secret gitlab-object-storage exists and belongs to GitLabAzureIdentity other. Choose another name here, "
                 "or take it from that one. To hand it over: kubectl "
-                "annotate secret -n gitlab gitlab-object-storage gitlabazure.io/adopt-by=gitlab"
+                "-n gitlab annotate secret gitlab-object-storage gitlabazure.io/adopt-by=gitlab"
             ),
         ),
         (
@@ -264,8 +264,8 @@ ANNOTATE = wanted({"serviceAccounts": [{"name": "runner", "management": "Annotat
             Link.SECRETS,
             "NotOwned",
             (
-                "Config map gitlab-gitlab-values exists and was not created by this operator. To hand it over: kubectl annotate "
-                "configmap -n gitlab gitlab-gitlab-values gitlabazure.io/adopt-by=gitlab"
+                "Config map gitlab-gitlab-values exists and was not created by this operator. To hand it over: kubectl -n gitlab "
+                "annotate configmap gitlab-gitlab-values gitlabazure.io/adopt-by=gitlab"
             ),
         ),
     ],

@@ -115,8 +115,8 @@ def invalid(status: int, text: str) -> tuple[ClusterError, str, Outlook, str]:
             "Immutable",
             STALLED,
             (
-                f"Could not write secret x: {IMMUTABLE}. Delete it, and the operator creates it again: kubectl delete secret "
-                "-n gitlab x"
+                f"Could not write secret x: {IMMUTABLE}. Delete it, and the operator creates it again: kubectl -n gitlab "
+                "delete secret x"
             ),
         ),
         invalid(422, "data[a/b]: Invalid value"),

@@ -185,7 +185,7 @@ def messages(to: Goal, have: Observed) -> dict[Link, str]:
     return {one.link: f"{one.status} {one.reason}: {one.message}" for one in judge(to, have, PassRecord())}
 
 
-FOR_TERRAFORM = "For Terraform: kubectl get gai -n gitlab gitlab -o jsonpath='{.status.missing[*].terraform}'."
+FOR_TERRAFORM = "For Terraform: kubectl -n gitlab get gai gitlab -o jsonpath='{.status.missing[*].terraform}'."
 
 
 def test_the_message_about_an_identity_has_all_commands() -> None:

@@ -88,7 +88,7 @@ UNCHANGED = [
     "moneyJar and MoneyJarForEverybody-2 are managed identities",
     f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/lab-gitlab-gitlab",
     "https://westeurope.oic.prod-aks.azure.com/72f988bf-0000-4000-8000-2d7cd011db47/7d3a6d5e-1c0f-4c7e-9f2a-3b6c8d9e0f12/",
-    "kubectl annotate gai -n gitlab gitlab gitlabazure.io/abandon=true",
+    "kubectl -n gitlab annotate gai gitlab gitlabazure.io/abandon=true",
     "kubectl annotate gai gitlab --overwrite gitlabazure.io/requested-at=1767225600",
     "az storage container create --auth-mode login --account-name gitlabstore --name registry",
     "az provider register --namespace Microsoft.ManagedIdentity",

@@ -12,6 +12,7 @@ from gitlab_azure_identity.azure.entra import Trouble
 from gitlab_azure_identity.azure.error_table import CONFLICT, KEYS_SPREAD, REFUSED, THROTTLED, UNREACHABLE, Entry
 from gitlab_azure_identity.azure.errors import AzureError, Operation, filled, sanitize
 from gitlab_azure_identity.domain.access import Right, may
+from gitlab_azure_identity.domain.causes import commands
 from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.findings import Failure, Outlook, worst
 from gitlab_azure_identity.domain.storage_account import StorageAccount, network_rules
@@ -120,10 +121,8 @@ def _refused(error: AzureError, attempt: AccessAttempt, doing: str, container: s
     """Blob Storage refused a request for another cause than a missing right."""
     account = attempt.desired.storage.account
     if error.code == "ContainerNotFound" and container:
-        message = (
-            f"There is no container {container} of storage account {account}. Create it: az storage container create "
-            f"--auth-mode login --account-name {account} --name {container}"
-        )
+        create = commands.CREATE_CONTAINER.filled(account=account, container=container)
+        message = f"There is no container {container} of storage account {account}. Create it: {create}"
         return Failure(Reason.CONTAINER_NOT_FOUND, message, Outlook.STALLED)
     if error.code == "AuthorizationFailure":
         rules = network_rules(attempt.account) or "Its network rules keep the cluster out."

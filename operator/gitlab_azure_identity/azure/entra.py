@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from gitlab_azure_identity.domain.causes.entra import PUBLISHED, REACHABLE, REFUSALS
+
 
 class Trouble(Enum):
     """Why Entra gave no token."""
@@ -29,8 +31,12 @@ class Line:
     advice: str = ""
 
 
-_REACHABLE = "Check that the cluster's issuer can be reached from the internet."
-_PUBLISHED = "Check that the keys at the cluster's issuer (jwks_uri) are those that the API server signs with."
+def _refusal(trouble: Trouble, code: str) -> Line:
+    found = REFUSALS[code]
+    return Line(trouble, f"{found.why} {found.check}")
+
+
+_ISSUER, _KEY = Line(Trouble.ISSUER, REACHABLE), Line(Trouble.KEY, PUBLISHED)
 TABLE: dict[str, Line] = {
     # Entra's own trouble
     "AADSTS40010": Line(Trouble.UNAVAILABLE),  # OAuth2IdPRetryableServerError
@@ -43,52 +49,27 @@ TABLE: dict[str, Line] = {
     "AADSTS90090": Line(Trouble.UNAVAILABLE),  # GraphRetryableError
     "AADSTS90091": Line(Trouble.UNAVAILABLE),  # GraphServiceUnreachable
     # the cluster's OIDC documents
-    "AADSTS50166": Line(Trouble.ISSUER, _REACHABLE),
-    "AADSTS501661": Line(Trouble.ISSUER, _REACHABLE),
-    "AADSTS90061": Line(Trouble.ISSUER, _REACHABLE),
+    "AADSTS50166": _ISSUER,
+    "AADSTS501661": _ISSUER,
+    "AADSTS90061": _ISSUER,
     # the cluster's keys
-    "AADSTS50013": Line(Trouble.KEY, _PUBLISHED),  # InvalidAssertion: signature validation
-    "AADSTS700027": Line(Trouble.KEY, _PUBLISHED),
-    "AADSTS7000272": Line(Trouble.KEY, _PUBLISHED),
+    "AADSTS50013": _KEY,  # InvalidAssertion: signature validation
+    "AADSTS700027": _KEY,
+    "AADSTS7000272": _KEY,
     # credential and identity. 70025 is the answer for an identity without any credential, and so while its first propagates.
-    "AADSTS70021": Line(
-        Trouble.UNKNOWN,
-        "No federated credential matches the token. Compare status.issuer and status.federatedCredentials with it.",
-    ),
-    "AADSTS70025": Line(
-        Trouble.UNKNOWN,
-        "The identity has no federated credential that Entra knows. Compare it with status.federatedCredentials.",
-    ),
-    "AADSTS700211": Line(
-        Trouble.UNKNOWN,
-        "No federated credential has the issuer of the token. Compare the cluster's issuer with status.issuer.",
-    ),
-    "AADSTS700212": Line(
-        Trouble.UNKNOWN,
-        "No federated credential has the audience of the token. Check the operator's `cloud` setting.",
-    ),
-    "AADSTS700213": Line(
-        Trouble.UNKNOWN,
-        "No federated credential has the subject of the token. Compare it with status.federatedCredentials.",
-    ),
-    "AADSTS700016": Line(
-        Trouble.UNKNOWN, "Entra does not know the client ID. Check that the identity still exists, and its tenant."
-    ),
+    **{
+        code: _refusal(Trouble.UNKNOWN, code)
+        for code in ("AADSTS70021", "AADSTS70025", "AADSTS700211", "AADSTS700212", "AADSTS700213", "AADSTS700016")
+    },
     # a person must act
-    "AADSTS700024": Line(
-        Trouble.REFUSED, "The token is not valid at this time. Check the clocks of the cluster's control plane."
-    ),
-    "AADSTS900382": Line(Trouble.REFUSED, "The tenant belongs to another cloud. Check the operator's `cloud` setting."),
-    "AADSTS90002": Line(
-        Trouble.REFUSED, "Entra does not know the tenant. Check the tenant and the operator's `cloud` setting."
-    ),
+    **{code: _refusal(Trouble.REFUSED, code) for code in ("AADSTS700024", "AADSTS900382", "AADSTS90002")},
 }
 OAUTH = {"temporarily_unavailable": Trouble.UNAVAILABLE, "server_error": Trouble.UNAVAILABLE}
 # What the text of an unknown code says.
 TEXTS = (
-    (r"signature|signing key|key was not found|metadata of (the )?identity provider", Line(Trouble.KEY, _PUBLISHED)),
-    (r"\b(oidc|openid|jwks|metadata)\b.*\bendpoint", Line(Trouble.ISSUER, _REACHABLE)),
-    (r"(fetch|retriev|reach|download)\w*\b.*\b(oidc|openid|jwks|metadata|keys)\b", Line(Trouble.ISSUER, _REACHABLE)),
+    (r"signature|signing key|key was not found|metadata of (the )?identity provider", _KEY),
+    (r"\b(oidc|openid|jwks|metadata)\b.*\bendpoint", _ISSUER),
+    (r"(fetch|retriev|reach|download)\w*\b.*\b(oidc|openid|jwks|metadata|keys)\b", _ISSUER),
     (
         r"temporar|transient|timed? ?out|unavailable|throttl|too many requests|(try again|retry) later",
         Line(Trouble.UNAVAILABLE),

@@ -8,6 +8,7 @@ Azure Policy and of workload identity federation; and reports in public trackers
 from dataclasses import dataclass, replace
 
 from gitlab_azure_identity.api.reasons import Reason
+from gitlab_azure_identity.domain.causes.commands import REGISTER
 from gitlab_azure_identity.domain.findings import Outlook
 
 # Seconds after which a person must act.
@@ -43,7 +44,6 @@ def _wait(reason: Reason, text: str, limit: float, overdue: str) -> Entry:
     return Entry(reason, Outlook.WAITING, text, limit, overdue)
 
 
-REGISTER = "az provider register --namespace {provider}"
 ELSEWHERE = (
     "The region of a managed identity cannot change: delete this resource, and create it again with another "
     "spec.azure.location."
@@ -76,7 +76,7 @@ DISABLED = _person(
 )
 NOT_REGISTERED = _person(
     Reason.MISSING_SUBSCRIPTION_REGISTRATION,
-    "Azure refused to {doing}: {detail} Register the provider once: " + REGISTER,
+    "Azure refused to {doing}: {detail} Register the provider once: " + REGISTER.text,
 )
 WRONG_TENANT = _person(
     Reason.WRONG_TENANT,
@@ -151,7 +151,7 @@ REGISTERING = _wait(
     Reason.MISSING_SUBSCRIPTION_REGISTRATION,
     "Azure could not {doing}, because its provider is being registered: {detail} It is tried again.",
     LONG_OPERATION,
-    "For 30 minutes Azure could not {doing}: {detail} Register the provider again: " + REGISTER,
+    "For 30 minutes Azure could not {doing}: {detail} Register the provider again: " + REGISTER.text,
 )
 
 # A transient failure.

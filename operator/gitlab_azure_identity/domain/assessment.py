@@ -14,6 +14,7 @@ from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.spec import Verification
 from gitlab_azure_identity.api.status import Status
 from gitlab_azure_identity.domain.arm_ids import IdentityId
+from gitlab_azure_identity.domain.causes import commands
 from gitlab_azure_identity.domain.changes import (
     Change,
     DeleteAssignment,
@@ -216,9 +217,10 @@ def client_id_event(resource: Resource, have: Observed) -> Event | None:
     known, now = resource.status.identity, have.identity
     if not (known and known.client_id and now and known.client_id != now.client_id):
         return None
+    restart = commands.RESTART.filled(namespace=resource.key.namespace, release="gitlab")
     message = (
         f"The client ID is no longer {known.client_id} but {now.client_id}. Pods learn it when they are created: restart "
-        f"GitLab's, with kubectl -n {resource.key.namespace} rollout restart deployment --selector release=gitlab"
+        f"GitLab's, with {restart}"
     )
     return Event("Warning", Reason.CLIENT_ID_CHANGED, message)
 

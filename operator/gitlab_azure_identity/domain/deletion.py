@@ -9,6 +9,7 @@ from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.spec import DeletionPolicy
 from gitlab_azure_identity.domain.assessment import Event
+from gitlab_azure_identity.domain.causes import commands
 from gitlab_azure_identity.domain.changes import Change, DeleteAssignment, Stage
 from gitlab_azure_identity.domain.findings import Failure, Outlook
 from gitlab_azure_identity.domain.goal import Goal
@@ -120,11 +121,9 @@ def with_way_out(resource: Resource, failure: Failure) -> Failure:
     """The failure. When a person must act, its message also says how to let the resource go."""
     if failure.outlook is not Outlook.STALLED:
         return failure
-    message = (
-        f"{failure.message} Until then the deletion waits. To let the resource go and leave everything where it is: "
-        f"kubectl annotate gai -n {resource.key.namespace} {resource.key.name} {ABANDON_ANNOTATION}=true"
-    )
-    return replace(failure, message=message)
+    abandon = commands.ABANDON.filled(namespace=resource.key.namespace, name=resource.key.name)
+    way_out = f"To let the resource go and leave everything where it is: {abandon}"
+    return replace(failure, message=f"{failure.message} Until then the deletion waits. {way_out}")
 
 
 def by_link(failed: Sequence[tuple[Change, Failure]]) -> dict[Link, list[Failure]]:

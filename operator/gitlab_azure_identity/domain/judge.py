@@ -4,10 +4,11 @@ is carried out, after it, and when nobody carries it out."""
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gitlab_azure_identity.api import ADOPT_ANNOTATION, OWNER_LABEL
+from gitlab_azure_identity.api import OWNER_LABEL
 from gitlab_azure_identity.api.conditions import PLANNED, Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.spec import MAX_SERVICE_ACCOUNTS
+from gitlab_azure_identity.domain.causes import commands
 from gitlab_azure_identity.domain.changes import Change, Revocation, words
 from gitlab_azure_identity.domain.desired import Credential
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, blocked, failed, good, worst
@@ -248,13 +249,12 @@ def not_owned(goal: Goal, found: ClusterObject) -> Failure:
     owner = handed_to(found.annotations) or found.labels.get(OWNER_LABEL)
     kind = words(found.kind)
     theirs = f"belongs to GitLabAzureIdentity {owner}. Choose another name here, or take it from that one"
-    message = (
-        f"{kind.capitalize()} {found.name} exists and "
-        + (theirs if owner else "was not created by this operator")
-        + ". To hand it over: "
-        f"kubectl annotate {found.kind.lower()} -n {goal.owner.namespace} {found.name} "
-        f"{ADOPT_ANNOTATION}={goal.owner.name}" + (" --overwrite" if handed_to(found.annotations) else "")
+    hand_over = commands.HAND_OVER.filled(
+        namespace=goal.owner.namespace, kind=found.kind.lower(), object=found.name, name=goal.owner.name
     )
+    whose = theirs if owner else "was not created by this operator"
+    again = " --overwrite" if handed_to(found.annotations) else ""
+    message = f"{kind.capitalize()} {found.name} exists and {whose}. To hand it over: {hand_over}{again}"
     return Failure(Reason.NOT_OWNED, message, Outlook.STALLED)
 
 

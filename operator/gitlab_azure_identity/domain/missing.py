@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.arm_ids import IdentityId
+from gitlab_azure_identity.domain.causes import commands
 from gitlab_azure_identity.domain.desired import Credential, Grant, WantedIdentity
 from gitlab_azure_identity.domain.goal import Goal, Mode
 from gitlab_azure_identity.domain.observed import Identity, Observed
@@ -55,11 +56,8 @@ def how_to_add(lacking: Sequence[Missing], owner: Owner) -> str:
     """The sentences that end a message about missing objects."""
     listed = " && ".join(one.azure_cli for one in lacking[:COMMANDS])
     more = f" The first {COMMANDS} of {len(lacking)}:" if len(lacking) > COMMANDS else ""
-    return (
-        "For Terraform: "
-        f"kubectl get gai -n {owner.namespace} {owner.name} -o jsonpath='{{.status.missing[*].terraform}}'. "
-        f"By hand:{more} {listed}"
-    )
+    blocks = commands.SHOW_TERRAFORM.filled(namespace=owner.namespace, name=owner.name)
+    return f"For Terraform: {blocks}. By hand:{more} {listed}"
 
 
 def _identity(want: WantedIdentity) -> Missing:

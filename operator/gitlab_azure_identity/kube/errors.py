@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 
 from gitlab_azure_identity.api.reasons import Reason
+from gitlab_azure_identity.domain.causes import commands
 from gitlab_azure_identity.domain.changes import ApplyServiceAccount
 from gitlab_azure_identity.domain.findings import Failure, Outlook
 from gitlab_azure_identity.domain.observed import ClusterObject
@@ -72,10 +73,8 @@ def _forbidden(error: ClusterError, doing: str, namespace: str, said: str) -> Fa
 def _invalid(error: ClusterError, doing: str, namespace: str, said: str) -> Failure:
     """The failure for a request that cannot succeed as it is."""
     if found := _IMMUTABLE.search(error.message):
-        message = (
-            f"Could not {doing}: {said} Delete it, and the operator creates it again: kubectl delete {found['kind'].lower()} "
-            f"-n {namespace} {found['name']}"
-        )
+        delete = commands.DELETE_OBJECT.filled(namespace=namespace, kind=found["kind"].lower(), object=found["name"])
+        message = f"Could not {doing}: {said} Delete it, and the operator creates it again: {delete}"
         return Failure(Reason.IMMUTABLE, message, Outlook.STALLED)
     return Failure(Reason.INVALID, f"The API server refused to {doing}: {said}", Outlook.STALLED)
 

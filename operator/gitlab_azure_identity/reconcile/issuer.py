@@ -6,6 +6,7 @@ from typing import TypeGuard
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Resource
+from gitlab_azure_identity.domain.causes import commands
 from gitlab_azure_identity.domain.findings import CannotProceed, Failure, Outlook
 from gitlab_azure_identity.kube import errors as kube_errors
 from gitlab_azure_identity.kube.client import ClusterError
@@ -60,7 +61,7 @@ def is_issuer(answer: str | None) -> TypeGuard[str]:
 
 UNKNOWN = Failure(
     Reason.ISSUER_UNKNOWN,
-    f"The operator could not {DOING}. Enable the OIDC issuer (az aks update --name <cluster> --resource-group <group> "
-    "--enable-oidc-issuer), or name it in the operator's setting `issuer`.",
+    f"The operator could not {DOING}. Enable the OIDC issuer ({commands.ENABLE_ISSUER.text}), or name it in the operator's "
+    "setting `issuer`.",
     Outlook.STALLED,
 )

@@ -4,7 +4,7 @@ import pytest
 
 from lab.azure import seeded
 from tests.integration.behind import put_tags
-from tests.integration.operating import IDENTITIES, STORAGE
+from tests.integration.operating import IDENTITIES, STORAGE, SUBSCRIPTION
 from tests.integration.owner import stalled
 from tests.integration.resources import GitLab
 
@@ -26,6 +26,13 @@ def test_locks_are_listed(person: Person) -> None:
     assert "CanNotDelete" in listed
 
 
+def test_a_provider_is_registered(person: Person) -> None:
+    person.runs("az provider register --namespace <provider>", provider="Microsoft.ManagedIdentity")
+
+    status, found = person.lab.arm("GET", f"{SUBSCRIPTION}/providers/Microsoft.ManagedIdentity")
+    assert (status, found["registrationState"]) == (200, "Registered")
+
+
 def test_the_keys_that_the_cluster_signs_with_are_shown(person: Person) -> None:
     assert '"keys"' in person.runs("kubectl get --raw /openid/v1/jwks")
 
@@ -39,9 +46,9 @@ def test_the_operators_own_credential_is_shown(person: Person) -> None:
 
 def test_the_credentials_of_an_identity_are_shown(person: Person, ready: GitLab) -> None:
     listed = person.runs(
-        "az identity federated-credential list --resource-group <group> --identity-name <name>",
+        "az identity federated-credential list --resource-group <group> --identity-name <identity>",
         group=seeded.IDENTITY_GROUP,
-        name=ready.identity_name,
+        identity=ready.identity_name,
     )
 
     assert "system:serviceaccount:gitlab:gitlab" in listed
@@ -84,11 +91,9 @@ def test_tags_that_were_removed_are_restored(person: Person, ready: GitLab) -> N
 
     person.runs(
         "az tag update --resource-id <status.identity.resourceId> --operation merge --tags gitlabazure-cluster=<cluster> "
-        "gitlabazure-namespace=<namespace> gitlabazure-resource=<name>",
+        "gitlabazure-namespace=gitlab gitlabazure-resource=gitlab",
         status_identity_resourceId=identity,
         cluster="prod",
-        namespace=ready.namespace,
-        name=ready.name,
     )
 
     ready.reconcile_now()

@@ -28,6 +28,11 @@ def test_the_container_that_is_missing_is_created(person: Person, gitlab: GitLab
     assert '"created": true' in made
     gitlab.ready()
     assert '"created": false' in person.runs(
+        "az storage container create --auth-mode login --account-name <account> --name <container>",
+        account=seeded.BLOB_ACCOUNT,
+        container="gitlab-mr-diffs",
+    )
+    assert '"created": false' in person.runs(
         "az storage container create --auth-mode login --account-name gitlabstore --name gitlab-mr-diffs"
     )
 
@@ -45,7 +50,7 @@ def somebody_elses(gitlab: GitLab) -> Iterator[str]:
 def test_a_secret_is_handed_over_by_the_command_in_the_message(
     person: Person, gitlab: GitLab, somebody_elses: str
 ) -> None:
-    person.follows(somebody_elses, "kubectl annotate {} -n {} {} {}={}")
+    person.follows(somebody_elses, "kubectl -n {} annotate {} {} gitlabazure.io/adopt-by={}")
 
     gitlab.reconcile_now()
     gitlab.ready()
@@ -72,7 +77,7 @@ def test_what_an_observed_identity_lacks_is_added_by_the_commands_in_the_message
     gitlab.apply(**example["spec"])
     message = stalled(gitlab, "NotFound")
 
-    blocks = person.follows(message, "kubectl get gai -n {} {} -o jsonpath='{.status.missing[*].terraform}'")
+    blocks = person.follows(message, "kubectl -n {} get gai {} -o jsonpath='{.status.missing[*].terraform}'")
     person.follows(message, "az identity create --subscription {} --resource-group {} --name {}")
     person.follows(
         message,
@@ -95,14 +100,27 @@ def test_what_an_observed_identity_lacks_is_added_by_the_commands_in_the_message
     assert person.runs("kubectl -n gitlab get gai gitlab -o jsonpath='{.status.missing[*].terraform}'") == ""
 
 
+@pytest.mark.usefixtures("somebody_elses")
+def test_an_object_is_handed_over_by_the_command_of_its_cause(person: Person, gitlab: GitLab) -> None:
+    person.runs(
+        "kubectl -n gitlab annotate <kind> <object> gitlabazure.io/adopt-by=gitlab", kind="secret", object=SECRET
+    )
+
+    gitlab.reconcile_now()
+    gitlab.ready()
+
+
 def test_an_immutable_secret_is_created_again_by_the_command_in_the_message(person: Person, ready: GitLab) -> None:
     patch(ready, "secret", SECRET, {"immutable": True})
     create_container(ready.lab, "registry-2", seeded.BLOB_ACCOUNT)
     patch(ready, "gai", ready.name, {"spec": {"storage": {"containers": {"registry": {"name": "registry-2"}}}}})
 
-    person.follows(stalled(ready, "Immutable"), "kubectl delete {} -n {} {}")
+    person.follows(stalled(ready, "Immutable"), "kubectl -n {} delete {} {}")
 
     ready.ready()
+    assert "registry-2" in ready.secret(SECRET)["config"]
+    person.runs("kubectl -n gitlab delete <kind> <object>", kind="secret", object=SECRET)
+    ready.reconcile_now()
     assert "registry-2" in ready.secret(SECRET)["config"]
 
 
@@ -117,7 +135,7 @@ def blocked(ready: GitLab) -> Iterator[GitLab]:
 
 
 def test_a_resource_is_let_go_by_the_command_in_its_message(person: Person, blocked: GitLab) -> None:
-    person.follows(blocked.message("Ready"), "kubectl annotate gai -n {} {} {}=true")
+    person.follows(blocked.message("Ready"), "kubectl -n {} annotate gai {} gitlabazure.io/abandon=true")
 
     blocked.until_gone()
 

@@ -41,6 +41,10 @@ def test_where_to_look(person: Person, ready: GitLab) -> None:
 
     assert "Applied" in described
     assert conditions.count("\tTrue\t") == len(ready.live()["status"]["conditions"])
+    fields = person.runs(
+        "kubectl -n gitlab get <kind> <object> -o yaml --show-managed-fields", kind="serviceaccount", object="gitlab"
+    )
+    assert "manager: gitlab-azure-identity:gitlab" in fields
     assert "accountName" in person.runs("kubectl explain gai.spec.storage")
     assert seeded.ISSUER in person.runs("kubectl get --raw /.well-known/openid-configuration")
 
@@ -55,6 +59,16 @@ def test_the_operators_pods_and_their_log(person: Person, operator: Operator) ->
     )
     assert found_nothing == ""
     assert '"gitlab/gitlab"' in operator.log.read_text()
+    assert person.runs("kubectl -n gitlab-azure-identity logs deployment/gitlab-azure-identity") == ""
+
+
+def test_the_quotas_of_the_namespace_are_shown(person: Person) -> None:
+    person.shell("kubectl -n gitlab create quota team --hard=count/secrets=20")
+
+    shown = person.runs("kubectl -n gitlab describe quota")
+
+    person.shell("kubectl -n gitlab delete quota team")
+    assert "team" in shown
 
 
 def test_a_pass_is_asked_for(person: Person, ready: GitLab) -> None:

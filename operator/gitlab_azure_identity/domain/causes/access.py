@@ -1,0 +1,113 @@
+"""Causes in what Entra and the storage account let the identity do."""
+
+from gitlab_azure_identity.api.conditions import Link
+from gitlab_azure_identity.api.reasons import Reason
+from gitlab_azure_identity.domain.causes import commands
+from gitlab_azure_identity.domain.causes.entra import REFUSALS
+from gitlab_azure_identity.domain.causes.model import Case, Cause, Step
+
+ACCESS = (
+    Cause(
+        key=Reason.ACCESS_DENIED,
+        on=(Link.ACCESS,),
+        what="Entra gave a token, and Blob Storage refused a part of what GitLab does.",
+        why="""The role was assigned long enough ago for Azure to know it everywhere. The message says what is allowed
+        and what is refused, and quotes Azure.""",
+        cases=(
+            Case(
+                says="may {rights}, may not {others} in",
+                why="""A condition on a role assignment or a deny assignment takes away a part of the role.
+                RolesAssigned tells of a condition.""",
+            ),
+            Case(says="may not list, write or delete in", why="The role is not in effect in that container at all."),
+            Case(
+                says="may not sign addresses",
+                why="""The identity lacks
+                `Microsoft.Storage/storageAccounts/blobServices/generateUserDelegationKey/action` at the account.
+                GitLab signs every address with such a key. A role at a container does not give this right.""",
+            ),
+            Case(
+                says="does not accept tokens of the managed identity's tenant",
+                why="The account's subscription belongs to another Entra tenant.",
+                steps=(Step("Use an account whose subscription belongs to the identity's tenant."),),
+            ),
+            Case(
+                says="The operator does not know this answer",
+                why="The message has Azure's code, status and text.",
+                steps=(Step("Look the code up in Azure's documentation of Blob Storage."),),
+            ),
+        ),
+        steps=(
+            Step("Check that `status.roleAssignments` names the account that you mean."),
+            Step(
+                """List every role of the identity in the subscription, those on containers too. This does not ask
+                Microsoft Graph""",
+                commands.LIST_ROLES,
+            ),
+        ),
+    ),
+    Cause(
+        key=Reason.TOKEN_REJECTED,
+        on=(Link.ACCESS,),
+        what="Entra refused the service account's token.",
+        why="The code in brackets says why:",
+        columns=("Code", "Why", "What to do"),
+        cases=tuple(
+            Case(says=code, why=refusal.why, steps=(Step(refusal.check),)) for code, refusal in REFUSALS.items()
+        ),
+        steps=(
+            Step("Look at the identity's credentials", commands.LIST_CREDENTIALS),
+            Step(
+                """What passes by itself is told as [IssuerUnreachable](#issuerunreachable) and
+                [SigningKeyUnknown](#signingkeyunknown) first. The operator's own credential is [another
+                one](azure-permissions.md#login)."""
+            ),
+        ),
+    ),
+    Cause(
+        key=Reason.ISSUER_MISMATCH,
+        on=(Link.ACCESS,),
+        what="The cluster's tokens have another issuer than the federated credentials trust.",
+        why="""The credentials trust the issuer of the operator's setting `issuer`. Entra compares issuers to the
+        letter, trailing slash included. Credentials with a former issuer stay until the setting is right.""",
+        steps=(
+            Step("Correct the setting. This shows the cluster's issuer", commands.SHOW_ISSUER),
+            Step("Or remove the setting: the operator then asks the cluster."),
+        ),
+    ),
+    Cause(
+        key=Reason.NETWORK_BLOCKED,
+        on=(Link.ACCESS,),
+        what="The storage account does not answer the cluster.",
+        why="""The operator sends its requests from its own pod, GitLab from its pods. With different egress rules one
+        may be blocked and the other not. If only the operator is blocked, set `verification: Report`.""",
+        cases=(
+            Case(
+                says="has its public network access disabled, and no private endpoint",
+                why="Nothing can reach the account.",
+                steps=(
+                    Step(
+                        """Make a private endpoint for the cluster's network, and approve it. Or allow public access
+                        again."""
+                    ),
+                ),
+            ),
+            Case(
+                says="refused to let the operator",
+                why="The account's firewall refused (`AuthorizationFailure`).",
+                steps=(Step("Use a private endpoint, or allow the cluster's subnet", commands.ALLOW_SUBNET),),
+            ),
+            Case(
+                says="Could not reach storage account",
+                why="No connection was made at all. The operator tries again by itself.",
+                steps=(
+                    Step(
+                        """Check the account's name, DNS (with a private endpoint: the zone
+                        `privatelink.blob.core.windows.net`), egress rules, network policies and proxy (`HTTPS_PROXY`
+                        of the operator, chart value `extraEnv`)."""
+                    ),
+                ),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,67 @@
+"""The commands that people are told, by messages, by `kubectl gai` and by docs/troubleshooting.md. Each is spelt here alone.
+
+`{placeholders}` are filled with the names of a resource; the page shows them with example names, or in angle brackets."""
+
+from gitlab_azure_identity.api import ABANDON_ANNOTATION, ADOPT_ANNOTATION, REQUESTED_AT_ANNOTATION
+from gitlab_azure_identity.domain.causes.model import Command
+
+# the resource
+FIRST_TROUBLE = Command("kubectl -n {namespace} get gai -o wide")
+DESCRIBE = Command("kubectl -n {namespace} describe gai {name}")
+SHOW_CONDITIONS = Command(
+    "kubectl -n {namespace} get gai {name} -o json | "
+    "jq -r '.status.conditions[] | [.type, .status, .reason, .message] | @tsv'"
+)
+ASK_FOR_A_PASS = Command(
+    f'kubectl -n {{namespace}} annotate gai {{name}} --overwrite {REQUESTED_AT_ANNOTATION}="$(date +%s)"'
+)
+ABANDON = Command(f"kubectl -n {{namespace}} annotate gai {{name}} {ABANDON_ANNOTATION}=true")
+
+SHOW_TERRAFORM = Command("kubectl -n {namespace} get gai {name} -o jsonpath='{.status.missing[*].terraform}'")
+
+# objects in the cluster
+HAND_OVER = Command(f"kubectl -n {{namespace}} annotate {{kind}} {{object}} {ADOPT_ANNOTATION}={{name}}")
+DELETE_OBJECT = Command("kubectl -n {namespace} delete {kind} {object}")
+SHOW_FIELDS = Command("kubectl -n {namespace} get {kind} {object} -o yaml --show-managed-fields")
+SHOW_QUOTAS = Command("kubectl -n {namespace} describe quota")
+
+# the operator
+OPERATOR_PODS = Command("kubectl -n gitlab-azure-identity get pods")
+OPERATOR_LOG = Command("kubectl -n gitlab-azure-identity logs deployment/gitlab-azure-identity")
+LOG_OF_RESOURCE = Command(f"{OPERATOR_LOG.text} | grep '\"{{namespace}}/{{name}}\"'")
+
+# the cluster's tokens
+ENABLE_ISSUER = Command("az aks update --name <cluster> --resource-group <group> --enable-oidc-issuer")
+SHOW_ISSUER = Command("kubectl get --raw /.well-known/openid-configuration")
+SHOW_KEYS = Command("kubectl get --raw /openid/v1/jwks")
+
+# GitLab's pods
+RESTART = Command("kubectl -n {namespace} rollout restart deployment --selector release={release}")
+SHOW_VARIABLES = Command("kubectl -n {namespace} exec deploy/{release}-toolbox -- env | grep AZURE_")
+SHOW_LABEL_VALUES = Command("helm -n {namespace} get values {release} | grep workload.identity")
+SHOW_ACCOUNTS = Command(
+    "kubectl -n {namespace} get pods -o custom-columns=POD:.metadata.name,ACCOUNT:.spec.serviceAccountName"
+)
+SHOW_REGISTRY_SECRET = Command(
+    "kubectl -n {namespace} get secret {registry_secret} -o jsonpath='{.data.config}' | base64 -d"
+)
+LIST_BLOBS = Command(
+    "kubectl -n {namespace} exec -it deploy/{release}-toolbox -- bash -c 'AZCOPY_AUTO_LOGIN_TYPE=workload azcopy --log-level "
+    "debug list https://{account}.blob.core.windows.net/{container}'"
+)
+
+# Azure
+LIST_CREDENTIALS = Command("az identity federated-credential list --resource-group {group} --identity-name {identity}")
+RESTORE_TAGS = Command(
+    "az tag update --resource-id {identity_id} --operation merge --tags gitlabazure-cluster={cluster} "
+    "gitlabazure-namespace={namespace} gitlabazure-resource={name}"
+)
+LIST_ROLES = Command(
+    "az role assignment list --all --assignee-object-id {principal} --fill-principal-name false "
+    "--query '[].{role: roleDefinitionName, scope: scope, condition: condition}' --output table"
+)
+FIND_ACCOUNT = Command("az storage account list --query \"[?name=='{account}'].id\"")
+CREATE_CONTAINER = Command("az storage container create --auth-mode login --account-name {account} --name {container}")
+ALLOW_SUBNET = Command("az storage account network-rule add --account-name {account} --subnet {subnet_id}")
+LIST_LOCKS = Command("az lock list --resource-group {group} --output table")
+REGISTER = Command("az provider register --namespace {provider}")
