@@ -1,5 +1,6 @@
 """Examples are valid and complete, and the example settings admit them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from .resources import check, fields, fields_set, is_our_kind
 EXAMPLES = ROOT / "examples"
 VALUES = EXAMPLES / "operator-values.yaml"
 RESOURCES = ("gitlab.yaml", "full.yaml", "observed.yaml", "gitlab-operator.yaml")
+RUNNER = "runner-cache.yaml"  # in a namespace of its own, which the example settings do not admit
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +54,26 @@ def test_an_example_is_valid_and_admitted_by_the_example_settings(name: str, set
     assert refusal(settings.policy, wanted) is None
 
 
+def test_the_example_for_runners_is_valid_and_admitted_by_the_settings_that_its_page_shows(tmp_path: Path) -> None:
+    resource = check(yaml.safe_load((EXAMPLES / RUNNER).read_text(encoding="utf-8")))
+    ([rule], *_) = [yaml.safe_load(text) for text in Page(ROOT / "docs" / "runner-cache.md").blocks("yaml")]
+    example = yaml.safe_load(VALUES.read_text(encoding="utf-8"))["settings"]
+    settings = load_settings(
+        tmp_path / "settings.yaml", yaml.safe_dump({**example, "policy": [*example["policy"], rule]})
+    )
+
+    wanted = desire(
+        resource,
+        cluster=settings.cluster,
+        cloud=CLOUDS[settings.cloud],
+        issuer="https://issuer.example/",
+        defaults=settings.defaults,
+    )
+    assert refusal(settings.policy, wanted) is None
+    everything = replace(wanted, storage=replace(wanted.storage, containers={"registry": "registry"}))
+    assert refusal(settings.policy, everything), "nothing of GitLab's is for runners"
+
+
 def test_the_full_example_sets_every_field() -> None:
     full = yaml.safe_load((EXAMPLES / "full.yaml").read_text(encoding="utf-8"))
     assert set(fields()) - set(fields_set(full["spec"])) == set()
@@ -64,13 +86,15 @@ def test_the_example_for_the_gitlab_operator_has_the_values_of_its_resource() ->
     values = chart["values"]
     del values["certmanager-issuer"], values["global"]["hosts"]
 
-    assert values == yaml.safe_load(gitlab_values(use_of(spec, identity["metadata"]["name"])))
+    assert values == yaml.safe_load(
+        gitlab_values(use_of(spec, identity["metadata"]["name"], CLOUDS["AzurePublic"].blob_domain))
+    )
     assert chart["version"] == spec.gitlab.version
     assert gitlab["metadata"]["namespace"] == identity["metadata"]["namespace"]
 
 
 def test_every_file_in_examples_is_tested() -> None:
-    assert {file.name for file in EXAMPLES.iterdir()} == {*RESOURCES, VALUES.name}
+    assert {file.name for file in EXAMPLES.iterdir()} == {*RESOURCES, RUNNER, VALUES.name}
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)

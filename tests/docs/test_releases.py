@@ -13,6 +13,7 @@ from gitlab_azure_identity.domain.gitlab.versions import KNOWN, Known
 from .markdown import page
 
 RESOURCE = page("docs/resource.md")
+SECRET, STORE = ("s", "k"), ("gitlabstore", "blob.core.windows.net")
 HEAD = "| Releases | What is known | Source |"
 
 
@@ -32,8 +33,9 @@ def test_the_table_is_that_of_the_code() -> None:
 def _without(purpose: str, *, follow: bool) -> Use:
     """A GitLab that uses everything but this purpose, which is Disabled."""
     containers = {other: name for other, name in CHART_NAMES.items() if other != purpose}
-    registry, backups = (None if purpose == entry else ("s", "k") for entry in ("registry", "backups"))
-    return Use(["gitlab"], containers, registry, ("s", "k"), backups, disabled=frozenset({purpose}), follow=follow)
+    registry, backups = (None if purpose == entry else SECRET for entry in ("registry", "backups"))
+    off = frozenset({purpose})
+    return Use(["gitlab"], containers, registry, SECRET, backups, *STORE, disabled=off, follow=follow)
 
 
 def _off(values: Mapping[str, object], path: str = "") -> Iterator[str]:
@@ -45,7 +47,7 @@ def _off(values: Mapping[str, object], path: str = "") -> Iterator[str]:
             yield f"{path}{key}: false"
 
 
-USUAL = set(_off(values_of(Use(["gitlab"], CHART_NAMES, ("s", "k"), ("s", "k"), ("s", "k")))))
+USUAL = set(_off(values_of(Use(["gitlab"], CHART_NAMES, SECRET, SECRET, SECRET, *STORE))))
 
 
 @pytest.mark.parametrize("purpose", CHART_NAMES)

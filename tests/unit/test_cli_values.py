@@ -13,7 +13,7 @@ from gitlab_azure_identity.api import API_VERSION, KIND
 from gitlab_azure_identity.cli.commands import gai
 from gitlab_azure_identity.cli.files import read
 from gitlab_azure_identity.cli.problems import CouldNotCheck
-from gitlab_azure_identity.cli.values import of_file
+from gitlab_azure_identity.cli.values import Shape, of_file
 from tests.docs.markdown import ROOT
 
 from .worlds import wanted
@@ -26,10 +26,10 @@ def written(name: str | None = "gitlab", **spec: Any) -> str:
     return yaml.safe_dump({"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": whole})
 
 
-def values(text: str, name: str | None = None) -> str:
+def values(text: str, name: str | None = None, *, shape: Shape = Shape.HELM, cloud: str = "AzurePublic") -> str:
     file = io.StringIO(text)
     file.name = "gai.yaml"
-    return of_file(file, name).text()
+    return of_file(file, name, cloud).text(shape)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,24 @@ def test_the_values_are_those_that_the_operator_writes(name: str, spec: dict[str
 def test_an_example_has_values(example: str) -> None:
     text = (ROOT / "examples" / example).read_text(encoding="utf-8")
     assert yaml.safe_load(values(text))["global"]["minio"] == {"enabled": False}
+
+
+CACHE = {"accountName": "gitlabstore", "containers": {"runnerCache": {"name": "cache"}}}
+
+
+def test_the_runners_own_chart_has_values_where_the_resource_serves_runners() -> None:
+    runner = yaml.safe_load(values(written(storage=CACHE), shape=Shape.GITLAB_RUNNER))
+
+    assert runner == yaml.safe_load(values(written(storage=CACHE)))["gitlab-runner"]
+    with pytest.raises(CouldNotCheck) as raised:
+        values(written(), shape=Shape.GITLAB_RUNNER)
+    assert raised.value.message == "gitlab serves no runner. Name its container: spec.storage.containers.runnerCache."
+
+
+def test_another_cloud_has_its_own_domain() -> None:
+    runner = yaml.safe_load(values(written(storage=CACHE), shape=Shape.GITLAB_RUNNER, cloud="AzureChina"))
+
+    assert runner["extraEnv"]["CACHE_AZURE_STORAGE_DOMAIN"] == "blob.core.chinacloudapi.cn"
 
 
 def test_other_documents_of_the_file_do_not_matter() -> None:
@@ -102,7 +120,7 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
     file = tmp_path / "gai.yaml"
     file.write_bytes(b"\xff\xfe\x00")
     with file.open(encoding="utf-8") as opened, pytest.raises(CouldNotCheck, match="is not text"):
-        of_file(opened, None)
+        of_file(opened, None, "AzurePublic")
 
 
 def test_what_the_values_cannot_do_is_told_beside_them(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from gitlab_azure_identity.api.containers import CHART_NAMES
+from gitlab_azure_identity.api.containers import CHART_NAMES, PURPOSES
 from gitlab_azure_identity.api.crd import definition, render
 from gitlab_azure_identity.api.spec import Spec
 from gitlab_azure_identity.api.status import Status
@@ -147,6 +147,11 @@ def test_only_the_storage_accounts_name_is_required_of_a_person() -> None:
     assert at("spec.storage")["required"] == ["accountName"]
     assert at("spec.serviceAccounts.[]")["required"] == ["name"]
     assert "required" not in at("spec.storage.containers.registry")
+    assert {purpose for purpose in PURPOSES if "required" in at(f"spec.storage.containers.{purpose}")} == {
+        "gitalyBackups",
+        "gitalyBundles",
+        "runnerCache",
+    }, "the chart has no name for these"
 
 
 @pytest.mark.parametrize(
@@ -209,6 +214,7 @@ def test_what_would_move_the_identity_is_immutable(path: str) -> None:
         ("spec.azure", "self.tags.all(key, key.matches("),
         ("spec.azure", "keys.indexOf(key) == keys.lastIndexOf(key)"),
         ("spec.storage.containers", "names.indexOf(name) == names.lastIndexOf(name)"),
+        ("spec.storage", "(purpose != 'runnerCache' || has(self.containers.runnerCache))"),
         ("spec.secrets.registry.parameters", "self.legacyRootPrefix != self.trimLegacyRootPrefix"),
     ],
 )

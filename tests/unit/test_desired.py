@@ -253,6 +253,11 @@ def named(**entries: dict[str, Any]) -> dict[str, Any]:
             {"gitlab-object-storage": ["connection"], "gitlab-azure-backup-conf": ["config"]},
         ),
         (named(**{e: {"management": "Disabled"} for e in ("registry", "objectStorage", "backups")}), {}),
+        # a resource serves what it lists, and has the secrets for it
+        (store(purposes=["registry"]), {"gitlab-registry-storage": ["config"]}),
+        (store(purposes=["lfs"]), {"gitlab-object-storage": ["connection"]}),
+        (store(purposes=["tmp"]), {"gitlab-azure-backup-conf": ["config"]}),
+        (store(purposes=["runnerCache"], containers={"runnerCache": {"name": "cache"}}), {}),
     ],
 )
 def test_secrets(spec: dict[str, Any], objects: dict[str, list[str]]) -> None:

@@ -16,6 +16,7 @@ from gitlab_azure_identity.domain.gitlab.use import Use
 from gitlab_azure_identity.domain.gitlab.values import values_of
 
 from .chart_rules import Values, defaults, followed, merged, refusals, uses_by_default
+from .worlds import IN_STORE
 
 # What a person names, and charts that it may be.
 NAMED: dict[str | None, tuple[Version, ...]] = {
@@ -59,7 +60,8 @@ def uses(text: str | None) -> Iterator[Use]:
             }
             if "registry" in disabled:
                 secrets["registry_secret"] = None  # it would have no container to name
-            yield Use(["gitlab"], containers, **secrets, disabled=disabled, follow=follow, release=release)
+            given = secrets | IN_STORE
+            yield Use(["gitlab"], containers, **given, disabled=disabled, follow=follow, release=release)
 
 
 def as_installed(use: Use) -> Values:
@@ -93,7 +95,7 @@ def test_the_chart_refuses_none_and_uses_no_container_of_its_own_for_what_is_dis
 
 @pytest.mark.parametrize("accounts", [[], ["gitlab"], ["gitlab", "gitlab-registry"]])
 def test_the_chart_refuses_no_service_accounts(accounts: list[str]) -> None:
-    use = Use(accounts, CHART_NAMES, **SECRETS)
+    use = Use(accounts, CHART_NAMES, **SECRETS, **IN_STORE)
     assert refusals(as_installed(use), (10, 3, 0)) == []
 
 
@@ -116,7 +118,7 @@ def test_what_a_person_must_have_is_never_what_the_operator_writes() -> None:
 
 def test_whoever_has_the_defaults_must_add_nothing() -> None:
     containers = {purpose: name for purpose, name in CHART_NAMES.items() if purpose not in OPTIONAL}
-    assert own_values(Use(["gitlab"], containers, **SECRETS)) == ()
+    assert own_values(Use(["gitlab"], containers, **SECRETS, **IN_STORE)) == ()
 
 
 NO_CONNECTIONS = [f"{purpose} has no connection" for purpose in ("artifacts", "lfs", "uploads", "packages")]

@@ -14,7 +14,7 @@ from gitlab_azure_identity.domain.gitlab.use import Use
 from gitlab_azure_identity.domain.gitlab.values import gitlab_values
 from gitlab_azure_identity.domain.gitlab.versions import KNOWN, defects, unusable
 
-from .worlds import wanted
+from .worlds import IN_STORE, wanted
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ RENDERS, AZURE_V2, PARAMETERS, DAY_OLD, MIGRATIONS, PAGES = KNOWN
 
 def use(text: str | None, *containers: str, **secrets: None) -> Use:
     names = dict.fromkeys(("registry", "artifacts", *containers), "c")
-    return Use(["gitlab"], names, **SECRETS | secrets, release=GitLabRelease.parse(text) if text else None)
+    return Use(["gitlab"], names, **SECRETS | secrets | IN_STORE, release=GitLabRelease.parse(text) if text else None)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,9 @@ def test_parameters_that_the_registry_does_not_know_are_told(text: str, paramete
 
 
 def test_a_registry_alone_has_no_401() -> None:
-    alone = Use(["gitlab"], {"registry": "c"}, ("r", "config"), None, None, release=GitLabRelease.parse("9.9"))
+    alone = Use(
+        ["gitlab"], {"registry": "c"}, ("r", "config"), None, None, **IN_STORE, release=GitLabRelease.parse("9.9")
+    )
     assert defects(alone) == ()
 
 

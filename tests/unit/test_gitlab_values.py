@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
 from ruamel.yaml import YAML
 
-from gitlab_azure_identity.api.containers import CHART_NAMES
+from gitlab_azure_identity.api.containers import CHART_NAMES, PURPOSES
+from gitlab_azure_identity.domain.clouds import CLOUDS
 from gitlab_azure_identity.domain.gitlab.own_values import own_values
 from gitlab_azure_identity.domain.gitlab.use import Use
 from gitlab_azure_identity.domain.gitlab.values import gitlab_values
@@ -32,8 +34,13 @@ OPTIONAL = {
 }
 LABELLED = {"podLabels": {"azure.workload.identity/use": "true"}}
 
+NOTHING: dict[str, Any] = {"registry_secret": None, "object_storage_secret": None, "backup_secret": None}
+URL = "azblob://{}?storage_account=gitlabstore&domain=blob.core.windows.net"
+
 RESOURCE: dict[str, Any] = {
     "service_accounts": ["gitlab"],
+    "account": "gitlabstore",
+    "domain": "blob.core.windows.net",
     "containers": DEFAULTS,
     "registry_secret": ("gitlab-registry-storage", "config"),
     "object_storage_secret": ("gitlab-object-storage", "connection"),
@@ -90,6 +97,22 @@ gitlab:
         config:
           secret: 'gitlab-azure-backup-conf'
           key: 'config'
+"""
+
+
+RUNNER_ALONE = """\
+gitlab-runner:
+  podLabels:
+    azure.workload.identity/use: 'true'
+  serviceAccount:
+    create: false
+    name: 'gitlab'
+  automountServiceAccountToken: true
+  extraEnv:
+    CACHE_TYPE: azure
+    CACHE_AZURE_ACCOUNT_NAME: 'gitlabstore'
+    CACHE_AZURE_CONTAINER_NAME: 'runner-cache'
+    CACHE_AZURE_STORAGE_DOMAIN: 'blob.core.windows.net'
 """
 
 
@@ -251,6 +274,8 @@ def test_uploads_have_no_switch() -> None:
                 "gitlab.toolbox.backups.objectStorage.config.secret: <name of your secret>",
             ],
         ),
+        # What the resource does not serve is for another resource to say.
+        (NOTHING | {"containers": {"runnerCache": "cache"}, "purposes": frozenset({"runnerCache"})}, []),
     ],
 )
 def test_what_is_left_to_a_persons_own_values_is_named(changes: dict[str, Any], own: list[str]) -> None:
@@ -270,13 +295,82 @@ def test_what_is_left_to_a_persons_own_values_is_named(changes: dict[str, Any], 
 def test_only_components_that_use_the_storage_are_labelled(
     containers: dict[str, str], secrets: dict[str, tuple[str, str]], labelled: list[str]
 ) -> None:
-    off = {"registry_secret": None, "object_storage_secret": None, "backup_secret": None}
-    read = values(containers=containers, **off | secrets)
+    read = values(containers=containers, **NOTHING | secrets)
     components = {"registry": read["registry"]} if "registry" in read else {}
     components |= read.get("gitlab", {})
 
     assert list(components) == labelled
     assert all(LABELLED.items() <= component.items() for component in components.values())
+
+
+def test_gitaly_gets_the_address_of_each_container_that_is_named_for_it() -> None:
+    assert "gitaly" not in values()["gitlab"]
+
+    named = values(containers=DEFAULTS | {"gitalyBackups": "gitaly-backups", "gitalyBundles": "bundles"})
+
+    assert named["gitlab"]["gitaly"] == {
+        **LABELLED,
+        "backup": {"goCloudUrl": URL.format("gitaly-backups")},
+        "bundleUri": {"goCloudUrl": URL.format("bundles")},
+    }
+    assert {key: value for key, value in named["gitlab"].items() if key != "gitaly"} == values()["gitlab"]
+
+
+@pytest.mark.parametrize("domain", [*(cloud.blob_domain for cloud in CLOUDS.values()), "z01.blob.storage.azure.net"])
+def test_addresses_are_those_of_the_cloud_and_of_the_accounts_zone(domain: str) -> None:
+    read = values(containers={"gitalyBackups": "gitaly", "runnerCache": "cache"}, domain=domain, account="1e5")
+
+    gitaly = urlsplit(read["gitlab"]["gitaly"]["backup"]["goCloudUrl"])
+    assert (gitaly.scheme, gitaly.netloc, gitaly.path) == ("azblob", "gitaly", "")
+    assert parse_qs(gitaly.query) == {"storage_account": ["1e5"], "domain": [domain]}
+    assert read["gitlab-runner"]["extraEnv"] == {
+        "CACHE_TYPE": "azure",
+        "CACHE_AZURE_ACCOUNT_NAME": "1e5",
+        "CACHE_AZURE_CONTAINER_NAME": "cache",
+        "CACHE_AZURE_STORAGE_DOMAIN": domain,
+    }
+
+
+def test_the_runner_manager_gets_the_cache_the_identity_and_the_token_of_the_api_server_that_it_needs() -> None:
+    text = gitlab_values(Use(**RESOURCE | NOTHING | {"containers": {"runnerCache": "runner-cache"}}))
+
+    assert text == RUNNER_ALONE
+
+
+@pytest.mark.parametrize(
+    ("service_accounts", "runner"),
+    [
+        (["gitlab"], "gitlab"),
+        (["gitlab", "gitlab-runner"], "gitlab-runner"),
+        (["gitlab", "other"], "gitlab"),
+    ],
+)
+def test_the_runner_has_the_account_that_is_named_like_it(service_accounts: list[str], runner: str) -> None:
+    read = values(service_accounts=service_accounts, containers=DEFAULTS | {"runnerCache": "runner-cache"})
+
+    assert read["global"]["serviceAccount"] == service_account("gitlab")
+    assert read["gitlab-runner"]["serviceAccount"] == {"create": False, "name": runner}
+
+
+def test_gitaly_has_the_account_that_is_named_like_it_once_a_container_is_named_for_it() -> None:
+    both = {"service_accounts": ["gitlab", "gitlab-gitaly"]}
+
+    assert accounts(values(**both)) == {}
+    assert accounts(values(**both, containers={"gitalyBackups": "gitaly"})) == {"gitaly": "gitlab-gitaly"}
+
+
+def test_a_runner_whose_account_helm_creates_keeps_it() -> None:
+    runner = values(service_accounts=[], containers={"runnerCache": "runner-cache"})["gitlab-runner"]
+
+    assert set(runner) == {"podLabels", "extraEnv"}
+
+
+def test_a_resource_for_runners_alone_moves_no_other_pod() -> None:
+    """Its account is in no value that GitLab's other pods read."""
+    read = values(**NOTHING, service_accounts=["a", "b"], containers={"runnerCache": "runner-cache"})
+
+    assert list(read) == ["gitlab-runner"]
+    assert read["gitlab-runner"]["serviceAccount"]["name"] == "a"
 
 
 def test_an_unknown_purpose_is_refused() -> None:
@@ -288,7 +382,8 @@ def test_an_unknown_purpose_is_refused() -> None:
 def test_every_name_is_read_back_as_it_was_typed(name: str) -> None:
     read = values(
         service_accounts=[name],
-        containers=dict.fromkeys(CHART_NAMES, name),
+        account=name,
+        containers=dict.fromkeys(PURPOSES, name),
         registry_secret=(name, name),
         object_storage_secret=(name, name),
         backup_secret=(name, name),
@@ -303,6 +398,10 @@ def test_every_name_is_read_back_as_it_was_typed(name: str) -> None:
     assert [each["bucket"] for each in config.values()] == [name] * 8
     assert read["registry"]["storage"] == {"secret": name, "key": name}
     assert read["gitlab"]["toolbox"]["backups"]["objectStorage"]["config"] == {"secret": name, "key": name}
+    assert f"azblob://{name}?storage_account={name}&" in read["gitlab"]["gitaly"]["bundleUri"]["goCloudUrl"]
+    assert read["gitlab-runner"]["serviceAccount"]["name"] == name
+    assert read["gitlab-runner"]["extraEnv"]["CACHE_AZURE_ACCOUNT_NAME"] == name
+    assert read["gitlab-runner"]["extraEnv"]["CACHE_AZURE_CONTAINER_NAME"] == name
 
 
 def test_block_style_only_and_nothing_of_the_identity() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gitlab_azure_identity.api.containers import CHART_NAMES
+from gitlab_azure_identity.api.containers import CHART_NAMES, PURPOSES
 from gitlab_azure_identity.domain.arm_ids import StorageScope
 from gitlab_azure_identity.domain.desired import Defaults, Desired
 from gitlab_azure_identity.domain.observed import Observed
@@ -82,8 +82,12 @@ secrets = fields(
 )
 containers = fields(
     **{
-        purpose: st.sampled_from([{}, {"name": f"my-{purpose.lower()}"}, {"management": "Disabled"}])
-        for purpose in CHART_NAMES
+        purpose: st.sampled_from(
+            [{}, {"name": f"my-{purpose.lower()}"}, {"management": "Disabled"}]
+            if purpose in CHART_NAMES
+            else [{"name": f"my-{purpose.lower()}"}, {"name": "any", "management": "Disabled"}]
+        )
+        for purpose in PURPOSES
     }
 )
 accounts = fields({"name": object_names}, management=st.sampled_from(["Manage", "Annotate"]))

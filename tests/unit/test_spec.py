@@ -52,6 +52,10 @@ def test_the_account_name_is_enough() -> None:
         ({"pages": {}}, {**CHARTS_SEVEN, "pages": "gitlab-pages"}),
         ({"ciSecureFiles": {"name": "secure"}}, {**CHARTS_SEVEN, "ciSecureFiles": "secure"}),
         ({"terraformState": {"management": "Disabled"}}, CHARTS_SEVEN),
+        # These have no name in the chart, so the resource gives them one.
+        ({"gitalyBackups": {"name": "repos"}}, {**CHARTS_SEVEN, "gitalyBackups": "repos"}),
+        ({"gitalyBundles": {"name": "bundles", "management": "Disabled"}}, CHARTS_SEVEN),
+        ({"runnerCache": {"name": "cache"}}, {**CHARTS_SEVEN, "runnerCache": "cache"}),
     ],
 )
 def test_containers_in_use(containers: dict[str, Any], enabled: dict[str, str]) -> None:
@@ -59,6 +63,23 @@ def test_containers_in_use(containers: dict[str, Any], enabled: dict[str, str]) 
 
     assert spec is not None
     assert spec.storage.containers.enabled() == enabled
+
+
+@pytest.mark.parametrize(
+    ("purposes", "in_use"),
+    [
+        (None, [*CHARTS_SEVEN, "runnerCache"]),
+        (["runnerCache"], ["runnerCache"]),
+        (["runnerCache", "lfs", "tmp"], ["lfs", "runnerCache"]),
+    ],
+)
+def test_a_resource_serves_the_purposes_that_it_lists(purposes: list[str] | None, in_use: list[str]) -> None:
+    containers = {"tmp": {"management": "Disabled"} if purposes else {}, "runnerCache": {"name": "cache"}}
+    listed = {"purposes": purposes} if purposes else {}
+    spec = resource(storage(containers=containers, **listed)).spec
+
+    assert spec is not None
+    assert list(spec.storage.containers_in_use()) == in_use
 
 
 def storage(**fields: Any) -> dict[str, Any]:

@@ -27,6 +27,7 @@ SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 ISSUER = "https://westeurope.oic.prod-aks.azure.com/72f988bf-0000-4000-8000-2d7cd011db47/7d3a6d5e/"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-gitlab"
 STORAGE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-storage/providers/Microsoft.Storage/storageAccounts"
+IN_STORE: dict[str, Any] = {"account": "gitlabstore", "domain": "blob.core.windows.net"}
 DEFAULTS = Defaults(
     subscription_id=SUBSCRIPTION,
     resource_group="rg-gitlab",

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic.alias_generators import to_camel
 
 from gitlab_azure_identity.api.schema import ContainerName, Model, rule, rules
@@ -30,6 +30,13 @@ class Container(Model):
         return self.management is not ContainerManagement.DISABLED
 
 
+def _purpose(text: str) -> str:
+    if text not in PURPOSES:
+        msg = f"not a purpose of a container: {text}"
+        raise ValueError(msg)
+    return text
+
+
 # The name that the GitLab chart gives the container of each purpose (chart 9.9.1, values.yaml). The API server fills it in.
 # A purpose that the chart switches off is used only when the resource names its container.
 ON_BY_DEFAULT = {
@@ -49,6 +56,13 @@ OFF_BY_DEFAULT = {
     "pages": "gitlab-pages",
 }
 CHART_NAMES = ON_BY_DEFAULT | OFF_BY_DEFAULT
+OBJECT_STORAGE = [purpose for purpose in CHART_NAMES if purpose not in ("registry", "backups", "tmp")]
+"""The purposes of Rails, Workhorse and Sidekiq: those of the chart's consolidated object storage."""
+
+# The chart has no name for these: it takes an address, or the runner's settings. So the resource names their containers.
+GITALY_BACKUPS, GITALY_BUNDLES, RUNNER_CACHE = "gitalyBackups", "gitalyBundles", "runnerCache"
+PURPOSES = (*CHART_NAMES, GITALY_BACKUPS, GITALY_BUNDLES, RUNNER_CACHE)
+Purpose = Annotated[str, AfterValidator(_purpose), WithJsonSchema({"type": "string", "enum": list(PURPOSES)})]
 
 
 def _by_default(purpose: str) -> Container:
@@ -61,7 +75,7 @@ _CONTAINER_NAMES = (
     "["
     + ", ".join(
         f"has(self.{purpose}) && self.{purpose}.management != 'Disabled' ? self.{purpose}.name : '!{purpose}'"
-        for purpose in CHART_NAMES
+        for purpose in PURPOSES
     )
     + "]"
 )
@@ -104,6 +118,20 @@ class Containers(Model):
     ci_secure_files: Container | None = Field(None, description="CI secure files. Used only when named.")
     dependency_proxy: Container | None = Field(None, description="Dependency proxy. Used only when named.")
     pages: Container | None = Field(None, description="GitLab Pages. Used only when named.")
+    gitaly_backups: Container | None = Field(
+        None,
+        description="Backups of repositories that Gitaly makes itself (server-side backups). Used only when named.",
+    )
+    gitaly_bundles: Container | None = Field(
+        None,
+        description="Bundles of Gitaly, for Git's bundle URIs. Used only when named. Gitaly writes bundles with the identity, "
+        "but signs their addresses only with an access key (Gitaly 18.9), so clients are offered none.",
+    )
+    runner_cache: Container | None = Field(
+        None,
+        description="Cache of GitLab Runner. Used only when named. Runners want a resource of their own: see "
+        "storage.purposes.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -112,7 +140,9 @@ class Containers(Model):
         if not isinstance(given, dict):
             return given
         return {
-            purpose: {"name": CHART_NAMES.get(purpose), **container} if isinstance(container, dict) else container
+            purpose: {"name": CHART_NAMES[purpose], **container}
+            if isinstance(container, dict) and purpose in CHART_NAMES
+            else container
             for purpose, container in given.items()
         }
 

@@ -60,9 +60,10 @@ def definition() -> Json:
     spec, status = structural(Spec), structural(Status)
     spec["description"], status["description"] = "What is wanted.", "What the operator found and did."
     spec["properties"]["serviceAccounts"]["default"] = [{"name": "gitlab"}]
-    for purpose, container in spec["properties"]["storage"]["properties"]["containers"]["properties"].items():
-        container["properties"]["name"]["default"] = CHART_NAMES[purpose]
-        del container["required"]  # the default gives each container a name
+    containers = spec["properties"]["storage"]["properties"]["containers"]["properties"]
+    for purpose, name in CHART_NAMES.items():
+        containers[purpose]["properties"]["name"]["default"] = name
+        del containers[purpose]["required"]  # the default gives each of these containers a name
     # No default within a list: kubectl apply and Argo CD compare a list as a whole, and would see what the API server filled in
     # as a difference to what is committed. The model has the default.
     del spec["properties"]["serviceAccounts"]["items"]["properties"]["management"]["default"]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, WithJsonSchema
 
-from gitlab_azure_identity.api.containers import Containers
+from gitlab_azure_identity.api.containers import ON_BY_DEFAULT, PURPOSES, Containers, Purpose
 from gitlab_azure_identity.api.gitlab import GitLabSpec
 from gitlab_azure_identity.api.schema import (
     Guid,
@@ -147,7 +147,25 @@ class RoleAssignmentsSpec(Model):
     )
 
 
+def _listed_are_named() -> str:
+    """CEL: a purpose that is listed has a container. Those of the chart's defaults always have one."""
+    optional = [purpose for purpose in PURPOSES if purpose not in ON_BY_DEFAULT]
+    return "!has(self.purposes) || self.purposes.all(purpose, {})".format(
+        " && ".join(f"(purpose != '{each}' || has(self.containers.{each}))" for each in optional)
+    )
+
+
 class StorageSpec(Model):
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                _listed_are_named(),
+                "a purpose that is listed in purposes needs a container: name it in containers",
+                ".purposes",
+            )
+        )
+    )
+
     account_name: StorageAccountName = Field(description="Name of the storage account. It must exist.")
     resource_group: ResourceGroupName | None = Field(
         None,
@@ -161,7 +179,23 @@ class StorageSpec(Model):
         description="Account: Storage Blob Data Contributor on the storage account. Container: on each container, and "
         "Storage Blob Delegator on the account, which signed URLs need.",
     )
+    purposes: list[Purpose] | None = Field(
+        None,
+        min_length=1,
+        max_length=len(PURPOSES),
+        description="The purposes that this resource serves. Containers and secrets of any other are ignored, as if they were "
+        "Disabled. Default: all in containers. A resource of its own for runners has [runnerCache].",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
     containers: Containers = Field(Containers(), description="Purpose to blob container.")
+
+    def serves(self, *purposes: str) -> bool:
+        """Whether the resource serves any of these purposes."""
+        return self.purposes is None or not set(self.purposes).isdisjoint(purposes)
+
+    def containers_in_use(self) -> dict[str, str]:
+        """The names of the containers in use, by purpose, in the order of the schema."""
+        return {purpose: name for purpose, name in self.containers.enabled().items() if self.serves(purpose)}
 
 
 class ServiceAccountSpec(Model):

@@ -8,6 +8,7 @@ import click
 from click.shell_completion import ShellComplete
 
 from gitlab_azure_identity.cli.problems import INTERRUPTED, PROBLEM
+from gitlab_azure_identity.domain.clouds import CLOUDS
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -30,21 +31,26 @@ namespace_option = click.option("-n", "--namespace", metavar="NAMESPACE", help="
 @click.argument("name", required=False)
 @click.option("-f", "--filename", type=click.File(encoding="utf-8"), metavar="FILE",
               help="Read the resource from a file, - for standard input; no cluster is asked.")  # fmt: skip
-@click.option("--for", "shape", type=click.Choice(["helm", "gitlab-operator"]), default="helm", show_default=True,
-              help="Who is to read them: Helm, or the GitLab Operator in a GitLab resource.")  # fmt: skip
+@click.option("--for", "shape", type=click.Choice(["helm", "gitlab-operator", "gitlab-runner"]), default="helm",
+              show_default=True, help="Who is to read them: Helm for GitLab's chart, the GitLab Operator in a GitLab resource, "
+              "or Helm for GitLab Runner's own chart.")  # fmt: skip
+@click.option("--cloud", type=click.Choice(list(CLOUDS)), default="AzurePublic", show_default=True,
+              help="The operator's setting. Addresses for Gitaly and the runner have the domain of the cloud.")  # fmt: skip
 @namespace_option
 @context_option
-def values(name: str | None, filename: IO[str] | None, shape: str, namespace: str | None, context: str | None) -> int:
+def values(
+    name: str | None, filename: IO[str] | None, shape: str, cloud: str, namespace: str | None, context: str | None
+) -> int:
     """Print the Helm values for the GitLab chart, to the byte as the operator writes them.
 
-    They follow from the spec alone. So they are the same before and after the identity exists. What they cannot do is on the
+    They do not depend on the identity. So they are the same before and after it exists. What they cannot do is on the
     error output: what your own values must have, and defects of the release in spec.gitlab.version.
     """
     from gitlab_azure_identity.cli.values import Shape, of_file, of_resource  # noqa: PLC0415 - see above
 
     if filename is None and name is None:
         raise click.UsageError("Name a resource, or a file with -f.")
-    found = of_file(filename, name) if filename else of_resource(str(name), context, namespace)
+    found = of_file(filename, name, cloud) if filename else of_resource(str(name), context, namespace, cloud)
     click.echo(found.text(Shape(shape)), nl=False)
     for sentence in (*found.obstacles, *found.notes):
         click.echo(sentence, err=True)

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import IO
 
+from gitlab_azure_identity.api.containers import RUNNER_CACHE
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.cli.files import read, text_of
 from gitlab_azure_identity.cli.problems import CouldNotCheck
-from gitlab_azure_identity.domain.desired import use_of
+from gitlab_azure_identity.domain.clouds import CLOUDS
+from gitlab_azure_identity.domain.desired import known_host, use_of
 from gitlab_azure_identity.domain.gitlab.use import Use
-from gitlab_azure_identity.domain.gitlab.values import gitlab_operator_values, gitlab_values
+from gitlab_azure_identity.domain.gitlab.values import gitlab_operator_values, gitlab_values, runner_values
 from gitlab_azure_identity.domain.gitlab.versions import unusable
 from gitlab_azure_identity.domain.judge import about_the_values
 
@@ -19,16 +21,27 @@ class Shape(StrEnum):
 
     HELM = "helm"
     GITLAB_OPERATOR = "gitlab-operator"
+    GITLAB_RUNNER = "gitlab-runner"
 
 
 @dataclass(frozen=True)
 class Values:
-    """The Helm values of a GitLab that uses its storage so."""
+    """The Helm values of a GitLab that uses its storage so. `resource` is the name of the resource."""
 
+    resource: str
     use: Use
 
     def text(self, shape: Shape = Shape.HELM) -> str:
-        return gitlab_values(self.use) if shape is Shape.HELM else gitlab_operator_values(self.use)
+        """Raises CouldNotCheck where the resource has nothing for that reader."""
+        if shape is Shape.HELM:
+            return gitlab_values(self.use)
+        if shape is Shape.GITLAB_OPERATOR:
+            return gitlab_operator_values(self.use)
+        if text := runner_values(self.use):
+            return text
+        raise CouldNotCheck(
+            f"{self.resource} serves no runner. Name its container: spec.storage.containers.{RUNNER_CACHE}."
+        )
 
     @property
     def obstacles(self) -> tuple[str, ...]:
@@ -41,22 +54,24 @@ class Values:
         return about_the_values(self.use)
 
 
-def of_file(file: IO[str], name: str | None) -> Values:
+def of_file(file: IO[str], name: str | None, cloud: str) -> Values:
     """The values for the resource in a file. Raises CouldNotCheck."""
-    return _values(read(text_of(file), file.name, name))
+    return _values(read(text_of(file), file.name, name), cloud)
 
 
-def of_resource(name: str, context: str | None, namespace: str | None) -> Values:
+def of_resource(name: str, context: str | None, namespace: str | None, cloud: str) -> Values:
     """The values for a resource in the cluster. Raises CouldNotCheck."""
     from gitlab_azure_identity.cli.session import ran  # noqa: PLC0415 - a file needs no client of the API server
 
     body = ran(lambda session: session.one(name), context, namespace)
-    return _values(Resource.parse(body))
+    return _values(Resource.parse(body), cloud)
 
 
-def _values(resource: Resource) -> Values:
+def _values(resource: Resource, cloud: str) -> Values:
     if resource.spec is None:
         raise CouldNotCheck(
             f"The spec of {resource.key.name} does not fit the schema: {resource.unreadable}. Correct it."
         )
-    return Values(use_of(resource.spec, resource.key.name))
+    account = resource.spec.storage.account_name
+    domain = known_host(resource, account, CLOUDS[cloud]).removeprefix(f"{account}.")
+    return Values(resource.key.name, use_of(resource.spec, resource.key.name, domain))

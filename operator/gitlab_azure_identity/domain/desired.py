@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field
 
 from gitlab_azure_identity.api.conditions import Link
+from gitlab_azure_identity.api.containers import OBJECT_STORAGE
 from gitlab_azure_identity.api.gitlab import Features
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Resource
@@ -27,7 +28,7 @@ from gitlab_azure_identity.domain.clouds import Cloud
 from gitlab_azure_identity.domain.gitlab.releases import GitLabRelease
 from gitlab_azure_identity.domain.gitlab.secrets import backup_secret, object_storage_secret, registry_secret
 from gitlab_azure_identity.domain.gitlab.use import Use
-from gitlab_azure_identity.domain.gitlab.values import gitlab_values
+from gitlab_azure_identity.domain.gitlab.values import gitlab_values, runner_values
 from gitlab_azure_identity.domain.ownership import Owner
 from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR, STORAGE_BLOB_DELEGATOR, Role
 
@@ -200,11 +201,11 @@ def desire(
     storage = WantedStorage(
         scope=StorageScope(storage_subscription, storage_group, account),
         role_scope=spec.storage.role_scope,
-        containers=spec.storage.containers.enabled(),
-        blob_host=blob_host or _recorded_host(resource, account) or f"{account}.{cloud.blob_domain}",
+        containers=spec.storage.containers_in_use(),
+        blob_host=blob_host or known_host(resource, account, cloud),
     )
     secret_names = _secret_names(spec, key.name)
-    values, use = naming.values_config_map(key.name), use_of(spec, key.name)
+    values, use = naming.values_config_map(key.name), use_of(spec, key.name, storage.domain)
     return Desired(
         owner=owner,
         cloud=cloud,
@@ -217,7 +218,7 @@ def desire(
         ),
         objects=(
             *_secrets(spec, secret_names, storage),
-            WantedObject("ConfigMap", values, {"values.yaml": gitlab_values(use)}),
+            WantedObject("ConfigMap", values, _values(use)),
         ),
         secret_names=secret_names,
         values_config_map=values,
@@ -245,14 +246,14 @@ def _pinned(resource: Resource) -> IdentityId | None:
     return IdentityId.parse(known.resource_id) if known and known.resource_id and known.principal_id else None
 
 
-def _recorded_host(resource: Resource, account: str) -> str | None:
-    """The host of the account's blob endpoint by the status, if it is in a DNS zone. Any other host follows from the cloud.
+def known_host(resource: Resource, account: str, cloud: Cloud) -> str:
+    """The host of the account's blob endpoint: by the status, if it is in a DNS zone. Any other host follows from the cloud.
 
     The status may be about a former account. And anybody who may write it can name a host: GitLab, and a token of the identity,
     must only go to one that has the account's name and belongs to Azure."""
     known = resource.status.storage
     host = urlsplit(known.blob_endpoint or "").hostname if known else None
-    return host if host and re.fullmatch(rf"{account}\.{ZONE_DOMAIN}", host) else None
+    return host if host and re.fullmatch(rf"{account}\.{ZONE_DOMAIN}", host) else f"{account}.{cloud.blob_domain}"
 
 
 def _identity(
@@ -293,15 +294,15 @@ def _given(value: str | None, path: str) -> str:
 
 
 def _entries(spec: Spec) -> dict[str, SecretSpec]:
-    """The entries of spec.secrets that are written and whose containers are in use."""
+    """The entries of spec.secrets that are written, and of which the resource serves a purpose."""
+    storage = spec.storage
     secrets = {
-        "registry": spec.secrets.registry,
-        "objectStorage": spec.secrets.object_storage,
-        "backups": spec.secrets.backups,
+        # Without a container the registry's secret would have none to name.
+        "registry": spec.secrets.registry if "registry" in storage.containers_in_use() else None,
+        "objectStorage": spec.secrets.object_storage if storage.serves(*OBJECT_STORAGE) else None,
+        "backups": spec.secrets.backups if storage.serves("backups", "tmp") else None,
     }
-    if not spec.storage.containers.registry.enabled:
-        del secrets["registry"]  # its secret would have no container to name
-    return {entry: secret for entry, secret in secrets.items() if secret.enabled}
+    return {entry: secret for entry, secret in secrets.items() if secret and secret.enabled}
 
 
 def _secret_names(spec: Spec, resource: str) -> dict[str, str]:
@@ -329,11 +330,18 @@ def _secrets(spec: Spec, names: Mapping[str, str], storage: WantedStorage) -> tu
     return tuple(WantedObject("Secret", name, keys) for name, keys in data.items())
 
 
-def use_of(spec: Spec, resource: str) -> Use:
-    """What the GitLab of a resource of that name uses of the storage. It follows from the spec alone, so the Helm values are the
-    same before and after the identity exists."""
+def _values(use: Use) -> dict[str, str]:
+    """The Helm values, by their key in the config map."""
+    of_runner = runner_values(use)
+    return {"values.yaml": gitlab_values(use)} | ({"gitlab-runner-values.yaml": of_runner} if of_runner else {})
+
+
+def use_of(spec: Spec, resource: str, domain: str) -> Use:
+    """What the GitLab of a resource of that name uses of the storage. `domain` is the host of the blob endpoint without the
+    account's name. The use follows from it and the spec alone, so the Helm values are the same before and after the identity
+    exists."""
     names = _secret_names(spec, resource)
-    secrets, gitlab = spec.secrets, spec.gitlab
+    storage, secrets, gitlab = spec.storage, spec.secrets, spec.gitlab
 
     def reference(entry: str, key: str) -> tuple[str, str] | None:
         return (names[entry], key) if entry in names else None
@@ -343,8 +351,11 @@ def use_of(spec: Spec, resource: str) -> Use:
         service_accounts=[
             account.name for account in spec.service_accounts if account.management is ServiceAccountManagement.MANAGE
         ],
-        containers=spec.storage.containers.enabled(),
-        disabled=spec.storage.containers.disabled(),
+        account=storage.account_name,
+        domain=domain,
+        containers=storage.containers_in_use(),
+        disabled=frozenset(filter(storage.serves, storage.containers.disabled())),
+        purposes=None if storage.purposes is None else frozenset(storage.purposes),
         registry_secret=reference("registry", secrets.registry.key),
         object_storage_secret=reference("objectStorage", secrets.object_storage.key),
         backup_secret=reference("backups", secrets.backups.key),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gitlab_azure_identity.api.containers import ON_BY_DEFAULT
+from gitlab_azure_identity.api.containers import OBJECT_STORAGE, ON_BY_DEFAULT
 from gitlab_azure_identity.domain.gitlab.use import SWITCHED, Use
 from gitlab_azure_identity.domain.gitlab.versions import backups_get_a_secret, backups_may_need_a_secret
 
@@ -54,10 +54,10 @@ def _of_secrets(use: Use) -> Iterator[OwnValue]:
     """The secrets of others for what GitLab uses. There is no GitLab without object storage, since uploads have no switch."""
     if use.registry_secret is None and "registry" in use.containers:
         yield OwnValue("registry.storage.secret", OF_YOURS)
-    if use.object_storage_secret is None:
+    if use.object_storage_secret is None and use.serves(*OBJECT_STORAGE):
         yield OwnValue("global.appConfig.object_store.enabled", "true")
         yield OwnValue("global.appConfig.object_store.connection.secret", OF_YOURS)
-    if use.backup_secret is not None:
+    if use.backup_secret is not None or not use.serves("backups", "tmp"):
         return
     if "backups" in use.containers:
         yield OwnValue("gitlab.toolbox.backups.objectStorage.backend", "azure")

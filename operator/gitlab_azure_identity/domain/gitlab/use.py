@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gitlab_azure_identity.api.containers import CHART_NAMES
+from gitlab_azure_identity.api.containers import OBJECT_STORAGE, PURPOSES, RUNNER_CACHE
 from gitlab_azure_identity.domain.gitlab.releases import GitLabRelease
 
 SecretKey = tuple[str, str]
 """Name and key of a secret."""
 
-APP_CONFIG: Final = [purpose for purpose in CHART_NAMES if purpose not in ("registry", "backups", "tmp", "pages")]
+APP_CONFIG: Final = [purpose for purpose in OBJECT_STORAGE if purpose != "pages"]
 """The purposes that have a section of their own under global.appConfig."""
 
 SWITCHED: Final = [purpose for purpose in APP_CONFIG if purpose != "uploads"]
@@ -24,9 +24,11 @@ out of object storage: they would be on the disk of a pod, and end with it."""
 class Use:
     """What one GitLab uses of its storage.
 
-    `service_accounts` are those that the operator creates. `containers` has the container name of each purpose, and `disabled`
-    the purposes that are Disabled. A purpose that is in neither is one that the chart switches off, and nobody named. A secret
-    is None when it is Disabled, or its container is. With `follow` the values switch off what is Disabled.
+    `service_accounts` are those that the operator creates. `account` is the storage account, and `domain` the host of its blob
+    endpoint without its name. `containers` has the container name of each purpose, and `disabled` the purposes that are
+    Disabled. A purpose that is in neither is one that the chart switches off, and nobody named. A secret is None when it is
+    Disabled, or its container is. With `follow` the values switch off what is Disabled. `purposes` are those that the resource
+    serves, None for all: any other is left to another resource.
 
     Raises ValueError for an unknown purpose.
     """
@@ -36,15 +38,28 @@ class Use:
     registry_secret: SecretKey | None
     object_storage_secret: SecretKey | None
     backup_secret: SecretKey | None
+    account: str
+    domain: str
     disabled: frozenset[str] = frozenset()
     registry_parameters: frozenset[str] = frozenset()  # those of the registry's driver that are set
+    purposes: frozenset[str] | None = None
     follow: bool = False
     release: GitLabRelease | None = None
 
     def __post_init__(self) -> None:
-        if unknown := (self.containers.keys() | self.disabled) - CHART_NAMES.keys():
+        if unknown := (self.containers.keys() | self.disabled) - set(PURPOSES):
             msg = f"not a purpose of a container: {', '.join(sorted(unknown))}"
             raise ValueError(msg)
+
+    def serves(self, *purposes: str) -> bool:
+        """Whether the resource serves any of these purposes."""
+        return self.purposes is None or not self.purposes.isdisjoint(purposes)
+
+    @property
+    def for_runners_alone(self) -> bool:
+        """Whether GitLab's own pods use nothing of the storage."""
+        others = (self.in_registry, self.in_rails, self.in_backups, self.containers.keys() - {RUNNER_CACHE})
+        return RUNNER_CACHE in self.containers and not any(others)
 
     @property
     def switched_off(self) -> frozenset[str]:
@@ -59,7 +74,7 @@ class Use:
     @property
     def in_rails(self) -> bool:
         """Whether Rails, Workhorse and Sidekiq use the storage."""
-        return self.object_storage_secret is not None or not self.containers.keys().isdisjoint((*APP_CONFIG, "pages"))
+        return self.object_storage_secret is not None or not self.containers.keys().isdisjoint(OBJECT_STORAGE)
 
     @property
     def in_backups(self) -> bool:

@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from gitlab_azure_identity.api.containers import OFF_BY_DEFAULT
+from gitlab_azure_identity.api.containers import GITALY_BACKUPS, GITALY_BUNDLES, OFF_BY_DEFAULT, RUNNER_CACHE
+from gitlab_azure_identity.domain.gitlab.runner import LABEL, manager_values
 from gitlab_azure_identity.domain.gitlab.use import APP_CONFIG, SWITCHED, SecretKey, Use
 from gitlab_azure_identity.domain.gitlab.versions import (
     backups_get_a_secret,
@@ -23,8 +24,12 @@ from gitlab_azure_identity.domain.gitlab.versions import (
 )
 from gitlab_azure_identity.domain.gitlab.yaml import Node, Word, block
 
-COMPONENTS: Final = ("registry", "webservice", "sidekiq", "toolbox")
-"""The components that send requests to Azure. They need the label and the annotated service account."""
+COMPONENTS: Final = ("registry", "webservice", "sidekiq", "toolbox", "gitaly", "runner")
+"""The components that send requests to Azure. They need the label and the annotated service account. Gitaly and the runner do so
+only for the purposes that a resource names."""
+
+# Both shapes of Gitaly read these, with and without Praefect (chart 9.9, gitaly/templates/_configmap_spec.yaml).
+_GITALY: Final = {GITALY_BACKUPS: "backup", GITALY_BUNDLES: "bundleUri"}
 
 
 def gitlab_values(use: Use) -> str:
@@ -37,12 +42,17 @@ def gitlab_operator_values(use: Use) -> str:
     return block({"spec": {"chart": {"values": values_of(use)}}})
 
 
+def runner_values(use: Use) -> str | None:
+    """The values of GitLab Runner's own chart as YAML. None when the resource serves no runner."""
+    return block(values) if (values := _runner(use)) else None
+
+
 def values_of(use: Use) -> dict[str, Node]:
     """The values.
 
     The first service account is the account of all of GitLab's pods. A further one is the account of a component when its name
     is that of the component, or ends with a dash and that name (`gitlab-registry`). Any other is not for the chart. So a new
-    account never moves a pod that it was not meant for.
+    account never moves a pod that it was not meant for. Of a resource for runners alone none is for another pod.
     """
     accounts = _accounts_of_components(use.service_accounts)
     gitlab: dict[str, dict[str, Node]] = {}
@@ -50,15 +60,18 @@ def values_of(use: Use) -> dict[str, Node]:
         gitlab["webservice"] = _pods(accounts.get("webservice"))
         gitlab["sidekiq"] = _pods(accounts.get("sidekiq"))
     gitlab["toolbox"] = (_pods(accounts.get("toolbox")) if use.in_rails or use.in_backups else {}) | _backups(use)
+    gitlab["gitaly"] = _gitaly(use, accounts.get("gitaly"))
+    for_all_pods = use.service_accounts and not use.for_runners_alone
     everywhere: dict[str, dict[str, Node]] = {
         "minio": {"enabled": False} if use.object_storage_secret is not None and bundles_minio(use) else {},
-        "serviceAccount": _service_account(use.service_accounts[0]) if use.service_accounts else {},
+        "serviceAccount": _service_account(use.service_accounts[0]) if for_all_pods else {},
         "registry": _registry_everywhere(use),
         "appConfig": _app_config(use),
         "pages": _pages(use),
     }
     registry = _registry(use, accounts.get("registry"))
-    return _filled({"global": _filled(everywhere), "registry": registry, "gitlab": _filled(gitlab)})
+    sections = {"global": _filled(everywhere), "registry": registry, "gitlab": _filled(gitlab)}
+    return _filled({**sections, "gitlab-runner": _runner(use)})
 
 
 def _accounts_of_components(service_accounts: Sequence[str]) -> dict[str, str]:
@@ -73,7 +86,7 @@ def _accounts_of_components(service_accounts: Sequence[str]) -> dict[str, str]:
 
 def _pods(service_account: str | None) -> dict[str, Node]:
     # Each component gets the label, and not all pods by global.pod.labels: while the webhook is down, no labelled pod starts.
-    pods: dict[str, Node] = {"podLabels": {"azure.workload.identity/use": "true"}}
+    pods: dict[str, Node] = {"podLabels": LABEL}
     if service_account is not None:
         pods["serviceAccount"] = _service_account(service_account)
     return pods
@@ -106,6 +119,29 @@ def _backups(use: Use) -> dict[str, Node]:
     )
     cron: dict[str, Node] = {"cron": {"enabled": False}} if "backups" in use.switched_off else {}
     return {"backups": cron | store} if cron or store else {}
+
+
+def _gitaly(use: Use, service_account: str | None) -> dict[str, Node]:
+    stores = {
+        key: {"goCloudUrl": _go_cloud_url(use, use.containers[purpose])}
+        for purpose, key in _GITALY.items()
+        if purpose in use.containers
+    }
+    return {**_pods(service_account), **stores} if stores else {}
+
+
+def _go_cloud_url(use: Use, container: str) -> str:
+    """The container as Gitaly opens it. `storage_account` stands for the environment variable AZURE_STORAGE_ACCOUNT since
+    gocloud.dev 0.27 (blob/azureblob/azureblob.go). Gitaly 16.7 has 0.34, Gitaly 18.9 has 0.45."""
+    return f"azblob://{container}?storage_account={use.account}&domain={use.domain}"
+
+
+def _runner(use: Use) -> dict[str, Node]:
+    if RUNNER_CACHE not in use.containers:
+        return {}
+    accounts = use.service_accounts
+    own = _accounts_of_components(accounts).get("runner", accounts[0] if accounts else None)
+    return manager_values(use.containers[RUNNER_CACHE], use.account, use.domain, own)
 
 
 def _pages(use: Use) -> dict[str, Node]:
