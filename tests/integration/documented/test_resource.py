@@ -85,6 +85,8 @@ def test_it_is_suspended(person: Person, ready: GitLab) -> None:
     person.runs("""kubectl -n gitlab patch gai gitlab --type merge -p '{"spec":{"suspend":true}}'""")
 
     ready.condition("Ready", "False", "Suspended")
+    person.runs("""kubectl -n gitlab patch gai gitlab --type merge -p '{"spec":{"suspend":false}}'""")
+    ready.ready()
 
 
 def test_it_is_deleted(person: Person, ready: GitLab) -> None:

@@ -16,15 +16,30 @@ ACCESS = (
         cases=(
             Case(
                 says="may {rights}, may not {others} in",
-                why="""A condition on a role assignment or a deny assignment takes away a part of the role.
-                RolesAssigned tells of a condition.""",
+                why="""A condition on a role assignment or a deny assignment takes away a part of the role.""",
+                steps=(
+                    Step(
+                        """RolesAssigned tells of a condition, and the list below shows it. Deny assignments are in the
+                        portal, under Access control (IAM) of the account."""
+                    ),
+                ),
             ),
-            Case(says="may not list, write or delete in", why="The role is not in effect in that container at all."),
+            Case(
+                says="may not list, write or delete in",
+                why="The role is not in effect in that container at all.",
+                steps=(Step("Look in the list below for a role whose scope is the container or its account."),),
+            ),
             Case(
                 says="may not sign addresses",
                 why="""The identity lacks
                 `Microsoft.Storage/storageAccounts/blobServices/generateUserDelegationKey/action` at the account.
                 GitLab signs every address with such a key. A role at a container does not give this right.""",
+                steps=(
+                    Step(
+                        """Look in the list below for `Storage Blob Delegator` or `Storage Blob Data Contributor` at
+                        the account itself."""
+                    ),
+                ),
             ),
             Case(
                 says="does not accept tokens of the managed identity's tenant",
@@ -58,9 +73,8 @@ ACCESS = (
         steps=(
             Step("Look at the identity's credentials", commands.LIST_CREDENTIALS),
             Step(
-                """What passes by itself is told as [IssuerUnreachable](#issuerunreachable) and
-                [SigningKeyUnknown](#signingkeyunknown) first. The operator's own credential is [another
-                one](azure-permissions.md#login)."""
+                """The last six codes are reported as [IssuerUnreachable](#issuerunreachable) and
+                [SigningKeyUnknown](#signingkeyunknown), since they mostly pass by themselves."""
             ),
         ),
     ),
@@ -79,8 +93,6 @@ ACCESS = (
         key=Reason.NETWORK_BLOCKED,
         on=(Link.ACCESS,),
         what="The storage account does not answer the cluster.",
-        why="""The operator sends its requests from its own pod, GitLab from its pods. With different egress rules one
-        may be blocked and the other not. If only the operator is blocked, set `verification: Report`.""",
         cases=(
             Case(
                 says="has its public network access disabled, and no private endpoint",
@@ -107,6 +119,12 @@ ACCESS = (
                         of the operator, chart value `extraEnv`)."""
                     ),
                 ),
+            ),
+        ),
+        steps=(
+            Step(
+                """The operator sends its requests from its own pod, GitLab from its pods. With different egress rules
+                one may be blocked and the other not. If only the operator is blocked, set `verification: Report`."""
             ),
         ),
     ),

@@ -19,6 +19,8 @@ ABANDON = Command(f"kubectl -n {{namespace}} annotate gai {{name}} {ABANDON_ANNO
 
 SHOW_TERRAFORM = Command("kubectl -n {namespace} get gai {name} -o jsonpath='{.status.missing[*].terraform}'")
 
+RESUME = Command("""kubectl -n {namespace} patch gai {name} --type merge -p '{"spec":{"suspend":false}}'""")
+
 # objects in the cluster
 HAND_OVER = Command(f"kubectl -n {{namespace}} annotate {{kind}} {{object}} {ADOPT_ANNOTATION}={{name}}")
 DELETE_OBJECT = Command("kubectl -n {namespace} delete {kind} {object}")

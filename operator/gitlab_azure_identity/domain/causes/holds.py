@@ -3,7 +3,7 @@
 from gitlab_azure_identity.api.conditions import READY, Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.domain.causes import commands
-from gitlab_azure_identity.domain.causes.model import Cause, Chapter, Step
+from gitlab_azure_identity.domain.causes.model import Case, Cause, Chapter, Step
 
 NOT_A_FAILURE = Chapter(
     "Not a failure",
@@ -36,13 +36,18 @@ NOT_A_FAILURE = Chapter(
             key=Reason.ASSIGNED,
             on=(Link.ROLES,),
             what="The role assignments exist.",
-            why="""`Former role assignments stay on record` is about a storage account that the resource used before
-            and that the operator can no longer read, such as one that was deleted: Azure gives the same answer for
-            both. It blocks nothing now, but the resource's deletion will need the right to read the account.""",
-            steps=(
-                Step(
-                    """Before that, grant the operator's identity `Reader` on the account's resource group, until the
-                    record no longer has these assignments."""
+            cases=(
+                Case(
+                    says="Former role assignments stay on record",
+                    why="""The resource used another storage account before, and the operator can no longer read it. It
+                    may have been deleted: Azure gives the same answer for both. It blocks nothing now, but the
+                    resource's deletion will need the right to read the account.""",
+                    steps=(
+                        Step(
+                            """Before that, grant the operator's identity `Reader` on the account's resource group,
+                            until the record no longer has these assignments."""
+                        ),
+                    ),
                 ),
             ),
         ),

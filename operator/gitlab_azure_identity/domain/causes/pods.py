@@ -107,8 +107,8 @@ CHAPTER = Chapter(
         Cause(
             key="access-from-the-pod",
             title="Test access as GitLab does",
-            what="What a pod reaches, a command in it shows.",
-            steps=(Step("In the toolbox", commands.LIST_BLOBS),),
+            what="azcopy in the toolbox logs in as GitLab does, and shows what Azure answers.",
+            steps=(Step("List the blobs of a container", commands.LIST_BLOBS),),
         ),
     ),
 )

@@ -133,7 +133,7 @@ DELETION = (
         what="`spec.suspend` is true.",
         why="""Nothing is looked at or changed, and the other conditions are those of the last pass. A deletion is
         still carried out.""",
-        steps=(Step("To go on, set `spec.suspend` to false."),),
+        steps=(Step("To go on", commands.RESUME),),
     ),
     Cause(
         key=Reason.DELETION_BLOCKED,
