@@ -73,12 +73,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         unknown("secrets.registry.parameters.accountkey"),
     ),
     "an identity that is managed otherwise": (
-        {"identity": {"management": "Observe"}},
-        unknown("identity.management"),
+        {"identity": {"management": "Disabled"}},
+        'spec.identity.management: Unsupported value: "Disabled": supported values: "Manage", "Observe"',
     ),
     "role assignments that are managed otherwise": (
-        {"roleAssignments": {"management": "Observe"}},
-        unknown("roleAssignments"),
+        {"roleAssignments": {"management": "Disabled"}},
+        'spec.roleAssignments.management: Unsupported value: "Disabled": supported values: "Manage", "Observe"',
     ),
     "GitLab's own pods": ({"gitlab": {"release": "gitlab"}}, unknown("gitlab.release")),
     "a release that no identity reaches": (
