@@ -109,7 +109,7 @@ CHAPTER = Chapter(
             what="The subscription does not know a resource provider yet.",
             why="""While the provider is being registered the condition is `Unknown`, and nobody needs to do anything.
             After 30 minutes it is `False`.""",
-            steps=(Step("Register the provider that the message names once", commands.REGISTER),),
+            steps=(Step("Register it once. The message names it", commands.REGISTER),),
         ),
         Cause(
             key=Reason.INVALID_SPEC,

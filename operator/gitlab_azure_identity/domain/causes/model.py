@@ -48,7 +48,7 @@ class Step:
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """One way in which a cause comes about. `says` are words of the operator's message by which it is told from the others, with
-    `{placeholders}` for what the message fills in; `sign` is any other sign, as Markdown."""
+    `{placeholders}` for what the message fills in. `sign` is shown in their place, as Markdown: what else tells it."""
 
     says: str = ""
     sign: str = ""
@@ -97,11 +97,11 @@ class Cause:
 
     def advice(self, message: str = "", **values: str) -> Advice:
         """What a person is told of this cause when the operator said `message`. `values` are for the placeholders."""
-        case = next((case for case in self.cases if case.is_told_by(message)), Case())
-        why = " ".join(text for text in (self.why, case.why) if text)
+        cases = [case for case in self.cases if case.is_told_by(message)]
+        why = " ".join(text for text in (self.why, *(case.why for case in cases)) if text)
         steps = (
             Step(plain(step.text, values), Command(step.command.filled(**values)) if step.command else None)
-            for step in case.steps + self.steps
+            for step in (*(step for case in cases for step in case.steps), *self.steps)
         )
         return Advice(plain(self.what, values), plain(why, values), tuple(steps))
 

@@ -46,9 +46,13 @@ OBJECTS = (
             ),
             Case(
                 says="It is read again",
-                why="""The API server answered that the object, or its namespace, does not exist. The operator reads it
-                again.""",
-                steps=(Step("After 5 minutes the condition is `False`: find out who deletes the object."),),
+                why="""The API server answered that the object, or its namespace, does not exist. Nobody needs to do
+                anything yet.""",
+            ),
+            Case(
+                says="For 5 minutes the operator could not {do_it}",
+                why="The API server still answers so.",
+                steps=(Step("Check that the namespace exists, and find out who deletes the object."),),
             ),
             Case(
                 says="because an id in it leads nowhere",
@@ -103,8 +107,11 @@ OBJECTS = (
             ),
             Case(
                 says="It is read again",
-                why="""An object in the cluster keeps changing while the operator writes it. The condition is `Unknown`
-                until that has lasted for 5 minutes.""",
+                why="""An object in the cluster changed while the operator wrote it. Nobody needs to do anything yet.""",
+            ),
+            Case(
+                says="For 5 minutes the operator could not {do_it}",
+                why="The object keeps changing.",
                 steps=(Step("Find out who else changes it", commands.SHOW_FIELDS),),
             ),
             Case(

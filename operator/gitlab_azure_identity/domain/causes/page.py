@@ -41,7 +41,7 @@ _LOOKS = (
 )
 _SOURCE = "<!-- Generated from operator/gitlab_azure_identity/domain/causes: run `make troubleshooting` after changing it. -->"
 _WORD = re.compile(r"""(?:'[^']*'|"[^"]*"|[^\s'"])+""")
-_CODE = re.compile(r"`[^`]+`")
+_WHOLE = re.compile(r"`[^`]+`|\[[^\]]+\]")
 _FIELD = re.compile(r"(?<!`)\b(status\.[\w.]*\w|jwks_uri)")
 _KEPT = "\0"  # a space where no line is broken
 
@@ -161,8 +161,8 @@ def _table(columns: Sequence[str], cases: Iterable[Case]) -> str:
 
 
 def _prose(text: str, indent: str = "") -> str:
-    """A paragraph. Code in it stays on one line."""
-    words = _CODE.sub(lambda code: code[0].replace(" ", _KEPT), " ".join(fill(text, EXAMPLES).split()))
+    """A paragraph. Code and the words of a link stay on one line."""
+    words = _WHOLE.sub(lambda found: found[0].replace(" ", _KEPT), " ".join(fill(text, EXAMPLES).split()))
     return textwrap.fill(
         words,
         WIDTH,

@@ -7,6 +7,8 @@ from gitlab_azure_identity.domain.causes.model import Case, Cause, Step
 
 _ANOTHER_NAME = Step("Delete the resource, and create it again with another `spec.identity.name`, which cannot change.")
 
+_NO_TAGS = "Managed identity {identity} exists and does not carry this operator's tags"
+
 RESOURCE = (
     Cause(
         key=Reason.NOT_PERMITTED,
@@ -26,12 +28,12 @@ RESOURCE = (
                 ),
             ),
             Case(
-                says="is reserved",
+                says="Managed identity name {identity} is reserved",
                 why="""`spec.identity.name` is the default name of another resource. No rule permits that.""",
                 steps=(_ANOTHER_NAME,),
             ),
             Case(
-                says="does not exist, and the operator's policy does not let it be created",
+                says="Managed identity {identity} does not exist, and the operator's policy does not let it be created",
                 why="The policy only permits to adopt the identity.",
                 steps=(
                     Step("Create the identity, or add its resource group to `identities.resourceGroups` of the rule."),
@@ -51,22 +53,28 @@ RESOURCE = (
         what="Something of that name exists, and the operator did not create it for this resource.",
         cases=(
             Case(
-                says="exists and belongs to",
+                says="Managed identity {identity} exists and belongs to",
                 why="The managed identity belongs to another resource, whose storage this one would reach.",
                 steps=(_ANOTHER_NAME,),
             ),
             Case(
-                says="exists and does not carry this operator's tags",
-                why="Somebody else created the managed identity, or somebody removed its tags.",
+                says=_NO_TAGS,
+                why="Somebody else created it.",
                 steps=(
                     _ANOTHER_NAME,
                     Step(
                         """Or let the resource use the identity: add its id to `identities.adopt` of the policy.
                         Service accounts of the resource's namespace then have every right that the identity has."""
                     ),
+                ),
+            ),
+            Case(
+                says=_NO_TAGS,
+                sign="The same, and `status.identity.origin` is `Created`",
+                why="The operator created the managed identity, and somebody removed its tags.",
+                steps=(
                     Step(
-                        """If `status.identity.origin` says `Created`, the operator created the identity, and somebody
-                        removed its tags. Make sure that it is this resource's: its name is the default one or
+                        """Make sure that the identity is this resource's: its name is the default one or
                         `spec.identity.name`, and all its credentials have subjects of the resource's service accounts""",
                         commands.LIST_CREDENTIALS,
                     ),
