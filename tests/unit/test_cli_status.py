@@ -77,6 +77,21 @@ def test_when_all_is_well_nothing_is_explained() -> None:
     assert len(list(lines(READY_CHAIN))) == 1 + len(CHAIN)
 
 
+def test_what_the_values_cannot_do_stands_under_the_secrets_also_when_all_is_well() -> None:
+    lfs = {"storage": {"accountName": "gitlabstore", "containers": {"lfs": {"management": "Disabled"}}}}
+    found = chain(resource({**lfs, "gitlab": {"version": "19.2"}}, status=status()))
+    own = "Your own values must have: global.appConfig.lfs.enabled: false."
+
+    assert found.healthy
+    secrets, note, defect, _ = list(lines(found))[-4:]
+    assert secrets.startswith("  ok        SecretsWritten")
+    assert note == f"            {own}"
+    assert defect.startswith("            GitLab before 19.3")
+    assert own in " ".join(drawn(found, 200))
+    assert answer(found)["notes"][0] == own
+    assert chain(resource({"storage": 5}, status=status())).notes == ()
+
+
 def test_the_first_broken_link_is_the_one_that_ready_repeats() -> None:
     """A link before it may only wait for it."""
     found = chain(

@@ -7,6 +7,8 @@ from enum import StrEnum
 from gitlab_azure_identity.api.conditions import CHAIN, READY, Link
 from gitlab_azure_identity.api.resource import Key, Resource
 from gitlab_azure_identity.api.status import Status
+from gitlab_azure_identity.domain.desired import use_of
+from gitlab_azure_identity.domain.gitlab.notes import about_the_values
 from gitlab_azure_identity.domain.readiness import was_ready
 from gitlab_azure_identity.domain.texts import printable
 
@@ -42,6 +44,7 @@ class Chain:
     steps: tuple[Step, ...]
     broken: Link | None  # the link that the explanation is about; None when it is about the whole resource
     explanation: str  # what is broken and what to do; empty when all is well
+    notes: tuple[str, ...] = ()  # what the Helm values cannot do; they belong to SecretsWritten
 
 
 def chain(resource: Resource) -> Chain:
@@ -72,7 +75,13 @@ def chain(resource: Resource) -> Chain:
         steps=steps,
         broken=broken,
         explanation=printable(text),
+        notes=_notes(resource),
     )
+
+
+def _notes(resource: Resource) -> tuple[str, ...]:
+    """What the Helm values cannot do. It does not depend on the domain of the blob endpoint."""
+    return about_the_values(use_of(resource.spec, resource.key.name, domain="")) if resource.spec else ()
 
 
 def _blamed(status: Status, reason: str, message: str) -> Link | None:

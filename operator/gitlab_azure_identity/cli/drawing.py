@@ -6,7 +6,7 @@ from typing import Any
 from rich.text import Text
 from rich.tree import Tree
 
-from gitlab_azure_identity.api.conditions import CHAIN
+from gitlab_azure_identity.api.conditions import CHAIN, Link
 from gitlab_azure_identity.cli.chain import Chain, Mark, Step
 
 SYMBOLS: Mapping[Mark, str] = {Mark.HOLDS: "✓", Mark.BROKEN: "✗", Mark.UNKNOWN: "?", Mark.UNSEEN: "·"}
@@ -23,8 +23,8 @@ def lines(chain: Chain) -> Iterator[str]:
         yield f"  {chain.explanation}"
     for step in chain.steps:
         yield f"  {WORDS[step.mark]:{_WORD}}  {step.link:{_NAME}}  {_told(step)}".rstrip()
-        if step.link is chain.broken:
-            yield f"  {'':{_WORD}}  {chain.explanation}"
+        for sentence in _under(step, chain):
+            yield f"  {'':{_WORD}}  {sentence}"
 
 
 def tree(chain: Chain) -> Tree:
@@ -34,8 +34,8 @@ def tree(chain: Chain) -> Tree:
         root.add(Text(chain.explanation))
     for step in chain.steps:
         branch = root.add(_line(step.mark, Text(f"{step.link:{_NAME}}"), _told(step)))
-        if step.link is chain.broken:
-            branch.add(Text(chain.explanation))
+        for sentence in _under(step, chain):
+            branch.add(Text(sentence))
     return root
 
 
@@ -48,6 +48,7 @@ def answer(chain: Chain) -> dict[str, Any]:
         "reason": chain.headline,
         "message": chain.explanation,
         "broken": str(chain.broken) if chain.broken else None,
+        "notes": list(chain.notes),
         "links": [
             {
                 "link": str(step.link),
@@ -59,6 +60,14 @@ def answer(chain: Chain) -> dict[str, Any]:
             for step in chain.steps
         ],
     }
+
+
+def _under(step: Step, chain: Chain) -> Iterator[str]:
+    """What is told under a link: the explanation that is about it, and what the Helm values cannot do."""
+    if step.link is chain.broken:
+        yield chain.explanation
+    if step.link is Link.SECRETS:
+        yield from chain.notes
 
 
 def _told(step: Step) -> str:

@@ -10,10 +10,10 @@ from gitlab_azure_identity.cli.files import read, text_of
 from gitlab_azure_identity.cli.problems import CouldNotCheck
 from gitlab_azure_identity.domain.clouds import CLOUDS
 from gitlab_azure_identity.domain.desired import known_host, use_of
+from gitlab_azure_identity.domain.gitlab.notes import about_the_values
 from gitlab_azure_identity.domain.gitlab.use import Use
 from gitlab_azure_identity.domain.gitlab.values import gitlab_operator_values, gitlab_values, runner_values
 from gitlab_azure_identity.domain.gitlab.versions import unusable
-from gitlab_azure_identity.domain.judge import about_the_values
 
 
 class Shape(StrEnum):

@@ -12,9 +12,8 @@ from gitlab_azure_identity.domain.causes import commands
 from gitlab_azure_identity.domain.changes import Change, Revocation, words
 from gitlab_azure_identity.domain.desired import Credential
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, blocked, failed, good, worst
-from gitlab_azure_identity.domain.gitlab.own_values import own_values
-from gitlab_azure_identity.domain.gitlab.use import Use
-from gitlab_azure_identity.domain.gitlab.versions import defects, unusable
+from gitlab_azure_identity.domain.gitlab.notes import about_the_values
+from gitlab_azure_identity.domain.gitlab.versions import unusable
 from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.missing import how_to_add, missing
 from gitlab_azure_identity.domain.observed import ClusterObject, Identity, Observed
@@ -278,13 +277,6 @@ def _holds(link: Link, goal: Goal, have: Observed, record: PassRecord) -> Findin
             return good(link, Reason.ANNOTATED, f"{number} annotated with client ID and tenant ID.")
     names = ", ".join(wanted.name for wanted in goal.objects)
     return good(link, Reason.WRITTEN, " ".join([f"{names}.", *about_the_values(goal.desired.use)]))
-
-
-def about_the_values(use: Use) -> tuple[str, ...]:
-    """Sentences about what the Helm values cannot do: what is left to a person's own values, and defects of the release."""
-    own = ", ".join(map(str, own_values(use)))
-    left = (f"Your own values must have: {own}.",) if own else ()
-    return (*left, *(known.message for known in defects(use)))
 
 
 def _asides(goal: Goal, have: Observed, record: PassRecord) -> Iterator[str]:
