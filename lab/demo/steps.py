@@ -71,8 +71,8 @@ def apply_until_ready(demo: Demonstration) -> None:
 def azure_calls(demo: Demonstration) -> None:
     demo.terminal.heading(2, "The requests to Azure")
     demo.terminal.explain(
-        "Every request that Azure received since then, and its answer. The last ones prove what GitLab may do: list, write,\n"
-        "delete, and sign addresses. 412 means that a write is allowed. Its condition fits no blob, so nothing is written."
+        "Every request that Azure received since then, and its answer. The last ones prove what GitLab may do: list, read,\n"
+        "write, delete, and sign addresses. 404 and 412 mean that it is allowed: no blob fits, so nothing is written."
     )
     demo.terminal.command("python -m lab calls")
     calls = demo.lab.controls.calls()

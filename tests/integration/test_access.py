@@ -31,8 +31,17 @@ def test_everything_that_gitlab_does_is_attempted_and_nothing_is_written(gitlab:
     containers = {
         f"/{name}" for name in ("registry", "gitlab-artifacts", "git-lfs", "gitlab-uploads", "gitlab-packages")
     }
-    for method, status in (("PUT", 412), ("DELETE", 412)):
-        probes = {call.path.rpartition("/")[0] for call in calls if (call.method, call.status) == (method, status)}
+    for method, query, status in (
+        ("GET", "", 404),
+        ("PUT", "", 412),
+        ("PUT", "comp=metadata", 412),
+        ("DELETE", "", 412),
+    ):
+        probes = {
+            call.path.rpartition("/")[0]
+            for call in calls
+            if (call.method, call.query, call.status) == (method, query, status)
+        }
         assert probes >= containers
     assert {call.status for call in calls if call.method in ("PUT", "DELETE")} <= {403, 412}
     assert [call.status for call in calls if call.method == "POST"][-1] == 200  # the user delegation key
@@ -71,14 +80,35 @@ def test_a_deny_assignment_is_seen_and_told_by_what_it_refuses(gitlab: GitLab, o
     gitlab.apply(storage={"accountName": store})
 
     assert stalled(gitlab, "AccessDenied") == (
-        f"The identity may list, may not write or delete in container registry of storage account {store}, though the roles are "
-        "assigned. Look for deny assignments and for conditions on the role assignments: docs/troubleshooting.md#accessdenied. "
+        f"The identity may list and read, may not write or delete in container registry of storage account {store}, though the "
+        "roles are assigned. Look for deny assignments and for conditions on the role assignments: docs/troubleshooting.md#accessdenied. "
         "Azure: This request is not authorized to perform this operation using this permission."
     )
     assert {each["state"] for each in gitlab.live()["status"]["containers"]} == {"AccessDenied"}
     gitlab.lab.controls.restore()
     gitlab.reconcile_now()
     gitlab.ready()
+
+
+@pytest.mark.parametrize(
+    ("denied", "words"),
+    [
+        ("write", "may list, read, write and delete, may not overwrite"),  # new blobs need blobs/add/action alone
+        ("read", "may write and delete, may not list or read"),
+        ("delete", "may list, read and write, may not delete"),
+        ("*", "may not list, read, write or delete"),
+    ],
+)
+def test_each_action_on_blobs_that_is_denied_is_told(
+    gitlab: GitLab, operator: Operator, store: str, denied: str, words: str
+) -> None:
+    operator.restart(propagationLimit=0)
+    gitlab.lab.controls.deny(f"{STORAGE}/{store}", data_actions=[f"{BLOBS}/{denied}"])
+
+    gitlab.apply(storage={"accountName": store})
+
+    assert stalled(gitlab, "AccessDenied").startswith(f"The identity {words} in container registry")
+    gitlab.lab.controls.restore()
 
 
 def test_an_assignment_that_stands_with_a_condition_is_told_and_the_attempt_decides(
@@ -101,7 +131,7 @@ def test_an_assignment_that_stands_with_a_condition_is_told_and_the_attempt_deci
         gitlab.apply(storage={"accountName": store}, identity={"name": "shared"})
 
         assert stalled(gitlab, "AccessDenied").startswith(
-            f"The identity may list, may not write or delete in container registry of storage account {store}, though"
+            f"The identity may list and read, may not write or delete in container registry of storage account {store}, though"
         )
         name = conditioned.rpartition("/")[2]
         assert gitlab.message("RolesAssigned").endswith(

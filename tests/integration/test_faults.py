@@ -282,7 +282,7 @@ def test_grants_that_are_not_known_everywhere_yet_are_waited_for(gitlab: GitLab)
         "New credentials take up to several minutes. Entra: AADSTS70021: No matching federated identity record found"
     )
     assert blobs == (
-        "The identity may not list, write or delete in container registry of storage account gitlabstore yet. New role "
+        "The identity may not list, read, write or delete in container registry of storage account gitlabstore yet. New role "
         "assignments take up to 10 minutes, and at times 30. Azure: This request is not authorized to perform this operation "
         "using this permission."
     )
@@ -306,7 +306,7 @@ def test_grants_that_take_longer_than_the_limit_are_reported_with_advice(gitlab:
     )
     denied = messages_of_access(gitlab, "AccessDenied")[-1]
     assert denied == (
-        "The identity may not list, write or delete in container registry of storage account gitlabstore, though the roles are "
+        "The identity may not list, read, write or delete in container registry of storage account gitlabstore, though the roles are "
         "assigned. Look for deny assignments and for conditions on the role assignments: docs/troubleshooting.md#accessdenied. "
         "Azure: This request is not authorized to perform this operation using this permission."
     )

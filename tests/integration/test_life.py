@@ -118,7 +118,7 @@ def test_every_condition_of_a_ready_resource_holds_and_says_why(gitlab: GitLab) 
             "True",
             "Verified",
             (
-                "1 service account exchanged a token at Entra. The identity may list, write and delete in 7 containers of "
+                "1 service account exchanged a token at Entra. The identity may list, read, write and delete in 7 containers of "
                 "gitlabstore, and sign addresses."
             ),
         ),

@@ -61,26 +61,31 @@ async def test_a_reader_only_lists_and_reads(workload: Workload) -> None:
 async def test_a_condition_that_no_blob_meets_tells_who_may_write_and_delete_and_changes_nothing(
     workload: Workload, name: str
 ) -> None:
-    """Put Blob and Delete Blob with an ETag that no blob has: 403 without the permission, 412 with it."""
+    """Put Blob, Set Blob Metadata and Delete Blob with an ETag that no blob has: 403 without the permission, 412 with it."""
 
     async def put() -> Reply:
         return await workload.ask(
             "PUT", f"/registry/{name}", data=b"", x_ms_blob_type="BlockBlob", if_match='"0x8D0000000000000"'
         )
 
+    async def overwrite() -> Reply:
+        return await workload.ask("PUT", f"/registry/{name}?comp=metadata", if_match='"0x8D0000000000000"')
+
     async def delete() -> Reply:
         return await workload.ask("DELETE", f"/registry/{name}", if_match='"0x8D0000000000000"')
 
     assert refused(await put())
+    assert refused(await overwrite())
     assert refused(await delete())
     reading = await workload.assign(DATA_READER, REGISTRY)
     before = (await workload.ask("GET", LIST)).text
     assert refused(await put())
+    assert refused(await overwrite())
     assert refused(await delete())
     await workload.plain.arm("DELETE", reading)
     await workload.assign(DATA_CONTRIBUTOR, REGISTRY)
 
-    for reply in (await put(), await delete()):
+    for reply in (await put(), await overwrite(), await delete()):
         assert (reply.status, reply.headers["x-ms-error-code"]) == (412, "ConditionNotMet")
         assert "The condition specified using HTTP conditional header(s) is not met.\nRequestId:" in reply.text
     assert (await workload.ask("GET", LIST)).text == before

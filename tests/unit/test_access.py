@@ -163,10 +163,13 @@ def answers(*refused: Right, error: AzureError = MISMATCH) -> dict[Right, AzureE
 @pytest.mark.parametrize(
     ("refused", "words"),
     [
-        ((), "may list, write and delete"),
-        ((Right.WRITE,), "may list and delete, may not write"),
-        ((Right.WRITE, Right.DELETE), "may list, may not write or delete"),
-        (tuple(Right), "may not list, write or delete"),
+        ((), "may list, read, write and delete"),
+        ((Right.READ,), "may list, write and delete, may not read"),
+        ((Right.WRITE, Right.OVERWRITE), "may list, read and delete, may not write"),
+        ((Right.WRITE, Right.OVERWRITE, Right.DELETE), "may list and read, may not write or delete"),
+        ((Right.OVERWRITE,), "may list, read, write and delete, may not overwrite"),
+        ((Right.WRITE,), "may list, read, overwrite and delete, may not write"),
+        (tuple(Right), "may not list, read, write or delete"),
     ],
 )
 def test_rights_in_words(refused: tuple[Right, ...], words: str) -> None:
@@ -181,9 +184,10 @@ def test_a_container_where_everything_is_allowed() -> None:
 @pytest.mark.parametrize(
     ("refused", "words"),
     [
-        ((Right.WRITE, Right.DELETE), "may list, may not write or delete"),
-        ((Right.DELETE,), "may list and write, may not delete"),
-        (tuple(Right), "may not list, write or delete"),
+        ((Right.WRITE, Right.OVERWRITE, Right.DELETE), "may list and read, may not write or delete"),
+        ((Right.OVERWRITE,), "may list, read, write and delete, may not overwrite"),
+        ((Right.DELETE,), "may list, read and write, may not delete"),
+        (tuple(Right), "may not list, read, write or delete"),
     ],
 )
 def test_a_missing_right_is_named(refused: tuple[Right, ...], words: str, code: str) -> None:

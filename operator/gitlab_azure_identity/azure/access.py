@@ -1,8 +1,12 @@
 """The access that GitLab itself will need: exchange a service account's token at Entra, and use the containers with it.
 
-Nothing is written. Writing and deleting are attempted under a condition that no blob meets: `If-Match` with an ETag that no blob
-has. Blob Storage checks the right before the condition. So a caller with the right gets 412 (ConditionNotMet) or 404
-(BlobNotFound), and one without it gets 403 (Microsoft Learn, "Specifying conditional headers for Blob service operations")."""
+Nothing is written. Reading, writing and deleting are attempted under a condition that no blob meets: `If-Match` with an ETag that
+no blob has. Blob Storage checks the right before the condition. So a caller with the right gets 412 (ConditionNotMet) or 404
+(BlobNotFound), and one without it gets 403 (Microsoft Learn, "Specifying conditional headers for Blob service operations").
+
+Put Blob of a new name takes the action blobs/add/action, or blobs/write. To replace a blob, as GitLab does, takes blobs/write. Set
+Blob Metadata takes that one alone (Microsoft Learn, "Authorize with Microsoft Entra ID": permissions for Blob service
+operations)."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -112,6 +116,8 @@ def _requests(host: str, container: str) -> dict[Right, HttpRequest]:
     url = f"https://{host}/{container}"
     return {
         Right.LIST: HttpRequest("GET", f"{url}?restype=container&comp=list&maxresults=1"),
+        Right.READ: HttpRequest("GET", f"{url}/{PROBE}", headers=_NO_BLOB),
         Right.WRITE: HttpRequest("PUT", f"{url}/{PROBE}", headers={"x-ms-blob-type": "BlockBlob", **_NO_BLOB}),
+        Right.OVERWRITE: HttpRequest("PUT", f"{url}/{PROBE}?comp=metadata", headers=_NO_BLOB),
         Right.DELETE: HttpRequest("DELETE", f"{url}/{PROBE}", headers=_NO_BLOB),
     }

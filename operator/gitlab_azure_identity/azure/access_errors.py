@@ -25,7 +25,6 @@ _ACCESS_REFUSED = replace(REFUSED, reason=Reason.ACCESS_DENIED)
 _LASTING = {"AccountIsDisabled"}  # a 403 that has nothing to do with roles
 # The right is missing. Blob Storage does not say why (Microsoft Learn, "Blob service error codes").
 _DENIED = {"AuthorizationPermissionMismatch", "InsufficientAccountPermissions"}
-_IN = {Right.LIST: "", Right.WRITE: "in ", Right.DELETE: "in "}
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def container_refused(
     denied = [right for right, error in errors.items() if error.code in _DENIED]
     what = f"container {container} of storage account {attempt.desired.storage.account}"
     failures = [
-        _refused(error, attempt, f"{right} {_IN[right]}{what}", container)
+        _refused(error, attempt, f"{right} {'' if right is Right.LIST else 'in '}{what}", container)
         for right, error in errors.items()
         if right not in denied
     ]

@@ -17,6 +17,7 @@ from gitlab_azure_identity.azure.access_errors import (
     token_refused,
 )
 from gitlab_azure_identity.azure.errors import AzureError
+from gitlab_azure_identity.domain.access import may
 from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.findings import Failure, Finding, failed, good, not_asked, worst
 from gitlab_azure_identity.domain.observed import Identity
@@ -68,7 +69,7 @@ async def verify(azure: AzureReads, kube: KubeReads, attempt: AccessAttempt, ide
         return Proof(failed(Link.ACCESS, worst(problems)), containers)
     count, accounts = len(states), len(tokens)
     message = (
-        f"{accounts} service account{'s' * (accounts > 1)} exchanged a token at Entra. The identity may list, write and delete "
+        f"{accounts} service account{'s' * (accounts > 1)} exchanged a token at Entra. The identity {may(())} "
         f"in {count} container{'s' * (count != 1)} of {desired.storage.account}, and sign addresses."
     )
     return Proof(good(Link.ACCESS, Reason.VERIFIED, message), containers)
