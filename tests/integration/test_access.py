@@ -81,8 +81,9 @@ def test_a_deny_assignment_is_seen_and_told_by_what_it_refuses(gitlab: GitLab, o
 
     assert stalled(gitlab, "AccessDenied") == (
         f"The identity may list and read, may not write or delete in container registry of storage account {store}, though the "
-        "roles are assigned. Look for deny assignments and for conditions on the role assignments: docs/troubleshooting.md#accessdenied. "
-        "Azure: This request is not authorized to perform this operation using this permission."
+        "roles are assigned. Look for deny assignments and for conditions on the role assignments: "
+        "docs/troubleshooting.md#accessdenied. Azure: This request is not authorized to perform this operation using "
+        "this permission."
     )
     assert {each["state"] for each in gitlab.live()["status"]["containers"]} == {"AccessDenied"}
     gitlab.lab.controls.restore()

@@ -306,9 +306,10 @@ def test_grants_that_take_longer_than_the_limit_are_reported_with_advice(gitlab:
     )
     denied = messages_of_access(gitlab, "AccessDenied")[-1]
     assert denied == (
-        "The identity may not list, read, write or delete in container registry of storage account gitlabstore, though the roles are "
-        "assigned. Look for deny assignments and for conditions on the role assignments: docs/troubleshooting.md#accessdenied. "
-        "Azure: This request is not authorized to perform this operation using this permission."
+        "The identity may not list, read, write or delete in container registry of storage account gitlabstore, though the "
+        "roles are assigned. Look for deny assignments and for conditions on the role assignments: "
+        "docs/troubleshooting.md#accessdenied. Azure: This request is not authorized to perform this operation using "
+        "this permission."
     )
     assert warnings(gitlab)[:2] == ["TokenRejected", "AccessDenied"]
 
@@ -335,7 +336,7 @@ def messages_of_access(gitlab: GitLab, reason: str) -> list[str]:
             {"status": 401, "code": "AADSTS700213", "message": "No matching federated identity record found."},
             "False",
             "AuthenticationFailed",
-            ("Check the federated credential of the operator's own identity: docs/azure-permissions.md#login."),
+            "Check the client ID and the federated credential of the operator's own identity: docs/azure-permissions.md#login.",
         ),
         (
             {"status": 400, "code": "AADSTS50166", "message": "Request to External OIDC endpoint failed."},

@@ -126,7 +126,19 @@ def test_an_unknown_code_is_reported_in_entras_words() -> None:
     failure = token_refused(entra("AADSTS123456"), FRESH, "gitlab")
 
     assert failure.message == (
-        "Entra refused the token of service account gitlab/gitlab (AADSTS123456). Entra: AADSTS123456: Something about it."
+        "Entra refused the token of service account gitlab/gitlab (AADSTS123456). See "
+        "https://login.microsoftonline.com/error?code=123456 for what the code means. Entra: AADSTS123456: Something about it."
+    )
+
+
+def test_an_answer_without_a_code_is_not_told_as_entras() -> None:
+    """A proxy on the way answers like that."""
+    failure = token_refused(AzureError("", 403, "Blocked by the firewall"), FRESH, "gitlab")
+
+    assert (failure.reason, failure.outlook) == ("TokenRejected", STALLED)
+    assert failure.message == (
+        "The token of service account gitlab/gitlab was not exchanged at Entra (status 403). The answer has no code of Entra: "
+        "check whether something on the way gave it, such as a proxy. It says: Blocked by the firewall."
     )
 
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitlab_azure_identity.api.conditions import Link
-from gitlab_azure_identity.azure import operations
+from gitlab_azure_identity.azure import entra, operations
 from gitlab_azure_identity.azure.answers import retry_after
+from gitlab_azure_identity.azure.entra import Trouble
 from gitlab_azure_identity.azure.error_table import KINDS, STATUSES, TABLE
 from gitlab_azure_identity.azure.errors import Act, AzureError, Operation, classify, entry, sanitize
 from gitlab_azure_identity.domain.changes import (
@@ -48,6 +49,8 @@ READS = [one for one in OPERATIONS.values() if one.act is Act.READ]
 WRITES = [one for one in OPERATIONS.values() if one.act is Act.WRITE]
 DELETES = [one for one in OPERATIONS.values() if one.act is Act.DELETE]
 ALL = [*READS, *WRITES, *DELETES]
+UNKNOWN = [code for code, line in entra.TABLE.items() if line.trouble is Trouble.UNKNOWN]
+REFUSED = [code for code, line in entra.TABLE.items() if line.trouble is Trouble.REFUSED]
 ASSIGN = operations.changing(next(change for change in CHANGES if change.link is Link.ROLES))
 
 
@@ -334,7 +337,30 @@ def test_entras_own_trouble_is_no_fault_of_the_operators_credential(
 
         assert (failure.reason, failure.outlook) == (reason, outlook)
         assert DETAIL in failure.message
-        assert ("docs/azure-permissions.md#login" in failure.message) == (reason == "AuthenticationFailed")
+        assert ("docs/azure-permissions.md#login" in failure.message) == (code == "AADSTS70021")
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        *(
+            (code, "Check the client ID and the federated credential of the operator's own identity: ")
+            for code in UNKNOWN
+        ),
+        *((code, entra.TABLE[code].advice) for code in REFUSED),
+        # Conditional Access, a disabled application, a resource that the tenant does not know
+        ("AADSTS53003", "See https://login.microsoftonline.com/error?code=53003 for what the code means."),
+        ("AADSTS7000112", "See https://login.microsoftonline.com/error?code=7000112 for what the code means."),
+        ("", "The answer has no code of Entra: check whether something on the way gave it, such as a proxy."),
+    ],
+)
+def test_a_refused_login_of_the_operator_says_what_to_check(code: str, advice: str) -> None:
+    """Only a login by a credential that Entra does not know is about that credential."""
+    failure = classify(AzureError(code, 400, DETAIL, login=True), READS[0])
+
+    assert (failure.reason, failure.outlook) == ("AuthenticationFailed", STALLED)
+    assert f"{DETAIL} {advice}" in failure.message
+    assert ("federated credential" in failure.message) == (code in UNKNOWN)
 
 
 # Azure's own texts, as Azure sends them, and as they are shown.

@@ -65,8 +65,12 @@ def token_refused(error: AzureError, attempt: AccessAttempt, service_account: st
                 f"Entra does not accept {who} yet ({code}). New credentials take up to several minutes. Entra: {detail}"
             )
             return Failure(Reason.PROPAGATING, message, Outlook.WAITING)
-    named = f" ({code})" if code else ""
-    message = f"Entra refused the token of {who}{named}. {line.advice} Entra: {detail}".replace("  ", " ")
+    if found:
+        message = f"Entra refused the token of {who} ({code}). {line.advice} Entra: {detail}"
+    else:
+        message = (
+            f"The token of {who} was not exchanged at Entra (status {error.status}). {line.advice} It says: {detail}"
+        )
     return Failure(Reason.TOKEN_REJECTED, message, Outlook.STALLED)
 
 

@@ -25,7 +25,8 @@ class Trouble(Enum):
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the table. `advice` is the next step where a service account's token was refused."""
+    """One line of the table. `advice` is the next step: where a service account's token was refused, and for Trouble.REFUSED
+    where the operator's own was, too."""
 
     trouble: Trouble
     advice: str = ""
@@ -87,5 +88,12 @@ def line(code: str, status: int, oauth: str, text: str) -> Line:
         return TABLE[code]
     return next(
         (found for pattern, found in TEXTS if re.search(pattern, text, re.IGNORECASE | re.DOTALL)),
-        Line(Trouble.REFUSED),
+        Line(Trouble.REFUSED, _explained(code)),
     )
+
+
+def _explained(code: str) -> str:
+    """The next step for a code that no line names. Microsoft Learn names the address, on the page about the codes."""
+    if number := re.fullmatch(r"AADSTS(\d+)", code):
+        return f"See https://login.microsoftonline.com/error?code={number[1]} for what the code means."
+    return "The answer has no code of Entra: check whether something on the way gave it, such as a proxy."

@@ -111,10 +111,11 @@ TOKEN_REFUSED = _person(
     "Azure did not accept the operator's token, twice, when it was to {doing}: {said} Check the sign-in logs of the operator's "
     "identity in Entra: docs/troubleshooting.md#authenticationfailed.",
 )
-LOGIN_REFUSED = _person(
+LOGIN_REFUSED = _person(Reason.AUTHENTICATION_FAILED, "The operator could not log in to Azure to {doing}: {detail}")
+LOGIN_UNKNOWN = _person(
     Reason.AUTHENTICATION_FAILED,
-    "The operator could not log in to Azure to {doing}: {detail} Check the federated credential of the operator's own "
-    "identity: docs/azure-permissions.md#login.",
+    LOGIN_REFUSED.text + " Check the client ID and the federated credential of the operator's own identity: "
+    "docs/azure-permissions.md#login. Entra takes minutes to know a new one.",
 )
 
 # The operator waits. After the limit a person must act.

@@ -11,6 +11,7 @@ from gitlab_azure_identity.azure.error_table import (
     KEY_UNKNOWN,
     KINDS,
     LOGIN_REFUSED,
+    LOGIN_UNKNOWN,
     NO_CREDENTIALS_THERE,
     NOT_KNOWN_YET,
     NOT_REGISTERED,
@@ -131,7 +132,8 @@ def filled(line: Entry, error: AzureError, operation: Operation) -> Failure:
 
 def _login(error: AzureError) -> Entry:
     """The line for a failed login of the operator itself. Entra's own trouble is nothing that a person could mend."""
-    match entra.line(error.code, error.status, error.oauth, error.detail).trouble:
+    line = entra.line(error.code, error.status, error.oauth, error.detail)
+    match line.trouble:
         case Trouble.UNAVAILABLE if error.status == 429:  # noqa: PLR2004
             return THROTTLED
         case Trouble.UNAVAILABLE:
@@ -140,7 +142,9 @@ def _login(error: AzureError) -> Entry:
             return ISSUER_UNREACHABLE
         case Trouble.KEY:
             return KEY_UNKNOWN
-    return LOGIN_REFUSED
+        case Trouble.UNKNOWN:
+            return LOGIN_UNKNOWN
+    return replace(LOGIN_REFUSED, text=f"{LOGIN_REFUSED.text} {line.advice}")
 
 
 _NOISE = re.compile(
