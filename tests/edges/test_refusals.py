@@ -26,6 +26,7 @@ from gitlab_azure_identity.azure.errors import AzureError, classify, sanitize
 from gitlab_azure_identity.azure.identities import Identities
 from gitlab_azure_identity.azure.login import OperatorLogin
 from gitlab_azure_identity.azure.roles import RoleAssignments
+from gitlab_azure_identity.azure.shapes import confirms_deletion
 from gitlab_azure_identity.azure.storage import StorageAccounts
 from gitlab_azure_identity.azure.throttle import Throttle
 from gitlab_azure_identity.azure.transport import LoginTransport
@@ -186,6 +187,49 @@ def test_any_answer_to_any_request(authority: Certificates, status: int, headers
             assert name in NOT_FOUND_IS_AN_ANSWER
 
 
+# Bodies of a success that no fuzz finds: of the right kind, and of no use
+RUBBISH = [b"", b"null", b"true", b"{}", b'"text"', b"[]", b'{"id": "/subscr', b"<html>Sign in</html>", b"[" * 20_000]
+OBJECTS: list[dict[str, object]] = [
+    {"id": "x", "name": "y", "location": "z", "properties": {}},
+    {"id": None, "name": "y", "properties": [1]},
+    {"name": "y", "properties": {"scope": None, "roleDefinitionId": 1, "principalId": "p", "createdOn": "soon"}},
+    {"name": "y", "properties": {"scope": "s", "roleDefinitionId": "r", "principalId": "p", "createdOn": "soon"}},
+    {"value": None},
+    {"value": "text"},
+    {"value": [1]},
+    {"value": [{}]},
+    {"value": [], "nextLink": 1},
+    {"error": {"code": "Odd", "message": "a success that is none"}},
+]
+RUBBISH += [json.dumps(each).encode() for each in OBJECTS]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    status=st.sampled_from([200, 201, 204]) | st.integers(202, 399),
+    headers=HEADERS,
+    body=st.sampled_from(RUBBISH) | BODIES,
+)
+def test_any_success_that_is_not_azures(
+    authority: Certificates, status: int, headers: dict[str, str], body: bytes
+) -> None:
+    """A proxy's page with 200 describes nothing, is nobody's identity, and confirms no deletion."""
+
+    async def scene(name: str) -> object:
+        async with connected(authority) as (server, azure):
+            server.status, server.headers, server.body = status, headers, body
+            return await asked(server, azure.requests[name])
+
+    for name in NAMES:
+        answer = asyncio.run(scene(name))
+        if not isinstance(answer, AzureError):
+            assert name.startswith("delete"), name
+            assert status in (200, 204)
+            assert confirms_deletion(body if status == 200 else b"")
+        else:
+            assert sanitize(answer.detail) in classify(answer, operations.reading_account(ACCOUNT)).message
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(status=STATUSES | st.just(200), headers=HEADERS, body=BODIES)
 def test_any_answer_to_a_login(authority: Certificates, status: int, headers: dict[str, str], body: bytes) -> None:
@@ -202,11 +246,16 @@ def test_any_answer_to_a_login(authority: Certificates, status: int, headers: di
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(status=st.sampled_from([301, 302, 307, 308]) | STATUSES, headers=HEADERS, body=BODIES, fresh=st.booleans())
+@given(
+    status=st.sampled_from([200, 201, 202, 301, 302, 307, 308]) | STATUSES,
+    headers=HEADERS,
+    body=BODIES,
+    fresh=st.booleans(),
+)
 def test_any_answer_to_an_attempt_at_access(
     authority: Certificates, status: int, headers: dict[str, str], body: bytes, *, fresh: bool
 ) -> None:
-    """No such answer proves access. A proxy on the way may even redirect the request to a page of its own."""
+    """No such answer proves access. A proxy on the way may even redirect the request to a page of its own, or give that page."""
 
     async def scene() -> list[str]:
         async with connected(authority) as (server, azure):

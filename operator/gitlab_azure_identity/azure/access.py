@@ -4,9 +4,8 @@ Nothing is written. Reading, writing and deleting are attempted under a conditio
 no blob has. Blob Storage checks the right before the condition. So a caller with the right gets 412 (ConditionNotMet) or 404
 (BlobNotFound), and one without it gets 403 (Microsoft Learn, "Specifying conditional headers for Blob service operations").
 
-Put Blob of a new name takes the action blobs/add/action, or blobs/write. To replace a blob, as GitLab does, takes blobs/write. Set
-Blob Metadata takes that one alone (Microsoft Learn, "Authorize with Microsoft Entra ID": permissions for Blob service
-operations)."""
+Put Blob of a new name takes the action blobs/add/action or blobs/write. Replacing a blob, as GitLab does, takes blobs/write. So
+does Set Blob Metadata (Microsoft Learn, "Authorize with Microsoft Entra ID": permissions for Blob service operations)."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -22,8 +21,16 @@ from azure.core.pipeline.policies import RequestIdPolicy, UserAgentPolicy
 from azure.core.rest import HttpRequest
 from azure.identity.aio import ClientAssertionCredential
 
+from gitlab_azure_identity.azure.answers import refusal
 from gitlab_azure_identity.azure.errors import AzureError
-from gitlab_azure_identity.azure.transport import USER_AGENT, LoginTransport, MeasurePolicy, Transport, azure_errors
+from gitlab_azure_identity.azure.transport import (
+    USER_AGENT,
+    LoginTransport,
+    MeasurePolicy,
+    Transport,
+    azure_errors,
+    not_azures,
+)
 from gitlab_azure_identity.clock import Clock
 from gitlab_azure_identity.domain.access import Right
 from gitlab_azure_identity.domain.clouds import Cloud
@@ -33,6 +40,7 @@ BLOB_API_VERSION = "2023-11-03"
 PROBE = "gitlab-azure-identity-access-check"  # the name of the blob that is never written
 _NO_BLOB = {"If-Match": '"0x0"'}
 _KEY_LIFETIME = timedelta(minutes=15)  # of the user delegation key, which is thrown away
+_SHOWN = {"GET": b"<EnumerationResults", "POST": b"<UserDelegationKey>"}  # by the list, and by the key
 # The codes by which a caller with the right learns that the condition is not met.
 _ALLOWED = {"ConditionNotMet", "BlobNotFound"}
 
@@ -108,7 +116,11 @@ class BlobAccess:
                     raise HttpResponseError(response=response)
         except AzureError as error:
             return None if error.code in _ALLOWED and "If-Match" in request.headers else error
-        return None
+        # A proxy on the way may give a page of its own with 200. Under the condition nobody gets a success.
+        body, shown = response.content, _SHOWN.get(request.method)
+        if "If-Match" not in request.headers and shown and shown in body:
+            return None
+        return not_azures(refusal(response.status_code, response.headers, body), "access")
 
 
 def _requests(host: str, container: str) -> dict[Right, HttpRequest]:

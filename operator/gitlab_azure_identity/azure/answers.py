@@ -32,7 +32,7 @@ _POLICY = {
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes, *, login: bool = False) -> AzureError:
     """The error that an answer reports. `login` says that Entra's token endpoint was asked."""
-    text = _decoded(body)
+    text = decoded(body)
     answer = _json(text)
     code, said, oauth = "", "", ""
     if isinstance(answer, dict):
@@ -50,7 +50,8 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, *, login: bool
     return AzureError(" ".join(code.split())[:100], status, said, retry_after(headers), login=login, oauth=oauth)
 
 
-def _decoded(body: bytes) -> str:
+def decoded(body: bytes) -> str:
+    """The text of a body. Azure writes UTF-8, and some proxies UTF-16."""
     for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if body.startswith(mark):
             return body.decode(encoding, errors="replace")
@@ -160,7 +161,7 @@ def retry_after(headers: Mapping[str, str], clock: Clock = SYSTEM) -> float | No
 
 def is_token(body: bytes) -> bool:
     """Whether the body is the JSON of a token with its end (RFC 6749, section 5.1)."""
-    answer = _json(_decoded(body))
+    answer = _json(decoded(body))
     if not isinstance(answer, dict) or not isinstance(answer.get("access_token"), str):
         return False
     return str(answer.get("expires_in") or answer.get("expires_on")).isdecimal()

@@ -66,4 +66,5 @@ class FederatedCredentials:
 
 
 def _credential(answer: Any) -> Credential:
-    return Credential(answer.name, answer.issuer, answer.subject, ",".join(answer.audiences or ()))
+    # A flexible credential has an expression instead of a subject: it trusts nobody of ours.
+    return Credential(answer.name, answer.issuer, answer.subject or "", ",".join(answer.audiences or ()))

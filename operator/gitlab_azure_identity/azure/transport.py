@@ -11,7 +11,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from azure.core.exceptions import AzureError as SdkError
-from azure.core.exceptions import HttpResponseError, ServiceResponseError
+from azure.core.exceptions import DeserializationError, HttpResponseError, ServiceResponseError
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncHTTPPolicy
 from azure.core.pipeline.transport import AioHttpTransport
@@ -19,12 +19,14 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from gitlab_azure_identity.azure.answers import is_token, refusal
 from gitlab_azure_identity.azure.errors import AzureError
+from gitlab_azure_identity.azure.shapes import confirms_deletion, undescribed
 from gitlab_azure_identity.clock import SYSTEM, Clock
 from gitlab_azure_identity.metrics import AZURE_REQUESTS, AZURE_SECONDS
 from gitlab_azure_identity.waiting import finished
 
 Answer = TypeVar("Answer")
 
+SHOWN = 300  # characters of an answer that is not Azure's, in an error
 USER_AGENT = "gitlab-azure-identity"
 CONNECTIONS_PER_HOST = 16  # a TLS handshake takes longer than the wait for an open connection
 
@@ -76,16 +78,32 @@ class Transport(AioHttpTransport):  # type: ignore[misc]
         return response
 
 
+_SUCCESSES = {"GET": (200,), "PUT": (200, 201), "DELETE": (200, 204)}
+
+
 class RefusalPolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
-    """Raises AzureError for a refused request, before the SDK reads the answer: it fails on a body that is not what its headers
-    say."""
+    """Raises AzureError for a refused request, and for a success that does not say what it must, before the SDK reads the answer.
+    The SDK fails on a body that is not what its headers say, or takes a proxy's page for an empty object."""
 
     async def send(self, request: PipelineRequest[HttpRequest]) -> PipelineResponse[HttpRequest, AsyncHttpResponse]:
         response = await self.next.send(request)
-        answer = response.http_response
-        if answer.status_code >= 400:  # noqa: PLR2004
-            raise refusal(answer.status_code, _headers(answer), _body(answer))
+        answer, method = response.http_response, request.http_request.method
+        error = refusal(answer.status_code, _headers(answer), _body(answer))
+        if answer.status_code not in _SUCCESSES[method]:
+            raise error
+        if method == "DELETE":
+            missing = None if confirms_deletion(_body(answer)) else "deletion"
+        else:
+            missing = undescribed(request.http_request.url, _body(answer))
+        if missing:
+            raise not_azures(error, missing)
         return response
+
+
+def not_azures(answer: AzureError, missing: str) -> AzureError:
+    """The error for a success that does not say what it must: something on the way may have given it. It counts as no answer."""
+    text = f"The answer with status {answer.status} describes no {missing}: {answer.detail[:SHOWN]}"
+    return AzureError("", 0, text, answer.retry_after)
 
 
 class LoginTransport(Transport):
@@ -130,7 +148,7 @@ async def azure_errors() -> AsyncIterator[None]:
         yield
     except HttpResponseError as error:
         raise _from_response(error) from error
-    except (SdkError, OSError, aiohttp.ClientError, UnicodeDecodeError) as error:
+    except (SdkError, DeserializationError, OSError, aiohttp.ClientError, UnicodeDecodeError) as error:
         # OSError: a time-out, or a token file that does not exist. UnicodeDecodeError: the SDK reads each answer as UTF-8.
         raise AzureError(type(error).__name__, 0, str(error) or "no answer in time") from error
 
