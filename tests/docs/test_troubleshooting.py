@@ -64,7 +64,9 @@ TOLD = [case for cause in CAUSES.values() for case in cause.cases if case.says a
 def _messages() -> tuple[str, ...]:
     """The texts of the operator's messages, with `{}` for what is filled in."""
     sources = [path.read_text(encoding="utf-8") for path in OPERATOR.rglob("*.py") if path.parent != CAUSES_FOLDER]
-    refusals = [f"{may(set(denied))} in" for number in (1, 2, 3) for denied in combinations(Right, number)]
+    refusals = [
+        f"{may(set(denied))} in" for number in range(1, len(Right) + 1) for denied in combinations(Right, number)
+    ]
     return (*(text for source in sources for text in strings_in_python(source)), *refusals)
 
 

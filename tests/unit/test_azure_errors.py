@@ -392,6 +392,11 @@ SANITIZED = [
         "The resource was not found.",
     ),
     (
+        "The subscription is not registered. See https://aka.ms/rps-not-found for how to register subscriptions.",
+        "The subscription is not registered. See https://aka.ms/rps-not-found for how to register subscriptions.",
+    ),
+    ("Set the type.  See https://aka.ms/docs-principaltype", "Set the type."),
+    (
         "Cannot connect to https://x.blob.core.windows.net/c?restype=container&sig=abc%2Fdef: refused",
         "Cannot connect to https://x.blob.core.windows.net/c refused.",
     ),

@@ -456,7 +456,7 @@ def test_while_a_deletion_waits_a_part_that_is_left_is_named() -> None:
     assert status.secret_names == ["gitlab-object-storage"]
     shown = status.condition(Link.SECRETS)
     assert shown is not None
-    assert shown.message == "The deletion has removed it. Left: gitlab-object-storage."
+    assert shown.message == "The deletion has removed a part of it. Left: gitlab-object-storage."
 
 
 def test_while_a_deletion_waits_what_could_not_be_seen_or_is_not_confirmed_stays_listed() -> None:

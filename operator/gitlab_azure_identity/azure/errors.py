@@ -151,7 +151,7 @@ _NOISE = re.compile(
     r"(\s*(Trace ID|Correlation ID|Timestamp|Request ?Id|Time):\s*\S+(\s+\d\d:\d\d:\d\d\S*)?)"  # Entra's time has a space
     r"|(\s*Current time: \S+)"
     r"|(\s*For more details please go to \S+)"
-    r"|(\s*See https?://\S+)"
+    r"|(\s*See https?://\S+\s*$)"  # one that ends a sentence; others are a part of it
     r"|(\?[A-Za-z0-9_%.-]+=[^\s'\"]+)",  # query strings
     re.IGNORECASE,
 )

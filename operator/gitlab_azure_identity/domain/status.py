@@ -241,8 +241,13 @@ def _left_on_record(before: Status, left: Left) -> Status:
 def _removed(before: Status, now: Status, left: Left) -> dict[Link, str]:
     """For each link of which something was removed: what is left of it."""
     had, has = _entries(before), _entries(now)
-    told = {link: f"Left: {', '.join(has[link])}." if has[link] else "Nothing is left." for link in had}
-    removed = {link: f"The deletion has removed it. {told[link]}" for link in had if had[link] != has[link]}
+    told = {
+        link: f"The deletion has removed a part of it. Left: {', '.join(has[link])}."
+        if has[link]
+        else "The deletion has removed it. Nothing is left."
+        for link in had
+    }
+    removed = {link: told[link] for link in had if had[link] != has[link]}
     if identity_deleted(before, left.have, left.deleted):
         removed[Link.IDENTITY] = "The deletion has removed it."
     return removed

@@ -15,6 +15,17 @@ ACCESS = (
         and what is refused, and quotes Azure.""",
         cases=(
             Case(
+                says="may not overwrite in",
+                why="""`blobs/write` is taken away, and `blobs/add/action` is not. New blobs can be written, and those that
+                exist cannot be replaced.""",
+                steps=(
+                    Step(
+                        """Look in the list below for a condition, and in the portal, under Access control (IAM) of the
+                        account, for a deny assignment."""
+                    ),
+                ),
+            ),
+            Case(
                 says="may {rights}, may not {others} in",
                 why="""A condition on a role assignment or a deny assignment takes away a part of the role.""",
                 steps=(
@@ -25,7 +36,7 @@ ACCESS = (
                 ),
             ),
             Case(
-                says="may not list, write or delete in",
+                says="may not list, read, write or delete in",
                 why="The role is not in effect in that container at all.",
                 steps=(Step("Look in the list below for a role whose scope is the container or its account."),),
             ),
@@ -67,8 +78,18 @@ ACCESS = (
         what="Entra refused the service account's token.",
         why="The code in brackets says why:",
         columns=("Code", "Why", "What to do"),
-        cases=tuple(
-            Case(says=code, why=refusal.why, steps=(Step(refusal.check),)) for code, refusal in REFUSALS.items()
+        cases=(
+            *(Case(says=code, why=refusal.why, steps=(Step(refusal.check),)) for code, refusal in REFUSALS.items()),
+            Case(
+                says="login.microsoftonline.com/error",
+                why="The code is another one.",
+                steps=(Step("The message has the address where Microsoft explains it."),),
+            ),
+            Case(
+                says="has no code of Entra",
+                why="Something on the way to Entra answered, such as a proxy.",
+                steps=(Step("Check the operator's egress."),),
+            ),
         ),
         steps=(
             Step("Look at the identity's credentials", commands.LIST_CREDENTIALS),

@@ -34,13 +34,24 @@ CHAPTER = Chapter(
             [IssuerUnreachable](#issuerunreachable), [SigningKeyUnknown](#signingkeyunknown).""",
             cases=(
                 Case(
-                    says="The operator could not log in to Azure to",
-                    why="Entra refused the operator's token. Its own federated credential is missing, or does not fit.",
+                    says="the federated credential of the operator's own identity",
+                    why="""Entra does not know the operator's client ID or federated credential: it is missing, does not fit,
+                    or is new. Entra takes minutes to know a new one.""",
                     steps=(
                         Step(
                             "Compare it: [docs/azure-permissions.md#login](azure-permissions.md#login) has the commands."
                         ),
                     ),
+                ),
+                Case(
+                    says="has no code of Entra",
+                    why="Something on the way to Entra answered, such as a proxy.",
+                    steps=(Step("Check the operator's egress."),),
+                ),
+                Case(
+                    says="The operator could not log in to Azure to",
+                    why="Entra refused the operator's token for another cause. The message has its code.",
+                    steps=(Step("The message says what to check, or where Microsoft explains the code."),),
                 ),
                 Case(
                     says="Azure did not accept the operator's token, twice",

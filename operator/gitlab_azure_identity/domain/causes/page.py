@@ -29,7 +29,7 @@ MEANS = {
     Link.ROLES: "The role assignments exist at the right scope.",
     Link.SERVICE_ACCOUNTS: "Each service account is annotated with client ID and tenant ID.",
     Link.SECRETS: "The secrets and the Helm values have the right content.",
-    Link.ACCESS: "A token of each service account was exchanged at Entra. The identity may list, write and delete in every "
+    Link.ACCESS: "A token of each service account was exchanged at Entra. The identity may list, read, write and delete in every "
     "container, and sign addresses.",
 }
 
