@@ -164,6 +164,7 @@ ADVICE_ON_DENIAL = (
 )
 SPREADS = "New role assignments take up to 10 minutes, and at times 30."
 YET = f" yet. {SPREADS} Azure: Azure's words."
+NOT_AZURES = "The answer has no code of Azure: check whether something on the way gave it, such as a proxy."
 UNKNOWN = "The operator does not know this answer: Azure's documentation of it says what to do."
 
 
@@ -323,7 +324,7 @@ PRIVATE = replace(FRESH, account=replace(ACCOUNT, public=False, private_endpoint
             LATER,
             "AccessDenied",
             STALLED,
-            f"Azure refused to list {REGISTRY}: status 403: Azure's words. {UNKNOWN}",
+            f"Azure refused to list {REGISTRY}: status 403: Azure's words. {NOT_AZURES}",
         ),
         (
             blob("InvalidHeaderValue", 400),
@@ -344,7 +345,7 @@ PRIVATE = replace(FRESH, account=replace(ACCOUNT, public=False, private_endpoint
             FRESH,
             "RefusedByAzure",
             STALLED,
-            f"Azure refused to list {REGISTRY}: status 302: Azure's words. {UNKNOWN}",
+            f"Azure refused to list {REGISTRY}: status 302: Azure's words. {NOT_AZURES}",
         ),
         (
             blob("ContainerBeingDeleted", 409),

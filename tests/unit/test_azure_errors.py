@@ -102,6 +102,7 @@ OF_A_CODE = [
         WAITING,
         600.0,
     ),
+    ("InvalidResourceLocation", 409, ALL, "OperationInProgress", WAITING, 600.0),
     ("AnotherOperationInProgress", 409, ALL, "OperationInProgress", WAITING, 600.0),
     ("Conflict", 409, ALL, "OperationInProgress", WAITING, 600.0),
     ("ResourceGroupBeingDeleted", 409, ALL, "BeingDeleted", WAITING, 1800.0),
@@ -207,7 +208,10 @@ def test_an_unknown_code_is_shown_with_its_status() -> None:
         "Azure refused to assign roles on storage account gitlabstore: SomethingNew (422): Azure's own words. The operator does "
         "not know this answer: Azure's documentation of it says what to do."
     )
-    assert "status 422: Azure's own words." in classify(AzureError("", 422, DETAIL), ASSIGN).message
+    assert classify(AzureError("", 422, DETAIL), ASSIGN).message == (
+        "Azure refused to assign roles on storage account gitlabstore: status 422: Azure's own words. The answer has no code of "
+        "Azure: check whether something on the way gave it, such as a proxy."
+    )
 
 
 GRANT = (

@@ -24,9 +24,9 @@ KEYS_SPREAD = 900.0  # Entra reads an issuer's new keys; no source gives a figur
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of a table. The texts may use the fields of Operation, {detail} (Azure's own text, sanitized) and {said} (the
-    same, with code and status). `hint` is added when its first text is in Azure's. `overdue` is the message after `limit`
-    seconds."""
+    """One line of a table. The texts may use the fields of Operation, {detail} (Azure's own text, sanitized), {said} (the same,
+    with code and status) and {look_up} (LOOK_UP or NOT_AZURES). `hint` is added when its first text is in Azure's. `overdue` is
+    the message after `limit` seconds."""
 
     reason: Reason
     outlook: Outlook
@@ -48,6 +48,10 @@ ELSEWHERE = (
     "The region of a managed identity cannot change: delete this resource, and create it again with another "
     "spec.azure.location."
 )
+ANOTHER_NAME = "To use another name, delete this resource, and create it again with another spec.identity.name."
+# What to do about an answer that no line knows: one of Azure, and one without a code.
+LOOK_UP = "The operator does not know this answer: Azure's documentation of it says what to do."
+NOT_AZURES = "The answer has no code of Azure: check whether something on the way gave it, such as a proxy."
 
 # A person must act.
 UNAUTHORIZED = _person(
@@ -99,7 +103,7 @@ OUR_FAULT = _person(
 )
 REFUSED = _person(
     Reason.REFUSED_BY_AZURE,
-    "Azure refused to {doing}: {said} The operator does not know this answer: Azure's documentation of it says what to do.",
+    "Azure refused to {doing}: {said} {look_up}",
 )
 FORBIDDEN = _person(
     Reason.AUTHORIZATION_FAILED,
@@ -239,6 +243,14 @@ TABLE: dict[str, Entry] = {
         BUSY_FOR,
         "For 10 minutes somebody else has been writing federated credentials of this identity: {detail} Find out who, in the "
         "activity log of the resource group.",
+    ),
+    # also sent for minutes after an identity of that name was deleted elsewhere
+    "InvalidResourceLocation": _wait(
+        Reason.OPERATION_IN_PROGRESS,
+        "Azure could not {doing} just now, because it knows one of that name in another location: {detail} It is tried again.",
+        BUSY_FOR,
+        "For 10 minutes Azure could not {doing}, because it knows one of that name in another location: {detail} Find out whose "
+        "that is. " + ANOTHER_NAME,
     ),
     "AnotherOperationInProgress": BUSY,
     "Conflict": BUSY,

@@ -12,7 +12,9 @@ from gitlab_azure_identity.azure.error_table import (
     KINDS,
     LOGIN_REFUSED,
     LOGIN_UNKNOWN,
+    LOOK_UP,
     NO_CREDENTIALS_THERE,
+    NOT_AZURES,
     NOT_KNOWN_YET,
     NOT_REGISTERED,
     REFUSED,
@@ -120,6 +122,7 @@ def filled(line: Entry, error: AzureError, operation: Operation) -> Failure:
         "provider": operation.provider,
         "region": operation.region,
         "detail": detail,
+        "look_up": LOOK_UP if error.code else NOT_AZURES,
         "said": f"{known}: {detail}" if error.status else detail,
     }
     message = line.text.format(**words).strip()

@@ -62,6 +62,11 @@ ACCESS = (
                 why="The message has Azure's code, status and text.",
                 steps=(Step("Look the code up in Azure's documentation of Blob Storage."),),
             ),
+            Case(
+                says="has no code of Azure",
+                why="Something on the way to Blob Storage answered, such as a proxy.",
+                steps=(Step("Check the operator's egress."),),
+            ),
         ),
         steps=(
             Step("Check that `status.roleAssignments` names the account that you mean."),

@@ -146,7 +146,13 @@ CHAPTER = Chapter(
             on=(Link.ACCESS,),
             what="Azure refused a request with an answer that the operator does not know.",
             why="The message has its code, its status and its text. The operator tries again every 10 minutes.",
-            steps=(Step("Look the code up in Azure's documentation."),),
+            steps=(
+                Step("Look the code up in Azure's documentation."),
+                Step(
+                    """An answer without a code is not Azure's: check whether something on the way gave it, such as a
+                    proxy."""
+                ),
+            ),
         ),
     ),
 )
