@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+import yaml
 
 from lab import chart
 from lab.errors import LabError
 
-from .behind import until
+from .behind import create_container, until
 from .operating import Operator
 from .resources import GitLab
 from .test_rights import OPERATOR
@@ -44,9 +45,12 @@ def us_government(gitlab: GitLab, operator: Operator) -> Iterator[None]:
 
 @pytest.mark.usefixtures("us_government")
 def test_in_azure_us_government_everything_is_that_clouds(gitlab: GitLab) -> None:
+    create_container(gitlab.lab, "gitaly-backups")
+    create_container(gitlab.lab, "runner-cache")
     gitlab.lab.controls.clear_calls()
 
-    gitlab.apply().ready()
+    named = {"gitalyBackups": {"name": "gitaly-backups"}, "runnerCache": {"name": "runner-cache"}}
+    gitlab.apply(storage={"accountName": "gitlabstore", "containers": named}).ready()
 
     assert {call.host for call in gitlab.lab.controls.calls()} == {
         "login.microsoftonline.us",
@@ -56,6 +60,9 @@ def test_in_azure_us_government_everything_is_that_clouds(gitlab: GitLab) -> Non
     (credential,) = gitlab.credentials()
     assert credential["properties"]["audiences"] == [AUDIENCES[CLOUD]]
     assert "\n  realm: core.usgovcloudapi.net\n" in gitlab.secret("gitlab-registry-storage")["config"]
-    domain = "azure_storage_domain: blob.core.usgovcloudapi.net\n"
-    assert domain in gitlab.secret("gitlab-object-storage")["connection"]
-    assert domain in gitlab.secret("gitlab-azure-backup-conf")["config"]
+    domain = "blob.core.usgovcloudapi.net"
+    assert f"azure_storage_domain: {domain}\n" in gitlab.secret("gitlab-object-storage")["connection"]
+    assert f"azure_storage_domain: {domain}\n" in gitlab.secret("gitlab-azure-backup-conf")["config"]
+    values = yaml.safe_load(gitlab.fetch("configmap", "gitlab-gitlab-values")["data"]["values.yaml"])
+    assert values["gitlab"]["gitaly"]["backup"]["goCloudUrl"].endswith(f"&domain={domain}")
+    assert values["gitlab-runner"]["extraEnv"]["CACHE_AZURE_STORAGE_DOMAIN"] == domain

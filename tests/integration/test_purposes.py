@@ -6,7 +6,7 @@ import yaml
 from lab.azure import seeded
 from lab.places import ROOT
 
-from .behind import create_container
+from .behind import create_container, create_store
 from .resources import GitLab
 from .test_containers import at, granted
 from .test_webhook import create_pod
@@ -53,6 +53,30 @@ def test_gitalys_containers_are_granted_verified_and_given_to_gitaly(gitlab: Git
     assert gitlab.azcopy_list(pod, "gitaly-backups").returncode == 0
 
 
+def test_gitaly_in_a_dns_zone_opens_its_container_there(gitlab: GitLab) -> None:
+    store = f"storezone{gitlab.namespace.replace('-', '')}"
+    create_store(gitlab.lab, store)
+    create_container(gitlab.lab, "gitaly-backups", store)
+    gitlab.lab.controls.change_account(store, dns_zone="z12")
+
+    gitlab.apply(storage={"accountName": store, "containers": {"gitalyBackups": {"name": "gitaly-backups"}}}).ready()
+
+    assert values(gitlab)["gitlab"]["gitaly"]["backup"]["goCloudUrl"] == (
+        f"azblob://gitaly-backups?storage_account={store}&domain=z12.blob.storage.azure.net"
+    )
+
+
+def test_that_clients_are_offered_no_bundles_is_told(gitlab: GitLab) -> None:
+    create_container(gitlab.lab, "gitaly-bundles")
+    gitlab.apply(
+        storage={"accountName": "gitlabstore", "containers": {"gitalyBundles": {"name": "gitaly-bundles"}}}
+    ).ready()
+
+    assert gitlab.message("SecretsWritten").endswith(
+        "Gitaly writes bundles, but offers none to clients: it signs their addresses only with an access key (Gitaly 18.9)."
+    )
+
+
 def test_a_resource_for_runners_alone_reaches_their_container_and_nothing_of_gitlab(runner: GitLab) -> None:
     assert granted(runner) == {
         ("delegator", at("").partition("/blobServices")[0]),
@@ -87,6 +111,16 @@ def test_a_resource_that_serves_runners_alone_no_longer_leaves_gitlabs_objects(g
 
     assert not gitlab.exists("secret", "gitlab-object-storage")
     assert list(values(gitlab)) == ["gitlab-runner"]
+
+
+def test_what_a_resource_does_not_serve_is_in_nobodys_way(gitlab: GitLab) -> None:
+    """The container named tmp is the toolbox's by default, which this resource does not serve."""
+    storage = {"accountName": "gitlabstore", "containers": {"runnerCache": {"name": "tmp"}}}
+    assert "container tmp is named for two purposes" in gitlab.refused(storage=storage)
+
+    found = gitlab.apply(storage={**storage, "purposes": ["runnerCache"]}).ready()
+
+    assert [entry["name"] for entry in found["status"]["containers"]] == ["tmp"]
 
 
 def test_the_runners_values_are_gone_with_the_purpose(runner: GitLab) -> None:

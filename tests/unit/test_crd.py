@@ -213,7 +213,7 @@ def test_what_would_move_the_identity_is_immutable(path: str) -> None:
         ("spec.azure", "startsWith('gitlabazure')"),
         ("spec.azure", "self.tags.all(key, key.matches("),
         ("spec.azure", "keys.indexOf(key) == keys.lastIndexOf(key)"),
-        ("spec.storage.containers", "names.indexOf(name) == names.lastIndexOf(name)"),
+        ("spec.storage", "names.indexOf(name) == names.lastIndexOf(name)"),
         ("spec.storage", "(purpose != 'runnerCache' || has(self.containers.runnerCache))"),
         ("spec.secrets.registry.parameters", "self.legacyRootPrefix != self.trimLegacyRootPrefix"),
     ],

@@ -46,6 +46,15 @@ def secrets_written(spec: dict[str, Any]) -> Finding:
     return of(judge(goal(want), standing(want), NOTHING), Link.SECRETS)
 
 
+def test_that_gitaly_offers_no_bundles_is_told_whatever_the_release() -> None:
+    named = {"storage": {"accountName": "gitlabstore", "containers": {"gitalyBundles": {"name": "bundles"}}}}
+
+    assert secrets_written(named).message.endswith(
+        "gitlab-gitlab-values. Gitaly writes bundles, but offers none to clients: it signs their addresses only with an access "
+        "key (Gitaly 18.9)."
+    )
+
+
 def test_what_the_values_cannot_do_is_told_where_the_secrets_are_written() -> None:
     off = {"storage": {"accountName": "gitlabstore", "containers": {"registry": {"management": "Disabled"}}}}
     found = secrets_written({**off, "gitlab": {"version": "19.2"}})

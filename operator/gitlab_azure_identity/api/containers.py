@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from pydantic.alias_generators import to_camel
 
-from gitlab_azure_identity.api.schema import ContainerName, Model, rule, rules
+from gitlab_azure_identity.api.schema import ContainerName, Model, rule
 
 
 class ContainerManagement(StrEnum):
@@ -69,12 +69,13 @@ def _by_default(purpose: str) -> Container:
     return Container(name=CHART_NAMES[purpose])
 
 
-# A CEL list of the enabled containers' names. A purpose that is absent or disabled gets a name that no container can have, so
-# the list needs no filtering.
+# A CEL list of the names of the containers in use, for a rule of spec.storage. A purpose without one gets a name that no
+# container can have, so the list needs no filtering.
 _CONTAINER_NAMES = (
     "["
     + ", ".join(
-        f"has(self.{purpose}) && self.{purpose}.management != 'Disabled' ? self.{purpose}.name : '!{purpose}'"
+        f"has(self.containers.{purpose}) && self.containers.{purpose}.management != 'Disabled' "
+        f"&& (!has(self.purposes) || '{purpose}' in self.purposes) ? self.containers.{purpose}.name : '!{purpose}'"
         for purpose in PURPOSES
     )
     + "]"
@@ -82,7 +83,7 @@ _CONTAINER_NAMES = (
 
 
 def _containers_differ() -> str:
-    """CEL: no two enabled containers have the same name.
+    """CEL: no two containers in use have the same name.
 
     CRD rules have no variables. A list around the list gives it a name, so the API server builds it once. Building it for
     each item took 8 ms of each write of a resource, its status included (measured, Kubernetes 1.37)."""
@@ -95,17 +96,31 @@ def _container_named_twice() -> str:
     return f"'container ' + {twice} + ' is named for two purposes: give each purpose a container of its own'"
 
 
-class Containers(Model):
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
-                _containers_differ(),
-                "give each purpose a container of its own: two of them name the same one",
-                message_expression=_container_named_twice(),
-            )
-        )
+def _listed_are_named() -> str:
+    """CEL: a purpose that is listed has a container. Those that are on by default always have one."""
+    named = " && ".join(
+        f"(purpose != '{each}' || has(self.containers.{each}))" for each in PURPOSES if each not in ON_BY_DEFAULT
     )
+    return f"!has(self.purposes) || self.purposes.all(purpose, {named})"
 
+
+STORAGE_RULES = (
+    rule(
+        _containers_differ(),
+        "give each purpose a container of its own: two of them name the same one",
+        ".containers",
+        message_expression=_container_named_twice(),
+    ),
+    rule(
+        _listed_are_named(),
+        "a purpose that is listed in purposes needs a container: name it in containers",
+        ".purposes",
+    ),
+)
+"""The rules of `spec.storage` that compare purposes and containers."""
+
+
+class Containers(Model):
     registry: Container = Field(_by_default("registry"), description="Container registry images.")
     artifacts: Container = Field(_by_default("artifacts"), description="CI job artifacts.")
     lfs: Container = Field(_by_default("lfs"), description="Git LFS objects.")

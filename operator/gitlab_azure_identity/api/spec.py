@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, WithJsonSchema
 
-from gitlab_azure_identity.api.containers import ON_BY_DEFAULT, PURPOSES, Containers, Purpose
+from gitlab_azure_identity.api.containers import PURPOSES, STORAGE_RULES, Containers, Purpose
 from gitlab_azure_identity.api.gitlab import GitLabSpec
 from gitlab_azure_identity.api.schema import (
     Guid,
@@ -147,24 +147,8 @@ class RoleAssignmentsSpec(Model):
     )
 
 
-def _listed_are_named() -> str:
-    """CEL: a purpose that is listed has a container. Those of the chart's defaults always have one."""
-    optional = [purpose for purpose in PURPOSES if purpose not in ON_BY_DEFAULT]
-    return "!has(self.purposes) || self.purposes.all(purpose, {})".format(
-        " && ".join(f"(purpose != '{each}' || has(self.containers.{each}))" for each in optional)
-    )
-
-
 class StorageSpec(Model):
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
-                _listed_are_named(),
-                "a purpose that is listed in purposes needs a container: name it in containers",
-                ".purposes",
-            )
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=rules(*STORAGE_RULES))
 
     account_name: StorageAccountName = Field(description="Name of the storage account. It must exist.")
     resource_group: ResourceGroupName | None = Field(

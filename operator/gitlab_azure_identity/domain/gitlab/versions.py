@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from gitlab_azure_identity.api.containers import GITALY_BUNDLES
 from gitlab_azure_identity.domain.gitlab.releases import GitLabRelease, Releases
 from gitlab_azure_identity.domain.gitlab.use import Use
 
@@ -121,6 +122,19 @@ KNOWN: Final[Sequence[Known]] = (
         "https://gitlab.com/gitlab-org/charts/gitlab/-/work_items/6531",
     ),
 )
+
+
+def limits(use: Use) -> tuple[str, ...]:
+    """What an identity cannot do in any release that is known.
+
+    Gitaly has gocloud.dev sign the addresses of bundles. Its Azure driver signs with an access key alone, and else answers `SAS
+    can only be signed with a SharedKeyCredential` (0.34 to 0.46, blob/azureblob/azureblob.go). Gitaly then offers no bundle
+    (18.9, internal/bundleuri/manager.go)."""
+    if GITALY_BUNDLES not in use.containers:
+        return ()
+    return (
+        "Gitaly writes bundles, but offers none to clients: it signs their addresses only with an access key (Gitaly 18.9).",
+    )
 
 
 def unusable(use: Use) -> tuple[Known, ...]:
