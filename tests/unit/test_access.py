@@ -10,13 +10,16 @@ import pytest
 from gitlab_azure_identity.azure.access_errors import (
     AccessAttempt,
     another_issuer,
+    container_not_created,
     container_refused,
+    containers_missing,
     signing_refused,
     token_refused,
 )
 from gitlab_azure_identity.azure.entra import TABLE, Trouble
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.domain.access import Right, may
+from gitlab_azure_identity.domain.changes import CreateContainer
 from gitlab_azure_identity.domain.findings import Outlook
 from gitlab_azure_identity.kube.tokens import issuer_of
 
@@ -388,3 +391,77 @@ def test_another_cause_than_a_missing_right_comes_first() -> None:
 
     assert failure is not None
     assert failure.reason == "ContainerNotFound"
+
+
+CREATE = "az storage container create --auth-mode login --account-name gitlabstore --name"
+
+
+@pytest.mark.parametrize(
+    ("absent", "existing", "message"),
+    [
+        (["tmp"], [], f"There is no container tmp of storage account gitlabstore. Create it: {CREATE} tmp"),
+        (
+            ["gitlab-artifacts", "tmp"],
+            ["gitlab-artefacts", "logs"],
+            (
+                "There are no containers gitlab-artifacts, tmp of storage account gitlabstore. The nearest names there are "
+                f"gitlab-artefacts for gitlab-artifacts. Create them: {CREATE} gitlab-artifacts && {CREATE} tmp"
+            ),
+        ),
+        # a container that another purpose uses was not meant
+        (
+            ["gitlab-packages"],
+            ["gitlab-backups", "gitlab-uploads", "registry"],
+            f"There is no container gitlab-packages of storage account gitlabstore. Create it: {CREATE} gitlab-packages",
+        ),
+    ],
+)
+def test_containers_that_are_missing(absent: list[str], existing: list[str], message: str) -> None:
+    failure = containers_missing(absent, LATER, existing)
+
+    assert (failure.reason, failure.outlook, failure.message) == ("ContainerNotFound", STALLED, message)
+
+
+NEW = CreateContainer("gitlabstore.blob.core.windows.net", "tmp", "gitlabstore")
+
+
+@pytest.mark.parametrize(
+    ("error", "attempt", "reason", "outlook", "start"),
+    [
+        (
+            AzureError("AuthorizationPermissionMismatch", 403, "No."),
+            FRESH,
+            "Propagating",
+            WAITING,
+            "The identity may not create container tmp of storage account gitlabstore yet. ",
+        ),
+        (
+            AzureError("AuthorizationPermissionMismatch", 403, "No."),
+            LATER,
+            "AccessDenied",
+            STALLED,
+            "The identity may not create container tmp of storage account gitlabstore, though the roles are assigned. ",
+        ),
+        (
+            AzureError("ContainerBeingDeleted", 409, "No."),
+            LATER,
+            "BeingDeleted",
+            WAITING,
+            "Could not create container tmp of storage account gitlabstore yet, since one of that name is being deleted.",
+        ),
+        (
+            AzureError("ServerBusy", 503, "No."),
+            LATER,
+            "AzureUnavailable",
+            TRANSIENT,
+            "Azure could not create container tmp of storage account gitlabstore just now",
+        ),
+    ],
+)
+def test_a_container_that_was_not_created(
+    error: AzureError, attempt: AccessAttempt, reason: str, outlook: Outlook, start: str
+) -> None:
+    failure = container_not_created(error, attempt, NEW)
+
+    assert (failure.reason, failure.outlook) == (reason, outlook)
+    assert failure.message.startswith(start)

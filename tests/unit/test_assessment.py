@@ -15,9 +15,10 @@ from gitlab_azure_identity.api.spec import Verification
 from gitlab_azure_identity.api.status import Condition, Status
 from gitlab_azure_identity.domain import assessment
 from gitlab_azure_identity.domain.arm_ids import IdentityId
-from gitlab_azure_identity.domain.assessment import Event, Tolerance
+from gitlab_azure_identity.domain.assessment import Event, Tolerance, containers_event
 from gitlab_azure_identity.domain.changes import (
     Change,
+    CreateContainer,
     DeleteAssignment,
     DeleteIdentity,
     PutAssignment,
@@ -430,3 +431,13 @@ def test_the_first_change_is_a_credential() -> None:
 
 
 HAVE_ROLE = WANT.grants[0].role
+
+
+def test_the_event_about_containers_names_them() -> None:
+    created = [CreateContainer("gitlabstore.blob.core.windows.net", name, "gitlabstore") for name in ("tmp", "pages")]
+
+    assert containers_event(created) == Event(
+        "Normal",
+        Reason.APPLIED,
+        "Created container tmp of storage account gitlabstore; container pages of storage account gitlabstore.",
+    )

@@ -167,7 +167,7 @@ def test_only_the_storage_accounts_name_is_required_of_a_person() -> None:
         ("spec.serviceAccounts.[].name", {"minLength": 1, "maxLength": 253}),
         ("spec.secrets.registry.parameters.maxRetries", {"minimum": 0, "maximum": 1000}),
         ("spec.storage.roleScope", {"enum": ["Account", "Container"]}),
-        ("spec.storage.containers.lfs.management", {"enum": ["Observe", "Disabled"]}),
+        ("spec.storage.containers.lfs.management", {"enum": ["Observe", "Manage", "Disabled"]}),
         ("spec.serviceAccounts.[].management", {"enum": ["Manage", "Annotate"]}),
         ("spec.secrets.registry.management", {"enum": ["Manage", "Disabled"]}),
         ("spec.verification", {"enum": ["Required", "Report", "Disabled"]}),

@@ -23,7 +23,7 @@ from gitlab_azure_identity.domain.desired import Credential, Desired
 from gitlab_azure_identity.domain.findings import Failure, Outlook
 from gitlab_azure_identity.domain.goal import Goal, Mode
 from gitlab_azure_identity.domain.observed import ClusterObject, Observation, Observed
-from gitlab_azure_identity.domain.plan import former_assignments, nothing_to_grant, plan
+from gitlab_azure_identity.domain.plan import former_assignments, nothing_to_grant, plan, plan_containers
 from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR, STORAGE_BLOB_DELEGATOR, Role
 
 from .worlds import (
@@ -45,6 +45,7 @@ from .worlds import (
 
 WANT = wanted()
 HAVE = standing()
+MANAGED = goal(wanted({"storage": {"accountName": "gitlabstore", "containers": {"tmp": {"management": "Manage"}}}}))
 STORE = f"{STORAGE}/gitlabstore"
 OWNER = WANT.owner.description
 PREFIX = naming.credential_prefix(ISSUER, "gitlab", "gitlab")
@@ -626,3 +627,17 @@ def test_the_principal_of_an_assignment_is_the_identitys() -> None:
 
     assert getattr(change, "principal_id", None) == PRINCIPAL
     assert getattr(change, "description", None) == "gitlabazure.io/owner=lab/gitlab/gitlab"
+
+
+@pytest.mark.parametrize(
+    ("to", "absent", "created"),
+    [
+        (MANAGED, ["tmp", "registry"], ["container tmp of storage account gitlabstore"]),
+        (MANAGED, [], []),
+        (goal(), ["tmp", "registry"], []),
+        (deletion(MANAGED.desired), ["tmp"], []),
+    ],
+    ids=["one of two is managed", "none is missing", "none is managed", "a deletion"],
+)
+def test_the_containers_that_are_created(to: Goal, absent: list[str], created: list[str]) -> None:
+    assert [str(change) for change in plan_containers(to, absent)] == created

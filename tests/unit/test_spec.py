@@ -144,7 +144,7 @@ def test_definition_and_model_both_accept(spec: dict[str, Any]) -> None:
         storage(containers={"lfs": {"name": "Upper"}}),
         storage(containers={"lfs": {"name": "ab"}}),
         storage(containers={"lfs": {"name": "a" * 64}}),
-        storage(containers={"lfs": {"management": "Manage"}}),
+        storage(containers={"lfs": {"management": "Own"}}),
         azure(tags={f"t{n}": "x" for n in range(41)}),
         azure(tags={"t": "x" * 257}),
         azure(location=""),

@@ -14,6 +14,7 @@ class ContainerManagement(StrEnum):
     """What the operator does about a container."""
 
     OBSERVE = "Observe"
+    MANAGE = "Manage"
     DISABLED = "Disabled"
 
 
@@ -22,6 +23,7 @@ class Container(Model):
     management: ContainerManagement = Field(
         ContainerManagement.OBSERVE,
         description="Observe: the container must exist, and access to it is granted and verified. "
+        "Manage: it is also created where it is missing, and never deleted. "
         "Disabled: access is neither granted nor verified, and the Helm values leave the container out.",
     )
 
@@ -82,6 +84,15 @@ _CONTAINER_NAMES = (
 )
 
 
+def creates_containers(storage: str) -> str:
+    """CEL: a container in use is created where it is missing. `storage` is spec.storage, as the rule sees it."""
+    return " || ".join(
+        f"(has({storage}.containers.{purpose}) && {storage}.containers.{purpose}.management == 'Manage' "
+        f"&& (!has({storage}.purposes) || '{purpose}' in {storage}.purposes))"
+        for purpose in PURPOSES
+    )
+
+
 def _containers_differ() -> str:
     """CEL: no two containers in use have the same name.
 
@@ -115,6 +126,12 @@ STORAGE_RULES = (
         _listed_are_named(),
         "a purpose that is listed in purposes needs a container: name it in containers",
         ".purposes",
+    ),
+    rule(
+        f"self.roleScope != 'Container' || !({creates_containers('self')})",
+        "with roleScope: Container the identity has its role at containers that exist, and cannot create one: "
+        "use roleScope: Account, or create the containers and set their management to Observe",
+        ".containers",
     ),
 )
 """The rules of `spec.storage` that compare purposes and containers."""
@@ -160,6 +177,12 @@ class Containers(Model):
             else container
             for purpose, container in given.items()
         }
+
+    def created(self) -> frozenset[str]:
+        """The names of the containers that are created where they are missing."""
+        return frozenset(
+            container.name for _, container in self._named_ones() if container.management is ContainerManagement.MANAGE
+        )
 
     def enabled(self) -> dict[str, str]:
         """The names of the containers in use, by purpose, in the order of the schema."""

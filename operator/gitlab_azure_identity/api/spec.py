@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, WithJsonSchema
 
-from gitlab_azure_identity.api.containers import PURPOSES, STORAGE_RULES, Containers, Purpose
+from gitlab_azure_identity.api.containers import PURPOSES, STORAGE_RULES, Containers, Purpose, creates_containers
 from gitlab_azure_identity.api.gitlab import GitLabSpec
 from gitlab_azure_identity.api.schema import (
     Guid,
@@ -214,6 +214,12 @@ class Spec(Model):
                 "GitLab has no switch for uploads, so features: Follow cannot switch them off: give uploads a container, or "
                 "leave the features to your own values with features: Leave",
                 ".gitlab.features",
+            ),
+            rule(
+                f"self.verification != 'Disabled' || !({creates_containers('self.storage')})",
+                "with verification: Disabled the operator never logs in as the identity, and cannot create a container: "
+                "use verification: Report, or create the containers and set their management to Observe",
+                ".storage",
             ),
         )
     )

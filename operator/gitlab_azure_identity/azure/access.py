@@ -8,6 +8,7 @@ Put Blob of a new name takes the action blobs/add/action or blobs/write. Replaci
 does Set Blob Metadata (Microsoft Learn, "Authorize with Microsoft Entra ID": permissions for Blob service operations)."""
 
 import asyncio
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -95,6 +96,20 @@ class BlobAccess:
         errors = iter(rights)
         return Answers(signing, {name: {right: next(errors) for right in Right} for name in names})
 
+    async def containers(self, host: str, token: AccessTokenInfo) -> tuple[str, ...]:
+        """The names of the first containers of an account, in their order: at most 5000 (Microsoft Learn, "List Containers").
+        Raises AzureError, also where the identity has no role at the account."""
+        response = await self._sent(HttpRequest("GET", f"https://{host}/?comp=list"), token)
+        return tuple(re.findall(r"<Name>([a-z0-9-]+)</Name>", response.content.decode("utf-8", "replace")))
+
+    async def create(self, host: str, container: str, token: AccessTokenInfo) -> None:
+        """Create a container. One that exists by now counts as created. Raises AzureError."""
+        try:
+            await self._sent(HttpRequest("PUT", f"https://{host}/{container}?restype=container"), token)
+        except AzureError as error:
+            if error.code != "ContainerAlreadyExists":
+                raise
+
     def _delegation_key(self, host: str) -> HttpRequest:
         """The request for a user delegation key. GitLab signs every address with such a key (Microsoft Learn, "Get User
         Delegation Key")."""
@@ -108,12 +123,8 @@ class BlobAccess:
         )
 
     async def _attempt(self, request: HttpRequest, token: AccessTokenInfo) -> AzureError | None:
-        request.headers.update({"Authorization": f"Bearer {token.token}", "x-ms-version": BLOB_API_VERSION})
         try:
-            async with azure_errors():
-                response = await self._client.send_request(request)
-                if response.status_code >= 300:  # noqa: PLR2004 - Blob Storage redirects nobody: a proxy on the way may
-                    raise HttpResponseError(response=response)
+            response = await self._sent(request, token)
         except AzureError as error:
             return None if error.code in _ALLOWED and "If-Match" in request.headers else error
         # A proxy on the way may give a page of its own with 200. Under the condition nobody gets a success.
@@ -121,6 +132,15 @@ class BlobAccess:
         if "If-Match" not in request.headers and shown and shown in body:
             return None
         return not_azures(refusal(response.status_code, response.headers, body), "access")
+
+    async def _sent(self, request: HttpRequest, token: AccessTokenInfo) -> Any:
+        """The response to a request that Blob Storage carried out. Raises AzureError."""
+        request.headers.update({"Authorization": f"Bearer {token.token}", "x-ms-version": BLOB_API_VERSION})
+        async with azure_errors():
+            response = await self._client.send_request(request)
+            if response.status_code >= 300:  # noqa: PLR2004 - Blob Storage redirects nobody: a proxy on the way may
+                raise HttpResponseError(response=response)
+            return response
 
 
 def _requests(host: str, container: str) -> dict[Right, HttpRequest]:

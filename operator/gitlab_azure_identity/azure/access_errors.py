@@ -3,16 +3,26 @@
 Codes: Microsoft Learn, "Microsoft Entra authentication and authorization error codes" and "Blob service error codes"."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.azure import entra
 from gitlab_azure_identity.azure.entra import Trouble
-from gitlab_azure_identity.azure.error_table import CONFLICT, KEYS_SPREAD, REFUSED, THROTTLED, UNREACHABLE, Entry
+from gitlab_azure_identity.azure.error_table import (
+    BUSY_FOR,
+    CONFLICT,
+    KEYS_SPREAD,
+    REFUSED,
+    THROTTLED,
+    UNREACHABLE,
+    Entry,
+)
 from gitlab_azure_identity.azure.errors import AzureError, Operation, filled, sanitize
 from gitlab_azure_identity.domain.access import Right, may
 from gitlab_azure_identity.domain.causes import commands
+from gitlab_azure_identity.domain.changes import CreateContainer
 from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.findings import Failure, Outlook, worst
 from gitlab_azure_identity.domain.storage_account import StorageAccount, network_rules
@@ -100,6 +110,32 @@ def container_refused(
     return worst(failures) if failures else None
 
 
+def containers_missing(absent: Sequence[str], attempt: AccessAttempt, existing: Sequence[str] = ()) -> Failure:
+    """Containers do not exist. `existing` are the account's containers, as far as the identity may list them: a name that was
+    misspelt is near to one of them."""
+    storage = attempt.desired.storage
+    unused = [name for name in existing if name not in storage.containers.values()]
+    near = [f"{close[0]} for {name}" for name in absent if (close := get_close_matches(name, unused, n=1))]
+    one = len(absent) == 1
+    what = f"is no container {absent[0]}" if one else f"are no containers {', '.join(absent)}"
+    nearest = f" The nearest names there are {', '.join(near)}." if near else ""
+    lines = (commands.CREATE_CONTAINER.filled(account=storage.account, container=name) for name in absent)
+    create = f"Create {'it' if one else 'them'}: {' && '.join(lines)}"
+    message = f"There {what} of storage account {storage.account}.{nearest} {create}"
+    return Failure(Reason.CONTAINER_NOT_FOUND, message, Outlook.STALLED)
+
+
+def container_not_created(error: AzureError, attempt: AccessAttempt, change: CreateContainer) -> Failure:
+    """Blob Storage did not let the identity create a container."""
+    if error.code in _DENIED:
+        return _denied([error], attempt, f"The identity may not create {change}")
+    if error.code == "ContainerBeingDeleted":
+        message = f"Could not create {change} yet, since one of that name is being deleted. It is tried again."
+        overdue = f"For 10 minutes one of the name of {change} has been being deleted. Ask Azure's support, or use another name."
+        return Failure(Reason.BEING_DELETED, message, Outlook.WAITING, None, BUSY_FOR, overdue)
+    return _refused(error, attempt, f"create {change}", None)
+
+
 def signing_refused(error: AzureError, attempt: AccessAttempt) -> Failure:
     """Why GitLab cannot sign addresses of blobs."""
     account = f"storage account {attempt.desired.storage.account}"
@@ -124,9 +160,7 @@ def _refused(error: AzureError, attempt: AccessAttempt, doing: str, container: s
     """Blob Storage refused a request for another cause than a missing right."""
     account = attempt.desired.storage.account
     if error.code == "ContainerNotFound" and container:
-        create = commands.CREATE_CONTAINER.filled(account=account, container=container)
-        message = f"There is no container {container} of storage account {account}. Create it: {create}"
-        return Failure(Reason.CONTAINER_NOT_FOUND, message, Outlook.STALLED)
+        return containers_missing([container], attempt)
     if error.code == "AuthorizationFailure":
         rules = network_rules(attempt.account) or "Its network rules keep the cluster out."
         message = (

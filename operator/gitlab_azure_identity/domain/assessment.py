@@ -17,6 +17,7 @@ from gitlab_azure_identity.domain.arm_ids import IdentityId
 from gitlab_azure_identity.domain.causes import commands
 from gitlab_azure_identity.domain.changes import (
     Change,
+    CreateContainer,
     DeleteAssignment,
     PutAssignment,
     PutCredential,
@@ -210,6 +211,11 @@ def changes_event(done: Sequence[Change], *, drift: bool) -> Event | None:
     if drift:
         return Event("Warning", Reason.DRIFT_REPAIRED, " ".join(parts))
     return Event("Normal", Reason.APPLIED, " ".join(parts))
+
+
+def containers_event(created: Sequence[CreateContainer]) -> Event:
+    """An event with the containers that a pass created. A container that is new has no blobs, whatever it had before."""
+    return Event("Normal", Reason.APPLIED, f"Created {'; '.join(str(change) for change in created)}.")
 
 
 def client_id_event(resource: Resource, have: Observed) -> Event | None:

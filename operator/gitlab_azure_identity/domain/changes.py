@@ -107,6 +107,21 @@ class ApplyObject:
 
 
 @dataclass(frozen=True)
+class CreateContainer:
+    """Create a blob container, as the identity itself. Only an attempt at access tells that it is missing, so it is planned after
+    the other links. It is never deleted."""
+
+    host: str  # of the account's blob endpoint
+    container: str
+    account: str
+    link = Link.ACCESS
+    verb = "create"
+
+    def __str__(self) -> str:
+        return f"container {self.container} of storage account {self.account}"
+
+
+@dataclass(frozen=True)
 class DeleteAssignment:
     """Delete a role assignment of ours."""
 

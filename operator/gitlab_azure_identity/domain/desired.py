@@ -67,6 +67,7 @@ class WantedStorage:
     role_scope: RoleScope
     containers: Mapping[str, str]  # purpose to container name
     blob_host: str  # of its blob endpoint, such as gitlabstore.blob.core.windows.net
+    created: frozenset[str] = frozenset()  # names of the containers that are created where they are missing
 
     @property
     def account(self) -> str:
@@ -202,6 +203,7 @@ def desire(
         scope=StorageScope(storage_subscription, storage_group, account),
         role_scope=spec.storage.role_scope,
         containers=spec.storage.containers_in_use(),
+        created=spec.storage.containers.created(),
         blob_host=blob_host or known_host(resource, account, cloud),
     )
     secret_names = _secret_names(spec, key.name)

@@ -10,6 +10,7 @@ from gitlab_azure_identity.domain.changes import (
     ApplyObject,
     ApplyServiceAccount,
     Change,
+    CreateContainer,
     DeleteAssignment,
     DeleteCredential,
     DeleteIdentity,
@@ -40,6 +41,16 @@ def plan(goal: Goal, have: Observed) -> tuple[Change, ...]:
 def plan_without(unseen: Collection[Link], goal: Goal, have: Observed) -> list[Change]:
     """The plan without the changes of links that could not be seen. What could not be seen may be as it should be."""
     return [change for change in plan(goal, have) if change.link not in unseen]
+
+
+def plan_containers(goal: Goal, absent: Collection[str]) -> tuple[CreateContainer, ...]:
+    """The containers to create, of those that an attempt at access found to be missing."""
+    storage = goal.desired.storage
+    return tuple(
+        CreateContainer(storage.blob_host, name, storage.account)
+        for name in storage.containers.values()
+        if goal.mode is Mode.RECONCILE and name in absent and name in storage.created
+    )
 
 
 def _identity(goal: Goal, have: Observed) -> Iterator[Change]:

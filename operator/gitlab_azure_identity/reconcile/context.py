@@ -55,6 +55,7 @@ class AccountReads(Protocol):
 class AccessReads(Protocol):
     async def exchange(self, identity: Identity, assertion: str) -> AccessTokenInfo: ...
     async def attempt(self, host: str, containers: Collection[str], token: AccessTokenInfo) -> Answers: ...
+    async def containers(self, host: str, token: AccessTokenInfo) -> tuple[str, ...]: ...
 
 
 class HostReads(Protocol):
@@ -94,6 +95,12 @@ class RoleWrites(Protocol):
     async def delete(self, assignment: Assignment) -> None: ...
 
 
+class ContainerWrites(Protocol):
+    """The writes that the identity itself makes, with its token. Every method raises AzureError."""
+
+    async def create(self, host: str, container: str, token: AccessTokenInfo) -> None: ...
+
+
 class AzureWrites(Protocol):
     """The writes to Azure. Every method raises AzureError."""
 
@@ -103,6 +110,8 @@ class AzureWrites(Protocol):
     def credentials(self) -> CredentialWrites: ...
     @property
     def roles(self) -> RoleWrites: ...
+    @property
+    def access(self) -> ContainerWrites: ...
 
 
 class ObjectReads(Protocol):

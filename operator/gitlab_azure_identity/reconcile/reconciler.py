@@ -22,12 +22,13 @@ from gitlab_azure_identity.domain.findings import (
     failed,
     first_broken,
     stopped,
+    worst,
 )
 from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.judge import judge
 from gitlab_azure_identity.domain.lingering import lingering, lingering_event
 from gitlab_azure_identity.domain.observed import Observation, Observed
-from gitlab_azure_identity.domain.plan import nothing_to_grant, plan_without
+from gitlab_azure_identity.domain.plan import nothing_to_grant, plan_containers, plan_without
 from gitlab_azure_identity.domain.status import (
     after_pass,
     before_writing,
@@ -40,6 +41,7 @@ from gitlab_azure_identity.domain.texts import presentable
 from gitlab_azure_identity.kube import errors as kube_errors
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.reconcile.aim import aim
+from gitlab_azure_identity.reconcile.containers import create_containers
 from gitlab_azure_identity.reconcile.context import AzureReads, Context, KubeReads
 from gitlab_azure_identity.reconcile.converge import converge
 from gitlab_azure_identity.reconcile.issuer import Issuer
@@ -218,6 +220,14 @@ class Reconciler:
             limit=self._context.propagation_limit,
         )
         attempt = AccessAttempt(desired, fresh, awaiting.observation.account)
+        proof = await verify(self._azure_reads, self._kube_reads, attempt, identity)
+        missing = plan_containers(awaiting.goal, proof.absent)
+        if not missing or proof.token is None:
+            return proof
+        failures = await create_containers(self._context.azure, attempt, proof.token, missing)
+        if failures:
+            return replace(proof, finding=failed(Link.ACCESS, worst(failures)))
+        await self._report.event(awaiting.resource, assessment.containers_event(missing))
         return await verify(self._azure_reads, self._kube_reads, attempt, identity)
 
     # assess and report

@@ -13,6 +13,7 @@ from gitlab_azure_identity.azure.access_errors import (
     AccessAttempt,
     another_issuer,
     container_refused,
+    containers_missing,
     signing_refused,
     token_refused,
 )
@@ -30,10 +31,16 @@ from gitlab_azure_identity.reconcile.context import AzureReads, KubeReads
 
 @dataclass(frozen=True)
 class Proof:
-    """The result of an attempt: the finding, and the state of each container."""
+    """The result of an attempt: the finding, the state of each container, and the token with which they were tried."""
 
     finding: Finding
     containers: tuple[ContainerStatus, ...]
+    token: AccessTokenInfo | None = None
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The containers that do not exist."""
+        return tuple(one.name for one in self.containers if one.state == Reason.CONTAINER_NOT_FOUND)
 
 
 def unproven(finding: Finding, desired: Desired) -> Proof:
@@ -62,17 +69,28 @@ async def verify(azure: AzureReads, kube: KubeReads, attempt: AccessAttempt, ide
         storage = desired.storage
         answers = await azure.access.attempt(storage.blob_host, tuple(storage.containers.values()), tokens[0])
         states = {name: container_refused(rights, attempt, name) for name, rights in answers.containers.items()}
-        problems += [failure for failure in states.values() if failure is not None]
+        absent = [name for name, failure in states.items() if failure and failure.reason is Reason.CONTAINER_NOT_FOUND]
+        problems += [failure for name, failure in states.items() if failure is not None and name not in absent]
         problems += [signing_refused(answers.signing, attempt)] if answers.signing else []
+        if absent:
+            problems.append(containers_missing(absent, attempt, await _existing(azure, storage.blob_host, tokens[0])))
     containers = _states(desired, states)
     if problems:
-        return Proof(failed(Link.ACCESS, worst(problems)), containers)
+        return Proof(failed(Link.ACCESS, worst(problems)), containers, tokens[0] if tokens else None)
     count, accounts = len(states), len(tokens)
     message = (
         f"{accounts} service account{'s' * (accounts > 1)} exchanged a token at Entra. The identity {may(())} "
         f"in {count} container{'s' * (count != 1)} of {desired.storage.account}, and sign addresses."
     )
     return Proof(good(Link.ACCESS, Reason.VERIFIED, message), containers)
+
+
+async def _existing(azure: AzureReads, host: str, token: AccessTokenInfo) -> tuple[str, ...]:
+    """The account's containers. Empty where the identity may not list them: its role may be at the containers alone."""
+    try:
+        return await azure.access.containers(host, token)
+    except AzureError:
+        return ()
 
 
 async def _exchange(

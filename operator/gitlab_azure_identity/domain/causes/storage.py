@@ -63,8 +63,14 @@ STORAGE = (
         key=Reason.CONTAINER_NOT_FOUND,
         on=(Link.ACCESS,),
         what="The storage account has no such container.",
-        why="""The operator creates no containers. `status.containers` shows which others are missing too. The resource
-        becomes Ready by itself soon after the container is there.""",
-        steps=(Step("Create it", commands.CREATE_CONTAINER),),
+        why="""The message names all that are missing, and the nearest names that the account has. The resource becomes
+        Ready by itself within 10 minutes after the container is there.""",
+        steps=(
+            Step("If the name is misspelt, correct `spec.storage.containers`."),
+            Step(
+                """Or let the [identity create it](resource.md#containers): set its `management` to `Manage`. Or create it""",
+                commands.CREATE_CONTAINER,
+            ),
+        ),
     ),
 )

@@ -52,10 +52,14 @@ CHAPTER = Chapter(
         ),
         Cause(
             key=Reason.BEING_DELETED,
-            on=_AZURE,
-            what="The resource group is being deleted.",
-            why="The operator waits until it is gone.",
-            steps=(Step("After 30 minutes the condition is `False`: create the group again, or correct its name."),),
+            on=(*_AZURE, Link.ACCESS),
+            what="The resource group, or a container of the name that is to be created, is being deleted.",
+            why="""The operator waits until it is gone. Azure frees the name of a container half a minute or more after
+            its deletion.""",
+            steps=(
+                Step("After 30 minutes the condition is `False`: create the group again, or correct its name."),
+                Step("For a container that is so after 10 minutes: use another name."),
+            ),
         ),
         Cause(
             key=Reason.SIGNING_KEY_UNKNOWN,

@@ -1,0 +1,112 @@
+"""Containers that are missing: created by the identity itself where the resource says so, and told with the nearest name else."""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from lab.running import Lab
+
+from .behind import create_container, until_events
+from .operating import STORAGE
+from .owner import stalled
+from .resources import GitLab
+from .watching import Object
+
+CONTAINERS = f"{STORAGE}/gitlabstore/blobServices/default/containers"
+
+
+@pytest.fixture
+def name(lab: Lab) -> Iterator[str]:
+    """The name of a container that does not exist. It is deleted at the end."""
+    name = f"gitlab-mr-diffs-{uuid.uuid4().hex[:6]}"
+    yield name
+    lab.arm("DELETE", f"{CONTAINERS}/{name}")
+
+
+def exists(lab: Lab, container: str) -> bool:
+    return lab.arm("GET", f"{CONTAINERS}/{container}")[0] == 200
+
+
+def storage(name: str, management: str, **more: str) -> Object:
+    return {
+        "accountName": "gitlabstore",
+        "containers": {"externalDiffs": {"name": name, "management": management}},
+        **more,
+    }
+
+
+def state(gitlab: GitLab, name: str) -> str:
+    return next(str(one["state"]) for one in gitlab.live()["status"]["containers"] if one["name"] == name)
+
+
+def test_a_missing_container_is_created_by_the_identity_and_never_deleted(gitlab: GitLab, name: str) -> None:
+    gitlab.lab.controls.clear_calls()
+
+    gitlab.apply(storage=storage(name, "Manage")).ready()
+
+    assert exists(gitlab.lab, name)
+    assert state(gitlab, name) == "Verified"
+    until_events(gitlab, "Applied", "Applied", "Ready")
+    assert f"Created container {name} of storage account gitlabstore." in {one["message"] for one in gitlab.events()}
+    (made,) = [
+        call
+        for call in gitlab.lab.controls.calls()
+        if call.method == "PUT" and call.host.startswith("gitlabstore.blob") and call.path == f"/{name}"
+    ]
+    assert (made.caller, made.status) == (gitlab.identity_name, 201)
+
+    gitlab.delete()
+
+    assert exists(gitlab.lab, name)
+
+
+def test_a_container_that_exists_is_used_as_it_is(gitlab: GitLab, name: str) -> None:
+    create_container(gitlab.lab, name)
+
+    gitlab.apply(storage=storage(name, "Manage")).ready()
+
+    until_events(gitlab, "Applied", "Ready")
+
+
+def test_a_container_that_is_being_deleted_is_waited_for(gitlab: GitLab, name: str) -> None:
+    """Azure frees the name at least 30 seconds after a deletion (Microsoft Learn, "Delete Container")."""
+    gitlab.lab.controls.add_fault(f"PUT /{name}", status=409, code="ContainerBeingDeleted", times=2)
+
+    gitlab.apply(storage=storage(name, "Manage"))
+
+    gitlab.condition("AccessVerified", "Unknown", "BeingDeleted")
+    gitlab.ready()
+    assert exists(gitlab.lab, name)
+
+
+def test_a_misspelt_name_is_told_with_the_one_that_was_meant(gitlab: GitLab, name: str) -> None:
+    create_container(gitlab.lab, name)
+
+    gitlab.apply(storage=storage(f"{name}s", "Observe"))
+
+    assert stalled(gitlab, "ContainerNotFound") == (
+        f"There is no container {name}s of storage account gitlabstore. The nearest names there are {name} for {name}s. "
+        f"Create it: az storage container create --auth-mode login --account-name gitlabstore --name {name}s"
+    )
+    assert state(gitlab, f"{name}s") == "ContainerNotFound"
+    assert not exists(gitlab.lab, f"{name}s")
+
+
+def test_without_a_role_at_the_account_the_missing_container_is_told_alone(gitlab: GitLab, name: str) -> None:
+    create_container(gitlab.lab, name)
+
+    gitlab.apply(storage=storage(f"{name}s", "Observe", roleScope="Container"))
+
+    assert stalled(gitlab, "ContainerNotFound").startswith(
+        f"There is no container {name}s of storage account gitlabstore. Create it: "
+    )
+
+
+def test_what_cannot_create_a_container_is_refused(gitlab: GitLab) -> None:
+    assert "use roleScope: Account, or create the containers" in gitlab.refused(
+        storage=storage("own", "Manage", roleScope="Container")
+    )
+    assert "use verification: Report, or create the containers" in gitlab.refused(
+        storage=storage("own", "Manage"), verification="Disabled"
+    )
