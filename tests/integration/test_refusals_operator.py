@@ -225,7 +225,8 @@ def test_a_container_that_does_not_exist_is_reported_until_it_exists(gitlab: Git
     gitlab.apply(storage={"accountName": "gitlabstore", "containers": containers})
 
     assert stalled(gitlab, "ContainerNotFound") == (
-        f"There is no container artifacts-{gitlab.namespace} of storage account gitlabstore. Create it: "
+        f"There is no container artifacts-{gitlab.namespace} of storage account gitlabstore. The nearest names there are "
+        f"gitlab-artifacts for artifacts-{gitlab.namespace}. Create it: "
         f"az storage container create --auth-mode login --account-name gitlabstore --name artifacts-{gitlab.namespace}"
     )
     assert standing(gitlab) == {

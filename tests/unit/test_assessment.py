@@ -441,3 +441,74 @@ def test_the_event_about_containers_names_them() -> None:
         Reason.APPLIED,
         "Created container tmp of storage account gitlabstore; container pages of storage account gitlabstore.",
     )
+
+
+OBSERVED = frozenset({Link.IDENTITY, Link.CREDENTIALS, Link.ROLES})
+LACKS = failed(Link.ROLES, Failure(Reason.NOT_FOUND, "No role.", Outlook.STALLED))
+WORKS = good(Link.ACCESS, Reason.VERIFIED, "It works.")
+BUSY = failed(Link.ACCESS, Failure(Reason.AZURE_UNAVAILABLE, "Azure was busy.", Outlook.TRANSIENT))
+DENIED = failed(Link.ACCESS, Failure(Reason.ACCESS_DENIED, "No.", Outlook.STALLED))
+NOT_TRIED = failed(Link.ACCESS, Failure(Reason.PENDING, "Waits.", Outlook.BLOCKED))
+UNASKED = not_asked(Link.ACCESS, Reason.DISABLED, "Disabled.")
+BY_SIGHT, BY_PROOF = good(Link.ROLES, Reason.ASSIGNED, "…"), good(Link.ROLES, Reason.PROVEN, "…")
+
+
+def at_last_pass(*seen: Finding, ago: float = 60) -> Resource:
+    """The resource as a pass left it so many seconds ago."""
+    return replace(resource(), status=with_conditions(resource(), seen, NOW - timedelta(seconds=ago)))
+
+
+@pytest.mark.parametrize(
+    ("before", "proof", "now"),
+    [
+        # a role above the account, or one of another name
+        (resource(), WORKS, "True Proven"),
+        (at_last_pass(LACKS, DENIED), WORKS, "True Proven"),
+        (at_last_pass(BY_PROOF, WORKS), WORKS, "True Proven"),
+        # what was removed still works for a while
+        (at_last_pass(BY_SIGHT, WORKS), WORKS, "False NotFound"),
+        (at_last_pass(LACKS, WORKS), WORKS, "False NotFound"),
+        (at_last_pass(LACKS, WORKS, ago=2400), WORKS, "True Proven"),
+        # nothing is proven
+        (resource(), DENIED, "False NotFound"),
+        (at_last_pass(BY_PROOF, WORKS), DENIED, "False NotFound"),
+        (resource(), UNASKED, "False NotFound"),
+        (resource(), BUSY, "False NotFound"),
+        # what was proven stays so while it cannot be tried
+        (at_last_pass(BY_PROOF, WORKS), BUSY, "Unknown AzureUnavailable"),
+        (at_last_pass(BY_PROOF, WORKS), NOT_TRIED, "True Proven"),
+        (at_last_pass(LACKS, DENIED), NOT_TRIED, "False NotFound"),
+    ],
+)
+def test_an_observed_link_holds_where_access_works(before: Resource, proof: Finding, now: str) -> None:
+    (found,) = assessment.with_proof(before, OBSERVED, [LACKS], proof, NOW, 2400.0)
+
+    assert f"{found.status} {found.reason}" == now
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(LACKS, link=Link.IDENTITY),  # without an identity nothing works
+        replace(LACKS, link=Link.SERVICE_ACCOUNTS),
+        failed(Link.ROLES, Failure(Reason.AUTHORIZATION_FAILED, "No right.", Outlook.STALLED)),
+    ],
+)
+def test_a_proof_says_nothing_of_other_findings(other: Finding) -> None:
+    assert assessment.with_proof(resource(), OBSERVED, [other], WORKS, NOW, 2400.0) == (other,)
+
+
+@pytest.mark.parametrize(
+    ("before", "observed", "now", "appeared"),
+    [
+        (resource(), OBSERVED, BY_SIGHT, True),
+        (at_last_pass(LACKS), OBSERVED, BY_SIGHT, True),
+        (at_last_pass(BY_SIGHT), OBSERVED, BY_SIGHT, False),
+        (at_last_pass(LACKS), OBSERVED, LACKS, False),
+        (resource(), frozenset[Link](), BY_SIGHT, False),  # our own writes are known to be new
+    ],
+)
+def test_what_somebody_added_is_new_to_azure(
+    before: Resource, observed: frozenset[Link], now: Finding, appeared: bool
+) -> None:
+    assert assessment.appeared(before, observed, [now]) is appeared

@@ -493,3 +493,17 @@ def test_an_observed_link_that_could_not_be_seen_lacks_nothing_that_is_known() -
 
     assert of(found, Link.CREDENTIALS).reason == "AzureUnavailable"
     assert of(found, Link.ROLES).reason == "AuthorizationFailed"
+
+
+def test_roles_that_this_resource_assigned_before_they_were_only_observed_are_named() -> None:
+    desired = wanted({"roleAssignments": {"management": "Observe"}})
+    old = assignment(f"{STORAGE}/oldstore", STORAGE_BLOB_DATA_CONTRIBUTOR, owner=desired.owner.description)
+    have = standing(desired)
+
+    found = of(judge(goal(desired), replace(have, assignments=(*have.assignments, old)), NOTHING), Link.ROLES)
+
+    assert found.status == "True"
+    assert found.message.endswith(
+        "This resource assigned roles at storage account oldstore that are no longer wanted. They stay: "
+        "roleAssignments.management is Observe."
+    )

@@ -743,3 +743,12 @@ def test_an_observed_identity_that_does_not_exist_is_not_recorded() -> None:
 
 def test_before_the_first_write_no_role_is_recorded_that_somebody_else_assigns() -> None:
     assert before_writing(resource(), goal(OBSERVED), NOW).role_assignments == []
+
+
+def test_what_access_works_without_is_not_missing() -> None:
+    have = Observed(identity(tags={}))
+    proven = [good(link, Reason.PROVEN, "…") for link in (Link.CREDENTIALS, Link.ROLES)]
+
+    status = after_pass(resource(), goal(OBSERVED, may_adopt=True), have, proven, (), Observation(have), NOW)
+
+    assert status.missing == []

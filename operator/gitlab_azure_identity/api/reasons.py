@@ -18,6 +18,7 @@ class Reason(StrEnum):
     CREATED = "Created"
     ADOPTED = "Adopted"
     OBSERVED = "Observed"
+    PROVEN = "Proven"
     FEDERATED = "Federated"
     ASSIGNED = "Assigned"
     ANNOTATED = "Annotated"

@@ -3,7 +3,7 @@
 Each judgement is one pure function."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -25,7 +25,7 @@ from gitlab_azure_identity.domain.changes import (
     Revocation,
 )
 from gitlab_azure_identity.domain.desired import Desired
-from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, first_broken, worst
+from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, failed, first_broken, good, worst
 from gitlab_azure_identity.domain.gitlab.versions import defects
 from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.judge import another_cluster
@@ -115,6 +115,60 @@ def may_still_propagate(
     moments = [assignment.created_on for assignment in assignments]
     moments += [moment.timestamp() if moment else None for moment in (granted_at, since)]
     return any(moment is not None and now.timestamp() - moment < limit for moment in moments)
+
+
+# what somebody else manages
+
+
+def appeared(resource: Resource, observed: Collection[Link], findings: Sequence[Finding]) -> bool:
+    """Whether an observed link holds that did not hold at the last pass. Then somebody has just added something, and Azure may
+    not know it everywhere yet."""
+
+    def held(link: Link) -> bool:
+        before = resource.status.condition(link)
+        return before is not None and before.status == "True"
+
+    return any(one.outlook is Outlook.GOOD and not held(one.link) for one in findings if one.link in observed)
+
+
+def is_only_unseen(finding: Finding, observed: Collection[Link]) -> bool:
+    """Whether an observed link only lacks what the operator looks for. Access may still work: by a role above the storage
+    account, of a group or of another name, or by a credential of another kind."""
+    lacks = finding.link in observed and finding.reason is Reason.NOT_FOUND
+    return lacks and finding.link is not Link.IDENTITY
+
+
+def with_proof(
+    resource: Resource,
+    observed: Collection[Link],
+    findings: Sequence[Finding],
+    proof: Finding,
+    now: datetime,
+    limit: float,
+) -> tuple[Finding, ...]:
+    """The findings after access was tried: an observed link without what the operator looks for holds where access works.
+
+    What somebody removed still works until Azure has spread the removal, which takes up to `limit` seconds. So the link does not
+    hold by what is seen right after it held by sight, or within that time while access had not ceased."""
+    access = resource.status.condition(Link.ACCESS)
+
+    def judged(finding: Finding) -> Finding:
+        before = resource.status.condition(finding.link)
+        if not is_only_unseen(finding, observed):
+            return finding
+        by_sight = before is not None and before.status == "True" and before.reason != Reason.PROVEN
+        proven = before is not None and before.status == "True" and not by_sight
+        removed = before is not None and before.status == "False" and access is not None and access.status == "True"
+        since = datetime.fromisoformat(before.last_transition_time) if before is not None else now
+        lingers = by_sight or (removed and (now - since).total_seconds() < limit)
+        if (proof.status == "True" and not lingers) or (proven and proof.outlook is Outlook.BLOCKED):
+            message = "Access works by something in Azure that the operator does not look for."
+            return good(finding.link, Reason.PROVEN, message)
+        if proven and proof.failure is not None and proof.outlook is Outlook.TRANSIENT:
+            return failed(finding.link, proof.failure)
+        return finding
+
+    return tuple(map(judged, findings))
 
 
 def outlook_of(findings: Sequence[Finding], verification: Verification) -> Outlook:

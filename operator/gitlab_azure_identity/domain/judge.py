@@ -16,12 +16,12 @@ from gitlab_azure_identity.domain.gitlab.notes import about_the_values
 from gitlab_azure_identity.domain.gitlab.versions import unusable
 from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.missing import how_to_add, missing
-from gitlab_azure_identity.domain.observed import ClusterObject, Identity, Observed
+from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity, Observed
 from gitlab_azure_identity.domain.ownership import claimed, handed_to
 from gitlab_azure_identity.domain.plan import (
-    answers,
     conflicting_credential,
     former_assignments,
+    is_wanted,
     missing_credentials,
     missing_grants,
     plan,
@@ -282,18 +282,26 @@ def _holds(link: Link, goal: Goal, have: Observed, record: PassRecord) -> Findin
 def _asides(goal: Goal, have: Observed, record: PassRecord) -> Iterator[str]:
     """Sentences about role assignments that the wanted ones do not tell."""
     for assignment in have.assignments:
-        if assignment.condition and any(answers(grant, assignment) for grant in goal.grants):
+        if assignment.condition and is_wanted(goal, assignment):
             yield (
                 f"Role assignment {assignment.name} at {assignment.scope.words} has a condition, which somebody else wrote. "
                 "AccessVerified says what it still lets GitLab do."
             )
-    if former := former_assignments(goal, have):
-        yield (
-            f"Former role assignments at {'; '.join(dict.fromkeys(one.scope.words for one in former))} stay until these are "
-            "proven to work."
-        )
+    if Link.ROLES in goal.desired.observed:
+        left = [one for one in have.assignments if goal.owns_assignment(one) and not is_wanted(goal, one)]
+        if left:
+            yield (
+                f"This resource assigned roles at {_scopes(left)} that are no longer wanted. They stay: "
+                "roleAssignments.management is Observe."
+            )
+    elif former := former_assignments(goal, have):
+        yield (f"Former role assignments at {_scopes(former)} stay until these are proven to work.")
     for failure in record.former.values():
         yield f"Former role assignments stay on record: {failure.message}"
+
+
+def _scopes(assignments: Sequence[Assignment]) -> str:
+    return "; ".join(dict.fromkeys(one.scope.words for one in assignments))
 
 
 def _usable(goal: Goal, have: Observed) -> Finding:

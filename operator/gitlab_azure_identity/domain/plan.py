@@ -134,7 +134,7 @@ def _assignments(goal: Goal, have: Observed) -> Iterator[Change]:
     shared = goal.mode is Mode.FINALIZE and goal.of_another_cluster(have) is not None
     former = former_assignments(goal, have)
     for assignment in have.assignments:
-        wanted = assignment.principal_id == principal and (shared or _is_wanted(goal, assignment))
+        wanted = assignment.principal_id == principal and (shared or is_wanted(goal, assignment))
         if goal.owns_assignment(assignment) and not wanted and assignment not in former:
             yield DeleteAssignment(assignment)
     if identity is None or not goal.may_use(have):
@@ -152,12 +152,12 @@ def former_assignments(goal: Goal, have: Observed) -> tuple[Assignment, ...]:
         for assignment in have.assignments
         if goal.owns_assignment(assignment)
         and assignment.principal_id == principal
-        and not _is_wanted(goal, assignment)
+        and not is_wanted(goal, assignment)
         and _still_needed(goal, have, assignment)
     )
 
 
-def _is_wanted(goal: Goal, assignment: Assignment) -> bool:
+def is_wanted(goal: Goal, assignment: Assignment) -> bool:
     return any(answers(grant, assignment) for grant in goal.grants)
 
 
@@ -175,7 +175,7 @@ def _still_needed(goal: Goal, have: Observed, assignment: Assignment) -> bool:
     elsewhere: set[str] = set()
     for other in have.assignments:
         known = other.created_on is None or other.created_on <= goal.spread_by
-        replaces = other.principal_id == assignment.principal_id and _is_wanted(goal, other) and not other.condition
+        replaces = other.principal_id == assignment.principal_id and is_wanted(goal, other) and not other.condition
         if known and replaces:
             elsewhere |= _gives(goal, other.role_guid, other.scope)
     return not given <= elsewhere

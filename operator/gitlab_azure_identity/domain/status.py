@@ -155,7 +155,7 @@ def after_pass(
             "retired_secrets": retired,
             "values_config_map": desired.values_config_map,
             "containers": list(containers),
-            "missing": _missing(goal, have, unseen),
+            "missing": _missing(goal, have, [*unseen, *(one.link for one in findings if one.outlook is Outlook.GOOD)]),
             "lingering": list(lingering),
         }
     )

@@ -143,6 +143,8 @@ class Reconciler:
             assessment.overdue(resource, finding, memory.waited(finding, now))
             for finding in judge(goal, converged.have, converged.record)
         )
+        appeared = assessment.appeared(resource, goal.desired.observed, findings)
+        added = appeared or assessment.takes_time(converged.done)
         refused = [change for change, _ in converged.record.applying]
         memory.expected = expected(goal, converged.have, observation.unseen, findings, converged.done, refused)
         awaiting = AwaitingAccess(
@@ -152,7 +154,7 @@ class Reconciler:
             findings,
             observation,
             lacking=assessment.lacks_something(converged.have, converged.pending),
-            granted_at=now if assessment.takes_time(converged.done) else None,
+            granted_at=now if added else None,
             lingering=tuple(
                 lingering(resource.status.lingering, converged.record, converged.pending, observation.unseen)
             ),
@@ -207,7 +209,10 @@ class Reconciler:
     # verify
 
     async def _verify(self, awaiting: AwaitingAccess, memory: ObjectMemory) -> Proof:
-        desired, identity, broken = awaiting.goal.desired, awaiting.have.identity, first_broken(awaiting.findings)
+        desired, identity = awaiting.goal.desired, awaiting.have.identity
+        broken = first_broken(
+            [one for one in awaiting.findings if not assessment.is_only_unseen(one, desired.observed)]
+        )
         if identity is None or broken is not None:
             waits_for = broken.link if broken else Link.IDENTITY
             return unproven(blocked(Link.ACCESS, waits_for), desired)
@@ -238,7 +243,9 @@ class Reconciler:
             waited = memory.waited(proof.finding, now)
             proof = replace(proof, finding=assessment.overdue(awaiting.resource, proof.finding, waited))
         self._report.transient(awaiting.resource, awaiting.refused)
-        findings = (*awaiting.findings, proof.finding)
+        observed, limit = awaiting.goal.desired.observed, self._context.propagation_limit
+        known = assessment.with_proof(awaiting.resource, observed, awaiting.findings, proof.finding, now, limit)
+        findings = (*known, proof.finding)
         status = self._status(awaiting, findings, proof, now)
         resource = await self._write(awaiting.resource, memory, findings, status, lacking=awaiting.lacking)
         outlook = assessment.outlook_of(findings, awaiting.goal.desired.verification)

@@ -28,6 +28,13 @@ NOT_A_FAILURE = Chapter(
             resource is deleted.""",
         ),
         Cause(
+            key=Reason.PROVEN,
+            on=(Link.CREDENTIALS, Link.ROLES),
+            what="Somebody else manages the federated credentials or the roles, and [access works](resource.md#observe).",
+            why="""The operator does not see what it looks for. A role above the storage account, a role of a group or one of
+            another name may give access, for example.""",
+        ),
+        Cause(
             key=Reason.FEDERATED,
             on=(Link.CREDENTIALS,),
             what="Every service account has its federated credential.",
