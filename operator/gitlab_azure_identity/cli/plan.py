@@ -18,6 +18,8 @@ from gitlab_azure_identity.cli.session import Session
 from gitlab_azure_identity.cli.showing import console, in_terminal, print_data
 from gitlab_azure_identity.cli.status import Work
 from gitlab_azure_identity.cli.telling import about_the_caller
+from gitlab_azure_identity.clock import SYSTEM
+from gitlab_azure_identity.domain.assessment import with_proof
 from gitlab_azure_identity.domain.changes import (
     ApplyObject,
     ApplyServiceAccount,
@@ -26,7 +28,7 @@ from gitlab_azure_identity.domain.changes import (
     PutCredential,
     PutIdentity,
 )
-from gitlab_azure_identity.domain.findings import CannotProceed, Finding, Outlook, failed, stopped
+from gitlab_azure_identity.domain.findings import CannotProceed, Finding, Outlook, blocked, failed, stopped
 from gitlab_azure_identity.domain.forecast import forecast
 from gitlab_azure_identity.domain.judge import PassRecord, judge
 from gitlab_azure_identity.domain.plan import nothing_to_grant
@@ -120,7 +122,9 @@ def findings(found: Aim) -> list[Finding]:
     if absent and observation.have.identity is None:
         return list(stopped(Link.ROLES, absent))
     unseen = {**observation.unseen, Link.ROLES: absent} if absent else observation.unseen
-    return list(judge(goal, observation.have, PassRecord(unseen, (), observation.former)))
+    judged = judge(goal, observation.have, PassRecord(unseen, (), observation.former))
+    not_tried = blocked(Link.ACCESS, Link.ROLES)  # what the operator has proven stays so
+    return list(with_proof(found.resource, goal.desired.observed, judged, not_tried, SYSTEM.now(), 0.0))
 
 
 def _plan(key: Key, changes: tuple[Change, ...], seen: Sequence[Finding], notes: Sequence[str]) -> Plan:
