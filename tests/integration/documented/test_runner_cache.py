@@ -71,7 +71,7 @@ def runner(person: Person, operator: Operator, watch: Watch, client_id: str) -> 
     )
     person.runs("kubectl apply -f examples/runner-cache.yaml")
     resource.uid = resource.live()["metadata"]["uid"]
-    person.runs("kubectl -n gitlab-runner wait --for=condition=Ready gai/gitlab-runner --timeout=10m")
+    person.runs("kubectl -n gitlab-runner wait --for=condition=Ready gai/gitlab-runner --timeout=45m")
     yield resource
     resource.delete()
     _upgrade(person, operator, client_id, before)
