@@ -24,6 +24,8 @@ TERMINATING = (
 )
 RBAC = 'secrets "x" is forbidden: User "operator" cannot patch resource "secrets" in API group "" in the namespace "gitlab"'
 POLICY = "ValidatingAdmissionPolicy 'x' with binding 'x' denied request: only for the federation audience"
+EXCEPTION = "Change what that objects to, or make an exception there for the operator."
+COMPARE = "Compare the field that it names with the spec."
 WEBHOOK = 'admission webhook "validate.kyverno.svc-fail" denied the request: no'
 QUOTA = (
     'secrets "x" is forbidden: exceeded quota: team, requested: count/secrets=1, used: count/secrets=5, '
@@ -40,7 +42,12 @@ HTML = "<html>403 Forbidden</html>"
 
 
 def admission(status: int, text: str) -> tuple[ClusterError, str, Outlook, str]:
-    return ClusterError(status, "Any", text), "AdmissionRefused", STALLED, f"Could not write secret x: {text}."
+    return (
+        ClusterError(status, "Any", text),
+        "AdmissionRefused",
+        STALLED,
+        f"Could not write secret x: {text}. {EXCEPTION}",
+    )
 
 
 def unavailable(status: int, text: str) -> tuple[ClusterError, str, Outlook, str]:
@@ -49,7 +56,12 @@ def unavailable(status: int, text: str) -> tuple[ClusterError, str, Outlook, str
 
 
 def invalid(status: int, text: str) -> tuple[ClusterError, str, Outlook, str]:
-    return ClusterError(status, "Any", text), "Invalid", STALLED, f"The API server refused to write secret x: {text}."
+    return (
+        ClusterError(status, "Any", text),
+        "Invalid",
+        STALLED,
+        f"The API server refused to write secret x: {text}. {COMPARE}",
+    )
 
 
 @pytest.mark.parametrize(

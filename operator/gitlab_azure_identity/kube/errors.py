@@ -11,6 +11,7 @@ from gitlab_azure_identity.domain.observed import ClusterObject
 from gitlab_azure_identity.kube.client import ClusterError
 
 SETTLING = 300.0  # seconds; the API server's caches know a new object, and several writers of one object come to an end
+EXCEPTION = "Change what that objects to, or make an exception there for the operator."
 _MANAGER = re.compile(r'conflict with "([^"]+)"')
 _IMMUTABLE = re.compile(r'^(?P<kind>\w+) "(?P<name>[^"]+)" is invalid: .*field is immutable', re.DOTALL)
 # What the text says counts before the status: a webhook or a policy gives its refusal any status, and a denial without one is 400
@@ -30,7 +31,7 @@ def classify(error: ClusterError, doing: str, namespace: str) -> Failure:
     """What an error means for a person. `doing` completes the sentence `The operator may not …`."""
     said = _said(error)
     if _ADMISSION.search(error.message):
-        return Failure(Reason.ADMISSION_REFUSED, f"Could not {doing}: {said}", Outlook.STALLED)
+        return Failure(Reason.ADMISSION_REFUSED, f"Could not {doing}: {said} {EXCEPTION}", Outlook.STALLED)
     match error.status:
         case 403 if _NOT_READY.search(error.message):
             return _passing(error, doing, said)
@@ -66,7 +67,7 @@ def _forbidden(error: ClusterError, doing: str, namespace: str, said: str) -> Fa
             f"and upgrade the chart. The API server: {said}"
         )
     else:
-        reason, message = Reason.ADMISSION_REFUSED, f"Could not {doing}: {said}"
+        reason, message = Reason.ADMISSION_REFUSED, f"Could not {doing}: {said} {EXCEPTION}"
     return Failure(reason, message, Outlook.STALLED)
 
 
@@ -76,7 +77,8 @@ def _invalid(error: ClusterError, doing: str, namespace: str, said: str) -> Fail
         delete = commands.DELETE_OBJECT.filled(namespace=namespace, kind=found["kind"].lower(), object=found["name"])
         message = f"Could not {doing}: {said} Delete it, and the operator creates it again: {delete}"
         return Failure(Reason.IMMUTABLE, message, Outlook.STALLED)
-    return Failure(Reason.INVALID, f"The API server refused to {doing}: {said}", Outlook.STALLED)
+    message = f"The API server refused to {doing}: {said} Compare the field that it names with the spec."
+    return Failure(Reason.INVALID, message, Outlook.STALLED)
 
 
 def _passing(error: ClusterError, doing: str, said: str) -> Failure:
