@@ -199,6 +199,8 @@ OBJECTS: list[dict[str, object]] = [
     {"value": [1]},
     {"value": [{}]},
     {"value": [], "nextLink": 1},
+    {"value": [], "nextLink": "not a url"},
+    {"value": [], "nextLink": "/again"},
     {"error": {"code": "Odd", "message": "a success that is none"}},
 ]
 RUBBISH += [json.dumps(each).encode() for each in OBJECTS]

@@ -51,6 +51,8 @@ ASSIGNMENT = {"name": "r", "properties": {"scope": "/s", "roleDefinitionId": "/d
         (ROLES, [], "list of role assignments"),
         (STORE, {"kind": "StorageV2"}, None),
         (STORE, "text", "storage account"),
+        ("https://management.azure.com/again", {"value": []}, "resource"),  # where a list told to go on
+        ("not a url", {"value": []}, "resource"),
     ],
 )
 def test_a_description(url: str, answer: object, missing: str | None) -> None:
@@ -69,6 +71,7 @@ def test_what_is_no_json_describes_nothing(body: bytes) -> None:
         (json.dumps(ASSIGNMENT).encode(), True),
         (b"\xef\xbb\xbf{}", True),
         (b"null", False),
+        (b'{"error": {"code": "Odd"}}', False),
         (b"[]", False),
         (b"<html>Sign in</html>", False),
         (b"[" * 20_000, False),

@@ -72,7 +72,11 @@ def undescribed(url: str, body: bytes) -> str | None:
     below = urlsplit(url).path.rpartition("/providers/")[2]
     segments = below.split("/")[1:]  # without the provider's name: type, name, type, name, ...
     listing = len(segments) % 2 == 1
-    one, several, shape = _SHAPES[segments[-1 if listing else -2].lower()]
+    kind = segments[-1:] if listing else segments[-2:-1]
+    known = _SHAPES.get("".join(kind).lower())
+    if known is None:  # a list told to go on elsewhere
+        return "resource"
+    one, several, shape = known
     try:
         content = from_json(decoded(body))
         for each in _Listing.model_validate(content).value if listing else (content,):
@@ -86,6 +90,7 @@ def confirms_deletion(body: bytes) -> bool:
     """Whether the body of a success may be an answer to a deletion. Azure sends none, or describes what it deleted."""
     text = decoded(body)
     try:
-        return not text or isinstance(from_json(text), dict)
+        content = from_json(text or "{}")
     except ValueError:
         return False
+    return isinstance(content, dict) and "error" not in content
