@@ -23,4 +23,7 @@ STATUSES_NOT_WRITTEN = Counter(
     "gitlab_azure_identity_statuses_not_written_total", "Statuses that the API server refused."
 )
 
+# The name of client-go's leader election.
+LEADER = Gauge("leader_election_master_status", "1 while this replica leads. Absent without leader election.", ["name"])
+
 CONTROLLER = "gitlabazureidentity"

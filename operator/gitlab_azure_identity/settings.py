@@ -3,10 +3,10 @@
 import os
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_settings import (
     BaseSettings,
@@ -41,6 +41,37 @@ class ThrottleSettings(BaseModel):
     subscription_burst: int = Field(
         10, ge=1, description="Requests of a kind to one subscription before its rate applies."
     )
+
+
+class LeaderElectionSettings(BaseModel):
+    """How replicas agree on the one that works. Times are in seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    namespace: str | None = Field(
+        None,
+        min_length=1,
+        description="Namespace of the Lease. None: no election, and this process works whoever else does. The chart sets it.",
+    )
+    name: str = Field("gitlab-azure-identity", min_length=1, description="Name of the Lease.")
+    lease_duration: float = Field(
+        15, ge=1, description="So long after its last renewal nobody else takes the Lease. Whole seconds."
+    )
+    renew_deadline: float = Field(
+        10, gt=0, description="So long after its last renewal the leader may write. Shorter than leaseDuration."
+    )
+    retry_period: float = Field(2, gt=0, description="Time between two renewals. At most half of renewDeadline.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        """Refuse times with which two could write at once, or with which one missed renewal ends a term."""
+        if not 2 * self.retry_period <= self.renew_deadline < self.lease_duration:
+            raise ValueError(
+                "retryPeriod must be at most half of renewDeadline, and renewDeadline less than leaseDuration"
+            )
+        if self.lease_duration != round(self.lease_duration):
+            raise ValueError("leaseDuration takes whole seconds, as a Lease does")
+        return self
 
 
 class Settings(BaseSettings):
@@ -89,6 +120,9 @@ class Settings(BaseSettings):
     )
     max_concurrent: int = Field(20, ge=1, description="Passes and deletions at the same time.")
     throttle: ThrottleSettings = Field(ThrottleSettings(), description="The rate of requests to Azure.")
+    leader_election: LeaderElectionSettings = Field(
+        LeaderElectionSettings(), description="How replicas agree on the one that works."
+    )
     http_port: int = Field(8080, ge=0, le=65535, description="Port of /healthz, /readyz and /metrics. 0: a free one.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="The lowest level that is logged."

@@ -2,21 +2,24 @@
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
 
-async def finished(work: Awaitable[Result], seconds: float, *expected: type[Exception]) -> Result:
+async def finished(
+    work: Awaitable[Result], limit: AbstractAsyncContextManager[object], *expected: type[Exception]
+) -> Result:
     """Await a request to its end, even when the caller is cancelled meanwhile. A request that was sent cannot be called back,
     and the next pass must find it done.
 
-    Raises TimeoutError when it takes longer than so many seconds, and the expected errors. Its task returns the errors instead
+    Raises TimeoutError when it takes longer than the limit, and the expected errors. Its task returns the errors instead
     of raising them: at the end of the operator kopf waits for every task, and would fail with the error of one."""
 
     async def bounded() -> Result | Exception:
         try:
-            async with asyncio.timeout(seconds):
+            async with limit:
                 return await work
         except TimeoutError as error:
             return error

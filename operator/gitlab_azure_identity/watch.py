@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+from dataclasses import dataclass
 
 import aiohttp
 import kopf
@@ -19,17 +20,27 @@ FIRST_WAIT, LONGEST_WAIT = 0.5, 10.0  # seconds between two attempts to reach th
 log = logging.getLogger(__name__)
 
 
-async def watch(cluster: Cluster, loop: Loop, timeout: float, ready: asyncio.Event, stop: asyncio.Event) -> None:
-    """Watch until `stop` is set. `ready` is set as long as the resources are listed and watched. Without their definition, or the
-    right to list them, the API server ends the watch, and kopf ends with it."""
-    while not stop.is_set() and await listed(cluster, stop):
+@dataclass(frozen=True)
+class Signs:
+    """`ready` is set as long as the resources are listed and watched. `over` ends the watch. `stop` is what signals set; it sets
+    `over` too."""
+
+    ready: asyncio.Event
+    over: asyncio.Event
+    stop: asyncio.Event
+
+
+async def watch(cluster: Cluster, loop: Loop, timeout: float, signs: Signs) -> None:
+    """Watch until it is over. Without the definition of our resources, or the right to list them, the API server ends the watch,
+    and kopf ends with it."""
+    while not signs.over.is_set() and await listed(cluster, signs.over):
         try:
-            await _watch_once(cluster, loop, timeout, ready, stop)
+            await _watch_once(cluster, loop, timeout, signs)
         except (APIError, WatchingError, aiohttp.ClientError, OSError) as error:
             message = getattr(error, "message", None) or error
             log.warning("%s are not watched any more, until the API server lists them: %s", PLURAL, message)
         finally:
-            ready.clear()
+            signs.ready.clear()
 
 
 async def listed(cluster: Cluster, stop: asyncio.Event) -> bool:
@@ -57,13 +68,13 @@ async def _lists(cluster: Cluster) -> bool:
     return True
 
 
-async def _watch_once(cluster: Cluster, loop: Loop, timeout: float, ready: asyncio.Event, stop: asyncio.Event) -> None:
-    """Have kopf watch until `stop` is set or the watch fails. The loops have ended when this returns."""
-    registry, over = kopf.OperatorRegistry(), asyncio.Event()
-    handlers.register(registry, loop, cluster.access, timeout, over)
-    leaving = asyncio.ensure_future(_leave_on_signal(ready, stop, over))
+async def _watch_once(cluster: Cluster, loop: Loop, timeout: float, signs: Signs) -> None:
+    """Have kopf watch until it is over or the watch fails. The loops have ended when this returns."""
+    registry, flag = kopf.OperatorRegistry(), asyncio.Event()
+    handlers.register(registry, loop, cluster.access, timeout, flag)
+    leaving = asyncio.ensure_future(_leave(signs, flag))
     try:
-        await kopf.operator(registry=registry, clusterwide=True, ready_flag=ready, stop_flag=over)
+        await kopf.operator(registry=registry, clusterwide=True, ready_flag=signs.ready, stop_flag=flag)
     finally:
         leaving.cancel()
 
@@ -75,11 +86,11 @@ def stop_on_signal(stop: asyncio.Event) -> None:
         events.add_signal_handler(number, stop.set)
 
 
-async def _leave_on_signal(ready: asyncio.Event, stop: asyncio.Event, over: asyncio.Event) -> None:
-    """End kopf when `stop` is set. At its start kopf installs signal handlers of its own, which set its stop flag five seconds
-    late (measured, kopf 1.45.2). So ours are installed again after that."""
-    await ready.wait()
-    stop_on_signal(stop)
-    log.info("ready")
-    await stop.wait()
-    over.set()
+async def _leave(signs: Signs, flag: asyncio.Event) -> None:
+    """End kopf, by its stop flag, when it is over. At its start kopf installs signal handlers of its own, which set its stop flag
+    five seconds late (measured, kopf 1.45.2). So ours are installed again after that."""
+    if await unless(signs.over, signs.ready.wait()):
+        stop_on_signal(signs.stop)
+        log.info("ready")
+        await signs.over.wait()
+    flag.set()

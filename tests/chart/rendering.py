@@ -48,8 +48,9 @@ class Rendered:
         return pod
 
     @property
-    def settings(self) -> object:
-        return yaml.safe_load(self.one("ConfigMap")["data"]["settings.yaml"])
+    def settings(self) -> Document:
+        found: Document = yaml.safe_load(self.one("ConfigMap")["data"]["settings.yaml"])
+        return found
 
 
 @dataclass(frozen=True)

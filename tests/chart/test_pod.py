@@ -32,11 +32,43 @@ def test_the_pod_meets_the_restricted_pod_security_standard(minimal: Rendered) -
     }
 
 
-def test_two_operators_never_run_at_once(minimal: Rendered) -> None:
+def test_two_replicas_come_and_go_one_after_the_other(minimal: Rendered) -> None:
     spec = minimal.one("Deployment")["spec"]
 
-    assert spec["replicas"] == 1
-    assert spec["strategy"] == {"type": "Recreate"}
+    assert spec["replicas"] == 2
+    assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 1}}
+
+
+def test_replicas_are_spread_over_nodes_and_zones(helm: Helm, minimal: Rendered) -> None:
+    spread: list[Document] = minimal.pod["spec"]["topologySpreadConstraints"]
+    own = [{"maxSkew": 2, "topologyKey": "rack", "whenUnsatisfiable": "DoNotSchedule"}]
+
+    assert [each["topologyKey"] for each in spread] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+    assert {each["whenUnsatisfiable"] for each in spread} == {"ScheduleAnyway"}
+    labels = minimal.pod["metadata"]["labels"]
+    assert all(labels.items() >= each["labelSelector"]["matchLabels"].items() for each in spread)
+    assert helm.template(topologySpreadConstraints=own).pod["spec"]["topologySpreadConstraints"] == own
+
+
+def test_a_drained_node_takes_one_replica_at_most(helm: Helm, minimal: Rendered) -> None:
+    budget = minimal.one("PodDisruptionBudget")["spec"]
+
+    assert budget["maxUnavailable"] == 1
+    assert minimal.pod["metadata"]["labels"].items() >= budget["selector"]["matchLabels"].items()
+    assert not helm.template(replicaCount=1).all("PodDisruptionBudget")
+    assert not helm.template(podDisruptionBudget={"enabled": False}).all("PodDisruptionBudget")
+
+
+def test_replicas_agree_on_a_lease_of_the_release(helm: Helm) -> None:
+    rendered = helm.template(
+        settings={"cluster": "prod", "leaderElection": {"leaseDuration": 30, "namespace": "other"}}
+    )
+
+    assert rendered.settings["leaderElection"] == {
+        "leaseDuration": 30,
+        "namespace": "gitlab-azure-identity",
+        "name": "gitlab-azure-identity",
+    }
 
 
 @pytest.mark.parametrize(
@@ -96,7 +128,9 @@ def test_settings_reach_the_operator_unchanged(helm: Helm) -> None:
         "issuer": "https://issuer.example/a/",
     }
 
-    assert helm.template(settings=settings).settings == settings
+    found = helm.template(settings=settings).settings
+
+    assert {name: value for name, value in found.items() if name != "leaderElection"} == settings
 
 
 def test_settings_are_mounted_at_the_path_in_the_operators_variable(minimal: Rendered) -> None:

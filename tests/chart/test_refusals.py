@@ -43,7 +43,9 @@ def test_an_unusable_value_is_refused_with_what_to_do(helm: Helm, values: dict[s
 @pytest.mark.parametrize(
     ("values", "where"),
     [
-        ({"replicaCount": 2}, "replicaCount"),
+        ({"replicas": 2}, "replicas"),
+        ({"replicaCount": 0}, "replicaCount"),
+        ({"podDisruptionBudget": {"maxUnavailable": "0%"}}, "podDisruptionBudget.maxUnavailable"),
         ({"image": {"repository": "x", "name": "y"}}, "image"),
         ({"image": {"repository": "x", "digest": "latest"}}, "image.digest"),
         ({"azure": {"clientId": "gitlab-azure-identity-operator"}}, "azure.clientId"),

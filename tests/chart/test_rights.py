@@ -21,14 +21,21 @@ OBJECTS: set[Right] = {
     for resource in ("secrets", "serviceaccounts", "configmaps")
     for verb in ("get", "create", "patch", "delete")
 }
+OWN_NAMESPACE = "gitlab-azure-identity"
+LEASE: set[Right] = {
+    ("coordination.k8s.io", "leases", "create"),
+    *(("coordination.k8s.io", "leases/gitlab-azure-identity", verb) for verb in ("get", "patch", "watch")),
+}
 TOKENS: set[Right] = {("", "serviceaccounts/token", "create")}
 
 
 def rights(role: Document) -> set[Right]:
+    """The rights of a role. One that is limited to a name has it after a slash."""
     found: set[Right] = set()
     for rule in role["rules"]:
-        assert set(rule) <= {"apiGroups", "resources", "nonResourceURLs", "verbs"}
-        targets = [*rule.get("resources", []), *rule.get("nonResourceURLs", [])]
+        assert set(rule) <= {"apiGroups", "resources", "resourceNames", "nonResourceURLs", "verbs"}
+        named = [f"{target}/{name}" for target in rule.get("resources", []) for name in rule.get("resourceNames", [])]
+        targets = [*(named or rule.get("resources", [])), *rule.get("nonResourceURLs", [])]
         found |= {(group, t, v) for group in rule.get("apiGroups", [""]) for t in targets for v in rule["verbs"]}
     return found
 
@@ -54,13 +61,17 @@ def granted(rendered: Rendered) -> dict[str | None, set[Right]]:
 def test_only_listed_namespaces_give_rights_on_secrets_service_accounts_and_tokens(helm: Helm) -> None:
     assert granted(helm.template(namespaces=["gitlab", "gitlab-staging"])) == {
         None: EVERYWHERE,
+        OWN_NAMESPACE: LEASE,
         "gitlab": OBJECTS | TOKENS,
         "gitlab-staging": OBJECTS | TOKENS,
     }
 
 
 def test_cluster_wide_gives_the_same_rights_everywhere_and_no_others(helm: Helm) -> None:
-    assert granted(helm.template(namespaces=[], clusterWide=True)) == {None: EVERYWHERE | OBJECTS | TOKENS}
+    assert granted(helm.template(namespaces=[], clusterWide=True)) == {
+        None: EVERYWHERE | OBJECTS | TOKENS,
+        OWN_NAMESPACE: LEASE,
+    }
 
 
 @pytest.mark.parametrize("where", [{"namespaces": ["gitlab"]}, {"namespaces": [], "clusterWide": True}])
@@ -71,7 +82,9 @@ def test_without_verification_the_operator_may_not_create_tokens(helm: Helm, whe
 
 
 @pytest.mark.parametrize("where", [{"namespaces": ["gitlab"]}, {"namespaces": [], "clusterWide": True}])
-def test_the_operator_lists_and_watches_only_its_own_resource(helm: Helm, where: dict[str, object]) -> None:
+def test_the_operator_lists_and_watches_only_its_own_resource_and_its_lease(
+    helm: Helm, where: dict[str, object]
+) -> None:
     listed = {
         (group, resource)
         for namespace_rights in granted(helm.template(**where)).values()
@@ -79,7 +92,10 @@ def test_the_operator_lists_and_watches_only_its_own_resource(helm: Helm, where:
         if verb in {"list", "watch", "deletecollection", "*"} or "*" in (group, resource)
     }
 
-    assert listed == {("gitlabazure.io", "gitlabazureidentities")}
+    assert listed == {
+        ("gitlabazure.io", "gitlabazureidentities"),
+        ("coordination.k8s.io", "leases/gitlab-azure-identity"),
+    }
 
 
 def test_the_chart_can_leave_rbac_out(helm: Helm) -> None:

@@ -268,7 +268,7 @@ async def test_a_cancelled_pass_waits_for_every_request_that_was_sent(quick: str
             await go.wait()
             return await Fakes._assignment(change) if quick == "put_credential" else None
 
-        return await finished(request(), 30)
+        return await finished(request(), asyncio.timeout(30))
 
     async def waiting(*_: Any) -> None:
         await asyncio.Event().wait()

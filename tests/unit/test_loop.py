@@ -508,7 +508,7 @@ async def test_a_write_in_flight_is_finished_before_the_loop_ends() -> None:
         written = True
         return GOOD
 
-    harness.reconciler.act = lambda: finished(write(), 30)
+    harness.reconciler.act = lambda: finished(write(), asyncio.timeout(30))
     harness.notice()
     await harness.reconciler.until(1)
     leaving = asyncio.ensure_future(harness.leave())
@@ -586,7 +586,7 @@ async def test_a_deletion_waits_for_a_write_that_is_in_flight() -> None:
         await go.wait()
         return GOOD
 
-    harness.reconciler.act = lambda: finished(write(), 30)
+    harness.reconciler.act = lambda: finished(write(), asyncio.timeout(30))
     harness.notice()
     await harness.reconciler.until(1)
     harness.delete()

@@ -44,6 +44,12 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 {{- end -}}
 
+{{- /* The settings as given, and the Lease that the Role allows. */ -}}
+{{- define "gai.settings" -}}
+{{- $lease := dict "namespace" .Release.Namespace "name" (include "gai.fullname" .) -}}
+{{- toYaml (mergeOverwrite (deepCopy .Values.settings) (dict "leaderElection" $lease)) -}}
+{{- end -}}
+
 {{- /* The audience Entra expects of a federated token; each cloud has its own. */ -}}
 {{- define "gai.audience" -}}
 {{- $audiences := dict

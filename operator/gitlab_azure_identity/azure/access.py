@@ -36,6 +36,7 @@ from gitlab_azure_identity.clock import Clock
 from gitlab_azure_identity.domain.access import Right
 from gitlab_azure_identity.domain.clouds import Cloud
 from gitlab_azure_identity.domain.observed import Identity
+from gitlab_azure_identity.permit import Permit
 
 BLOB_API_VERSION = "2023-11-03"
 PROBE = "gitlab-azure-identity-access-check"  # the name of the blob that is never written
@@ -61,7 +62,9 @@ class BlobAccess:
     The requests are plain ones, since only the status of the answer is needed. The storage SDK spends more time on the pipeline
     of each container's client than the rest of a pass takes."""
 
-    def __init__(self, cloud: Cloud, session: aiohttp.ClientSession, timeout: float, clock: Clock) -> None:
+    def __init__(
+        self, cloud: Cloud, session: aiohttp.ClientSession, timeout: float, clock: Clock, permit: Permit | None = None
+    ) -> None:
         self._cloud, self._session, self._timeout, self._clock = cloud, session, timeout, clock
         self._client: AsyncPipelineClient[Any, Any] = AsyncPipelineClient(
             base_url="",
@@ -70,7 +73,7 @@ class BlobAccess:
                 UserAgentPolicy(USER_AGENT, user_agent_overwrite=True),
                 MeasurePolicy(),
             ],
-            transport=Transport(session, timeout),
+            transport=Transport(session, timeout, permit),
         )
 
     async def exchange(self, identity: Identity, assertion: str) -> AccessTokenInfo:

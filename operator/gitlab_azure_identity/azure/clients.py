@@ -27,6 +27,7 @@ from gitlab_azure_identity.azure.transport import (
     new_session,
 )
 from gitlab_azure_identity.domain.clouds import Cloud
+from gitlab_azure_identity.permit import Permit
 
 _NO_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"  # the scope of each role request names the subscription
 SUBSCRIPTIONS = 50  # clients that are kept at most, since anybody may name a subscription in a resource
@@ -45,8 +46,9 @@ class Clients:
         session: aiohttp.ClientSession,
         throttle: Throttle,
         timeout: float,
+        permit: Permit | None = None,
     ) -> None:
-        self.cloud, self.throttle = cloud, throttle
+        self.cloud, self.throttle, self.permit = cloud, throttle, permit or Permit()
         self._credential = credential
         self._pipeline: dict[str, Any] = {
             "policies": [
@@ -60,7 +62,7 @@ class Clients:
                 AsyncARMChallengeAuthenticationPolicy(credential, cloud.arm_scope),
                 MeasurePolicy(),
             ],
-            "transport": Transport(session, timeout),
+            "transport": Transport(session, timeout, self.permit),
         }
         self._msi: dict[str, ManagedServiceIdentityClient] = {}
         self._roles = AuthorizationManagementClient(
@@ -97,7 +99,7 @@ async def connect_as(
 
 @asynccontextmanager
 async def connect(
-    cloud: Cloud, throttle: Throttle, timeout: float
+    cloud: Cloud, throttle: Throttle, timeout: float, permit: Permit | None = None
 ) -> AsyncIterator[tuple[Clients, aiohttp.ClientSession]]:
     """Log in with the environment that the workload identity webhook sets in the operator's own pod.
 
@@ -107,4 +109,4 @@ async def connect(
         credential = OperatorLogin(
             authority=cloud.authority_host.rstrip("/"), transport=LoginTransport(session, timeout), retry_total=0
         )
-        yield Clients(cloud, credential, session, throttle, timeout), session
+        yield Clients(cloud, credential, session, throttle, timeout, permit), session

@@ -22,6 +22,7 @@ from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.azure.shapes import confirms_deletion, undescribed
 from gitlab_azure_identity.clock import SYSTEM, Clock
 from gitlab_azure_identity.metrics import AZURE_REQUESTS, AZURE_SECONDS
+from gitlab_azure_identity.permit import NOT_LEADING, Permit
 from gitlab_azure_identity.waiting import finished
 
 Answer = TypeVar("Answer")
@@ -50,6 +51,7 @@ def _proxies(host: str) -> dict[str, str] | None:
 
 class Transport(AioHttpTransport):  # type: ignore[misc]
     """Bounds the time of each whole request, and finishes a write that was sent even when its caller is cancelled.
+    Writes need the permit, and end with it.
 
     Both are done here, below all policies, since the policies of a login belong to azure-core. It logs in under a lock, and its
     own time-outs do not count while a proxy keeps silent.
@@ -57,15 +59,17 @@ class Transport(AioHttpTransport):  # type: ignore[misc]
     The proxy variables are read once for each host. aiohttp's own `trust_env` reads them, and a .netrc file, for every request,
     which took a tenth of the time that a pass spends on requests."""
 
-    def __init__(self, session: aiohttp.ClientSession, timeout: float) -> None:
+    def __init__(self, session: aiohttp.ClientSession, timeout: float, permit: Permit | None = None) -> None:
         super().__init__(session=session, session_owner=False, connection_timeout=timeout, read_timeout=timeout)
-        self._timeout = timeout
+        self._timeout, self._permit = timeout, permit or Permit()
 
     async def send(self, request: HttpRequest, **options: Any) -> AsyncHttpResponse:
         options.setdefault("proxies", _proxies(urlsplit(request.url).hostname or ""))
+        if request.method in ("PUT", "DELETE") and not self._permit.left:
+            raise AzureError("", 0, NOT_LEADING)
         sent = self._sent(request, **options)
         if request.method in ("PUT", "DELETE"):
-            return await finished(sent, self._timeout, SdkError, aiohttp.ClientError, OSError)
+            return await finished(sent, self._permit.limit(self._timeout), SdkError, aiohttp.ClientError, OSError)
         async with asyncio.timeout(self._timeout):
             return await sent
 

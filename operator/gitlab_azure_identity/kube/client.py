@@ -21,6 +21,7 @@ from kubernetes.aio.config import ConfigException, load_incluster_config, load_k
 from gitlab_azure_identity.kube.bodies import encoded
 from gitlab_azure_identity.kube.kubeconfig import Kubeconfig
 from gitlab_azure_identity.metrics import CLUSTER_REQUESTS
+from gitlab_azure_identity.permit import NOT_LEADING, Permit
 from gitlab_azure_identity.waiting import finished
 
 Json = dict[str, Any]
@@ -105,12 +106,16 @@ class _Rest(RESTClientObject):
 
 
 class Cluster:
-    """Sends requests to the API server. `timeout` bounds one request, in seconds. A watch keeps its connection, so `watches` is a
-    client of its own: with that of the requests, watches would leave them none."""
+    """Sends requests to the API server. `timeout` bounds one request, in seconds. Writes need the permit, and end with it. A watch
+    keeps its connection, so `watches` is a client of its own: with that of the requests, watches would leave them none."""
 
-    def __init__(self, api: ApiClient, watches: _Rest, timeout: float) -> None:
-        self._api, self._watches, self._timeout = api, watches, timeout
+    def __init__(self, api: ApiClient, watches: _Rest, timeout: float, permit: Permit) -> None:
+        self._api, self._watches, self._timeout, self._permit = api, watches, timeout, permit
         self.sent = 0  # requests, since the start of the process
+
+    def for_leases(self, timeout: float) -> "Cluster":
+        """The same login, for the requests that decide on the permit. They need none."""
+        return Cluster(self._api, self._watches, timeout, Permit())
 
     async def access(self) -> Access:
         """The access of this client, read again from its source. Raises ValueError as `connect` does."""
@@ -138,6 +143,8 @@ class Cluster:
         accept: str = "application/json",
     ) -> Json:
         """The answer's JSON. Raises ClusterError."""
+        if method != "GET" and not self._permit.left:
+            raise ClusterError(0, "NotLeading", NOT_LEADING)
         self.sent += 1
         CLUSTER_REQUESTS.labels(method).inc()
         headers = {"Accept": accept, "Content-Type": content_type}
@@ -169,7 +176,7 @@ class Cluster:
             return response.status, text
 
         if method != "GET":
-            return await finished(exchange(), self._timeout, aiohttp.ClientError, OSError)
+            return await finished(exchange(), self._permit.limit(self._timeout), aiohttp.ClientError, OSError)
         async with asyncio.timeout(self._timeout):
             return await exchange()
 
@@ -242,7 +249,9 @@ def _objects(value: Any) -> list[Json]:
 
 
 @asynccontextmanager
-async def connect(timeout: float, kubeconfig: Kubeconfig | None = None) -> AsyncIterator[Cluster]:
+async def connect(
+    timeout: float, kubeconfig: Kubeconfig | None = None, permit: Permit | None = None
+) -> AsyncIterator[Cluster]:
     """Log in with a kubeconfig when one is given or KUBECONFIG is set, else as the pod's service account. Raises ValueError when
     that fails.
 
@@ -258,7 +267,7 @@ async def connect(timeout: float, kubeconfig: Kubeconfig | None = None) -> Async
         raise ValueError(f"{_source(kubeconfig)} cannot be used: {configuration.ssl_ca_cert}: {error}") from error
     async with api:
         try:
-            yield Cluster(api, watches, timeout)
+            yield Cluster(api, watches, timeout, permit or Permit())
         finally:
             await watches.close()
 

@@ -170,7 +170,7 @@ class Azure:
             FederatedCredentials(clients),
             RoleAssignments(clients),
             StorageAccounts(clients, clock),
-            BlobAccess(clients.cloud, session, timeout, clock),
+            BlobAccess(clients.cloud, session, timeout, clock, clients.permit),
             AccountHosts(clients.cloud, timeout),
         )
 

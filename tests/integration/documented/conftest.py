@@ -104,7 +104,10 @@ def operator(
     for name, text in files.items():
         (lab.places.operator / name).write_text(text)
     running = Operator(lab, tmp_path_factory.mktemp("operator"))
-    running.start({"AZURE_CLIENT_ID": client_id}, policy=yaml.safe_load(settings)["policy"])
+    installed = yaml.safe_load(settings)
+    running.start(
+        {"AZURE_CLIENT_ID": client_id}, policy=installed["policy"], leaderElection=installed["leaderElection"]
+    )
     yield running
     running.stop()
 

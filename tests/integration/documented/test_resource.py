@@ -71,6 +71,13 @@ def test_the_quotas_of_the_namespace_are_shown(person: Person) -> None:
     assert "team" in shown
 
 
+def test_the_lease_names_the_replica_that_leads(person: Person, ready: GitLab) -> None:
+    lease = person.runs("kubectl -n gitlab-azure-identity get lease").splitlines()[1].split()
+
+    assert lease[0] == "gitlab-azure-identity"
+    assert "_" in lease[1], "no pod holds it"
+
+
 def test_a_pass_is_asked_for(person: Person, ready: GitLab) -> None:
     person.runs('kubectl -n gitlab annotate gai gitlab --overwrite gitlabazure.io/requested-at="$(date +%s)"')
     ready.until(lambda found: found["status"].get("lastHandledReconcileAt", "").isdigit())

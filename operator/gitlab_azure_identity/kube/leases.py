@@ -1,0 +1,92 @@
+"""The Lease by which replicas agree on their leader (coordination.k8s.io/v1)."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from gitlab_azure_identity.kube.client import MERGE, Cluster, ClusterError, Json
+
+_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"  # a MicroTime, in UTC
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Who leads. `holder` is empty when nobody does. `version` changes with each renewal. `duration` is in seconds."""
+
+    version: str
+    holder: str
+    duration: float
+    transitions: int
+
+
+class Leases:
+    """One Lease. Every method raises ClusterError."""
+
+    def __init__(self, cluster: Cluster, namespace: str, name: str) -> None:
+        self._cluster, self.namespace, self.name = cluster, namespace, name
+        self._collection = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+        self._path = f"{self._collection}/{name}"
+
+    def __str__(self) -> str:
+        return f"Lease {self.namespace}/{self.name}"
+
+    async def get(self) -> Lease | None:
+        """The Lease, or None when it does not exist."""
+        found = await self._cluster.find(self._path)
+        return _lease(found) if found else None
+
+    async def take(self, former: Lease | None, holder: str, duration: float, now: datetime) -> Lease:
+        """The Lease after it was taken. Raises ClusterError with status 409 when somebody wrote it since `former` was read."""
+        time = now.strftime(_TIME)
+        spec = {
+            "holderIdentity": holder,
+            "leaseDurationSeconds": round(duration),
+            "acquireTime": time,
+            "renewTime": time,
+            "leaseTransitions": former.transitions + 1 if former else 0,
+        }
+        if former:
+            return await self._write(former, spec)
+        body: Json = {"metadata": {"name": self.name}, "spec": spec}
+        return _lease(await self._cluster.request("POST", self._collection, body))
+
+    async def renew(self, lease: Lease, now: datetime) -> Lease:
+        """The Lease after it was renewed. Raises ClusterError with status 409 when somebody wrote it."""
+        return await self._write(lease, {"renewTime": now.strftime(_TIME)})
+
+    async def give_back(self, lease: Lease, now: datetime) -> None:
+        """Let another take the Lease at once, as client-go does: no holder, and a duration of a second."""
+        await self._write(lease, {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": now.strftime(_TIME)})
+
+    async def versions(self, lease: Lease) -> AsyncGenerator[Lease, None]:
+        """The versions after this one, as they are written. A deleted Lease has no holder. The API server ends the watch after
+        some minutes."""
+        query = {"fieldSelector": f"metadata.name={self.name}", "resourceVersion": lease.version}
+        async with aclosing(self._cluster.watch(self._collection, query)) as events:
+            async for event in events:
+                if event["type"] == "ERROR":  # the version is too old (410)
+                    return
+                found = _lease(event["object"])
+                yield replace(found, holder="") if event["type"] == "DELETED" else found
+
+    async def _write(self, lease: Lease, spec: Json) -> Lease:
+        """A change of the very version that was read. The labels and annotations of others stay."""
+        body: Json = {"metadata": {"resourceVersion": lease.version}, "spec": spec}
+        return _lease(await self._cluster.request("PATCH", self._path, body, content_type=MERGE))
+
+
+def is_conflict(error: ClusterError) -> bool:
+    """Whether somebody else wrote the Lease first: another version, or a Lease that exists already."""
+    return error.status == 409  # noqa: PLR2004
+
+
+def _lease(body: Json) -> Lease:
+    spec: dict[str, Any] = body.get("spec") or {}
+    return Lease(
+        body["metadata"]["resourceVersion"],
+        spec.get("holderIdentity") or "",
+        float(spec.get("leaseDurationSeconds") or 0),
+        int(spec.get("leaseTransitions") or 0),
+    )
