@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint unit integration coverage chart lab lab-down operator bench image-test crd troubleshooting lock clean needs-lab needs-tests
+.PHONY: help demo test lint unit integration coverage chart lab lab-down operator bench soak image-test crd troubleshooting lock clean needs-lab needs-tests
 # The prerequisites of a target are made from left to right, even with make -j: first comes what the machine lacks.
 .NOTPARALLEL:
 
@@ -67,6 +67,9 @@ operator: needs-lab $(READY) ## Run the operator in the foreground, against the 
 
 bench: needs-lab $(READY) ## Measure the operator: time, calls and memory, with RESOURCES=100 at once
 	@$(BIN)/python -m lab.bench $(if $(RESOURCES),--resources $(RESOURCES))
+
+soak: needs-lab $(READY) ## Kill one of two operators again and again, under resources that are edited, for DURATION=300
+	@$(BIN)/python -m lab.soak $(if $(DURATION),--seconds $(DURATION)) $(if $(RESOURCES),--resources $(RESOURCES))
 
 image-test: $(READY) ## Build the container image and run it against the lab (Debian, as root)
 	@bash tests/image/run

@@ -37,6 +37,8 @@ class Call:
     """Azure's error code, or empty."""
     duration: float
     """Seconds."""
+    client: str
+    """The user in the client's HTTPS_PROXY (http://USER@…); empty where it has none."""
 
 
 class Controls:

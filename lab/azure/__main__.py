@@ -49,11 +49,12 @@ async def run(folder: Path, azurite_program: Path) -> None:
     try:
         await seed_blobs(azurite)
         arm = ResourceManager(state, key, azurite)
+        clients: dict[object, str] = {}
         dispatcher = Dispatcher(
-            state, arm, Entra(state, key, issuers), BlobService(state, key, azurite), issuers, calls, faults
+            state, arm, Entra(state, key, issuers), BlobService(state, key, azurite), issuers, calls, faults, clients
         )
         server = web.Server(dispatcher.handle, keepalive_timeout=KEEP_ALIVE, access_log=None)
-        listener = await Proxy(certificates, server, dispatcher.refusal_for).start()
+        listener = await Proxy(certificates, server, dispatcher.refusal_for, clients).start()
         control = ControlApi(state, key, issuers, calls, faults, arm.throttle)
         runner = web.AppRunner(control.application(), access_log=None, keepalive_timeout=KEEP_ALIVE)
         await runner.setup()

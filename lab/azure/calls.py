@@ -18,6 +18,8 @@ class Call:
     """Seconds since 1970, on this machine's clock."""
     caller: str = ""
     """The calling principal's name; empty where the request names none."""
+    client: str = ""
+    """The user in the client's HTTPS_PROXY (http://USER@…), which tells several clients of one principal apart."""
     status: int = 0
     """0: there was no answer."""
     code: str = ""

@@ -38,7 +38,9 @@ class Dispatcher:
         issuers: Issuers,
         calls: CallLog,
         faults: Faults,
+        clients: dict[object, str],
     ) -> None:
+        """`clients`: by the address of a connection, the user that the client named to the proxy."""
         self._state = state
         self._arm = arm
         self._entra = entra
@@ -46,6 +48,7 @@ class Dispatcher:
         self._issuers = issuers
         self._calls = calls
         self._faults = faults
+        self._clients = clients
 
     def refusal_for(self, host: str) -> Refusal | None:
         """Why the proxy may not open a tunnel to a host. None where it may."""
@@ -65,7 +68,8 @@ class Dispatcher:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         host = (request.host or "").partition(":")[0].casefold()
-        call = Call(request.method, host, request.path, request.query_string)
+        peer = request.transport.get_extra_info("peername") if request.transport else None
+        call = Call(request.method, host, request.path, request.query_string, client=self._clients.get(peer, ""))
         if self._issuers.knows(host):
             return self._issuer_document(host, request)
         service = self._service(host)

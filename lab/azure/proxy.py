@@ -1,6 +1,8 @@
 """The CONNECT proxy, the only way into the lab's Azure. It refuses all other hosts, so no request leaves the machine."""
 
 import asyncio
+import base64
+import binascii
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,11 +26,17 @@ class Proxy:
     """Terminates the TLS of each tunnel and gives the connection to the HTTP server, without a second socket."""
 
     def __init__(
-        self, certificates: Certificates, server: web.Server, refusal_for: Callable[[str], Refusal | None]
+        self,
+        certificates: Certificates,
+        server: web.Server,
+        refusal_for: Callable[[str], Refusal | None],
+        clients: dict[object, str],
     ) -> None:
+        """`clients` is kept up to date: by the address of each connection, the user that its CONNECT request named."""
         self._certificates = certificates
         self._server = server
         self.refusal_for = refusal_for
+        self._clients = clients
         self._tunnels: set[asyncio.Task[None]] = set()
 
     async def start(self) -> asyncio.Server:
@@ -37,7 +45,8 @@ class Proxy:
             lambda: _ConnectRequest(self), "127.0.0.1", 0, backlog=1024
         )
 
-    def open(self, transport: asyncio.Transport, host: str) -> None:
+    def open(self, transport: asyncio.Transport, host: str, client: str) -> None:
+        self._clients[transport.get_extra_info("peername")] = client
         task = asyncio.get_running_loop().create_task(self._tunnel(transport, host))
         self._tunnels.add(task)
         task.add_done_callback(self._tunnels.discard)
@@ -109,7 +118,7 @@ class _ConnectRequest(asyncio.Protocol):
             self._refuse(transport, refusal)
             return
         transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        self._proxy.open(transport, host)
+        self._proxy.open(transport, host, _user(head.decode("latin-1")))
 
     def _refuse(self, transport: asyncio.Transport, refusal: Refusal) -> None:
         text = refusal.reason.encode() + b"\n"
@@ -120,3 +129,16 @@ class _ConnectRequest(asyncio.Protocol):
             + text
         )
         transport.close()
+
+
+def _user(head: str) -> str:
+    """The user of `Proxy-Authorization: Basic …` (RFC 9110, 11.7.2). The lab asks nobody for one."""
+    for line in head.split("\r\n")[1:]:
+        name, _, value = line.partition(":")
+        scheme, _, encoded = value.strip().partition(" ")
+        if name.casefold() == "proxy-authorization" and scheme.casefold() == "basic":
+            try:
+                return base64.b64decode(encoded, validate=True).decode().partition(":")[0]
+            except (binascii.Error, UnicodeDecodeError):
+                return ""
+    return ""
