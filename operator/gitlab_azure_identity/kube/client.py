@@ -106,8 +106,9 @@ class _Rest(RESTClientObject):
 
 
 class Cluster:
-    """Sends requests to the API server. `timeout` bounds one request, in seconds. Writes need the permit, and end with it. A watch
-    keeps its connection, so `watches` is a client of its own: with that of the requests, watches would leave them none."""
+    """Sends requests to the API server. `timeout` bounds one request, in seconds. Writes need the permit, and end with it.
+
+    A watch keeps its connection, so `watches` is a client of its own: else watches would leave the requests none."""
 
     def __init__(self, api: ApiClient, watches: _Rest, timeout: float, permit: Permit) -> None:
         self._api, self._watches, self._timeout, self._permit = api, watches, timeout, permit

@@ -55,11 +55,17 @@ def test_the_operators_pods_and_their_log(person: Person, operator: Operator) ->
     the command looks for."""
     until(lambda: "Pending" in person.runs("kubectl -n gitlab-azure-identity get pods"), "the operator's pod")
     found_nothing = person.is_refused(
-        "kubectl -n gitlab-azure-identity logs deployment/gitlab-azure-identity | grep '\"gitlab/gitlab\"'"
+        "kubectl -n gitlab-azure-identity logs --selector app.kubernetes.io/name=gitlab-azure-identity --tail=-1 | "
+        "grep '\"gitlab/gitlab\"'"
     )
     assert found_nothing == ""
     assert '"gitlab/gitlab"' in operator.log.read_text()
-    assert person.runs("kubectl -n gitlab-azure-identity logs deployment/gitlab-azure-identity") == ""
+    assert (
+        person.runs(
+            "kubectl -n gitlab-azure-identity logs --selector app.kubernetes.io/name=gitlab-azure-identity --tail=-1"
+        )
+        == ""
+    )
 
 
 def test_the_quotas_of_the_namespace_are_shown(person: Person) -> None:

@@ -29,7 +29,9 @@ SHOW_QUOTAS = Command("kubectl -n {namespace} describe quota")
 
 # the operator
 OPERATOR_PODS = Command("kubectl -n gitlab-azure-identity get pods")
-OPERATOR_LOG = Command("kubectl -n gitlab-azure-identity logs deployment/gitlab-azure-identity")
+OPERATOR_LOG = Command(
+    "kubectl -n gitlab-azure-identity logs --selector app.kubernetes.io/name=gitlab-azure-identity --tail=-1"
+)
 LOG_OF_RESOURCE = Command(f"{OPERATOR_LOG.text} | grep '\"{{namespace}}/{{name}}\"'")
 
 # the cluster's tokens
