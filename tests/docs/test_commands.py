@@ -12,7 +12,8 @@ from prometheus_client.metrics import MetricWrapperBase
 from gitlab_azure_identity import api, metrics
 from gitlab_azure_identity.api.crd import COLUMNS
 from gitlab_azure_identity.azure.operations import IDENTITY_ROLE, STORAGE_ROLE
-from gitlab_azure_identity.domain import naming, ownership, roles
+from gitlab_azure_identity.domain import causes, naming, ownership, roles
+from gitlab_azure_identity.domain.causes.model import Command
 from lab.azure.settings import Settings as Delays
 from lab.builds import KUBERNETES
 from lab.cli import cli
@@ -43,6 +44,18 @@ def test_a_command_that_people_are_told_is_checked_by_the_real_tool(command: str
 def test_no_command_is_listed_that_nobody_is_told() -> None:
     listed = {*commands.NOT_RUN, *commands.NAMED, *commands.NO_COMMAND}
     assert listed - commands.told().keys() == set()
+
+
+def test_a_command_of_the_table_of_causes_is_not_spelt_in_a_message_again() -> None:
+    """Whatever the order of its words: the message takes it from the table."""
+    table = {name: value.text for name, value in vars(causes.commands).items() if isinstance(value, Command)}
+    words = {tuple(sorted(re.sub(r"\{\w+\}", "{}", text).split())): name for name, text in table.items()}
+    spelt = {tuple(sorted(told.split())) for told, places in commands.told().items() if any(map(_is_python, places))}
+    assert {name for key, name in words.items() if key in spelt} == set()
+
+
+def _is_python(place: str) -> bool:
+    return place.endswith(".py")
 
 
 def test_commands_are_in_code_where_a_test_finds_them() -> None:
