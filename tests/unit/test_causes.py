@@ -81,6 +81,13 @@ def test_advice_is_that_of_the_case_which_the_message_tells() -> None:
     assert advice.commands == ("az storage account network-rule add --account-name store --subnet <subnet id>",)
 
 
+def test_a_code_is_not_taken_for_one_that_it_begins_with() -> None:
+    advice = explained(Reason.TOKEN_REJECTED).advice("Entra refused the token of service account x (AADSTS700213). …")
+
+    assert advice.steps[0].text == "Compare it with status.federatedCredentials."
+    assert advice.why == "The code in brackets says why: No federated credential has the subject of the token."
+
+
 def test_advice_without_a_case_is_that_of_the_cause_alone() -> None:
     cause = Cause(
         key="x",

@@ -56,9 +56,9 @@ class Case:
     steps: tuple[Step, ...] = ()
 
     def is_told_by(self, message: str) -> bool:
-        """Whether a message of the operator is about this case."""
-        words = [re.escape(part) for part in _PLACEHOLDER.split(self.says)[::2]]
-        return bool(self.says) and re.search(".+?".join(words), message) is not None
+        """Whether a message of the operator is about this case. Words count as a whole: one code may begin with another."""
+        words = ".+?".join(re.escape(part) for part in _PLACEHOLDER.split(self.says)[::2])
+        return bool(self.says) and re.search(rf"(?<!\w){words}(?!\w)", message) is not None
 
 
 @dataclass(frozen=True)
