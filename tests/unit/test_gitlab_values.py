@@ -365,6 +365,24 @@ def test_a_runner_whose_account_helm_creates_keeps_it() -> None:
     assert set(runner) == {"podLabels", "extraEnv"}
 
 
+@pytest.mark.parametrize(
+    ("purposes", "service_accounts", "own"),
+    [
+        (["gitalyBackups"], ["gitlab-gitaly"], {"gitaly": "gitlab-gitaly"}),
+        (["gitalyBackups", "registry"], ["a", "a-registry"], {"registry": "a-registry", "gitaly": "a"}),
+    ],
+)
+def test_a_resource_that_lists_its_purposes_moves_no_pod_of_another_purpose(
+    purposes: list[str], service_accounts: list[str], own: dict[str, str]
+) -> None:
+    """Its values are given to Helm beside those of another resource, which names the account of all pods."""
+    containers = {purpose: purpose.lower() for purpose in purposes}
+    read = values(**NOTHING, service_accounts=service_accounts, containers=containers, purposes=frozenset(purposes))
+
+    assert read["global"]["serviceAccount"] == {"create": False}
+    assert accounts({"registry": {}, **read}) == own
+
+
 def test_a_resource_for_runners_alone_moves_no_other_pod() -> None:
     """Its account is in no value that GitLab's other pods read."""
     read = values(**NOTHING, service_accounts=["a", "b"], containers={"runnerCache": "runner-cache"})

@@ -11,7 +11,7 @@ not be.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from gitlab_azure_identity.api.containers import GITALY_BACKUPS, GITALY_BUNDLES, OFF_BY_DEFAULT, RUNNER_CACHE
@@ -52,19 +52,19 @@ def values_of(use: Use) -> dict[str, Node]:
 
     The first service account is the account of all of GitLab's pods. A further one is the account of a component when its name
     is that of the component, or ends with a dash and that name (`gitlab-registry`). Any other is not for the chart. So a new
-    account never moves a pod that it was not meant for. Of a resource for runners alone none is for another pod.
+    account never moves a pod that it was not meant for. A resource that lists its purposes is one beside others: only the pods
+    of the components that it serves get its accounts.
     """
-    accounts = _accounts_of_components(use.service_accounts)
+    accounts = _accounts_of_components(use)
     gitlab: dict[str, dict[str, Node]] = {}
     if use.in_rails:
         gitlab["webservice"] = _pods(accounts.get("webservice"))
         gitlab["sidekiq"] = _pods(accounts.get("sidekiq"))
     gitlab["toolbox"] = (_pods(accounts.get("toolbox")) if use.in_rails or use.in_backups else {}) | _backups(use)
     gitlab["gitaly"] = _gitaly(use, accounts.get("gitaly"))
-    for_all_pods = use.service_accounts and not use.for_runners_alone
     everywhere: dict[str, dict[str, Node]] = {
         "minio": {"enabled": False} if use.object_storage_secret is not None and bundles_minio(use) else {},
-        "serviceAccount": _service_account(use.service_accounts[0]) if for_all_pods else {},
+        "serviceAccount": _account_of_all_pods(use),
         "registry": _registry_everywhere(use),
         "appConfig": _app_config(use),
         "pages": _pages(use),
@@ -74,14 +74,23 @@ def values_of(use: Use) -> dict[str, Node]:
     return _filled({**sections, "gitlab-runner": _runner(use)})
 
 
-def _accounts_of_components(service_accounts: Sequence[str]) -> dict[str, str]:
-    """The components whose account is not the first one."""
+def _accounts_of_components(use: Use) -> dict[str, str]:
+    """The components whose account is not that of all pods."""
     found: dict[str, str] = {}
-    for component in COMPONENTS:
-        named = [name for name in service_accounts if name == component or name.endswith(f"-{component}")]
-        if named and named[0] != service_accounts[0]:
-            found[component] = named[0]
+    for component in COMPONENTS if use.service_accounts else ():
+        named = [name for name in use.service_accounts if name == component or name.endswith(f"-{component}")]
+        account, first = next(iter(named), use.service_accounts[0]), use.service_accounts[0]
+        if account != first or use.purposes is not None:
+            found[component] = account
     return found
+
+
+def _account_of_all_pods(use: Use) -> dict[str, Node]:
+    if not use.service_accounts or use.for_runners_alone:
+        return {}
+    if use.purposes is not None:
+        return {"create": False}  # while it is true, the chart creates the accounts of components too
+    return _service_account(use.service_accounts[0])
 
 
 def _pods(service_account: str | None) -> dict[str, Node]:
@@ -139,8 +148,7 @@ def _go_cloud_url(use: Use, container: str) -> str:
 def _runner(use: Use) -> dict[str, Node]:
     if RUNNER_CACHE not in use.containers:
         return {}
-    accounts = use.service_accounts
-    own = _accounts_of_components(accounts).get("runner", accounts[0] if accounts else None)
+    own = _accounts_of_components(use).get("runner", next(iter(use.service_accounts), None))
     return manager_values(use.containers[RUNNER_CACHE], use.account, use.domain, own)
 
 
