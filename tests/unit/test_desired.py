@@ -307,8 +307,8 @@ OBSERVE = {"management": "Observe"}
         ({"identity": OBSERVE, "roleAssignments": OBSERVE}, {Link.IDENTITY, Link.CREDENTIALS, Link.ROLES}),
     ],
 )
-def test_what_is_only_observed(spec: dict[str, Any], links: set[Link]) -> None:
-    assert wanted(spec).observed == links
+def test_what_somebody_else_manages(spec: dict[str, Any], links: set[Link]) -> None:
+    assert wanted(spec).unmanaged == links
 
 
 def test_an_identity_that_somebody_else_creates_needs_no_region() -> None:

@@ -10,7 +10,7 @@ import pytest
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.judge import PassRecord, judge
-from gitlab_azure_identity.domain.missing import Missing, missing
+from gitlab_azure_identity.domain.missing import Missing, missing, missing_containers
 from gitlab_azure_identity.domain.observed import Observed
 
 from .worlds import (
@@ -257,4 +257,24 @@ def test_somebody_elses_identity_needs_the_policys_permission() -> None:
         "False NotOwned: Managed identity lab-gitlab-gitlab exists and does not carry this operator's tags. If service accounts "
         "of namespace gitlab may have every right that the identity has, add to `policy` in the operator's settings: "
         f"{{namespaces: [gitlab], identities: {{adopt: [{IDENTITY}]}}}}"
+    )
+
+
+def test_containers_that_nobody_creates_by_themselves() -> None:
+    """The identity creates those whose management is Manage, and no other purpose needs one of another name."""
+    managed = {"accountName": "gitlabstore", "containers": {"tmp": {"management": "Manage"}}}
+    to = goal(desired_of(resource({"storage": managed})))
+
+    (found,) = missing_containers(to, ["registry", "tmp", "theirs"])
+
+    assert (found.kind, found.name) == ("Container", "registry")
+    assert found.azure_cli == "az storage container create --auth-mode login --account-name gitlabstore --name registry"
+    assert (
+        found.terraform
+        == f"""\
+resource "azurerm_storage_container" "registry" {{
+  name               = "registry"
+  storage_account_id = "{STORAGE}/gitlabstore"
+}}
+"""
     )

@@ -262,23 +262,23 @@ def test_after_a_deletion_nothing_of_ours_is_left(case: Case) -> None:
 
 @quickly
 @given(cases())
-def test_an_observed_link_is_never_written(case: Case) -> None:
+def test_a_link_that_somebody_else_manages_is_never_written(case: Case) -> None:
     """Neither while the resource is kept nor when it is deleted, and whoever made what stands there."""
-    observed = case.goal.desired.observed
+    unmanaged = case.goal.desired.unmanaged
 
-    assert not [change for change in plan(case.goal, case.have) if change.link in observed]
+    assert not [change for change in plan(case.goal, case.have) if change.link in unmanaged]
 
 
 @quickly
 @given(cases())
-def test_what_an_observed_link_lacks_is_told_whole(case: Case) -> None:
+def test_what_such_a_link_lacks_is_told_whole(case: Case) -> None:
     """Whoever adds what is told, and nothing else, has added everything."""
     if case.goal.mode is Mode.FINALIZE or case.have.identity is None or not case.goal.may_use(case.have):
         return
     lacking = missing(case.goal, case.have)
     stalled = {one.link: one for one in judge(case.goal, case.have, PassRecord()) if one.outlook is Outlook.STALLED}
 
-    assert {one.link for one in lacking} <= case.goal.desired.observed & stalled.keys()
+    assert {one.link for one in lacking} <= case.goal.desired.unmanaged & stalled.keys()
     for one in lacking:
         told = stalled[one.link]
         assert one.azure_cli in told.message or told.reason is not Reason.NOT_FOUND or "The first 3 of" in told.message

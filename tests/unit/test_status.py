@@ -752,3 +752,12 @@ def test_what_access_works_without_is_not_missing() -> None:
     status = after_pass(resource(), goal(OBSERVED, may_adopt=True), have, proven, (), Observation(have), NOW)
 
     assert status.missing == []
+
+
+def test_a_container_that_is_missing_stands_in_the_status() -> None:
+    have = standing()
+    absent = [ContainerStatus(name="registry", purpose="registry", state=Reason.CONTAINER_NOT_FOUND)]
+
+    status = after_pass(resource(), goal(), have, judge(goal(), have, PassRecord()), absent, Observation(have), NOW)
+
+    assert [(entry.kind, entry.name) for entry in status.missing] == [("Container", "registry")]

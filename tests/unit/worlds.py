@@ -94,7 +94,7 @@ def desired_of(one: Resource, *, cluster: str = "lab", defaults: Defaults = DEFA
 def goal(desired: Desired | None = None, *, may_create: bool = True, may_adopt: bool = False) -> Goal:
     """The goal of a pass. An identity that is only observed is not created."""
     desired = desired or wanted()
-    return Goal(desired, may_create=may_create and Link.IDENTITY not in desired.observed, may_adopt=may_adopt)
+    return Goal(desired, may_create=may_create and Link.IDENTITY not in desired.unmanaged, may_adopt=may_adopt)
 
 
 def deletion(desired: Desired | None = None) -> Goal:

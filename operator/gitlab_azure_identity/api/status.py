@@ -181,7 +181,7 @@ class ContainerStatus(Model):
 
 
 class MissingStatus(Model):
-    kind: str = Field(description="ManagedIdentity, FederatedCredential or RoleAssignment.")
+    kind: str = Field(description="ManagedIdentity, FederatedCredential, RoleAssignment or Container.")
     name: str = Field(description="Its name, the subject that is not trusted, or the role and where it is missing.")
     azure_cli: str = Field(description="The command that adds it.")
     terraform: str = Field(description="The block for hashicorp/azurerm that adds it.")

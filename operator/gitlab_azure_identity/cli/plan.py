@@ -124,7 +124,7 @@ def findings(found: Aim) -> list[Finding]:
     unseen = {**observation.unseen, Link.ROLES: absent} if absent else observation.unseen
     judged = judge(goal, observation.have, PassRecord(unseen, (), observation.former))
     not_tried = blocked(Link.ACCESS, Link.ROLES)  # what the operator has proven stays so
-    return list(with_proof(found.resource, goal.desired.observed, judged, not_tried, SYSTEM.now(), 0.0))
+    return list(with_proof(found.resource, goal.desired.unmanaged, judged, not_tried, SYSTEM.now(), 0.0))
 
 
 def _plan(key: Key, changes: tuple[Change, ...], seen: Sequence[Finding], notes: Sequence[str]) -> Plan:

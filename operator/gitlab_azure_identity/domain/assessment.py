@@ -120,33 +120,33 @@ def may_still_propagate(
 # what somebody else manages
 
 
-def appeared(resource: Resource, observed: Collection[Link], findings: Sequence[Finding]) -> bool:
-    """Whether an observed link holds that did not hold at the last pass. Then somebody has just added something, and Azure may
+def appeared(resource: Resource, unmanaged: Collection[Link], findings: Sequence[Finding]) -> bool:
+    """Whether an unmanaged link holds that did not hold at the last pass. Then somebody has just added something, and Azure may
     not know it everywhere yet."""
 
     def held(link: Link) -> bool:
         before = resource.status.condition(link)
         return before is not None and before.status == "True"
 
-    return any(one.outlook is Outlook.GOOD and not held(one.link) for one in findings if one.link in observed)
+    return any(one.outlook is Outlook.GOOD and not held(one.link) for one in findings if one.link in unmanaged)
 
 
-def is_only_unseen(finding: Finding, observed: Collection[Link]) -> bool:
-    """Whether an observed link only lacks what the operator looks for. Access may still work: by a role above the storage
+def is_only_unseen(finding: Finding, unmanaged: Collection[Link]) -> bool:
+    """Whether an unmanaged link only lacks what the operator looks for. Access may still work: by a role above the storage
     account, of a group or of another name, or by a credential of another kind."""
-    lacks = finding.link in observed and finding.reason is Reason.NOT_FOUND
+    lacks = finding.link in unmanaged and finding.reason is Reason.NOT_FOUND
     return lacks and finding.link is not Link.IDENTITY
 
 
 def with_proof(
     resource: Resource,
-    observed: Collection[Link],
+    unmanaged: Collection[Link],
     findings: Sequence[Finding],
     proof: Finding,
     now: datetime,
     limit: float,
 ) -> tuple[Finding, ...]:
-    """The findings after access was tried: an observed link without what the operator looks for holds where access works.
+    """The findings after access was tried: an unmanaged link without what the operator looks for holds where access works.
 
     What somebody removed still works until Azure has spread the removal, which takes up to `limit` seconds. So the link does not
     hold by what is seen right after it held by sight, or within that time while access had not ceased."""
@@ -154,7 +154,7 @@ def with_proof(
 
     def judged(finding: Finding) -> Finding:
         before = resource.status.condition(finding.link)
-        if not is_only_unseen(finding, observed):
+        if not is_only_unseen(finding, unmanaged):
             return finding
         by_sight = before is not None and before.status == "True" and before.reason != Reason.PROVEN
         proven = before is not None and before.status == "True" and not by_sight

@@ -134,7 +134,7 @@ class Desired:
     verification: Verification
     use: Use  # what the Helm values are made from
     pin_differs: IdentityId | None = field(default=None)  # the place by the settings, when the pin is another
-    observed: frozenset[Link] = frozenset()  # links that somebody else establishes: they are checked and never written
+    unmanaged: frozenset[Link] = frozenset()  # links that somebody else manages: they are checked and never written
 
     @cached_property
     def credentials(self) -> tuple[Credential, ...]:
@@ -227,19 +227,19 @@ def desire(
         verification=spec.verification,
         use=use,
         pin_differs=differs,
-        observed=_observed(spec),
+        unmanaged=_unmanaged(spec),
     )
 
 
-def _observed(spec: Spec) -> frozenset[Link]:
-    """The links that are only observed. Whoever writes the federated credentials of an identity decides who may become it, so
-    they belong to the management of the identity."""
-    observed = set[Link]()
+def _unmanaged(spec: Spec) -> frozenset[Link]:
+    """The links whose management is Observe. Whoever writes the federated credentials of an identity decides who may become it,
+    so they belong to the management of the identity."""
+    links = set[Link]()
     if spec.identity.management is Management.OBSERVE:
-        observed |= {Link.IDENTITY, Link.CREDENTIALS}
+        links |= {Link.IDENTITY, Link.CREDENTIALS}
     if spec.role_assignments.management is Management.OBSERVE:
-        observed.add(Link.ROLES)
-    return frozenset(observed)
+        links.add(Link.ROLES)
+    return frozenset(links)
 
 
 def _pinned(resource: Resource) -> IdentityId | None:

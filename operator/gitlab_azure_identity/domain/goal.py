@@ -200,7 +200,7 @@ def reconcile_goal(
         raise CannotProceed(Link.IDENTITY, Failure(Reason.NOT_PERMITTED, denied, Outlook.STALLED))
     return Goal(
         desired,
-        may_create=Link.IDENTITY not in desired.observed and creatable(policy, desired),
+        may_create=Link.IDENTITY not in desired.unmanaged and creatable(policy, desired),
         may_adopt=adoptable(policy, desired),
         shared_with=sharers(policy, desired),
         former_issuers=former_issuers(resource, issuer),
@@ -252,4 +252,4 @@ def _is_settled(resource: Resource, desired: Desired) -> bool:
     )
     assigned = {(entry.role, folded(entry.scope)) for entry in status.role_assignments if entry.name}
     granted = all((grant.role.name, grant.scope.key) in assigned for grant in desired.grants)
-    return proven and (granted or Link.ROLES in desired.observed)
+    return proven and (granted or Link.ROLES in desired.unmanaged)

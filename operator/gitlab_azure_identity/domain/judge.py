@@ -83,9 +83,9 @@ def judge(goal: Goal, have: Observed, record: PassRecord) -> tuple[Finding, ...]
 
 
 def _failure(link: Link, goal: Goal, have: Observed, record: PassRecord) -> Failure | None:
-    """Why a link cannot be established: the obstacle that was seen, or else the failure. What an observed link lacks is only
+    """Why a link cannot be established: the obstacle that was seen, or else the failure. What an unmanaged link lacks is only
     known when it could be seen."""
-    if link in goal.desired.observed and link in record.observing:
+    if link in goal.desired.unmanaged and link in record.observing:
         return record.observing[link]
     obstacle = OBSTACLES[link](goal, have) if link in OBSTACLES else None
     if obstacle is not None:
@@ -102,7 +102,7 @@ def _identity_obstacle(goal: Goal, have: Observed) -> Failure | None:
     if identity is None:
         if goal.may_create:
             return None
-        if Link.IDENTITY in goal.desired.observed:
+        if Link.IDENTITY in goal.desired.unmanaged:
             sentence = f"Managed identity {want.name} does not exist in resource group {want.id.resource_group}"
             return _not_added(Link.IDENTITY, goal, have, sentence)
         message = (
@@ -119,8 +119,8 @@ def _identity_obstacle(goal: Goal, have: Observed) -> Failure | None:
 
 
 def _not_added(link: Link, goal: Goal, have: Observed, sentence: str) -> Failure:
-    """The failure of an observed link that lacks something, with what adds it. Without the identity everything that belongs to it
-    is told at once, since whoever creates it will add that too."""
+    """The failure of an unmanaged link that lacks something, with what adds it. Without the identity everything that belongs to
+    it is told at once, since whoever creates it will add that too."""
     lacking = [one for one in missing(goal, have) if link in (one.link, Link.IDENTITY)]
     field = "roleAssignments" if link is Link.ROLES else "identity"
     message = (
@@ -137,7 +137,7 @@ def _anothers(goal: Goal, identity: Identity) -> Failure:
     if owner := claimed(identity.tags):
         message = f"Managed identity {identity.name} exists and belongs to {owner}. {rename}."
     else:
-        observed = Link.IDENTITY in goal.desired.observed
+        observed = Link.IDENTITY in goal.desired.unmanaged
         message = (
             f"Managed identity {identity.name} exists and does not carry this operator's tags. "
             f"{'If' if observed else f'{rename}. Or, if'} service accounts of namespace {goal.owner.namespace} may have every "
@@ -174,7 +174,7 @@ def _credentials_obstacle(goal: Goal, have: Observed) -> Failure | None:
             f"{MAX_SERVICE_ACCOUNTS}. Use fewer service accounts, or another identity."
         )
         return Failure(Reason.LIMIT_EXCEEDED, message, Outlook.STALLED)
-    if lacking and Link.CREDENTIALS in goal.desired.observed:
+    if lacking and Link.CREDENTIALS in goal.desired.unmanaged:
         return _not_federated(goal, have, lacking)
     return None
 
@@ -193,7 +193,7 @@ def _not_federated(goal: Goal, have: Observed, lacking: Sequence[Credential]) ->
 
 
 def _roles_obstacle(goal: Goal, have: Observed) -> Failure | None:
-    if Link.ROLES not in goal.desired.observed:
+    if Link.ROLES not in goal.desired.unmanaged:
         return None
     lacking = [f'"{grant.role.name}" at {grant.scope.words}' for grant in missing_grants(goal, have)]
     if not lacking:
@@ -287,7 +287,7 @@ def _asides(goal: Goal, have: Observed, record: PassRecord) -> Iterator[str]:
                 f"Role assignment {assignment.name} at {assignment.scope.words} has a condition, which somebody else wrote. "
                 "AccessVerified says what it still lets GitLab do."
             )
-    if Link.ROLES in goal.desired.observed:
+    if Link.ROLES in goal.desired.unmanaged:
         left = [one for one in have.assignments if goal.owns_assignment(one) and not is_wanted(goal, one)]
         if left:
             yield (
@@ -306,11 +306,11 @@ def _scopes(assignments: Sequence[Assignment]) -> str:
 
 def _usable(goal: Goal, have: Observed) -> Finding:
     name = have.identity.name if have.identity else goal.desired.identity.name
-    if have.identity and goal.owns(have.identity) and Link.IDENTITY in goal.desired.observed:
+    if have.identity and goal.owns(have.identity) and Link.IDENTITY in goal.desired.unmanaged:
         return good(Link.IDENTITY, Reason.OBSERVED, f"Managed identity {name} exists and is ours. It is only observed.")
     if have.identity and goal.owns(have.identity):
         return good(Link.IDENTITY, Reason.CREATED, f"Managed identity {name} exists and is ours.")
-    if Link.IDENTITY in goal.desired.observed:
+    if Link.IDENTITY in goal.desired.unmanaged:
         return good(Link.IDENTITY, Reason.OBSERVED, f"Managed identity {name} exists. It is only observed.")
     message = f"Managed identity {name} is used by permission of the operator's policy."
     return good(Link.IDENTITY, Reason.ADOPTED, message)

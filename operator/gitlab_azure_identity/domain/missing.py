@@ -1,7 +1,7 @@
-"""What somebody else has to add: the objects that observed links lack, each with the command and the Terraform block that add it.
+"""What somebody else has to add: what unmanaged links lack, each with the command and the Terraform block that add it.
 
 Arguments of Terraform: the documentation of the provider hashicorp/azurerm 5.12 (`user_assigned_identity`,
-`federated_identity_credential`, `role_assignment`). Arguments of az: Azure CLI, `az identity` and `az role assignment`."""
+`federated_identity_credential`, `role_assignment`, `storage_container`). Arguments of az: Azure CLI, `az identity` and `az role assignment`."""
 
 import re
 import shlex
@@ -23,22 +23,42 @@ COMMANDS = 3  # that a message names at most; the status has them all
 
 @dataclass(frozen=True)
 class Missing:
-    """An object that an observed link lacks, and how to add it."""
+    """An object that an unmanaged link lacks, and how to add it."""
 
     link: Link
-    kind: str  # ManagedIdentity, FederatedCredential or RoleAssignment
+    kind: str  # ManagedIdentity, FederatedCredential, RoleAssignment or Container
     name: str  # of the object, or of what it is for
     azure_cli: str
     terraform: str
 
 
 def missing(goal: Goal, have: Observed, unseen: Collection[Link] = ()) -> tuple[Missing, ...]:
-    """What the observed links lack, in the order in which it is added. What could not be seen may be there. An identity that
+    """What the unmanaged links lack, in the order in which it is added. What could not be seen may be there. An identity that
     exists and must not be used lacks nothing, since it is not to be given anything."""
     if goal.mode is Mode.FINALIZE or (have.identity is not None and not goal.may_use(have)):
         return ()
-    checked = goal.desired.observed - frozenset(unseen)
+    checked = goal.desired.unmanaged - frozenset(unseen)
     return tuple(one for one in _everything(goal, have) if one.link in checked)
+
+
+def missing_containers(goal: Goal, absent: Collection[str]) -> tuple[Missing, ...]:
+    """The containers that somebody else has to create, of those that an attempt at access found to be missing."""
+    storage = goal.desired.storage
+    return tuple(
+        Missing(
+            Link.ACCESS,
+            "Container",
+            name,
+            commands.CREATE_CONTAINER.filled(account=storage.account, container=name),
+            _block(
+                "azurerm_storage_container",
+                _label(name),
+                {"name": _text(name), "storage_account_id": _text(str(storage.scope))},
+            ),
+        )
+        for name in storage.containers.values()
+        if name in absent and name not in storage.created
+    )
 
 
 def _everything(goal: Goal, have: Observed) -> Iterator[Missing]:

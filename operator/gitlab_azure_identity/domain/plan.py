@@ -30,11 +30,12 @@ from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR
 def plan(goal: Goal, have: Observed) -> tuple[Change, ...]:
     """The changes that turn `have` into what `goal` says. Their order is safe to stop after any of them.
 
-    A link that is only observed has no changes. Nothing is removed for a resource that is kept while its identity is not seen.
-    Azure's reads lag behind its writes, so the identity may well exist. Only its principal says whose the role assignments are,
-    and the plan after the PUT knows it."""
-    observed = goal.desired.observed
-    changes = [change for rule in RULES for change in rule(goal, have) if change.link not in observed]
+    A link that somebody else manages has no changes.
+
+    Nothing is removed for a resource that is kept while its identity is not seen. Azure's reads lag behind its writes, so the
+    identity may well exist. Only its principal says whose the role assignments are, and the plan after the PUT knows it."""
+    unmanaged = goal.desired.unmanaged
+    changes = [change for rule in RULES for change in rule(goal, have) if change.link not in unmanaged]
     return tuple(sorted(changes, key=lambda change: change.stage))
 
 

@@ -190,7 +190,7 @@ def _opens_storage(desired: Desired) -> str:
 def _opens_identity(desired: Desired) -> str:
     """The words for what the shown rule of an identity opens, and to whom."""
     namespace = desired.owner.namespace
-    if Link.IDENTITY in desired.observed:
+    if Link.IDENTITY in desired.unmanaged:
         return f"let service accounts of namespace {namespace} have every right that it has"
     return f"let namespace {namespace} have managed identities created there"
 
@@ -204,7 +204,7 @@ def _storage_rule(desired: Desired) -> str:
 
 def _identity_rule(desired: Desired) -> str:
     """An identity that is only observed is somebody else's."""
-    if Link.IDENTITY in desired.observed:
+    if Link.IDENTITY in desired.unmanaged:
         return f"{{adopt: [{desired.identity.id}]}}"
     return f"{{resourceGroups: [{desired.identity.id.group}]}}"
 

@@ -155,7 +155,7 @@ def left_behind(resource: Resource, goal: Goal, have: Observed, deleted: Collect
     """A sentence for each object on record that stays when the resource is let go, and why. `have` is the last observation."""
     known, identity = resource.status.identity, have.identity
     recorded_ours = known is not None and known.origin is Origin.CREATED
-    if Link.IDENTITY in goal.desired.observed:
+    if Link.IDENTITY in goal.desired.unmanaged:
         yield from _left_as_observed(resource, goal, recorded_ours)
     elif identity is not None and goal.owns(identity):
         for sentence in another_cluster(goal, have):
@@ -171,7 +171,7 @@ def left_behind(resource: Resource, goal: Goal, have: Observed, deleted: Collect
             f"The status says that this resource created managed identity {known.resource_id}. It was not found there, and "
             "nothing of that name was deleted."
         )
-    if Link.ROLES in goal.desired.observed:
+    if Link.ROLES in goal.desired.unmanaged:
         for assignment in _assignments(resource, goal):
             yield (
                 f"Role assignment {assignment.name} at {assignment.scope.words} stays, though this resource created it: "

@@ -1,6 +1,6 @@
 """The one place that makes a status. It is pure, so tests hold the invariants of statuses over generated inputs."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from gitlab_azure_identity.api.conditions import CHAIN, READY, RECONCILING, STALLED, Link
@@ -26,7 +26,7 @@ from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, Truth, failed
 from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.lingering import still_lingering
-from gitlab_azure_identity.domain.missing import missing
+from gitlab_azure_identity.domain.missing import Missing, missing, missing_containers
 from gitlab_azure_identity.domain.observed import Assignment, Identity, Observation, Observed
 from gitlab_azure_identity.domain.plan import answers
 from gitlab_azure_identity.domain.readiness import as_condition, conditions
@@ -48,7 +48,7 @@ def with_conditions(resource: Resource, findings: Sequence[Finding], now: dateti
 
 def without_use(resource: Resource, goal: Goal, have: Observed, findings: Sequence[Finding], now: datetime) -> Status:
     """The status after a pass whose identity does not exist or must not be used. Such an identity is not recorded."""
-    return with_conditions(resource, findings, now).model_copy(update={"missing": _missing(goal, have, ())})
+    return with_conditions(resource, findings, now).model_copy(update={"missing": _missing(missing(goal, have))})
 
 
 def before_writing(resource: Resource, goal: Goal, now: datetime) -> Status:
@@ -64,7 +64,7 @@ def before_writing(resource: Resource, goal: Goal, now: datetime) -> Status:
     planned = [
         RoleAssignmentStatus(name="", role=grant.role.name, scope=str(grant.scope))
         for grant in desired.grants
-        if Link.ROLES not in desired.observed and (grant.role.name, grant.scope.key) not in recorded
+        if Link.ROLES not in desired.unmanaged and (grant.role.name, grant.scope.key) not in recorded
     ]
     accounts = {entry.name: entry for entry in before.service_accounts} | {e.name: e for e in _accounts(desired)}
     return with_conditions(resource, findings, now).model_copy(
@@ -130,6 +130,7 @@ def after_pass(
     accounts = [*_accounts(desired), *retiring]
     if Link.SERVICE_ACCOUNTS in unseen:
         accounts = list(({e.name: e for e in before.service_accounts} | {e.name: e for e in accounts}).values())
+    absent = [one.name for one in containers if one.state == Reason.CONTAINER_NOT_FOUND]
     lingering_issuers = {credential.issuer for credential in have.credentials if goal.owns_credential(credential)}
     assignments = before.role_assignments
     if Link.ROLES not in unseen:
@@ -155,7 +156,12 @@ def after_pass(
             "retired_secrets": retired,
             "values_config_map": desired.values_config_map,
             "containers": list(containers),
-            "missing": _missing(goal, have, [*unseen, *(one.link for one in findings if one.outlook is Outlook.GOOD)]),
+            "missing": [
+                *_missing(
+                    missing(goal, have, [*unseen, *(one.link for one in findings if one.outlook is Outlook.GOOD)])
+                ),
+                *_missing(missing_containers(goal, absent)),
+            ],
             "lingering": list(lingering),
         }
     )
@@ -284,13 +290,12 @@ def _origin(goal: Goal, identity: Identity) -> Origin:
     """An identity that we created stays ours by its tags, also while it is only observed."""
     if goal.owns(identity):
         return Origin.CREATED
-    return Origin.OBSERVED if Link.IDENTITY in goal.desired.observed else Origin.ADOPTED
+    return Origin.OBSERVED if Link.IDENTITY in goal.desired.unmanaged else Origin.ADOPTED
 
 
-def _missing(goal: Goal, have: Observed, unseen: Collection[Link]) -> list[MissingStatus]:
+def _missing(lacking: Sequence[Missing]) -> list[MissingStatus]:
     return [
-        MissingStatus(kind=one.kind, name=one.name, azure_cli=one.azure_cli, terraform=one.terraform)
-        for one in missing(goal, have, unseen)
+        MissingStatus(kind=one.kind, name=one.name, azure_cli=one.azure_cli, terraform=one.terraform) for one in lacking
     ]
 
 
@@ -336,7 +341,7 @@ def _assignments(goal: Goal, have: Observed) -> list[RoleAssignmentStatus]:
     for grant in goal.grants:
         existing = [a for a in have.assignments if a.principal_id == principal and answers(grant, a)]
         answered += existing[:1]
-        if not existing and Link.ROLES not in goal.desired.observed:
+        if not existing and Link.ROLES not in goal.desired.unmanaged:
             pending.append(RoleAssignmentStatus(name="", role=grant.role.name, scope=str(grant.scope)))
     ours = [a for a in have.assignments if goal.owns_assignment(a) and a not in answered]
     return [_recorded(assignment) for assignment in answered + ours] + pending

@@ -62,7 +62,7 @@ class WhereToLook:
     def accounts(self) -> list[StorageScope]:
         """The storage accounts that may have assignments of ours. The wanted one counts when access is to be granted, or when
         nothing is recorded. Otherwise we never assigned a role there, and may lack the right to read."""
-        if not self.granting and Link.ROLES in self.desired.observed:
+        if not self.granting and Link.ROLES in self.desired.unmanaged:
             return []  # a deletion leaves them
         scopes = [StorageScope.parse(entry.scope) for entry in self.status.role_assignments]
         wanted = self.desired.storage.scope
@@ -113,5 +113,5 @@ def where_to_look(resource: Resource, goal: Goal, policy: Sequence[PolicyRule]) 
         tuple(unique.values()),
         granting=goal.mode is Mode.RECONCILE,
         creating=goal.mode is Mode.RECONCILE and goal.may_create,
-        leaves_identity=goal.mode is Mode.FINALIZE and Link.IDENTITY in goal.desired.observed,
+        leaves_identity=goal.mode is Mode.FINALIZE and Link.IDENTITY in goal.desired.unmanaged,
     )

@@ -143,7 +143,7 @@ class Reconciler:
             assessment.overdue(resource, finding, memory.waited(finding, now))
             for finding in judge(goal, converged.have, converged.record)
         )
-        appeared = assessment.appeared(resource, goal.desired.observed, findings)
+        appeared = assessment.appeared(resource, goal.desired.unmanaged, findings)
         added = appeared or assessment.takes_time(converged.done)
         refused = [change for change, _ in converged.record.applying]
         memory.expected = expected(goal, converged.have, observation.unseen, findings, converged.done, refused)
@@ -211,7 +211,7 @@ class Reconciler:
     async def _verify(self, awaiting: AwaitingAccess, memory: ObjectMemory) -> Proof:
         desired, identity = awaiting.goal.desired, awaiting.have.identity
         broken = first_broken(
-            [one for one in awaiting.findings if not assessment.is_only_unseen(one, desired.observed)]
+            [one for one in awaiting.findings if not assessment.is_only_unseen(one, desired.unmanaged)]
         )
         if identity is None or broken is not None:
             waits_for = broken.link if broken else Link.IDENTITY
@@ -243,8 +243,8 @@ class Reconciler:
             waited = memory.waited(proof.finding, now)
             proof = replace(proof, finding=assessment.overdue(awaiting.resource, proof.finding, waited))
         self._report.transient(awaiting.resource, awaiting.refused)
-        observed, limit = awaiting.goal.desired.observed, self._context.propagation_limit
-        known = assessment.with_proof(awaiting.resource, observed, awaiting.findings, proof.finding, now, limit)
+        unmanaged, limit = awaiting.goal.desired.unmanaged, self._context.propagation_limit
+        known = assessment.with_proof(awaiting.resource, unmanaged, awaiting.findings, proof.finding, now, limit)
         findings = (*known, proof.finding)
         status = self._status(awaiting, findings, proof, now)
         resource = await self._write(awaiting.resource, memory, findings, status, lacking=awaiting.lacking)
