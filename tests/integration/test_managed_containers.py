@@ -80,6 +80,21 @@ def test_a_container_that_is_being_deleted_is_waited_for(gitlab: GitLab, name: s
     assert exists(gitlab.lab, name)
 
 
+def test_a_container_that_somebody_deleted_is_not_created_again(gitlab: GitLab, name: str) -> None:
+    """Soft delete may keep it, and it can be restored only while no other has its name."""
+    gitlab.apply(storage=storage(name, "Manage")).ready()
+
+    assert gitlab.azure("DELETE", f"{CONTAINERS}/{name}")[0] == 200
+    gitlab.reconcile_now()
+
+    assert f"{name} existed before: restore what soft delete keeps" in stalled(gitlab, "ContainerNotFound")
+    gitlab.reconcile_now()
+    assert not exists(gitlab.lab, name)
+    create_container(gitlab.lab, name)
+    gitlab.reconcile_now()
+    gitlab.ready()
+
+
 def test_a_misspelt_name_is_told_with_the_one_that_was_meant(gitlab: GitLab, name: str) -> None:
     create_container(gitlab.lab, name)
 

@@ -83,7 +83,9 @@ def test_a_resource_for_runners_alone_reaches_their_container_and_nothing_of_git
         ("contributor", at("runner-cache")),
     }
     status = runner.live()["status"]
-    assert status["containers"] == [{"name": "runner-cache", "purpose": "runnerCache", "state": "Verified"}]
+    assert status["containers"] == [
+        {"name": "runner-cache", "purpose": "runnerCache", "state": "Verified", "existed": True}
+    ]
     assert "secrets" not in status
     for secret in ("registry-storage", "object-storage", "azure-backup-conf"):
         assert not runner.exists("secret", f"{runner.name}-{secret}")

@@ -158,10 +158,12 @@ async def test_a_contributor_creates_and_deletes_containers(workload: Workload, 
     name = f"c-{uuid.uuid4().hex[:8]}"
 
     made = await workload.ask("PUT", f"/{name}?restype=container")
+    again = await workload.ask("PUT", f"/{name}?restype=container")
     seen = await plain.arm("GET", f"{CONTAINERS}/{name}")
     deleted = await workload.ask("DELETE", f"/{name}?restype=container")
 
     assert (made.status, seen.status, deleted.status) == (201, 200, 202)
+    assert (again.status, again.headers["x-ms-error-code"]) == (409, "ContainerAlreadyExists")
 
 
 async def test_assigning_and_removing_a_role_take_effect_after_a_delay(

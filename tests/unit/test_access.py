@@ -465,3 +465,12 @@ def test_a_container_that_was_not_created(
 
     assert (failure.reason, failure.outlook) == (reason, outlook)
     assert failure.message.startswith(start)
+
+
+def test_a_container_that_existed_before_may_be_restored() -> None:
+    failure = containers_missing(["tmp", "registry"], replace(LATER, existed={"tmp"}))
+
+    assert failure.message == (
+        "There are no containers tmp, registry of storage account gitlabstore. tmp existed before: restore what soft delete "
+        f"keeps, which a new container of the name would prevent. Create them: {CREATE} tmp && {CREATE} registry"
+    )

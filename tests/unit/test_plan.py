@@ -10,6 +10,7 @@ import pytest
 
 from gitlab_azure_identity.api import ADOPT_ANNOTATION, CLIENT_ID_ANNOTATION, OWNER_LABEL, TENANT_ID_ANNOTATION
 from gitlab_azure_identity.api.reasons import Reason
+from gitlab_azure_identity.api.status import ContainerStatus, Status, StorageStatus
 from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.changes import (
     Change,
@@ -640,4 +641,26 @@ def test_the_principal_of_an_assignment_is_the_identitys() -> None:
     ids=["one of two is managed", "none is missing", "none is managed", "a deletion"],
 )
 def test_the_containers_that_are_created(to: Goal, absent: list[str], created: list[str]) -> None:
-    assert [str(change) for change in plan_containers(to, absent)] == created
+    assert [str(change) for change in plan_containers(to, absent, Status())] == created
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "name", "existed", "created"),
+    [
+        # somebody deleted it: it may be restored, while no other has its name
+        ("https://gitlabstore.blob.core.windows.net/", "tmp", True, 0),
+        ("https://gitlabstore.blob.core.windows.net/", "tmp", False, 1),
+        ("https://gitlabstore.blob.core.windows.net/", "registry", True, 1),
+        ("https://oldstore.blob.core.windows.net/", "tmp", True, 1),  # it existed in another account
+        (None, "tmp", True, 1),
+    ],
+)
+def test_a_container_that_existed_is_not_created_again(
+    endpoint: str | None, name: str, existed: bool, created: int
+) -> None:
+    known = Status(
+        storage=StorageStatus(blob_endpoint=endpoint) if endpoint else None,
+        containers=[ContainerStatus(name=name, purpose="tmp", state="Unverified", existed=existed)],
+    )
+
+    assert len(plan_containers(MANAGED, ["tmp"], known)) == created

@@ -761,3 +761,19 @@ def test_a_container_that_is_missing_stands_in_the_status() -> None:
     status = after_pass(resource(), goal(), have, judge(goal(), have, PassRecord()), absent, Observation(have), NOW)
 
     assert [(entry.kind, entry.name) for entry in status.missing] == [("Container", "registry")]
+
+
+def test_a_container_that_was_seen_is_remembered_while_the_account_is_the_same() -> None:
+    have = standing()
+
+    def after(one: Resource, state: Reason) -> Status:
+        seen = [ContainerStatus(name="registry", purpose="registry", state=state)]
+        return after_pass(one, goal(), have, judge(goal(), have, PassRecord()), seen, Observation(have), NOW)
+
+    first = after(resource(), Reason.CONTAINER_NOT_FOUND)
+    seen = after(replace(resource(), status=first), Reason.VERIFIED)
+    gone = after(replace(resource(), status=seen), Reason.CONTAINER_NOT_FOUND)
+
+    assert [status.containers[0].existed for status in (first, seen, gone)] == [None, True, True]
+    written = before_writing(replace(resource(), status=gone), goal(), NOW)
+    assert {one.name for one in written.containers if one.existed} == {"registry"}

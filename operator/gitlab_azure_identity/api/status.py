@@ -178,6 +178,10 @@ class ContainerStatus(Model):
     name: str = Field(description="Name of the blob container.")
     purpose: str = Field(description="What GitLab uses it for.")
     state: str = Field(description="Verified, or why not.")
+    existed: bool | None = Field(
+        None,
+        description="True: the container was seen to exist. If it is missing later, the operator does not create it.",
+    )
 
 
 class MissingStatus(Model):

@@ -3,7 +3,7 @@
 Codes: Microsoft Learn, "Microsoft Entra authentication and authorization error codes" and "Blob service error codes"."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -45,6 +45,7 @@ class AccessAttempt:
     desired: Desired
     fresh: bool
     account: StorageAccount | None = None
+    existed: Collection[str] = ()  # containers that were seen to exist before
 
 
 def token_refused(error: AzureError, attempt: AccessAttempt, service_account: str) -> Failure:
@@ -119,9 +120,15 @@ def containers_missing(absent: Sequence[str], attempt: AccessAttempt, existing: 
     one = len(absent) == 1
     what = f"is no container {absent[0]}" if one else f"are no containers {', '.join(absent)}"
     nearest = f" The nearest names there are {', '.join(near)}." if near else ""
+    lost = [name for name in absent if name in attempt.existed]
+    before = (
+        f" {', '.join(lost)} existed before: restore what soft delete keeps, which a new container of the name would prevent."
+        if lost
+        else ""
+    )
     lines = (commands.CREATE_CONTAINER.filled(account=storage.account, container=name) for name in absent)
     create = f"Create {'it' if one else 'them'}: {' && '.join(lines)}"
-    message = f"There {what} of storage account {storage.account}.{nearest} {create}"
+    message = f"There {what} of storage account {storage.account}.{before or nearest} {create}"
     return Failure(Reason.CONTAINER_NOT_FOUND, message, Outlook.STALLED)
 
 

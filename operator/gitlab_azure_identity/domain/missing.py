@@ -1,7 +1,8 @@
 """What somebody else has to add: what unmanaged links lack, each with the command and the Terraform block that add it.
 
 Arguments of Terraform: the documentation of the provider hashicorp/azurerm 5.12 (`user_assigned_identity`,
-`federated_identity_credential`, `role_assignment`, `storage_container`). Arguments of az: Azure CLI, `az identity` and `az role assignment`."""
+`federated_identity_credential`, `role_assignment`, `storage_container`). Arguments of az: Azure CLI, `az identity` and
+`az role assignment`."""
 
 import re
 import shlex

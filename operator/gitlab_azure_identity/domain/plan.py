@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.spec import MAX_SERVICE_ACCOUNTS
+from gitlab_azure_identity.api.status import Status
 from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.arm_ids import StorageScope
 from gitlab_azure_identity.domain.changes import (
@@ -44,13 +45,23 @@ def plan_without(unseen: Collection[Link], goal: Goal, have: Observed) -> list[C
     return [change for change in plan(goal, have) if change.link not in unseen]
 
 
-def plan_containers(goal: Goal, absent: Collection[str]) -> tuple[CreateContainer, ...]:
-    """The containers to create, of those that an attempt at access found to be missing."""
+def existed(status: Status, blob_host: str) -> frozenset[str]:
+    """The containers of the account with this blob endpoint that were seen to exist, by the record."""
+    if status.storage is None or status.storage.blob_endpoint != f"https://{blob_host}/":
+        return frozenset()
+    return frozenset(entry.name for entry in status.containers if entry.existed)
+
+
+def plan_containers(goal: Goal, absent: Collection[str], status: Status) -> tuple[CreateContainer, ...]:
+    """The containers to create, of those that an attempt at access found to be missing. One that existed before was deleted by
+    somebody. Soft delete may keep it, and it can be restored only while no other has its name (Microsoft Learn, "Soft delete
+    for containers")."""
     storage = goal.desired.storage
+    wanted = storage.created.intersection(absent) - existed(status, storage.blob_host)
     return tuple(
         CreateContainer(storage.blob_host, name, storage.account)
         for name in storage.containers.values()
-        if goal.mode is Mode.RECONCILE and name in absent and name in storage.created
+        if goal.mode is Mode.RECONCILE and name in wanted
     )
 
 

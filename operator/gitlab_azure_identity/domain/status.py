@@ -28,7 +28,7 @@ from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.lingering import still_lingering
 from gitlab_azure_identity.domain.missing import Missing, missing, missing_containers
 from gitlab_azure_identity.domain.observed import Assignment, Identity, Observation, Observed
-from gitlab_azure_identity.domain.plan import answers
+from gitlab_azure_identity.domain.plan import answers, existed
 from gitlab_azure_identity.domain.readiness import as_condition, conditions
 from gitlab_azure_identity.domain.record import identity_deleted, undeleted_assignments, undeleted_credentials
 from gitlab_azure_identity.domain.roles import STORAGE_ROLES
@@ -78,10 +78,14 @@ def before_writing(resource: Resource, goal: Goal, now: datetime) -> Status:
             "secrets": _secrets(desired),
             "retired_secrets": _retired(before, desired),
             "values_config_map": desired.values_config_map,
-            "containers": [
-                ContainerStatus(name=name, purpose=purpose, state=Reason.UNVERIFIED)
-                for purpose, name in desired.storage.containers.items()
-            ],
+            "containers": _with_past(
+                before,
+                desired,
+                [
+                    ContainerStatus(name=name, purpose=purpose, state=Reason.UNVERIFIED)
+                    for purpose, name in desired.storage.containers.items()
+                ],
+            ),
         }
     )
 
@@ -155,7 +159,7 @@ def after_pass(
             "secrets": _secrets(desired),
             "retired_secrets": retired,
             "values_config_map": desired.values_config_map,
-            "containers": list(containers),
+            "containers": _with_past(before, desired, containers),
             "missing": [
                 *_missing(
                     missing(goal, have, [*unseen, *(one.link for one in findings if one.outlook is Outlook.GOOD)])
@@ -291,6 +295,15 @@ def _origin(goal: Goal, identity: Identity) -> Origin:
     if goal.owns(identity):
         return Origin.CREATED
     return Origin.OBSERVED if Link.IDENTITY in goal.desired.unmanaged else Origin.ADOPTED
+
+
+def _with_past(before: Status, desired: Desired, containers: Sequence[ContainerStatus]) -> list[ContainerStatus]:
+    """The containers, and for each whether it was seen to exist, now or before."""
+    known = existed(before, desired.storage.blob_host)
+    return [
+        one.model_copy(update={"existed": True if one.name in known or one.state == Reason.VERIFIED else None})
+        for one in containers
+    ]
 
 
 def _missing(lacking: Sequence[Missing]) -> list[MissingStatus]:
