@@ -12,7 +12,7 @@ from gitlab_azure_identity.api.conditions import READY, Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.spec import Verification
-from gitlab_azure_identity.api.status import Status
+from gitlab_azure_identity.api.status import Condition, Status
 from gitlab_azure_identity.domain.arm_ids import IdentityId
 from gitlab_azure_identity.domain.causes import commands
 from gitlab_azure_identity.domain.changes import (
@@ -148,20 +148,21 @@ def with_proof(
 ) -> tuple[Finding, ...]:
     """The findings after access was tried: an unmanaged link without what the operator looks for holds where access works.
 
-    What somebody removed still works until Azure has spread the removal, which takes up to `limit` seconds. So the link does not
-    hold by what is seen right after it held by sight, or within that time while access had not ceased."""
+    What somebody removed still works until Azure has spread the removal, which takes up to `limit` seconds. So a link that held
+    by sight is not proven at once: not at the pass that misses what it saw before, and within the limit only when access had
+    ceased meanwhile. What was proven once stays so while access cannot be tried."""
     access = resource.status.condition(Link.ACCESS)
+    worked = access is not None and access.status == "True"
 
     def judged(finding: Finding) -> Finding:
-        before = resource.status.condition(finding.link)
         if not is_only_unseen(finding, unmanaged):
             return finding
-        by_sight = before is not None and before.status == "True" and before.reason != Reason.PROVEN
-        proven = before is not None and before.status == "True" and not by_sight
-        removed = before is not None and before.status == "False" and access is not None and access.status == "True"
-        since = datetime.fromisoformat(before.last_transition_time) if before is not None else now
-        lingers = by_sight or (removed and (now - since).total_seconds() < limit)
-        if (proof.status == "True" and not lingers) or (proven and proof.outlook is Outlook.BLOCKED):
+        before = resource.status.condition(finding.link)
+        held = before is not None and before.status == "True"
+        proven = before is not None and held and before.reason == Reason.PROVEN
+        recent = before is not None and _seconds_since(before, now) < limit
+        may_linger = (held and not proven) or (not held and worked and recent)
+        if (proof.status == "True" and not may_linger) or (proven and proof.outlook is Outlook.BLOCKED):
             message = "Access works by something in Azure that the operator does not look for."
             return good(finding.link, Reason.PROVEN, message)
         if proven and proof.failure is not None and proof.outlook is Outlook.TRANSIENT:
@@ -169,6 +170,11 @@ def with_proof(
         return finding
 
     return tuple(map(judged, findings))
+
+
+def _seconds_since(condition: Condition, now: datetime) -> float:
+    """Seconds since the condition's status last changed."""
+    return (now - datetime.fromisoformat(condition.last_transition_time)).total_seconds()
 
 
 def outlook_of(findings: Sequence[Finding], verification: Verification) -> Outlook:
