@@ -53,7 +53,7 @@ class Leadership:
     async def terms(self, stop: asyncio.Event) -> AsyncGenerator[asyncio.Event, None]:
         """An event for each term, until `stop` is set. The event is set when the term ends, or when `stop` is set: the work that
         belongs to the term then has to end. The Lease is given back after it did."""
-        while (lease := await unless(stop, self._taken())) is not None:
+        while not stop.is_set() and (lease := await unless(stop, self._taken())) is not None:
             over = asyncio.Event()
             keeping = asyncio.ensure_future(self._keep(lease, over))
             ending = asyncio.ensure_future(self._end(stop, over))

@@ -1,0 +1,218 @@
+"""Who leads, as the API server's Lease decides: what one replica does when others write it, or nobody answers."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import pytest
+
+from gitlab_azure_identity.clock import SYSTEM
+from gitlab_azure_identity.kube.client import ClusterError
+from gitlab_azure_identity.kube.leases import Lease
+from gitlab_azure_identity.leadership import Leadership, Timing
+from gitlab_azure_identity.permit import Permit
+
+TIMING = Timing(duration=0.4, deadline=0.2, retry=0.02)  # seconds
+CONFLICT = ClusterError(409, "Conflict", "the object has been modified")
+NO_ANSWER = ClusterError(0, "TimeoutError", "no answer in time")
+
+
+@dataclass
+class Server:
+    """The API server's one Lease, with the version of each write. `failing` is the answer to every request, when set."""
+
+    lease: Lease | None = None
+    failing: ClusterError | None = None
+    name: str = "operator"
+    _versions: int = 0
+    _written: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def get(self) -> Lease | None:
+        self._fail()
+        return self.lease
+
+    async def take(self, former: Lease | None, holder: str, duration: float, now: datetime) -> Lease:
+        if former is None and self.lease is not None:
+            raise CONFLICT
+        return await self._write(former, Lease("", holder, duration, former.transitions + 1 if former else 0))
+
+    async def renew(self, lease: Lease, now: datetime) -> Lease:
+        return await self._write(lease, lease)
+
+    async def give_back(self, lease: Lease, now: datetime) -> None:
+        await self._write(lease, replace(lease, holder="", duration=1))
+
+    async def versions(self, lease: Lease) -> AsyncGenerator[Lease, None]:
+        while True:
+            async with self._written:
+                await self._written.wait_for(lambda: self.lease != lease)
+            assert self.lease is not None
+            yield (lease := self.lease)
+
+    async def _write(self, former: Lease | None, lease: Lease) -> Lease:
+        self._fail()
+        if self.lease is None and former is not None:
+            raise ClusterError(404, "NotFound", "not found")
+        if former and self.lease and former.version != self.lease.version:
+            raise CONFLICT
+        self._versions += 1
+        async with self._written:
+            self.lease = replace(lease, version=str(self._versions))
+            self._written.notify_all()
+        return self.lease
+
+    def _fail(self) -> None:
+        if self.failing:
+            raise self.failing
+
+
+@dataclass
+class Replica:
+    server: Server
+    name: str = "one"
+    permit: Permit = field(default_factory=Permit)
+    standby: asyncio.Event = field(default_factory=asyncio.Event)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    leading: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    terms: int = 0
+
+    async def run(self) -> None:
+        leadership = Leadership(self.server, self.name, TIMING, self.permit, self.standby, SYSTEM)  # type: ignore[arg-type]
+        async with aclosing(leadership.terms(self.stop)) as terms:
+            async for over in terms:
+                self.terms += 1
+                self.leading.set()
+                await over.wait()
+                self.over.set()
+                self.leading.clear()
+
+    def start(self) -> "asyncio.Task[None]":
+        return asyncio.ensure_future(self.run())
+
+    async def end(self, task: "asyncio.Task[None]") -> None:
+        self.stop.set()
+        await task
+
+
+def test_it_takes_a_lease_that_nobody_has_and_gives_it_back() -> None:
+    async def course() -> None:
+        replica = Replica(Server())
+        task = replica.start()
+        await replica.leading.wait()
+        assert replica.server.lease is not None
+        assert replica.server.lease.holder == "one"
+        assert 0 < replica.permit.left <= TIMING.deadline
+
+        await replica.end(task)
+
+        assert replica.server.lease.holder == ""
+        assert replica.permit.left == 0
+
+    asyncio.run(course())
+
+
+def test_it_renews_for_longer_than_a_lease_lasts() -> None:
+    async def course() -> None:
+        replica = Replica(Server())
+        task = replica.start()
+        await replica.leading.wait()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.5 * TIMING.duration):
+                await replica.over.wait()
+        assert replica.permit.left > 0
+        await replica.end(task)
+
+    asyncio.run(course())
+
+
+def test_the_other_stands_by_and_leads_as_soon_as_the_lease_is_given_back() -> None:
+    async def course() -> None:
+        server = Server()
+        first, second = Replica(server), Replica(server, "two")
+        leader, other = first.start(), second.start()
+        await first.leading.wait()
+        await second.standby.wait()
+        assert second.permit.left == 0
+
+        await first.end(leader)
+        async with asyncio.timeout(TIMING.duration / 2):
+            await second.leading.wait()
+
+        assert not second.standby.is_set()
+        await second.end(other)
+
+    asyncio.run(course())
+
+
+def test_a_lease_that_is_not_renewed_is_taken_after_its_duration_and_no_sooner() -> None:
+    async def course() -> None:
+        server = Server(Lease("7", "gone", TIMING.duration, 3))
+        replica = Replica(server)
+        began = asyncio.get_running_loop().time()
+        task = replica.start()
+        await replica.leading.wait()
+
+        assert asyncio.get_running_loop().time() - began >= TIMING.duration
+        assert server.lease is not None
+        assert server.lease.transitions == 4
+        await replica.end(task)
+
+    asyncio.run(course())
+
+
+@pytest.mark.parametrize("taken_by", ["two", None])
+def test_a_lease_that_another_took_or_somebody_deleted_ends_the_term_at_once(taken_by: str | None) -> None:
+    async def course() -> None:
+        server = Server()
+        replica = Replica(server)
+        task = replica.start()
+        await replica.leading.wait()
+        server.lease = Lease("other", taken_by, 60, 1) if taken_by else None
+
+        await replica.over.wait()
+
+        assert replica.permit.left == 0 or replica.terms > 1
+        await replica.end(task)
+
+    asyncio.run(course())
+
+
+def test_without_an_answer_the_permit_ends_before_the_lease_can_pass_on() -> None:
+    async def course() -> None:
+        server = Server()
+        replica = Replica(server)
+        task = replica.start()
+        await replica.leading.wait()
+        server.failing, began = NO_ANSWER, asyncio.get_running_loop().time()
+
+        await replica.over.wait()
+
+        assert replica.permit.left == 0
+        assert asyncio.get_running_loop().time() - began < TIMING.duration
+        await asyncio.sleep(0)
+        assert not replica.standby.is_set()
+        server.failing = None
+        await replica.leading.wait()
+        assert replica.terms == 2
+        await replica.end(task)
+
+    asyncio.run(course())
+
+
+def test_a_lease_that_cannot_be_read_is_no_standby_and_is_tried_again() -> None:
+    async def course() -> None:
+        server = Server(failing=ClusterError(403, "Forbidden", "leases is forbidden"))
+        replica = Replica(server)
+        task = replica.start()
+        await asyncio.sleep(2 * TIMING.retry)
+        assert not replica.standby.is_set()
+        assert replica.terms == 0
+
+        server.failing = None
+        await replica.leading.wait()
+        await replica.end(task)
+
+    asyncio.run(course())
