@@ -17,10 +17,12 @@ from gitlab_azure_identity.kube import client
 from gitlab_azure_identity.kube.client import Cluster
 from gitlab_azure_identity.kube.leases import Leases
 from gitlab_azure_identity.leadership import Leadership, Timing, own_name
+from gitlab_azure_identity.metrics import start_at_zero
 from gitlab_azure_identity.permit import Permit
 from gitlab_azure_identity.probes import serve
 from gitlab_azure_identity.reconcile.context import Azure, Context, Kube
 from gitlab_azure_identity.reconcile.loop import Loop, Pace
+from gitlab_azure_identity.reconcile.places import Places
 from gitlab_azure_identity.settings import Settings, Unusable
 from gitlab_azure_identity.watch import Signs, stop_on_signal, watch
 
@@ -31,17 +33,18 @@ async def run(settings: Settings) -> None:
     Raises Unusable when the environment does not say how to log in, to Azure or to the cluster."""
     ready, standby, stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
     stop_on_signal(stop)
-    permit = Permit()
+    permit, places = Permit(), Places(settings.max_concurrent, settings.request_timeout)
+    start_at_zero()
     async with AsyncExitStack() as stack:
         azure, session = await _connect_to_azure(stack, settings, permit)
         cluster = await _connect_to_cluster(stack, settings, permit)
-        await stack.enter_async_context(serve(settings.http_port, ready, standby))
+        await stack.enter_async_context(serve(settings.http_port, ready, standby, places.stuck))
         # The objects that the imports created stay as long as the process: the collector need not examine them again.
         gc.collect()
         gc.freeze()
         terms = await stack.enter_async_context(aclosing(_terms(settings, cluster, permit, standby, stop)))
         async for over in terms:
-            loop = _loop(settings, azure, session, cluster)
+            loop = _loop(settings, azure, session, cluster, places)
             await watch(cluster, loop, settings.request_timeout, Signs(ready, over, stop))
 
 
@@ -68,6 +71,7 @@ async def _connect_to_azure(
     """Log in to Azure. Raises Unusable."""
     published = settings.throttle.rates == "Published"
     throttle = Throttle(published, settings.throttle.identity_burst, settings.throttle.subscription_burst)
+    throttle.publish()
     try:
         return await stack.enter_async_context(
             clients.connect(CLOUDS[settings.cloud], throttle, settings.request_timeout, permit)
@@ -87,7 +91,7 @@ async def _connect_to_cluster(stack: AsyncExitStack, settings: Settings, permit:
         raise Unusable(f"cannot log in to the cluster: {error}") from error
 
 
-def _loop(settings: Settings, azure: Clients, session: aiohttp.ClientSession, cluster: Cluster) -> Loop:
+def _loop(settings: Settings, azure: Clients, session: aiohttp.ClientSession, cluster: Cluster, places: Places) -> Loop:
     """The loop and everything that it needs."""
     context = Context(
         terms=Terms(settings.cluster, azure.cloud, settings.defaults, settings.policy),
@@ -98,4 +102,4 @@ def _loop(settings: Settings, azure: Clients, session: aiohttp.ClientSession, cl
         clock=SYSTEM,
     )
     pace = Pace(settings.resync_interval, settings.stalled_interval, settings.max_backoff, settings.check_interval)
-    return Loop(context, pace, settings.max_concurrent)
+    return Loop(context, pace, places)

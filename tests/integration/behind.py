@@ -43,6 +43,12 @@ def passes(operator: Operator, result: str = "success") -> int:
     return sum(int(float(count)) for count in re.findall(pattern, operator.get("/metrics"), re.MULTILINE))
 
 
+def condition(gitlab: GitLab, kind: str, status: str = "True", reason: str | None = None) -> str:
+    """The line of the metrics for a condition of a resource that has this status and this reason, or its name as a reason."""
+    names = f'condition="{kind}",name="{gitlab.name}",namespace="{gitlab.namespace}",reason="{reason or kind}"'
+    return f'gitlab_azure_identity_status_condition{{{names},status="{status}"}} 1.0'
+
+
 def after_a_pass(operator: Operator, count: int = 1) -> None:
     """Wait until the operator has made `count` passes since its start."""
     until(lambda: passes(operator) >= count, f"{count} passes")

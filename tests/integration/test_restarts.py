@@ -10,6 +10,7 @@ from .behind import (
     after_a_pass,
     annotations,
     annotations_for,
+    condition,
     reasons,
     until,
     until_events,
@@ -161,9 +162,7 @@ def test_a_restart_of_an_unchanged_resource_writes_nothing(gitlab: GitLab, opera
     assert len(gitlab.calls()) <= 4  # the storage account is read anew
     assert versions(gitlab) == before
     assert reasons(gitlab) == ["Applied", "Ready"]
-    assert f'gitlab_azure_identity_ready{{name="gitlab",namespace="{gitlab.namespace}"}} 1.0' in operator.get(
-        "/metrics"
-    )
+    assert condition(gitlab, "Ready") in operator.get("/metrics")
 
 
 def test_created_while_down(gitlab: GitLab, operator: Operator) -> None:

@@ -15,7 +15,7 @@ def test_without_their_definition_it_waits_and_continues_with_it(apart: Apart) -
     with apart.without(DEFINITION):
         until(lambda: not apart.ready(), "not ready")
         assert gitlab.identities() == []
-        assert "gitlab_azure_identity_ready{" not in apart.operator.get("/metrics")
+        assert "gitlab_azure_identity_status_condition{" not in apart.operator.get("/metrics")
         assert apart.operator.get("/healthz").startswith("ok")
 
     until(apart.ready, "ready")

@@ -18,11 +18,13 @@ from gitlab_azure_identity.domain.deletion import Remaining
 from gitlab_azure_identity.domain.expected import Expected
 from gitlab_azure_identity.domain.findings import Failure, Outlook, failed
 from gitlab_azure_identity.kube.client import ClusterError
-from gitlab_azure_identity.metrics import READY
+from gitlab_azure_identity.metrics import CONDITIONS
+from gitlab_azure_identity.progress import longest_silence
 from gitlab_azure_identity.reconcile import loop
 from gitlab_azure_identity.reconcile.context import Context
 from gitlab_azure_identity.reconcile.loop import Loop, Pace
 from gitlab_azure_identity.reconcile.memory import ObjectMemory
+from gitlab_azure_identity.reconcile.places import Places
 from gitlab_azure_identity.reconcile.reconciler import AwaitingAccess, Outcome
 from gitlab_azure_identity.waiting import finished
 
@@ -108,7 +110,8 @@ class Harness:
             clock=Clock(),
             issuer=None,
         )
-        self.loop = Loop(cast("Context", context), pace or Pace(), concurrency)
+        self.places = Places(concurrency, request_timeout=30.0)
+        self.loop = Loop(cast("Context", context), pace or Pace(), self.places)
         self.loop._reconciler = cast("Any", self.reconciler)
         self.loop._defects = cast("Any", SimpleNamespace(report=self.report_defect))
 
@@ -144,6 +147,25 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(random, "uniform", lambda _low, _high: 1.0)
+
+
+async def test_a_pass_that_hangs_is_seen() -> None:
+    harness, now = Harness(), [0.0]
+    harness.places = harness.loop._places = Places(5, 30.0, Clock(steady=lambda: now[0]))
+    never = asyncio.Event()
+
+    async def hang() -> Outcome:
+        await never.wait()
+        return GOOD
+
+    harness.reconciler.act = hang
+    harness.notice()
+    await harness.reconciler.until(1)
+    now[0] = longest_silence(30.0) + 1
+
+    assert list(harness.places.stuck()) == [KEY]
+    await harness.leave()
+    assert harness.places.stuck() == {}
 
 
 # Delays
@@ -741,7 +763,7 @@ async def test_at_most_so_many_passes_run_at_the_same_time() -> None:
 def _quiet_gauges() -> Iterator[None]:
     """The metrics belong to the process: leave no value of these tests behind."""
     yield
-    READY.clear()
+    CONDITIONS.clear()
 
 
 LATER = "uid-of-a-later-one"
@@ -751,7 +773,7 @@ async def test_a_deleted_object_is_forgotten_but_not_its_successor() -> None:
     """Events of two objects that had the same name may come in any order. Each is about its own object."""
     harness = Harness()
     harness.notice()
-    READY.labels(KEY.namespace, KEY.name).set(1)
+    CONDITIONS.set(KEY.namespace, KEY.name, [("Ready", "True", "Ready")])
     later = harness.loop._memory.get_or_add(KEY, LATER)
     harness.notice(2)
 
@@ -760,9 +782,9 @@ async def test_a_deleted_object_is_forgotten_but_not_its_successor() -> None:
 
     assert list(harness.loop._memory._objects) == [LATER]
     assert not later.wake.is_set()
-    assert next(iter(READY.collect())).samples != []
+    assert next(iter(CONDITIONS.collect())).samples != []
     harness.loop.forget(KEY, LATER)
-    assert next(iter(READY.collect())).samples == []
+    assert next(iter(CONDITIONS.collect())).samples == []
 
 
 async def test_a_loop_makes_no_pass_over_another_object_of_the_name() -> None:
@@ -779,10 +801,10 @@ async def test_after_its_end_the_loop_may_start_again_and_remembers_nothing() ->
     harness = Harness()
     harness.notice()
     await harness.reconciler.until(1)
-    READY.labels(KEY.namespace, KEY.name).set(1)
+    CONDITIONS.set(KEY.namespace, KEY.name, [("Ready", "True", "Ready")])
 
     await harness.leave()
-    assert next(iter(READY.collect())).samples == []
+    assert next(iter(CONDITIONS.collect())).samples == []
     harness.notice()
     await harness.reconciler.until(2)
     await harness.leave()

@@ -27,7 +27,6 @@ from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.azure.transport import (
     USER_AGENT,
     LoginTransport,
-    MeasurePolicy,
     Transport,
     azure_errors,
     not_azures,
@@ -71,7 +70,6 @@ class BlobAccess:
             policies=[
                 RequestIdPolicy(),
                 UserAgentPolicy(USER_AGENT, user_agent_overwrite=True),
-                MeasurePolicy(),
             ],
             transport=Transport(session, timeout, permit),
         )

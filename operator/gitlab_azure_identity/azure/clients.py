@@ -21,7 +21,6 @@ from gitlab_azure_identity.azure.throttle import Throttle, ThrottlePolicy
 from gitlab_azure_identity.azure.transport import (
     USER_AGENT,
     LoginTransport,
-    MeasurePolicy,
     RefusalPolicy,
     Transport,
     new_session,
@@ -60,7 +59,6 @@ class Clients:
                 ThrottlePolicy(throttle),
                 FreshTokenPolicy(credential),
                 AsyncARMChallengeAuthenticationPolicy(credential, cloud.arm_scope),
-                MeasurePolicy(),
             ],
             "transport": Transport(session, timeout, self.permit),
         }

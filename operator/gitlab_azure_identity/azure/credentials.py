@@ -1,6 +1,5 @@
 """Federated identity credentials of managed identities."""
 
-import asyncio
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -8,6 +7,7 @@ from gitlab_azure_identity.azure.clients import Clients
 from gitlab_azure_identity.azure.transport import azure_errors, deleted, found
 from gitlab_azure_identity.domain.arm_ids import IdentityId
 from gitlab_azure_identity.domain.desired import Credential
+from gitlab_azure_identity.progress import Queue
 
 
 class FederatedCredentials:
@@ -19,12 +19,12 @@ class FederatedCredentials:
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[str, Queue] = WeakValueDictionary()
         self._regions: set[str] = set()
 
-    def _writing(self, identity: IdentityId) -> asyncio.Lock:
+    def _writing(self, identity: IdentityId) -> Queue:
         """The lock of an identity. It exists as long as a task has it or waits for it."""
-        return self._locks.setdefault(identity.key, asyncio.Lock())
+        return self._locks.setdefault(identity.key, Queue())
 
     def _operations(self, identity: IdentityId) -> Any:
         return self._clients.msi(identity.subscription).federated_identity_credentials

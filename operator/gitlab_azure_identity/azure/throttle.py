@@ -13,6 +13,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncHTTPPolicy
@@ -22,6 +23,8 @@ from gitlab_azure_identity.azure.answers import retry_after
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.clock import SYSTEM
 from gitlab_azure_identity.domain.arm_ids import IdentityId
+from gitlab_azure_identity.metrics import THROTTLE_TOKENS, THROTTLE_WAIT
+from gitlab_azure_identity.progress import of_turn
 
 # kind of request: a second and subscription, a second and resource
 RATES = {"write": (2.0, 0.25), "delete": (2.0, 0.25), "get": (10.0, 0.5), "list": (5.0, 0.25)}
@@ -42,6 +45,7 @@ class Bucket:
     rate: float | None
     burst: float
     clock: Callable[[], float] = SYSTEM.steady
+    kind: str = ""
     _level: float = field(init=False)
     _at: float = field(init=False)
     _shut_until: float = field(init=False, default=0.0)
@@ -53,14 +57,17 @@ class Bucket:
         """Seconds until the bucket opens again, or 0 when it is open."""
         return max(0.0, self._shut_until - self.clock())
 
+    def left(self) -> float:
+        """The tokens that may be taken now. Below 0 so many were taken in advance."""
+        return min(self.burst, self._level + (self.clock() - self._at) * (self.rate or 0.0))
+
     def take(self) -> float:
         """Take one token, if need be in advance. Return the seconds until it is available."""
         now = self.clock()
         shut = self.shut_for()
         if self.rate is None:
             return shut
-        self._level = min(self.burst, self._level + (now - self._at) * self.rate) - 1
-        self._at = now
+        self._level, self._at = self.left() - 1, now
         return max(shut, -self._level / self.rate)
 
     def give_back(self) -> None:
@@ -106,13 +113,31 @@ class Throttle:
     def _bucket(self, kind: str, name: str, rate: float, burst: float) -> Bucket:
         key = (kind, name.lower())
         if key not in self._buckets:
-            self._buckets[key] = Bucket(rate if self.published else None, burst, self.clock)
+            self._buckets[key] = Bucket(rate if self.published else None, burst, self.clock, kind)
         return self._buckets[key]
+
+    def publish(self) -> None:
+        """Have the metrics show the tokens that are left, where there are rates."""
+        bursts = {(kind, "subscription"): burst for kind, (_, burst) in ARM_RATES.items()}
+        bursts |= {(kind, "subscription"): self.subscription_burst for kind in RATES}
+        bursts |= {(kind, "identity"): self.identity_burst for kind in RATES}
+        for (kind, per), burst in bursts.items() if self.published else ():
+            THROTTLE_TOKENS.labels(kind, per).set_function(partial(self._left, kind, per, burst))
+
+    def _left(self, kind: str, per: str, burst: float) -> float:
+        """The tokens of the emptiest bucket of a kind."""
+        buckets = (one for (_, name), one in self._buckets.items() if one.kind == kind and _per(name) == per)
+        return min((bucket.left() for bucket in buckets), default=burst)
 
     def forget(self, identity: IdentityId) -> None:
         """Drop the buckets of an identity that was deleted."""
         for kind in RATES:
             self._buckets.pop((kind, str(identity).lower()), None)
+
+
+def _per(name: str) -> str:
+    """Whose bucket it is: that of an identity, which has an ARM id, or that of a subscription."""
+    return "identity" if "/" in name else "subscription"
 
 
 def _kind(method: str, target: re.Match[str]) -> str:
@@ -150,7 +175,9 @@ class ThrottlePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         wait = max((bucket.take() for bucket in buckets), default=0.0)
         try:
             while wait > 0:
-                await self._sleep(wait)
+                with of_turn():
+                    await self._sleep(wait)
+                THROTTLE_WAIT.labels(buckets[0].kind).inc(wait)
                 wait = _shut_for(buckets)
         except (asyncio.CancelledError, AzureError):
             for bucket in buckets:

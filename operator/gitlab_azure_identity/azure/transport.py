@@ -17,12 +17,14 @@ from azure.core.pipeline.policies import AsyncHTTPPolicy
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
+from gitlab_azure_identity.azure.actions import action
 from gitlab_azure_identity.azure.answers import is_token, refusal
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.azure.shapes import confirms_deletion, undescribed
-from gitlab_azure_identity.clock import SYSTEM, Clock
+from gitlab_azure_identity.clock import SYSTEM
 from gitlab_azure_identity.metrics import AZURE_REQUESTS, AZURE_SECONDS
 from gitlab_azure_identity.permit import NOT_LEADING, Permit
+from gitlab_azure_identity.progress import of_request
 from gitlab_azure_identity.waiting import finished
 
 Answer = TypeVar("Answer")
@@ -50,11 +52,11 @@ def _proxies(host: str) -> dict[str, str] | None:
 
 
 class Transport(AioHttpTransport):  # type: ignore[misc]
-    """Bounds the time of each whole request, and finishes a write that was sent even when its caller is cancelled.
+    """Bounds the time of each whole request, counts it, and finishes a write that was sent even when its caller is cancelled.
     Writes need the permit, and end with it.
 
-    Both are done here, below all policies, since the policies of a login belong to azure-core. It logs in under a lock, and its
-    own time-outs do not count while a proxy keeps silent.
+    All this is done here, below all policies, since the policies of a login belong to azure-core. It logs in under a lock, and
+    its own time-outs do not count while a proxy keeps silent.
 
     The proxy variables are read once for each host. aiohttp's own `trust_env` reads them, and a .netrc file, for every request,
     which took a tenth of the time that a pass spends on requests."""
@@ -67,11 +69,23 @@ class Transport(AioHttpTransport):  # type: ignore[misc]
         options.setdefault("proxies", _proxies(urlsplit(request.url).hostname or ""))
         if request.method in ("PUT", "DELETE") and not self._permit.left:
             raise AzureError("", 0, NOT_LEADING)
-        sent = self._sent(request, **options)
+        sent = self._counted(request, **options)
         if request.method in ("PUT", "DELETE"):
             return await finished(sent, self._permit.limit(self._timeout), SdkError, aiohttp.ClientError, OSError)
         async with asyncio.timeout(self._timeout):
             return await sent
+
+    async def _counted(self, request: HttpRequest, **options: Any) -> AsyncHttpResponse:
+        """Send a request, counted and timed."""
+        operation, began, code = action(request.method, request.url), SYSTEM.steady(), "error"
+        try:
+            with of_request():
+                response = await self._sent(request, **options)
+            code = str(response.status_code)
+        finally:
+            AZURE_REQUESTS.labels(operation, code).inc()
+            AZURE_SECONDS.labels(operation).observe(SYSTEM.steady() - began)
+        return response
 
     async def _sent(self, request: HttpRequest, **options: Any) -> AsyncHttpResponse:
         try:
@@ -123,25 +137,6 @@ class LoginTransport(Transport):
             raise AzureError(
                 "", 0, f"Entra's token endpoint answered no token, with status {response.status_code}.", login=True
             )
-        return response
-
-
-class MeasurePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
-    """Counts and times each request."""
-
-    def __init__(self, clock: Clock = SYSTEM) -> None:
-        super().__init__()
-        self._clock = clock
-
-    async def send(self, request: PipelineRequest[HttpRequest]) -> PipelineResponse[HttpRequest, AsyncHttpResponse]:
-        method, start = request.http_request.method, self._clock.steady()
-        code = "error"
-        try:
-            response = await self.next.send(request)
-            code = str(response.http_response.status_code)
-        finally:
-            AZURE_REQUESTS.labels(method, code).inc()
-            AZURE_SECONDS.labels(method).observe(self._clock.steady() - start)
         return response
 
 

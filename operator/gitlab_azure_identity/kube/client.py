@@ -22,6 +22,7 @@ from gitlab_azure_identity.kube.bodies import encoded
 from gitlab_azure_identity.kube.kubeconfig import Kubeconfig
 from gitlab_azure_identity.metrics import CLUSTER_REQUESTS
 from gitlab_azure_identity.permit import NOT_LEADING, Permit
+from gitlab_azure_identity.progress import of_request
 from gitlab_azure_identity.waiting import finished
 
 Json = dict[str, Any]
@@ -150,7 +151,8 @@ class Cluster:
         CLUSTER_REQUESTS.labels(method).inc()
         headers = {"Accept": accept, "Content-Type": content_type}
         try:
-            status, text = await self._sent(method, path, body, query, headers)
+            with of_request():
+                status, text = await self._sent(method, path, body, query, headers)
         except (aiohttp.ClientError, OSError) as error:
             raise ClusterError(0, type(error).__name__, str(error) or "no answer in time") from error
         answer = _decoded(text)

@@ -4,9 +4,10 @@ After the object was deleted, it removes what was created for it, until the obje
 import asyncio
 import logging
 import random
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from gitlab_azure_identity.api.resource import Key, Resource, let_go, news
@@ -14,18 +15,20 @@ from gitlab_azure_identity.domain.deletion import Remaining
 from gitlab_azure_identity.domain.expected import waits_for_cluster, with_tokens
 from gitlab_azure_identity.domain.findings import Outlook
 from gitlab_azure_identity.kube.client import ClusterError
-from gitlab_azure_identity.metrics import CONTROLLER, READY, RECONCILE_SECONDS, RECONCILES
+from gitlab_azure_identity.metrics import CONDITIONS, CONTROLLER, RECONCILE_ERRORS, RECONCILE_SECONDS, RECONCILES
 from gitlab_azure_identity.reconcile.checks import Checks
 from gitlab_azure_identity.reconcile.context import Context
 from gitlab_azure_identity.reconcile.defects import Defects
 from gitlab_azure_identity.reconcile.finalizer import Finalizer
 from gitlab_azure_identity.reconcile.issuer import Issuer
 from gitlab_azure_identity.reconcile.memory import Memory, ObjectMemory
+from gitlab_azure_identity.reconcile.places import Places
 from gitlab_azure_identity.reconcile.reconciler import Outcome, Reconciler
 from gitlab_azure_identity.reconcile.report import Reporter
 from gitlab_azure_identity.waiting import unless
 
 log = logging.getLogger(__name__)
+Done = TypeVar("Done")
 
 FIRST_BACKOFF = 1.0  # seconds
 WAITING_BACKOFF = 30.0  # seconds at most: a wait that ends without a person should be noticed soon
@@ -57,7 +60,7 @@ class Pace:
 class Loop:
     """Reconciles objects, and removes what was created for those that are deleted."""
 
-    def __init__(self, context: Context, pace: Pace, concurrency: int) -> None:
+    def __init__(self, context: Context, pace: Pace, places: Places) -> None:
         self._resources, self._pace, self._clock = context.kube.resources, pace, context.clock
         self._memory = Memory()
         report, issuer = Reporter(context.kube), Issuer(context)
@@ -67,7 +70,24 @@ class Loop:
         self._defects = Defects(context, report)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._locks: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
-        self._places = asyncio.Semaphore(concurrency)
+        self._places = places
+
+    async def _placed(self, key: Key, work: Callable[[], Awaitable[Done]], result: Callable[[Done], str]) -> Done:
+        """Make a pass or a deletion as soon as there is a place. It is counted by its result, and timed."""
+        async with self._places.place(key):
+            counted = "error"
+            try:
+                with RECONCILE_SECONDS.labels(CONTROLLER).time():
+                    done = await work()
+                counted = result(done)
+            except asyncio.CancelledError:
+                counted = "skipped"  # the resource is being deleted, or the operator ends
+                raise
+            finally:
+                RECONCILES.labels(CONTROLLER, counted).inc()
+                if counted == "error":
+                    RECONCILE_ERRORS.labels(CONTROLLER).inc()
+        return done
 
     def _lock(self, key: Key) -> asyncio.Lock:
         """The lock of a key. One pass or deletion of a key runs at a time, since Azure and cluster objects are named after it.
@@ -88,7 +108,7 @@ class Loop:
             task.cancel()
         self._memory.forget(uid)
         if not self._memory.knows(key):
-            READY.remove_by_labels({"namespace": key.namespace, "name": key.name})
+            CONDITIONS.remove(key.namespace, key.name)
 
     async def leave(self) -> None:
         """End all loops, after the writes that were sent, and forget everything. A new watch begins with an event for each
@@ -98,7 +118,7 @@ class Loop:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._memory.clear()
-        READY.clear()
+        CONDITIONS.clear()
 
     async def _live(self, memory: ObjectMemory) -> None:
         """Reconcile one object until it is deleted. Then remove what was created for it, and let it go."""
@@ -147,16 +167,15 @@ class Loop:
     async def _pass(self, memory: ObjectMemory) -> float:
         """One pass, and more attempts at access while only access is awaited. Returns the seconds until the next pass."""
         async with self._lock(memory.key):
-            async with self._places:
-                outcome = await self._counted(self._read_and_run(memory))
+            outcome = await self._placed(memory.key, lambda: self._read_and_run(memory), _result)
             attempts = 0
             while outcome and outcome.awaiting and attempts < REVERIFICATIONS:
                 await self._idle(memory, self._delay(outcome, memory))
                 if memory.wake.is_set():
                     return 0.0
                 attempts += 1
-                async with self._places:
-                    outcome = await self._counted(self._reconciler.verify_again(outcome.awaiting, memory))
+                again = partial(self._reconciler.verify_again, outcome.awaiting, memory)
+                outcome = await self._placed(memory.key, again, _result)
         if outcome is None:
             return self._pace.backoff
         memory.expected = with_tokens(memory.expected, outcome.findings)
@@ -200,27 +219,13 @@ class Loop:
         backoff = _backoff(memory, limit)
         return max(backoff * random.uniform(0.8, 1.2), outcome.retry_after or 0.0)  # noqa: S311 - the same
 
-    async def _counted(self, work: Coroutine[Any, Any, Outcome | None]) -> Outcome | None:
-        """The outcome of a pass, counted and timed."""
-        result = "error"
-        try:
-            with RECONCILE_SECONDS.labels(CONTROLLER).time():
-                outcome = await work
-            result = _RESULTS[outcome.outlook] if outcome else "skipped"
-        except asyncio.CancelledError:
-            result = "skipped"  # the resource is being deleted, or the operator ends
-            raise
-        finally:
-            RECONCILES.labels(CONTROLLER, result).inc()
-        return outcome
-
     # a deletion
 
     async def _remove(self, memory: ObjectMemory) -> float | None:
         """Remove what was created for an object that is being deleted, and let it go. Returns the seconds until the next attempt,
         or None when the object was let go."""
-        async with self._lock(memory.key), self._places:
-            remaining = await self._finalize(memory)
+        async with self._lock(memory.key):
+            remaining = await self._placed(memory.key, lambda: self._finalize(memory), _result_of_deletion)
         if remaining is None:
             return None
         log.info("the deletion waits: %s", remaining.message, extra={"resource": str(memory.key)})
@@ -245,6 +250,14 @@ class Loop:
     def _deletion_delay(self, remaining: Remaining, memory: ObjectMemory) -> float:
         """The seconds until a deletion is tried again."""
         return min(DELETION_RETRY, max(_backoff(memory, DELETION_RETRY), remaining.retry_after or 0.0))
+
+
+def _result(outcome: Outcome | None) -> str:
+    return _RESULTS[outcome.outlook] if outcome else "skipped"
+
+
+def _result_of_deletion(remaining: Remaining | None) -> str:
+    return "requeue" if remaining else "success"
 
 
 def _backoff(memory: ObjectMemory, limit: float) -> float:

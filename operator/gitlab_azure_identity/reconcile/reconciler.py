@@ -40,6 +40,7 @@ from gitlab_azure_identity.domain.status import (
 from gitlab_azure_identity.domain.texts import presentable
 from gitlab_azure_identity.kube import errors as kube_errors
 from gitlab_azure_identity.kube.client import ClusterError
+from gitlab_azure_identity.metrics import DRIFT_REPAIRS
 from gitlab_azure_identity.reconcile.aim import aim
 from gitlab_azure_identity.reconcile.containers import create_containers
 from gitlab_azure_identity.reconcile.context import AzureReads, Context, KubeReads
@@ -161,6 +162,8 @@ class Reconciler:
             refused=tuple(failed(change.link, failure) for change, failure in converged.record.lingering),
         )
         drift = assessment.is_drift(resource, goal, converged.done)
+        for change in converged.done if drift else ():
+            DRIFT_REPAIRS.labels(change.link).inc()
         proof, *_ = await asyncio.gather(
             self._verify(awaiting, memory),
             self._report.event(resource, assessment.changes_event(converged.done, drift=drift)),

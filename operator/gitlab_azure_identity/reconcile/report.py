@@ -4,7 +4,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gitlab_azure_identity.api import conditions
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.status import Status
@@ -12,7 +11,7 @@ from gitlab_azure_identity.domain.assessment import Event, ready_event
 from gitlab_azure_identity.domain.findings import Finding, Outlook
 from gitlab_azure_identity.domain.texts import presentable, without_texts
 from gitlab_azure_identity.kube.client import ClusterError
-from gitlab_azure_identity.metrics import READY, STATUSES_NOT_WRITTEN, TRANSIENT_FAILURES
+from gitlab_azure_identity.metrics import CONDITIONS, STATUSES_NOT_WRITTEN, TRANSIENT_FAILURES
 from gitlab_azure_identity.reconcile.context import Kube
 
 log = logging.getLogger(__name__)
@@ -32,8 +31,8 @@ class Reporter:
         A status that could not be written is logged. The next pass compares again, and writes it then. A status that the API
         server refuses is written without its texts, and an event says so."""
         status = presentable(status)
-        ready = status.condition(conditions.READY)
-        READY.labels(resource.key.namespace, resource.key.name).set(ready is not None and ready.status == "True")
+        key = resource.key
+        CONDITIONS.set(key.namespace, key.name, ((one.type, one.status, one.reason) for one in status.conditions))
         if status == resource.status:
             return resource
         written, refusal = status, await self._written(resource, status)

@@ -26,6 +26,7 @@ from gitlab_azure_identity.domain.storage_account import unusable
 from gitlab_azure_identity.kube import errors as kube_errors
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.kube.tokens import issuer_of
+from gitlab_azure_identity.metrics import TOKEN_EXCHANGES
 from gitlab_azure_identity.reconcile.context import AzureReads, KubeReads
 
 
@@ -62,6 +63,8 @@ async def verify(azure: AzureReads, kube: KubeReads, attempt: AccessAttempt, ide
     exchanged = await asyncio.gather(
         *(_exchange(azure, kube, attempt, identity, account.name) for account in desired.service_accounts)
     )
+    for answer in exchanged:
+        TOKEN_EXCHANGES.labels(answer.reason if isinstance(answer, Failure) else "success").inc()
     tokens = [answer for answer in exchanged if isinstance(answer, AccessTokenInfo)]
     problems = [answer for answer in exchanged if isinstance(answer, Failure)]
     states: dict[str, Failure | None] = {}
