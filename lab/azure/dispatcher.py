@@ -6,6 +6,7 @@ import math
 import socket
 import struct
 import time
+from email.utils import formatdate
 from typing import Protocol
 
 from aiohttp import web
@@ -83,6 +84,8 @@ class Dispatcher:
             else:
                 response = await service.answer(request, call)
             call.status = 0 if response.status == NO_ANSWER else response.status
+            if not response.prepared:  # RFC 9110, section 6.6.1: the date is that of the server's clock
+                response.headers["Date"] = formatdate(self._state.clock.now(), usegmt=True)
             return response
         finally:
             call.duration = time.perf_counter() - began

@@ -1,7 +1,9 @@
 """The command line: the operator itself (`run`), and the commands of a person."""
 
 import asyncio
+import os
 import sys
+from typing import IO
 
 import click
 
@@ -40,6 +42,25 @@ def run_operator() -> None:
     except Unusable as error:
         sys.stderr.write(f"gitlab-azure-identity: {redact(str(error))}\n")
         sys.exit(UNUSABLE)
+
+
+@program.command("prove", hidden=True)
+@click.option("--host", required=True, help="Host of the blob endpoint.")
+@click.option("--container", "containers", multiple=True, help="A container that GitLab uses.")
+@click.option("--to", type=click.File("w", encoding="utf-8"), default="-", help="Where the answers are written.")
+def prove_access(host: str, containers: tuple[str, ...], to: IO[str]) -> None:
+    """Try the access of the pod that this runs in. `kubectl gai doctor --as-pod` starts it."""
+    from gitlab_azure_identity.prove import prove  # noqa: PLC0415 - see above
+
+    try:
+        answers = asyncio.run(prove(host, containers, os.environ))
+    except KeyError as missing:
+        to.write(f"The pod has no variable {missing.args[0]}.")
+        sys.exit(UNUSABLE)
+    except OSError as error:
+        to.write(f"The pod's token cannot be read: {error}.")
+        sys.exit(UNUSABLE)
+    to.write(answers)
 
 
 if __name__ == "__main__":

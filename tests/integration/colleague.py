@@ -112,10 +112,10 @@ class Colleague:
         return Terminal(self.lab, *words, columns=columns, **self.variables, **variables)
 
 
-def publish_settings(lab: Lab) -> None:
+def publish_settings(lab: Lab, **settings: Any) -> None:
     """Write the settings that the tests' operator runs with into the config map of its chart."""
-    found = lab.api.get(CONFIG_MAP)["data"]["settings.yaml"]
-    text = yaml.safe_dump(yaml.safe_load(found) | {"policy": POLICY})
+    ours = yaml.safe_load((lab.places.operator / "settings.yaml").read_text(encoding="utf-8"))
+    text = yaml.safe_dump(ours | {"policy": POLICY} | settings)
     lab.api.patch(CONFIG_MAP, {"data": {"settings.yaml": text}})
 
 
@@ -151,6 +151,9 @@ class Terminal:
             except OSError:  # the program has ended
                 break
         return self.text
+
+    def types(self, text: str) -> None:
+        os.write(self._screen, text.encode())
 
     def ended(self) -> int:
         self.until(lambda _: False)

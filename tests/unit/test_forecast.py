@@ -7,7 +7,7 @@ from dataclasses import replace
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.domain.findings import Failure, Outlook
-from gitlab_azure_identity.domain.forecast import forecast
+from gitlab_azure_identity.domain.forecast import forecast, foreseen
 from gitlab_azure_identity.domain.observed import Observation, Observed
 
 from .worlds import goal, standing, wanted
@@ -55,3 +55,34 @@ def test_what_could_not_be_seen_is_left_out() -> None:
 
 def test_without_a_storage_account_nothing_would_be_written() -> None:
     assert told(replace(Observation(Observed()), no_account=MISSING)) == []
+
+
+def reasons(observation: Observation) -> dict[str, str]:
+    return {one.link: one.reason for one in foreseen(goal(), observation)}
+
+
+def test_where_everything_exists_each_link_holds() -> None:
+    assert reasons(Observation(standing())) == {
+        "IdentityReady": "Created",
+        "CredentialsFederated": "Federated",
+        "RolesAssigned": "Assigned",
+        "ServiceAccountsAnnotated": "Annotated",
+        "SecretsWritten": "Written",
+    }
+
+
+def test_a_missing_account_is_why_nothing_is_made() -> None:
+    found = reasons(replace(Observation(Observed()), no_account=MISSING))
+
+    assert found["RolesAssigned"] == "AccountNotFound"
+    assert {reason for link, reason in found.items() if link != "RolesAssigned"} == {"Pending"}
+
+
+def test_a_missing_account_beside_an_identity_is_told_at_the_roles() -> None:
+    found = reasons(replace(Observation(replace(standing(), assignments=())), no_account=MISSING))
+
+    assert (found["IdentityReady"], found["RolesAssigned"]) == ("Created", "AccountNotFound")
+
+
+def test_what_could_not_be_seen_says_why() -> None:
+    assert reasons(Observation(standing(), {Link.ROLES: MISSING}))["RolesAssigned"] == "AccountNotFound"

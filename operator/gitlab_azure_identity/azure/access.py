@@ -54,6 +54,12 @@ class Answers:
     signing: AzureError | None
     containers: Mapping[str, Mapping[Right, AzureError | None]]
 
+    @property
+    def lack_containers(self) -> bool:
+        """Whether a container does not exist."""
+        errors = (error for rights in self.containers.values() for error in rights.values())
+        return any(error is not None and error.code == "ContainerNotFound" for error in errors)
+
 
 class BlobAccess:
     """Attempts the access of a service account to the blobs.

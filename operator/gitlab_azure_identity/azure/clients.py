@@ -90,9 +90,12 @@ class Clients:
 async def connect_as(
     login: Login, cloud: Cloud, timeout: float
 ) -> AsyncIterator[tuple[Clients, aiohttp.ClientSession]]:
-    """The clients of a person, whose few requests Azure need not be spared. `timeout` bounds one request, in seconds."""
+    """The clients of a person who only looks. They send no write, and their few requests Azure need not be spared. `timeout`
+    bounds one request, in seconds."""
+    never = Permit()
+    never.withdraw()
     async with new_session() as session, login:
-        yield Clients(cloud, login, session, Throttle(published=False), timeout), session
+        yield Clients(cloud, login, session, Throttle(published=False), timeout, never), session
 
 
 @asynccontextmanager

@@ -53,6 +53,14 @@ class _Assignment(_Part):
     properties: _AssignmentProperties
 
 
+class _Named(_Part):
+    name: str
+
+
+class _Subscription(_Part):
+    subscription_id: str
+
+
 class _Listing(_Part):
     value: list[dict[str, object]]
     next_link: str | None = None
@@ -64,6 +72,9 @@ _SHAPES: dict[str, tuple[str, str, type[_Part]]] = {
     "federatedidentitycredentials": ("federated credential", "federated credentials", _Credential),
     "roleassignments": ("role assignment", "role assignments", _Assignment),
     "storageaccounts": ("storage account", "storage accounts", _Part),
+    "containers": ("container", "containers", _Named),
+    "resourcegroups": ("resource group", "resource groups", _Named),
+    "subscriptions": ("subscription", "subscriptions", _Subscription),
 }
 
 

@@ -125,6 +125,43 @@ def plan(
 
 
 @gai.command()
+@click.argument("name", required=False)
+@namespace_option
+@context_option
+@settings_option
+@click.option(
+    "--as-pod",
+    is_flag=True,
+    help="Prove access from the pods' network too: by a pod that is created, and deleted again.",
+)
+@click.option("--image", metavar="IMAGE", help="With --as-pod: the image of the pod. Default: the operator's.")
+@click.option("-y", "--yes", is_flag=True, help="With --as-pod: do not ask.")
+@output_option
+def doctor(
+    name: str | None,
+    namespace: str | None,
+    context: str | None,
+    settings: str | None,
+    as_pod: bool,
+    image: str | None,
+    yes: bool,
+    output: str | None,
+) -> int:
+    """Find what is wrong between GitLab's pods and its blobs, and say what mends it. Nothing is written without --as-pod.
+
+    Azure is read with your own rights: az login, or another login that DefaultAzureCredential finds. Exit status: 0 when
+    nothing is wrong, 1 for a problem, 2 when not everything could be checked.
+    """
+    from gitlab_azure_identity.cli.as_pod import AsPod  # noqa: PLC0415 - see above
+    from gitlab_azure_identity.cli.doctor import doctor as examine  # noqa: PLC0415
+    from gitlab_azure_identity.cli.session import ran  # noqa: PLC0415
+
+    if (image or yes) and not as_pod:
+        raise click.UsageError("--image and --yes are for --as-pod.")
+    return ran(examine(name, AsPod(image, yes) if as_pod else None, settings, output), context, namespace)
+
+
+@gai.command()
 @click.argument("name")
 @namespace_option
 @context_option

@@ -3,13 +3,15 @@
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.resource import Resource
+from gitlab_azure_identity.azure.access import BlobAccess
 from gitlab_azure_identity.azure.clients import connect_as
 from gitlab_azure_identity.azure.errors import AzureError
+from gitlab_azure_identity.azure.names import Names
 from gitlab_azure_identity.azure.person import PersonLogin
 from gitlab_azure_identity.cli.problems import CouldNotCheck
 from gitlab_azure_identity.cli.session import TIMEOUT, Session, of_cluster
@@ -21,9 +23,12 @@ from gitlab_azure_identity.domain.findings import CannotProceed
 from gitlab_azure_identity.domain.goal import Terms
 from gitlab_azure_identity.domain.terms import recorded_cloud, recorded_terms
 from gitlab_azure_identity.kube.client import ClusterError
+from gitlab_azure_identity.kube.namespaces import Namespaces
+from gitlab_azure_identity.kube.webhooks import Webhooks
 from gitlab_azure_identity.reconcile.aim import Aim, aim
 from gitlab_azure_identity.reconcile.context import Azure, AzureReads, Kube, KubeReads
 from gitlab_azure_identity.reconcile.issuer import DOING, UNKNOWN, is_issuer
+from gitlab_azure_identity.reconcile.told import Told
 from gitlab_azure_identity.settings import Settings, Unusable, written
 
 # The operator's chart gives this label to everything that it installs, and names its config map for the release.
@@ -83,6 +88,9 @@ class Look:
     kube: KubeReads
     cloud: Cloud
     known: Known
+    names: Names
+    webhooks: Webhooks
+    namespaces: Namespaces
 
     async def terms(self, resource: Resource) -> Terms:
         """The terms of the resource: the operator's settings, or else what it has left on record. Raises CouldNotCheck."""
@@ -110,20 +118,19 @@ class Look:
             return {}
         return found.tags if found else {}
 
-    async def aim(self, resource: Resource) -> Aim:
-        """The goal of the resource and what is there, as a pass of the operator would have them. Raises CannotProceed and
-        CouldNotCheck."""
-        terms, issuer = await self.terms(resource), await self.issuer(resource)
-        limit = self.known.settings.propagation_limit if self.known.settings else PROPAGATION_LIMIT
-        return await aim(
-            self.azure,
-            self.kube,
-            resource,
-            terms,
-            issuer,
-            spread_by=SYSTEM.now().timestamp() - limit,
-            told=told(self.session.server),
-        )
+    @property
+    def propagation_limit(self) -> float:
+        """The operator's setting, in seconds."""
+        return self.known.settings.propagation_limit if self.known.settings else PROPAGATION_LIMIT
+
+    @property
+    def told(self) -> Told:
+        return told(self.session.server)
+
+    async def aim(self, resource: Resource, terms: Terms, issuer: str) -> Aim:
+        """The goal of the resource and what is there, as a pass of the operator would have them. Raises CannotProceed."""
+        spread_by = SYSTEM.now().timestamp() - self.propagation_limit
+        return await aim(self.azure, self.kube, resource, terms, issuer, spread_by=spread_by, told=self.told)
 
     async def issuer(self, resource: Resource) -> str:
         """The issuer of the cluster's tokens: by the operator's setting, by the API server, or by the status. Raises
@@ -150,6 +157,10 @@ async def looking(session: Session, resource: Resource, file: str | None) -> Asy
     known = await known_settings(session, file)
     cloud = CLOUDS[known.settings.cloud] if known.settings else recorded_cloud(resource) or CLOUDS["AzurePublic"]
     async with connect_as(PersonLogin(cloud.authority_host), cloud, TIMEOUT) as (clients, http):
-        azure = Azure.through(clients, http, TIMEOUT, SYSTEM)
+        # The proof of access attempts writes under a condition that no blob meets. Everything else is a read.
+        access = BlobAccess(cloud, http, TIMEOUT, SYSTEM)
+        azure = replace(Azure.through(clients, http, TIMEOUT, SYSTEM), access=access)
         kube = Kube.through(session.cluster, SYSTEM, RATE)
-        yield Look(session, azure, kube, cloud, known)
+        cluster = session.cluster
+        names = Names(clients, http, TIMEOUT)
+        yield Look(session, azure, kube, cloud, known, names, Webhooks(cluster), Namespaces(cluster))

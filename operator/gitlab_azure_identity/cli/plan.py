@@ -24,14 +24,11 @@ from gitlab_azure_identity.domain.changes import (
     ApplyObject,
     ApplyServiceAccount,
     Change,
-    PutAssignment,
-    PutCredential,
     PutIdentity,
+    Revocation,
 )
-from gitlab_azure_identity.domain.findings import CannotProceed, Finding, Outlook, blocked, failed, stopped
-from gitlab_azure_identity.domain.forecast import forecast
-from gitlab_azure_identity.domain.judge import PassRecord, judge
-from gitlab_azure_identity.domain.plan import nothing_to_grant
+from gitlab_azure_identity.domain.findings import CannotProceed, Finding, Outlook, blocked, failed
+from gitlab_azure_identity.domain.forecast import forecast, foreseen
 from gitlab_azure_identity.domain.texts import printable
 from gitlab_azure_identity.kube.client import Json
 from gitlab_azure_identity.reconcile.aim import Aim
@@ -107,7 +104,7 @@ async def _planned(session: Session, resource: Resource, settings: str | None) -
         if resource.legible.suspend:
             notes.append("The resource is suspended: nothing of this is done before it is resumed.")
         try:
-            found = await look.aim(resource)
+            found = await look.aim(resource, await look.terms(resource), await look.issuer(resource))
         except CannotProceed as stop:
             found, seen = None, failed(stop.link, stop.failure)
     if found is None:
@@ -117,14 +114,10 @@ async def _planned(session: Session, resource: Resource, settings: str | None) -
 
 def findings(found: Aim) -> list[Finding]:
     """A finding for each link, as the operator would judge what was seen."""
-    goal, observation = found.goal, found.observation
-    absent = nothing_to_grant(goal, observation)
-    if absent and observation.have.identity is None:
-        return list(stopped(Link.ROLES, absent))
-    unseen = {**observation.unseen, Link.ROLES: absent} if absent else observation.unseen
-    judged = judge(goal, observation.have, PassRecord(unseen, (), observation.former))
+    judged = foreseen(found.goal, found.observation)
     not_tried = blocked(Link.ACCESS, Link.ROLES)  # what the operator has proven stays so
-    return list(with_proof(found.resource, goal.desired.unmanaged, judged, not_tried, SYSTEM.now(), 0.0))
+    unmanaged = found.goal.desired.unmanaged
+    return list(with_proof(found.resource, unmanaged, judged, not_tried, SYSTEM.now(), 0.0))
 
 
 def _plan(key: Key, changes: tuple[Change, ...], seen: Sequence[Finding], notes: Sequence[str]) -> Plan:
@@ -179,9 +172,7 @@ def mark(change: Change) -> str:
             return "~" if change.missing else "+"
         case ApplyServiceAccount() | ApplyObject():
             return "~" if change.uid else "+"
-        case PutCredential() | PutAssignment():
-            return "+"
-    return "-"
+    return "-" if isinstance(change, Revocation) else "+"
 
 
 def lines(plan: Plan) -> Iterator[str]:

@@ -71,9 +71,13 @@ def draw(chains: Sequence[Chain]) -> None:
 
 def _chains(session: Session, bodies: Sequence[Json]) -> list[Chain]:
     if not bodies:
-        where = f"namespace {session.namespace}" if session.namespace else "any namespace"
-        raise CouldNotCheck(f"There is no {KIND} in {where} of {session.server}. Name another namespace, or apply one.")
+        raise nothing_there(session)
     return [chain(Resource.parse(body)) for body in bodies]
+
+
+def nothing_there(session: Session) -> CouldNotCheck:
+    where = f"namespace {session.namespace}" if session.namespace else "any namespace"
+    return CouldNotCheck(f"There is no {KIND} in {where} of {session.server}. Name another namespace, or apply one.")
 
 
 def _exit_status(chains: Sequence[Chain]) -> int:

@@ -60,4 +60,7 @@ def told(server: str) -> Told:
         text = of_cluster(error, doing, server).message
         return Failure(known.reason, text, known.outlook) if about_the_caller(known) else known
 
-    return Told(azure, cluster)
+    def token(error: ClusterError, service_account: str, namespace: str) -> Failure:
+        return cluster(error, f"create tokens for service account {service_account}", namespace)
+
+    return Told(azure, cluster, token)

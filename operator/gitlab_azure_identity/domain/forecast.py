@@ -1,9 +1,12 @@
-"""Everything that a pass would do, before anything of it is done: the plan, and what follows once the identity is there."""
+"""What a pass would do and find, before anything of it is done: the plan, and what follows once the identity is there."""
 
 from dataclasses import replace
 
+from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.domain.changes import Change, PutIdentity
+from gitlab_azure_identity.domain.findings import Finding, stopped
 from gitlab_azure_identity.domain.goal import Goal
+from gitlab_azure_identity.domain.judge import PassRecord, judge
 from gitlab_azure_identity.domain.observed import Identity, Observation, Observed
 from gitlab_azure_identity.domain.plan import nothing_to_grant, plan_without
 
@@ -28,3 +31,12 @@ def with_identity(have: Observed, change: PutIdentity) -> Observed:
     wanted = change.identity
     made = Identity(str(wanted.id), wanted.name, wanted.location, change.tags, UNKNOWN, UNKNOWN, UNKNOWN)
     return replace(have, identity=made, credentials=(), credentials_seen=True)
+
+
+def foreseen(goal: Goal, observation: Observation) -> tuple[Finding, ...]:
+    """A finding for each link that a plan can establish, while nobody carries the plan out."""
+    absent = nothing_to_grant(goal, observation)
+    if absent and observation.have.identity is None:
+        return tuple(one for one in stopped(Link.ROLES, absent) if one.link.planned)
+    unseen = {**observation.unseen, Link.ROLES: absent} if absent else observation.unseen
+    return judge(goal, observation.have, PassRecord(unseen, (), observation.former))

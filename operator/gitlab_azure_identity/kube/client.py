@@ -9,6 +9,7 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import aiohttp
@@ -18,6 +19,7 @@ from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.client.rest import RESTClientObject, RESTResponse
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
+from gitlab_azure_identity.clock import dated
 from gitlab_azure_identity.kube.bodies import encoded
 from gitlab_azure_identity.kube.kubeconfig import Kubeconfig
 from gitlab_azure_identity.metrics import CLUSTER_REQUESTS
@@ -208,6 +210,18 @@ class Cluster:
                         yield _decoded(line)
         except (aiohttp.ClientError, OSError) as error:
             raise ClusterError(0, type(error).__name__, str(error) or "no answer in time") from error
+
+    async def time(self) -> datetime | None:
+        """What the API server's clock says, by the Date header that every answer has. None when it cannot be read. Raises
+        ClusterError when there is no answer at all."""
+        serialized = await self._api.param_serialize("GET", "/version", header_params={}, auth_settings=["BearerToken"])
+        try:
+            async with asyncio.timeout(self._timeout):
+                response = await self._api.call_api(*serialized)
+                await response.read()  # type: ignore[no-untyped-call]
+        except (aiohttp.ClientError, OSError) as error:
+            raise ClusterError(0, type(error).__name__, str(error) or "no answer in time") from error
+        return dated(response.headers.get("Date"))
 
     async def find(self, path: str) -> Json | None:
         """The object at a path, or None when it does not exist. Raises ClusterError."""

@@ -1,4 +1,6 @@
-"""Namespaces: the deletion of a resource asks whether its namespace is being deleted too."""
+"""Namespaces: whether one is being deleted, and the labels by which webhooks and policies choose it."""
+
+from collections.abc import Mapping
 
 from gitlab_azure_identity.kube.client import Cluster
 
@@ -13,3 +15,8 @@ class Namespaces:
         """Whether the namespace is being deleted, or no longer exists. Raises ClusterError."""
         found = await self._cluster.find(f"/api/v1/namespaces/{namespace}")
         return found is None or "deletionTimestamp" in found["metadata"]
+
+    async def labels(self, namespace: str) -> Mapping[str, str]:
+        """The labels of the namespace; none when it does not exist. Raises ClusterError."""
+        found = await self._cluster.find(f"/api/v1/namespaces/{namespace}")
+        return (found["metadata"].get("labels") or {}) if found else {}

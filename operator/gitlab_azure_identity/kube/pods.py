@@ -51,6 +51,16 @@ class Pods:
         pods = tuple(pod_of(item) for item in found.get("items") or ())
         return Listed(pods, found["metadata"]["resourceVersion"])
 
+    async def get(self, namespace: str, name: str) -> Pod | None:
+        """One pod of any release, or None when it does not exist."""
+        found = await self._cluster.find(f"{_path(namespace)}/{name}")
+        return pod_of(found) if found else None
+
+    async def names(self, namespace: str) -> tuple[str, ...]:
+        """The names of all pods of a namespace."""
+        found = await self._cluster.request("GET", _path(namespace))
+        return tuple(str(item["metadata"]["name"]) for item in found.get("items") or ())
+
     async def watch(self, namespace: str, release: str, version: str) -> AsyncGenerator[Change, None]:
         """What happens to the pods of a release after a version, until the API server ends the watch. When it no longer knows the
         version, it says so by a ClusterError with status 410: the pods are then to be listed again."""

@@ -1,5 +1,8 @@
 """The cluster as an issuer of tokens: its issuer URL, and tokens of service accounts."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import jwt
 
 from gitlab_azure_identity.kube.client import Cluster
@@ -34,8 +37,12 @@ class Tokens:
 
 def issuer_of(token: str) -> str | None:
     """The issuer that a token names, or None when it is no JWT. It is only compared, so the signature is not checked."""
+    return claims_of(token).get("iss")
+
+
+def claims_of(token: str) -> Mapping[str, Any]:
+    """What a token says; nothing when it is no JWT. Neither its signature nor its times are checked."""
     try:
-        claims = jwt.decode(token, options={"verify_signature": False})
+        return dict(jwt.decode(token, options={"verify_signature": False}))
     except jwt.InvalidTokenError:
-        return None
-    return claims.get("iss")
+        return {}

@@ -11,10 +11,12 @@ from gitlab_azure_identity.kube.client import ClusterError
 
 @dataclass(frozen=True)
 class Told:
-    """The failures for a refusal by Azure, and for one by the API server: of what was to be done, in which namespace."""
+    """The failures for a refusal by Azure, and for those by the API server: of what was to be done, in which namespace; and of a
+    token for which service account, in which namespace."""
 
     azure: Callable[[AzureError, Operation], Failure]
     cluster: Callable[[ClusterError, str, str], Failure]
+    token: Callable[[ClusterError, str, str], Failure]
 
 
-OPERATOR = Told(classify, kube_errors.classify)
+OPERATOR = Told(classify, kube_errors.classify, kube_errors.token_refused)

@@ -1,7 +1,8 @@
 """Attempt the access that GitLab will need: exchange a token of each service account, and use every container."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from azure.core.credentials import AccessTokenInfo
 
@@ -9,6 +10,7 @@ from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.spec import Verification
 from gitlab_azure_identity.api.status import ContainerStatus
+from gitlab_azure_identity.azure.access import Answers
 from gitlab_azure_identity.azure.access_errors import (
     AccessAttempt,
     another_issuer,
@@ -23,11 +25,11 @@ from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.findings import Failure, Finding, failed, good, not_asked, worst
 from gitlab_azure_identity.domain.observed import Identity
 from gitlab_azure_identity.domain.storage_account import unusable
-from gitlab_azure_identity.kube import errors as kube_errors
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.kube.tokens import issuer_of
 from gitlab_azure_identity.metrics import TOKEN_EXCHANGES
 from gitlab_azure_identity.reconcile.context import AzureReads, KubeReads
+from gitlab_azure_identity.reconcile.told import OPERATOR, Told
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,10 @@ def unproven(finding: Finding, desired: Desired) -> Proof:
     return Proof(finding, _states(desired, {}))
 
 
-async def verify(azure: AzureReads, kube: KubeReads, attempt: AccessAttempt, identity: Identity) -> Proof:
-    """Attempt everything that GitLab does with its storage. Nothing is written."""
+async def verify(
+    azure: AzureReads, kube: KubeReads, attempt: AccessAttempt, identity: Identity, told: Told = OPERATOR
+) -> Proof:
+    """Attempt everything that GitLab does with its storage. Nothing is written. `told` has the words for a refused token."""
     desired = attempt.desired
     failure = unusable(attempt.account, desired.storage.containers) if attempt.account else None
     if desired.verification is Verification.DISABLED:
@@ -61,26 +65,41 @@ async def verify(azure: AzureReads, kube: KubeReads, attempt: AccessAttempt, ide
     if failure:
         return unproven(failed(Link.ACCESS, failure), desired)
     exchanged = await asyncio.gather(
-        *(_exchange(azure, kube, attempt, identity, account.name) for account in desired.service_accounts)
+        *(_exchange(azure, kube, attempt, identity, account.name, told) for account in desired.service_accounts)
     )
     for answer in exchanged:
         TOKEN_EXCHANGES.labels(answer.reason if isinstance(answer, Failure) else "success").inc()
     tokens = [answer for answer in exchanged if isinstance(answer, AccessTokenInfo)]
     problems = [answer for answer in exchanged if isinstance(answer, Failure)]
+    if not tokens:
+        return concluded(attempt, problems, 0, None)
+    storage = desired.storage
+    answers = await azure.access.attempt(storage.blob_host, tuple(storage.containers.values()), tokens[0])
+    existing = await _existing(azure, storage.blob_host, tokens[0]) if answers.lack_containers else ()
+    return replace(concluded(attempt, problems, len(tokens), answers, existing), token=tokens[0])
+
+
+def concluded(
+    attempt: AccessAttempt,
+    problems: Sequence[Failure],
+    accounts: int,
+    answers: Answers | None,
+    existing: Sequence[str] = (),
+) -> Proof:
+    """The result of an attempt: why tokens were refused, of how many service accounts one was exchanged, and what the storage
+    account answered to it. `existing` are the account's containers, where one is missing and they are known."""
+    desired, found = attempt.desired, list(problems)
     states: dict[str, Failure | None] = {}
-    if tokens:
-        storage = desired.storage
-        answers = await azure.access.attempt(storage.blob_host, tuple(storage.containers.values()), tokens[0])
+    if answers:
         states = {name: container_refused(rights, attempt, name) for name, rights in answers.containers.items()}
         absent = [name for name, failure in states.items() if failure and failure.reason is Reason.CONTAINER_NOT_FOUND]
-        problems += [failure for name, failure in states.items() if failure is not None and name not in absent]
-        problems += [signing_refused(answers.signing, attempt)] if answers.signing else []
-        if absent:
-            problems.append(containers_missing(absent, attempt, await _existing(azure, storage.blob_host, tokens[0])))
+        found += [failure for name, failure in states.items() if failure is not None and name not in absent]
+        found += [signing_refused(answers.signing, attempt)] if answers.signing else []
+        found += [containers_missing(absent, attempt, existing)] if absent else []
     containers = _states(desired, states)
-    if problems:
-        return Proof(failed(Link.ACCESS, worst(problems)), containers, tokens[0] if tokens else None)
-    count, accounts = len(states), len(tokens)
+    if found:
+        return Proof(failed(Link.ACCESS, worst(found)), containers)
+    count = len(states)
     message = (
         f"{accounts} service account{'s' * (accounts > 1)} exchanged a token at Entra. The identity {may(())} "
         f"in {count} container{'s' * (count != 1)} of {desired.storage.account}, and sign addresses."
@@ -97,13 +116,18 @@ async def _existing(azure: AzureReads, host: str, token: AccessTokenInfo) -> tup
 
 
 async def _exchange(
-    azure: AzureReads, kube: KubeReads, attempt: AccessAttempt, identity: Identity, service_account: str
+    azure: AzureReads,
+    kube: KubeReads,
+    attempt: AccessAttempt,
+    identity: Identity,
+    service_account: str,
+    told: Told,
 ) -> AccessTokenInfo | Failure:
     namespace = attempt.desired.owner.namespace
     try:
         assertion = await kube.tokens.token(namespace, service_account, attempt.desired.cloud.audience)
     except ClusterError as error:
-        return kube_errors.token_refused(error, service_account, namespace)
+        return told.token(error, service_account, namespace)
     issuer = issuer_of(assertion)
     if issuer and issuer != attempt.desired.issuer:  # Entra may still accept it, by a credential with a former issuer
         return another_issuer(issuer, attempt)

@@ -47,3 +47,19 @@ def test_what_would_change_is_shown_before_it_is_applied(person: Person, ready: 
     assert planned == "gitlab/gitlab: no change\n"
     assert person.runs("kubectl gai plan -f examples/gitlab.yaml -n gitlab") == planned
     assert person.runs("kubectl gai plan gitlab -n gitlab --settings settings.yaml") == planned
+
+
+def test_nothing_is_wrong_and_the_commands_of_the_webhook_show_it(person: Person, ready: GitLab) -> None:
+    assert person.runs("kubectl gai doctor -n gitlab").startswith("gitlab/gitlab: no problem\n")
+
+    assert "azure-wi-webhook" in person.runs("kubectl get mutatingwebhookconfigurations")
+    shown = person.runs(
+        "kubectl get mutatingwebhookconfiguration azure-wi-webhook-mutating-webhook-configuration -o yaml"
+    )
+    assert "objectSelector" in shown
+    assert "kubernetes.io/metadata.name" in person.runs("kubectl get namespace gitlab --show-labels")
+    person.runs("kubectl -n kube-system get pods -l azure-workload-identity.io/system=true")
+
+
+def test_a_pod_is_created_only_when_somebody_agrees(person: Person, ready: GitLab) -> None:
+    assert "add --yes" in person.is_refused("kubectl gai doctor gitlab -n gitlab --as-pod")

@@ -7,7 +7,7 @@ it (`make troubleshooting`). A cause is one entry in one of these modules:
 - `azure.py`, `cluster.py`: what Azure and the API server refuse; `entra.py`: the codes of Entra
 - `waiting.py`: what passes by itself
 - `holds.py`: what is no failure, and events
-- `pods.py`, `running.py`: what no condition shows
+- `pods.py`, `around.py`, `running.py`: what no condition shows
 
 `commands.py` has the commands, and `page.py` writes the page."""
 
@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.domain.causes import (
     access,
+    around,
     azure,
     cluster,
     holds,
@@ -30,6 +31,7 @@ from gitlab_azure_identity.domain.causes.model import Cause, Chapter
 
 CHAPTERS: tuple[Chapter, ...] = (
     pods.CHAPTER,
+    around.CHAPTER,
     running.NO_STATUS,
     running.NOT_INSTALLED,
     Chapter(

@@ -54,6 +54,17 @@ LIST_BLOBS = Command(
     "debug list https://{account}.blob.core.windows.net/{container}'"
 )
 
+# the webhook
+SHOW_WEBHOOKS = Command("kubectl get mutatingwebhookconfigurations")
+SHOW_SELECTORS = Command(
+    "kubectl get mutatingwebhookconfiguration azure-wi-webhook-mutating-webhook-configuration -o yaml"
+)
+SHOW_WEBHOOK_PODS = Command("kubectl -n kube-system get pods -l azure-workload-identity.io/system=true")
+SHOW_NAMESPACE_LABELS = Command("kubectl get namespace {namespace} --show-labels")
+ENABLE_WEBHOOK = Command(
+    "az aks update --name <cluster> --resource-group <group> --enable-oidc-issuer --enable-workload-identity"
+)
+
 # Azure
 LIST_CREDENTIALS = Command("az identity federated-credential list --resource-group {group} --identity-name {identity}")
 RESTORE_TAGS = Command(

@@ -1,0 +1,189 @@
+"""`kubectl gai doctor`: what is wrong between GitLab's pods and its blobs, why, and the command that mends it."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from rich.console import Group
+from rich.text import Text
+from rich.tree import Tree
+
+from gitlab_azure_identity.api.conditions import CHAIN, READY
+from gitlab_azure_identity.api.resource import Key, Resource
+from gitlab_azure_identity.cli.as_pod import AsPod, prove_as_pods
+from gitlab_azure_identity.cli.examining import Examined, examine
+from gitlab_azure_identity.cli.looking import looking
+from gitlab_azure_identity.cli.problems import NOT_CHECKED, PROBLEM
+from gitlab_azure_identity.cli.session import Session
+from gitlab_azure_identity.cli.showing import console, in_terminal, print_data
+from gitlab_azure_identity.cli.status import Work, nothing_there
+from gitlab_azure_identity.domain.causes.model import Advice
+from gitlab_azure_identity.domain.doctor.examination import Check, State
+from gitlab_azure_identity.domain.readiness import was_ready
+from gitlab_azure_identity.domain.texts import printable
+
+SYMBOLS: Mapping[State, str] = {State.HOLDS: "✓", State.BROKEN: "✗", State.WAITS: "·", State.UNSEEN: "?"}
+STYLES: Mapping[State, str] = {
+    State.HOLDS: "green",
+    State.BROKEN: "bold red",
+    State.WAITS: "dim",
+    State.UNSEEN: "yellow",
+}
+_ABOUT = max(map(len, CHAIN))
+_STATE = max(map(len, State))
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is told of one resource."""
+
+    key: Key
+    ready: bool
+    entries: tuple[tuple[Check, Advice | None], ...]
+
+    @property
+    def exit_status(self) -> int:
+        """2 also when a link waits, for example for Azure, and so nothing can be said of it yet."""
+        states = {check.state for check, _ in self.entries}
+        if State.BROKEN in states:
+            return PROBLEM
+        return NOT_CHECKED if State.UNSEEN in states or not self.ready else 0
+
+    @property
+    def headline(self) -> str:
+        broken = sum(check.state is State.BROKEN for check, _ in self.entries)
+        if broken:
+            return f"{broken} problem{'s' * (broken > 1)}"
+        if any(check.state is State.UNSEEN for check, _ in self.entries):
+            return "no problem in what you can see"
+        return "no problem" if self.ready else "no problem, but it is not Ready yet"
+
+
+def doctor(name: str | None, as_pod: AsPod | None, settings: str | None, output: str | None) -> Work:
+    """Examine a resource, or all of the namespace. With `as_pod`, access is also proven by new
+    pods."""
+
+    async def work(session: Session) -> int:
+        bodies = [await session.one(name)] if name else await session.all()
+        if not bodies:
+            raise nothing_there(session)
+        reports = [await _report(session, Resource.parse(body), as_pod, settings) for body in bodies]
+        if output:
+            answers = [answer(each) for each in reports]
+            print_data(answers[0] if name else answers, output)
+        elif in_terminal():
+            console().print(Group(*map(tree, reports)))
+        else:
+            click.echo("\n".join(line for each in reports for line in lines(each)))
+            sys.stdout.flush()
+        return _worst(reports)
+
+    return work
+
+
+async def _report(session: Session, resource: Resource, as_pod: AsPod | None, settings: str | None) -> Report:
+    async with looking(session, resource, settings) as look:
+        examined = await examine(look, resource)
+        more = await prove_as_pods(look, examined.found, as_pod) if as_pod else []
+    values = _values(examined)
+    entries = tuple((check, check.advice(**values)) for check in (*examined.checks, *more))
+    return Report(resource.key, was_ready(resource), entries)
+
+
+def _worst(reports: Sequence[Report]) -> int:
+    statuses = {each.exit_status for each in reports}
+    return PROBLEM if PROBLEM in statuses else NOT_CHECKED if NOT_CHECKED in statuses else 0
+
+
+def _values(examined: Examined) -> dict[str, str]:
+    """The names that fill in the commands."""
+    resource, found = examined.resource, examined.found
+    values = {"namespace": resource.key.namespace, "name": resource.key.name}
+    values["account"] = resource.legible.storage.account_name
+    if found:
+        desired, identity = found.goal.desired, found.observation.have.identity
+        values |= {
+            "cluster": desired.owner.cluster,
+            "group": desired.identity.id.resource_group,
+            "identity": desired.identity.name,
+            "identity_id": str(desired.identity.id),
+            "release": "gitlab",
+        }
+        values |= {"principal": identity.principal_id} if identity else {}
+        secret = desired.secret_names.get("registry")
+        values |= {"registry_secret": secret} if secret else {}
+    return values
+
+
+# drawing
+
+
+def lines(report: Report) -> Iterator[str]:
+    """A report in plain lines. None is wrapped."""
+    yield f"{report.key}: {report.headline}"
+    for check, advice in report.entries:
+        yield f"  {check.state:{_STATE}}  {check.about:{_ABOUT}}  {_told(check)}".rstrip()
+        for line in (*check.details, *_advised(check, advice)):
+            yield f"  {'':{_STATE}}  {line}"
+
+
+def tree(report: Report) -> Tree:
+    """The same as a tree, which the terminal's width wraps."""
+    root = Tree(Text(f"{report.key}: {report.headline}", "bold"))
+    for check, advice in report.entries:
+        mark = (SYMBOLS[check.state], STYLES[check.state])
+        branch = root.add(Text.assemble(mark, " ", f"{check.about:{_ABOUT}}", "  ", _told(check)))
+        for line in check.details:
+            branch.add(Text(line, no_wrap=line.startswith(_TABULAR)))
+        for line in _advised(check, advice):
+            branch.add(Text(line, "cyan" if line.startswith("$ ") else ""))
+    return root
+
+
+_TABULAR = ("issuer of", "subject of", "audience of", " ")
+
+
+def _told(check: Check) -> str:
+    reason = (
+        f"{check.cause}: " if check.state is State.BROKEN and check.cause and check.about in (*CHAIN, READY) else ""
+    )
+    return f"{reason}{printable(check.message)}"
+
+
+def _advised(check: Check, advice: Advice | None) -> Iterator[str]:
+    """Why, and what to do. A command that the message has already is not told twice."""
+    if advice is None:
+        return
+    if advice.why:
+        yield f"Why: {printable(advice.why)}"
+    for step in advice.steps:
+        if step.command is None:
+            yield f"- {printable(step.text)}"
+        elif step.command.text not in check.message:
+            yield f"- {printable(step.text)}:"
+            yield f"$ {step.command.text}"
+
+
+def answer(report: Report) -> dict[str, Any]:
+    """The same for a program."""
+    return {
+        "namespace": report.key.namespace,
+        "name": report.key.name,
+        "problems": [_entry(check, advice) for check, advice in report.entries if check.state is State.BROKEN],
+        "notSeen": [_entry(check, advice) for check, advice in report.entries if check.state is State.UNSEEN],
+        "checks": [{"check": str(check.about), "state": str(check.state)} for check, _ in report.entries],
+    }
+
+
+def _entry(check: Check, advice: Advice | None) -> dict[str, Any]:
+    return {
+        "check": str(check.about),
+        "reason": str(check.cause),
+        "message": check.message,
+        "details": list(check.details),
+        "why": advice.why if advice else "",
+        "steps": [step.text for step in advice.steps] if advice else [],
+        "commands": list(advice.commands) if advice else [],
+    }

@@ -1,0 +1,1 @@
+"""What `kubectl gai doctor` looks at beside the chain of conditions, and how it weighs what it saw. Pure."""
