@@ -26,6 +26,7 @@ RUNS = 5
 NO_DELAYS = {"credential_propagation": 0.0, "role_propagation": 0.0, "principal_replication": 0.0, "arm_latency": 0.0}
 CHECK = 30
 """Seconds between two checks of a resource's objects in the cluster (the operator's default)."""
+OTHER_PODS = 5000
 FIRST_PASS = 20
 """Seconds that a restarted operator may take to its first pass."""
 
@@ -61,6 +62,7 @@ class Bench:
         await self._beyond_the_critical_path(0.2, PUBLISHED, "Published")
         await self._nothing_to_do()
         await self._restart()
+        await self._beside_other_pods()
         await self._many()
 
     async def _beyond_the_critical_path(self, latency: float, variables: dict[str, str], rates: str) -> None:
@@ -122,6 +124,22 @@ class Bench:
             row("First reconcile after the start of the process", f"{first:.2f} s", "within 2 s")
             await resources.exists("still")
             await resources.delete(["still"])
+
+    async def _beside_other_pods(self) -> None:
+        """A resource whose namespace has pods that are not of its GitLab, and of which one is changed again and again."""
+        async with self._operator(UNLIMITED) as (operator, resources):
+            await resources.create("beside")
+            await resources.ready(["beside"])
+            without = resident(operator)
+            await resources.create_pods(OTHER_PODS)
+            changing = asyncio.create_task(resources.change_pods(OTHER_PODS))
+            try:
+                await self._idle(operator, f"Beside {OTHER_PODS} pods of others")
+            finally:
+                changing.cancel()
+            grown = resident(operator) - without
+            row(f"Beside {OTHER_PODS} pods of others: memory more than without", f"{grown:.1f} MiB", "")
+            await resources.delete(["beside"])
 
     async def _many(self) -> None:
         """Many resources that are created at once, and deleted at once."""

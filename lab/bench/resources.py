@@ -1,6 +1,7 @@
 """Somebody who creates GitLabAzureIdentities and watches what becomes of them."""
 
 import asyncio
+import itertools
 import json
 import ssl
 import time
@@ -15,6 +16,7 @@ from lab.errors import LabError
 from lab.running import Lab
 
 NAMESPACE = "gitlab"
+PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 RESOURCES = f"/apis/gitlabazure.io/v1alpha1/namespaces/{NAMESPACE}/gitlabazureidentities"
 CONNECTIONS = 20
 LONGEST_LINE = 2**20
@@ -34,6 +36,8 @@ class Resources:
 
     session: aiohttp.ClientSession
     url: str
+    pods: str = ""
+    """The address of all pods of the namespace."""
     seen: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Each resource by name, in its newest version."""
     ready_at: dict[str, float] = field(default_factory=dict)
@@ -52,6 +56,29 @@ class Resources:
         async with self.session.post(self.url, json=body) as answer:
             answer.raise_for_status()
         return moment
+
+    async def create_pods(self, count: int) -> None:
+        """Create pods that have nothing to do with GitLab, in the same namespace."""
+        places = asyncio.Semaphore(CONNECTIONS)
+
+        async def create(number: int) -> None:
+            containers = [{"name": "other", "image": "other"}]
+            body = {
+                "metadata": {"name": f"other-{number}", "labels": {"app": "other"}},
+                "spec": {"containers": containers},
+            }
+            async with places, self.session.post(self.pods, json=body) as answer:
+                answer.raise_for_status()
+
+        await asyncio.gather(*(create(number) for number in range(count)))
+
+    async def change_pods(self, count: int) -> None:
+        """Change one of these pods after the other, for ever."""
+        headers = {"Content-Type": "application/merge-patch+json"}
+        for turn in itertools.count():
+            patch = json.dumps({"metadata": {"annotations": {"turn": str(turn)}}})
+            async with self.session.patch(f"{self.pods}/other-{turn % count}", data=patch, headers=headers) as answer:
+                answer.raise_for_status()
 
     async def delete(self, names: Collection[str]) -> None:
         """Delete resources, and wait until the API server has none of them."""
@@ -162,4 +189,4 @@ async def connected(lab: Lab) -> AsyncIterator[Resources]:
     connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=str(lab.api.ca_file)), limit=CONNECTIONS)
     headers = {"Authorization": f"Bearer {lab.api.token}"}
     async with aiohttp.ClientSession(connector=connector, headers=headers, read_bufsize=LONGEST_LINE) as session:
-        yield Resources(session, lab.api.url + RESOURCES)
+        yield Resources(session, lab.api.url + RESOURCES, lab.api.url + PODS)

@@ -48,14 +48,14 @@ async def unless(stopped: asyncio.Event, work: Awaitable[Result]) -> Result | No
         await _cancelled(task, stop)
 
 
-async def within(seconds: float, event: asyncio.Event) -> bool:
-    """Whether an event is set within so many seconds."""
+async def within(seconds: float, *events: asyncio.Event) -> bool:
+    """Whether one of the events is set within so many seconds."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
     try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True
+        done, _ = await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        return bool(done)
+    finally:
+        await _cancelled(*waits)
 
 
 async def _cancelled(*tasks: asyncio.Future[Any]) -> None:

@@ -26,6 +26,7 @@ LEASE: set[Right] = {
     ("coordination.k8s.io", "leases", "create"),
     *(("coordination.k8s.io", "leases/gitlab-azure-identity", verb) for verb in ("get", "patch", "watch")),
 }
+PODS: set[Right] = {("", "pods", "list"), ("", "pods", "watch")}
 TOKENS: set[Right] = {("", "serviceaccounts/token", "create")}
 
 
@@ -62,14 +63,14 @@ def test_only_listed_namespaces_give_rights_on_secrets_service_accounts_and_toke
     assert granted(helm.template(namespaces=["gitlab", "gitlab-staging"])) == {
         None: EVERYWHERE,
         OWN_NAMESPACE: LEASE,
-        "gitlab": OBJECTS | TOKENS,
-        "gitlab-staging": OBJECTS | TOKENS,
+        "gitlab": OBJECTS | PODS | TOKENS,
+        "gitlab-staging": OBJECTS | PODS | TOKENS,
     }
 
 
 def test_cluster_wide_gives_the_same_rights_everywhere_and_no_others(helm: Helm) -> None:
     assert granted(helm.template(namespaces=[], clusterWide=True)) == {
-        None: EVERYWHERE | OBJECTS | TOKENS,
+        None: EVERYWHERE | OBJECTS | PODS | TOKENS,
         OWN_NAMESPACE: LEASE,
     }
 
@@ -82,7 +83,7 @@ def test_without_verification_the_operator_may_not_create_tokens(helm: Helm, whe
 
 
 @pytest.mark.parametrize("where", [{"namespaces": ["gitlab"]}, {"namespaces": [], "clusterWide": True}])
-def test_the_operator_lists_and_watches_only_its_own_resource_and_its_lease(
+def test_the_operator_lists_and_watches_only_its_own_resource_its_lease_and_pods(
     helm: Helm, where: dict[str, object]
 ) -> None:
     listed = {
@@ -94,6 +95,7 @@ def test_the_operator_lists_and_watches_only_its_own_resource_and_its_lease(
 
     assert listed == {
         ("gitlabazure.io", "gitlabazureidentities"),
+        ("", "pods"),
         ("coordination.k8s.io", "leases/gitlab-azure-identity"),
     }
 

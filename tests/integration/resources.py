@@ -25,11 +25,17 @@ PLURAL = {
     "secret": "secrets",
     "configmap": "configmaps",
     "pod": "pods",
+    "deployment": "deployments",
     "rolebinding": "rolebindings",
     "role": "roles",
 }
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
-API = dict.fromkeys(PLURAL, "/api/v1") | {"gai": "/apis/gitlabazure.io/v1alpha1", "role": RBAC, "rolebinding": RBAC}
+API = dict.fromkeys(PLURAL, "/api/v1") | {
+    "gai": "/apis/gitlabazure.io/v1alpha1",
+    "deployment": "/apis/apps/v1",
+    "role": RBAC,
+    "rolebinding": RBAC,
+}
 
 
 @dataclass

@@ -122,6 +122,7 @@ def test_a_missing_right_in_the_cluster_is_named_too(gitlab: GitLab) -> None:
         "ServiceAccountsAnnotated": "True Annotated",
         "SecretsWritten": "True Written",
         "AccessVerified": "False Removed",
+        "WorkloadsReady": "Unknown NotDeployed",
     }
 
     gitlab.lab.admit_namespaces(gitlab.namespace)

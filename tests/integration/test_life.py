@@ -122,6 +122,14 @@ def test_every_condition_of_a_ready_resource_holds_and_says_why(gitlab: GitLab) 
                 "gitlabstore, and sign addresses."
             ),
         ),
+        "WorkloadsReady": (
+            "Unknown",
+            "NotDeployed",
+            (
+                f"Release gitlab has no pods that use storage in namespace {gitlab.namespace}. Install GitLab with the values of "
+                f"config map {VALUES}, or name its release in spec.gitlab.release."
+            ),
+        ),
     }
     assert {each["observedGeneration"] for each in status["conditions"]} == {1}
 

@@ -26,6 +26,7 @@ NOT_LOOKED_AT = {
     "ServiceAccountsAnnotated": "Unknown Pending",
     "SecretsWritten": "Unknown Pending",
     "AccessVerified": "Unknown Pending",
+    "WorkloadsReady": "Unknown Pending",
 }
 
 
@@ -238,6 +239,7 @@ def test_a_container_that_does_not_exist_is_reported_until_it_exists(gitlab: Git
         "ServiceAccountsAnnotated": "True Annotated",
         "SecretsWritten": "True Written",
         "AccessVerified": "False ContainerNotFound",
+        "WorkloadsReady": "Unknown NotDeployed",
     }
     states = {entry["purpose"]: entry["state"] for entry in gitlab.live()["status"]["containers"]}
     assert states["artifacts"] == "ContainerNotFound"

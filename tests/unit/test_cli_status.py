@@ -24,6 +24,7 @@ RECORD: Mapping[str, Any] = {
     ],
     "serviceAccounts": [{"name": "gitlab", "management": "Manage"}],
     "secrets": {"registry": "gitlab-registry-storage", "backups": "gitlab-azure-backup-conf"},
+    "workloads": [{"component": "toolbox", "state": "Current"}],
 }
 
 
@@ -139,7 +140,17 @@ def test_access_that_is_only_reported_does_not_make_it_a_problem() -> None:
     found = chain(resource(status=status(AccessVerified=("False", "AccessDenied", "No."))))
 
     assert found.healthy
-    assert list(lines(found))[-1] == "  broken    AccessVerified            AccessDenied"
+    assert list(lines(found))[-2] == "  broken    AccessVerified            AccessDenied"
+
+
+def test_pods_that_lack_something_are_explained_though_the_resource_is_ready() -> None:
+    found = chain(resource(status=status(WorkloadsReady=("False", "StalePods", "Restart them."))))
+
+    assert found.healthy
+    assert list(lines(found))[-2:] == [
+        "  broken    WorkloadsReady            StalePods",
+        "            Restart them.",
+    ]
 
 
 def test_a_terminal_gets_no_control_characters_from_a_status() -> None:
@@ -161,7 +172,7 @@ def test_a_program_gets_the_links_with_their_names_and_messages() -> None:
     }
     assert [link["link"] for link in told["links"]] == list(CHAIN)
     assert told["links"][0]["names"] == ["lab-gitlab-gitlab", f"client ID {CLIENT}"]
-    assert told["links"][-1]["message"] == told["message"] == MISSING
+    assert told["links"][-2]["message"] == told["message"] == MISSING
 
 
 PIPED = """\
@@ -173,6 +184,7 @@ gitlab/gitlab: broken ContainerNotFound
   ok        SecretsWritten            gitlab-registry-storage, gitlab-azure-backup-conf
   broken    AccessVerified            ContainerNotFound
             There is no container gitlab-mr-diffs of storage account gitlabstore. Create it: make-container --name gitlab-mr-diffs
+  ok        WorkloadsReady            toolbox
 """.splitlines()
 TREES = {
     80: """\
@@ -184,9 +196,10 @@ TREES = {
 ├── ✓ ServiceAccountsAnnotated  gitlab
 ├── ✓ SecretsWritten            gitlab-registry-storage,
 │   gitlab-azure-backup-conf
-└── ✗ AccessVerified            ContainerNotFound
-    └── There is no container gitlab-mr-diffs of storage account gitlabstore.
-        Create it: make-container --name gitlab-mr-diffs
+├── ✗ AccessVerified            ContainerNotFound
+│   └── There is no container gitlab-mr-diffs of storage account gitlabstore.
+│       Create it: make-container --name gitlab-mr-diffs
+└── ✓ WorkloadsReady            toolbox
 """.splitlines(),
     200: """\
 ✗ gitlab/gitlab  ContainerNotFound
@@ -195,7 +208,8 @@ TREES = {
 ├── ✓ RolesAssigned             Storage Blob Data Contributor on gitlabstore
 ├── ✓ ServiceAccountsAnnotated  gitlab
 ├── ✓ SecretsWritten            gitlab-registry-storage, gitlab-azure-backup-conf
-└── ✗ AccessVerified            ContainerNotFound
-    └── There is no container gitlab-mr-diffs of storage account gitlabstore. Create it: make-container --name gitlab-mr-diffs
+├── ✗ AccessVerified            ContainerNotFound
+│   └── There is no container gitlab-mr-diffs of storage account gitlabstore. Create it: make-container --name gitlab-mr-diffs
+└── ✓ WorkloadsReady            toolbox
 """.splitlines(),
 }

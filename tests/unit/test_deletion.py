@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gitlab_azure_identity.api.conditions import Link
+from gitlab_azure_identity.api.conditions import PLANNED, Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.domain.changes import DeleteAssignment, DeleteIdentity
@@ -90,7 +90,7 @@ def test_a_refused_observation_does_not_matter_when_nothing_was_created(
 @pytest.mark.parametrize(
     ("unseen", "links"),
     [
-        ({}, set(Link) - {Link.ACCESS}),
+        ({}, set(PLANNED)),
         ({Link.ROLES: DENIED}, set()),
         ({Link.SECRETS: DENIED}, {Link.ROLES, Link.SERVICE_ACCOUNTS}),
         ({Link.CREDENTIALS: DENIED}, {Link.ROLES, Link.SERVICE_ACCOUNTS, Link.SECRETS}),

@@ -19,6 +19,7 @@ from gitlab_azure_identity.reconcile.issuer import Issuer
 from gitlab_azure_identity.reconcile.memory import Memory, ObjectMemory
 from gitlab_azure_identity.reconcile.reconciler import Reconciler
 from gitlab_azure_identity.reconcile.report import Reporter
+from gitlab_azure_identity.reconcile.workloads import Workloads
 
 from .worlds import ACCOUNT, DEFAULTS, GROUP, ISSUER, NOW, STORAGE, resource
 
@@ -35,7 +36,8 @@ class Empty:
     def __init__(self, refusal: ClusterError) -> None:
         self.refusal, self.statuses_sent = refusal, 0
         self.events: list[str] = []
-        kube = SimpleNamespace(resources=self, events=self, objects=SimpleNamespace(get=self._none))
+        pods = SimpleNamespace(list=self._unlisted)
+        kube = SimpleNamespace(resources=self, events=self, objects=SimpleNamespace(get=self._none), pods=pods)
         context = SimpleNamespace(
             terms=Terms("lab", CLOUDS["AzurePublic"], DEFAULTS, (POLICY,)),
             azure=SimpleNamespace(
@@ -49,12 +51,15 @@ class Empty:
             propagation_limit=2400.0,
         )
         known = cast("Context", context)
-        self.reconciler = Reconciler(
-            known, Issuer(cast("Any", _issuer_only(ISSUER))), Reporter(cast("Any", kube)), Memory()
-        )
+        report = Reporter(cast("Any", kube))
+        self.workloads = Workloads(known, report)
+        self.reconciler = Reconciler(known, Issuer(cast("Any", _issuer_only(ISSUER))), report, Memory(), self.workloads)
 
     async def _none(self, *_: Any) -> None:
         """It does not exist."""
+
+    async def _unlisted(self, *_: Any) -> None:
+        raise ClusterError(503, "ServiceUnavailable", "not now")
 
     async def _nothing(self, *_: Any) -> tuple[()]:
         return ()
@@ -87,6 +92,7 @@ async def test_what_cannot_be_recorded_is_not_created(refusal: ClusterError) -> 
     world = Empty(refusal)
 
     outcome = await world.reconciler.run(resource(), ObjectMemory(KEY, UID))
+    world.workloads.clear()
 
     (first, *_) = outcome.findings
     assert outcome.outlook is Outlook.TRANSIENT

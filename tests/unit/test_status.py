@@ -90,6 +90,7 @@ REASONS = {
     Link.SERVICE_ACCOUNTS: Reason.NOT_FOUND,
     Link.SECRETS: Reason.FIELD_CONFLICT,
     Link.ACCESS: Reason.ACCESS_DENIED,
+    Link.WORKLOADS: Reason.STALE_PODS,
 }
 
 
@@ -437,8 +438,9 @@ def test_while_a_deletion_waits_what_was_removed_is_neither_true_nor_listed() ->
     status = waiting_for(Left(deletion(), left, frozenset(), AFTER_ROLES))
 
     assert status.role_assignments == []
-    assert told(status)[Link.ROLES] == told(status)[Link.ACCESS] == ("False", "Removed")
-    assert {told(status)[link][0] for link in CHAIN if link not in (Link.ROLES, Link.ACCESS)} == {"True"}
+    assert told(status)[Link.ROLES] == told(status)[Link.ACCESS] == told(status)[Link.WORKLOADS] == ("False", "Removed")
+    ended = (Link.ROLES, Link.ACCESS, Link.WORKLOADS)
+    assert {told(status)[link][0] for link in CHAIN if link not in ended} == {"True"}
     shown = status.condition(Link.ROLES)
     assert shown is not None
     assert shown.message == "The deletion has removed it. Nothing is left."

@@ -59,11 +59,15 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- get $audiences (default "AzurePublic" .Values.settings.cloud) -}}
 {{- end -}}
 
-{{- /* Rights on what lies in GitLab's namespaces. Everything is reached by name: no list, no watch. */ -}}
+{{- /* Rights on what lies in GitLab's namespaces. Everything but pods is reached by name: no list, no watch. */ -}}
 {{- define "gai.namespaceRules" -}}
 - apiGroups: [""]
   resources: [secrets, serviceaccounts, configmaps]
   verbs: [get, create, patch, delete]
+# GitLab's pods, by the label of its release: whether they carry the identity.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch]
 {{- if .Values.verification.enabled }}
 - apiGroups: [""]
   resources: [serviceaccounts/token]

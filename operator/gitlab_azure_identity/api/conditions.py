@@ -13,16 +13,17 @@ class Place(Enum):
 
 
 class Link(StrEnum):
-    """A link of the chain: its condition, its place, and whether a plan can establish it. The members are in the chain's
-    order. Only a live attempt can establish the last one."""
+    """A link of the chain: its condition, its place, whether a plan can establish it, and whether Ready depends on it. The
+    members are in the chain's order. Only a live attempt can establish AccessVerified, and only GitLab's pods WorkloadsReady."""
 
     place: Place
     planned: bool
+    counts: bool
 
-    def __new__(cls, condition: str, place: Place, planned: bool = True) -> Self:
+    def __new__(cls, condition: str, place: Place, planned: bool = True, counts: bool = True) -> Self:
         link = str.__new__(cls, condition)
         link._value_ = condition
-        link.place, link.planned = place, planned
+        link.place, link.planned, link.counts = place, planned, counts
         return link
 
     IDENTITY = "IdentityReady", Place.AZURE
@@ -31,6 +32,7 @@ class Link(StrEnum):
     SERVICE_ACCOUNTS = "ServiceAccountsAnnotated", Place.CLUSTER
     SECRETS = "SecretsWritten", Place.CLUSTER
     ACCESS = "AccessVerified", Place.BOTH, False
+    WORKLOADS = "WorkloadsReady", Place.CLUSTER, False, False
 
 
 CHAIN = tuple(Link)

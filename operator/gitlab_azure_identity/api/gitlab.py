@@ -30,7 +30,21 @@ class Features(StrEnum):
     FOLLOW = "Follow"
 
 
+DEFAULT_RELEASE = "gitlab"
+# Helm 4.2, pkg/chart/common/util/validate_name.go: at most 53 characters. GitLab Operator's release is the name of its GitLab
+# object.
+ReleaseName = Annotated[
+    str,
+    Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$", min_length=1, max_length=53),
+]
+
+
 class GitLabSpec(Model):
+    release: ReleaseName = Field(
+        DEFAULT_RELEASE,
+        description="Helm release of GitLab in this namespace, or name of its GitLab object. Its pods are checked: see "
+        "WorkloadsReady.",
+    )
     version: GitLabVersion | None = Field(
         None,
         description="Version of the GitLab chart, such as 9.5.1, or of GitLab, such as 18.5. The Helm values fit it, and "

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     ANNOTATED = "Annotated"
     WRITTEN = "Written"
     VERIFIED = "Verified"
+    CURRENT = "Current"
 
     # the operator does not know yet whether a link holds
     PENDING = "Pending"
@@ -36,6 +37,7 @@ class Reason(StrEnum):
     SIGNING_KEY_UNKNOWN = "SigningKeyUnknown"
     DISABLED = "Disabled"
     UNVERIFIED = "Unverified"
+    NOT_DEPLOYED = "NotDeployed"
 
     # a transient failure
     THROTTLED = "Throttled"
@@ -54,6 +56,10 @@ class Reason(StrEnum):
     ISSUER_MISMATCH = "IssuerMismatch"
     ACCOUNT_NOT_FOUND = "AccountNotFound"
     ACCOUNT_UNUSABLE = "AccountUnusable"
+    NOT_LABELLED = "NotLabelled"
+    WRONG_SERVICE_ACCOUNT = "WrongServiceAccount"
+    NOT_INJECTED = "NotInjected"
+    STALE_PODS = "StalePods"
     CONTAINER_NOT_FOUND = "ContainerNotFound"
     RESOURCE_GROUP_NOT_FOUND = "ResourceGroupNotFound"
     SUBSCRIPTION_NOT_FOUND = "SubscriptionNotFound"

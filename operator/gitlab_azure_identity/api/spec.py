@@ -238,7 +238,9 @@ class Spec(Model):
         RoleAssignmentsSpec(), description="The roles of the managed identity at the storage account."
     )
     secrets: SecretsSpec = Field(SecretsSpec(), description="The three object storage secrets of the GitLab chart.")
-    gitlab: GitLabSpec = Field(GitLabSpec(), description="The GitLab that uses the storage.")
+    gitlab: GitLabSpec = Field(
+        GitLabSpec(), description="The GitLab that uses the storage, and whose pods are checked."
+    )
     verification: Verification = Field(
         Verification.REQUIRED,
         description="Required: Ready needs proven access. Report: access is checked and shown, but Ready does not need it. "

@@ -197,6 +197,12 @@ class LingeringStatus(Model):
     message: str = Field(description="Why it could not be removed, and what to do.")
 
 
+class WorkloadStatus(Model):
+    component: str = Field(description="Component of GitLab, by the label `app` of its pods.")
+    state: str = Field(description="Current, or what is wrong with its pods.")
+    message: str | None = Field(None, description="What is wrong, and what mends it.")
+
+
 class Status(Model):
     observed_generation: int | None = Field(
         None,
@@ -245,6 +251,9 @@ class Status(Model):
     missing: Annotated[list[MissingStatus], Fitting] = Field(
         default_factory=list,
         description="What somebody else has to add, since management is Observe. Empty when nothing is missing.",
+    )
+    workloads: Annotated[list[WorkloadStatus], Fitting] = Field(
+        default_factory=list, description="Components of GitLab, and whether their pods carry the identity."
     )
     lingering: Annotated[list[LingeringStatus], Fitting] = Field(
         default_factory=list,

@@ -42,7 +42,9 @@ class Chain:
     mark: Mark
     headline: str  # the reason of Ready
     steps: tuple[Step, ...]
-    broken: Link | None  # the link that the explanation is about; None when it is about the whole resource
+    broken: (
+        Link | None
+    )  # the link that the explanation is about; None when it is about the whole resource, or all is well
     explanation: str  # what is broken and what to do; empty when all is well
     notes: tuple[str, ...] = ()  # what the Helm values cannot do; they belong to SecretsWritten
 
@@ -67,6 +69,8 @@ def chain(resource: Resource) -> Chain:
         reason = ready.reason
         text = "" if healthy else ready.message or "Ready is not True, and has no message."
         broken = _blamed(status, ready.reason, ready.message) if not healthy else None
+        if healthy and (beside := _beside(status)):
+            broken, text = beside
     return Chain(
         key=resource.key,
         healthy=healthy,
@@ -90,6 +94,15 @@ def _blamed(status: Status, reason: str, message: str) -> Link | None:
         known = status.condition(link)
         if known and known.status != "True" and (known.reason, known.message) == (reason, message):
             return link
+    return None
+
+
+def _beside(status: Status) -> tuple[Link, str] | None:
+    """The broken link that Ready does not depend on, and its message."""
+    for link in CHAIN:
+        known = status.condition(link)
+        if known and known.status == "False" and not link.counts:
+            return link, known.message
     return None
 
 
@@ -119,3 +132,5 @@ def _made_of(link: Link, status: Status) -> Iterator[str]:
             yield from status.secret_names
         case Link.ACCESS:
             yield from (container.name for container in status.containers)
+        case Link.WORKLOADS:
+            yield from (workload.component for workload in status.workloads)

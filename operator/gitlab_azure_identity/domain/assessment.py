@@ -30,7 +30,7 @@ from gitlab_azure_identity.domain.gitlab.versions import defects
 from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.judge import another_cluster
 from gitlab_azure_identity.domain.observed import Assignment, Identity, Observed
-from gitlab_azure_identity.domain.readiness import ready, was_overdue, was_ready
+from gitlab_azure_identity.domain.readiness import counts, ready, was_overdue, was_ready
 
 TOLERATED_COUNT = 3  # transient failures in a row that end the tolerance of a Ready resource
 TOLERATED_SECONDS = 900.0
@@ -192,7 +192,7 @@ def outlook_of_removals(refused: Sequence[Finding]) -> Outlook:
 
 def only_access_is_awaited(findings: Sequence[Finding], outlook: Outlook) -> bool:
     """Whether access may be tried again without observing everything again."""
-    others = [finding for finding in findings if finding.link is not Link.ACCESS]
+    others = [finding for finding in findings if finding.link.counts and finding.link is not Link.ACCESS]
     return outlook is Outlook.WAITING and first_broken(others) is None
 
 
@@ -217,8 +217,7 @@ class Tolerance:
 
 def may_be_tolerated(resource: Resource, findings: Sequence[Finding], *, lacking: bool) -> bool:
     """Whether a Ready resource only meets transient failures, and nothing that GitLab needs is known to be missing."""
-    counted = resource.legible.verification is Verification.REQUIRED
-    outlooks = {one.outlook for one in findings if counted or one.link is not Link.ACCESS}
+    outlooks = {one.outlook for one in findings if counts(one.link, resource.legible.verification)}
     only_transient = Outlook.TRANSIENT in outlooks and Outlook.STALLED not in outlooks
     return only_transient and not lacking and was_ready(resource)
 
@@ -260,6 +259,20 @@ def ready_event(before: Status, now: Status) -> Event | None:
     return Event(kind, Reason.named(ready_now.reason), ready_now.message)
 
 
+def workloads_event(before: Status, now: Status) -> Event | None:
+    """An event when GitLab's pods lack something, or lack something else than before, and when they lack nothing any more."""
+    was, judged = before.condition(Link.WORKLOADS), now.condition(Link.WORKLOADS)
+    if (
+        judged is None
+        or judged.status == "Unknown"
+        or (was and (was.status, was.reason) == (judged.status, judged.reason))
+    ):
+        return None
+    if judged.status == "True":
+        return Event("Normal", Reason.named(judged.reason), judged.message)
+    return Event("Warning", Reason.named(judged.reason), judged.message)
+
+
 def changes_event(done: Sequence[Change], *, drift: bool) -> Event | None:
     """An event with the changes of a pass."""
     if not done:
@@ -283,7 +296,7 @@ def client_id_event(resource: Resource, have: Observed) -> Event | None:
     known, now = resource.status.identity, have.identity
     if not (known and known.client_id and now and known.client_id != now.client_id):
         return None
-    restart = commands.RESTART.filled(namespace=resource.key.namespace, release="gitlab")
+    restart = commands.RESTART.filled(namespace=resource.key.namespace, release=resource.legible.gitlab.release)
     message = (
         f"The client ID is no longer {known.client_id} but {now.client_id}. Pods learn it when they are created: restart "
         f"GitLab's, with {restart}"

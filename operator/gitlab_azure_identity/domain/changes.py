@@ -1,7 +1,7 @@
 """The changes of a plan. Each is data: the object that is written or deleted, its link of the chain, and the words for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from gitlab_azure_identity.api.conditions import Link
@@ -89,7 +89,8 @@ class ApplyServiceAccount:
 @dataclass(frozen=True)
 class ApplyObject:
     """Apply a secret or config map. `differing` has the keys that are missing, differ or are to be removed, and never values. It
-    is empty when only the owner label is missing."""
+    is empty when only the owner label is missing. `content` has the annotations about its content, and `changes_content` says
+    that the moment of this write is the one since when the content is so."""
 
     kind: str
     name: str
@@ -97,6 +98,8 @@ class ApplyObject:
     labels: Mapping[str, str]
     uid: str | None
     differing: tuple[str, ...]
+    content: Mapping[str, str] = field(default_factory=dict, compare=False)
+    changes_content: bool = field(default=False, compare=False)
     link = Link.SECRETS
     stage = Stage.GRANT
     verb = "write"

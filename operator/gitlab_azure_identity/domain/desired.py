@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.containers import OBJECT_STORAGE
-from gitlab_azure_identity.api.gitlab import Features
+from gitlab_azure_identity.api.gitlab import Features, GitLabSpec
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.secrets import SecretSpec
@@ -133,6 +133,7 @@ class Desired:
     values_config_map: str
     verification: Verification
     use: Use  # what the Helm values are made from
+    gitlab: GitLabSpec = field(default=GitLabSpec())
     pin_differs: IdentityId | None = field(default=None)  # the place by the settings, when the pin is another
     unmanaged: frozenset[Link] = frozenset()  # links that somebody else manages: they are checked and never written
 
@@ -226,6 +227,7 @@ def desire(
         values_config_map=values,
         verification=spec.verification,
         use=use,
+        gitlab=spec.gitlab,
         pin_differs=differs,
         unmanaged=_unmanaged(spec),
     )

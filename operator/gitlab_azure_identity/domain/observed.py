@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from gitlab_azure_identity.api import CLIENT_ID_ANNOTATION, TENANT_ID_ANNOTATION
 from gitlab_azure_identity.api.conditions import Link
@@ -65,6 +66,7 @@ class ClusterObject:
     automount: bool | None = None
     managers: frozenset[str] = frozenset()  # field managers that own a field of it
     applied_keys: frozenset[str] = frozenset()  # keys of `data` that our own field manager applied
+    created: datetime | None = None
 
     @property
     def key(self) -> tuple[str, str]:

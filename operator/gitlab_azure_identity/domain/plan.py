@@ -21,6 +21,7 @@ from gitlab_azure_identity.domain.changes import (
     PutIdentity,
     ReleaseObject,
 )
+from gitlab_azure_identity.domain.content import marks
 from gitlab_azure_identity.domain.desired import Credential, Grant, WantedObject, WantedServiceAccount
 from gitlab_azure_identity.domain.findings import Failure
 from gitlab_azure_identity.domain.goal import Goal, Mode
@@ -256,7 +257,10 @@ def _objects(goal: Goal, have: Observed) -> Iterator[Change]:
             differing = _differing(wanted, found)
             if differing or found is None or goal.unlabelled(found):
                 uid = found.uid if found else None
-                yield ApplyObject(wanted.kind, wanted.name, wanted.data, goal.labels_for(found), uid, differing)
+                content, changes = marks(wanted, found, settled=goal.settled)
+                yield ApplyObject(
+                    wanted.kind, wanted.name, wanted.data, goal.labels_for(found), uid, differing, content, changes
+                )
 
 
 def _differing(wanted: WantedObject, found: ClusterObject | None) -> tuple[str, ...]:

@@ -30,6 +30,11 @@ class Owner:
     name: str
 
     @property
+    def restartable(self) -> bool:
+        """Whether `kubectl rollout restart` knows the kind."""
+        return self.kind in ("Deployment", "StatefulSet", "DaemonSet")
+
+    @property
     def reference(self) -> str:
         """As kubectl names it, such as `deployment/gitlab-toolbox`."""
         return f"{self.kind.lower()}/{self.name}"

@@ -34,9 +34,14 @@ def was_overdue(resource: Resource, finding: Finding) -> bool:
     return before is not None and (before.status, before.reason) == ("False", finding.reason)
 
 
+def counts(link: Link, verification: Verification) -> bool:
+    """Whether Ready depends on a link."""
+    return link.counts and (link is not Link.ACCESS or verification is Verification.REQUIRED)
+
+
 def ready(findings: Sequence[Finding], verification: Verification) -> Verdict:
-    """Ready has the status, the reason and the message of the first link that does not hold."""
-    counted = [f for f in findings if f.link is not Link.ACCESS or verification is Verification.REQUIRED]
+    """Ready has the status, the reason and the message of the first link that does not hold, of those that count."""
+    counted = [f for f in findings if counts(f.link, verification)]
     bad = [finding for finding in counted if finding.outlook is not Outlook.GOOD]
     first = next((finding for finding in bad if finding.outlook is not Outlook.BLOCKED), bad[0] if bad else None)
     if first is None:

@@ -19,6 +19,7 @@ from gitlab_azure_identity.api.status import (
     ServiceAccountStatus,
     Status,
     StorageStatus,
+    WorkloadStatus,
 )
 from gitlab_azure_identity.domain.arm_ids import StorageScope, folded
 from gitlab_azure_identity.domain.deletion import Left
@@ -90,6 +91,17 @@ def before_writing(resource: Resource, goal: Goal, now: datetime) -> Status:
     )
 
 
+def with_workloads(resource: Resource, finding: Finding, lines: Sequence[WorkloadStatus], now: datetime) -> Status:
+    """The status with another judgement of GitLab's pods. Everything else stays as the last pass wrote it."""
+    judged = as_condition(resource, finding.link, finding.status, finding.reason, finding.message, now)
+    known = resource.status.conditions
+    judged = judged.model_copy(update={"observed_generation": resource.status.observed_generation})
+    kept = [judged if condition.type == judged.type else condition for condition in known]
+    if judged not in kept:
+        kept.append(judged)
+    return resource.status.model_copy(update={"conditions": kept, "workloads": list(lines)})
+
+
 def records_the_same(status: Status, known: Status) -> bool:
     """Whether two statuses are equal but for their conditions and the states of containers."""
     return status.model_copy(update={"conditions": known.conditions, "containers": known.containers}) == known
@@ -104,6 +116,7 @@ def after_pass(
     observation: Observation,
     now: datetime,
     lingering: Sequence[LingeringStatus] = (),
+    workloads: Sequence[WorkloadStatus] = (),
 ) -> Status:
     """The status after a pass: what exists now, and what is still to be removed.
 
@@ -167,6 +180,7 @@ def after_pass(
                 *_missing(missing_containers(goal, absent)),
             ],
             "lingering": list(lingering),
+            "workloads": list(workloads),
         }
     )
 
@@ -196,7 +210,9 @@ def deletion_waits(resource: Resource, failure: Failure, now: datetime, left: Le
     known = _left_on_record(before, left) if left else before
     removed = _removed(before, known, left) if left else {}
     if removed:
-        removed[Link.ACCESS] = f"Access ends with what the deletion has removed: see {', '.join(removed)}."
+        links = ", ".join(removed)
+        removed[Link.ACCESS] = f"Access ends with what the deletion has removed: see {links}."
+        removed[Link.WORKLOADS] = f"What GitLab's pods carry ends with what the deletion has removed: see {links}."
         states = {Reason.VERIFIED.value: Reason.UNVERIFIED.value}
         containers = [one.model_copy(update={"state": states.get(one.state, one.state)}) for one in known.containers]
         known = known.model_copy(update={"containers": containers})
@@ -275,9 +291,11 @@ def _entries(status: Status) -> dict[Link, list[str]]:
 
 
 def _unless_removed(resource: Resource, condition: Condition, removed: Mapping[Link, str], now: datetime) -> Condition:
-    """The condition as it was last seen, or that something of its link was removed. Access that was not proven stays so."""
+    """The condition as it was last seen, or that something of its link was removed. Access that was not proven stays so, and so
+    do pods that lack something."""
     message = next((message for link, message in removed.items() if link == condition.type), None)
-    if message is None or (condition.type == Link.ACCESS and condition.status != "True"):
+    unproven = condition.type in (Link.ACCESS, Link.WORKLOADS) and condition.status != "True"
+    if message is None or unproven:
         return condition
     return as_condition(resource, condition.type, "False", Reason.REMOVED, message, now)
 

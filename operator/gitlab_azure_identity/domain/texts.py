@@ -24,6 +24,10 @@ def presentable(status: Status) -> Status:
             "lingering": [
                 one.model_copy(update={"message": _cut(unicode(redact(one.message)))}) for one in status.lingering
             ],
+            "workloads": [
+                one.model_copy(update={"message": one.message and _cut(unicode(redact(one.message)))})
+                for one in status.workloads
+            ],
         }
     )
 
@@ -32,7 +36,15 @@ def without_texts(status: Status) -> Status:
     """The status without the texts that come from outside. Its conditions and its record stay."""
     plain = [one.model_copy(update={"message": REFUSED_TEXT}) for one in status.conditions]
     lingering = [one.model_copy(update={"message": REFUSED_TEXT}) for one in status.lingering]
-    return status.model_copy(update={"last_handled_reconcile_at": None, "conditions": plain, "lingering": lingering})
+    workloads = [one.model_copy(update={"message": None}) for one in status.workloads]
+    return status.model_copy(
+        update={
+            "last_handled_reconcile_at": None,
+            "conditions": plain,
+            "lingering": lingering,
+            "workloads": workloads,
+        }
+    )
 
 
 def _cut(message: str) -> str:

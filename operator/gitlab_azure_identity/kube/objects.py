@@ -2,9 +2,13 @@
 
 import base64
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from gitlab_azure_identity.api import CONTENT_CHANGED_ANNOTATION, CONTENT_HASH_ANNOTATION
+from gitlab_azure_identity.clock import SYSTEM, Clock
 from gitlab_azure_identity.domain.changes import ApplyObject, ApplyServiceAccount
+from gitlab_azure_identity.domain.content import stamp
 from gitlab_azure_identity.domain.naming import field_manager
 from gitlab_azure_identity.domain.observed import ClusterObject
 from gitlab_azure_identity.domain.ownership import Owner
@@ -18,8 +22,8 @@ class Objects:
 
     With `rehearsing` each write is a dry run: the API server checks it as it would check the write, and changes nothing."""
 
-    def __init__(self, cluster: Cluster, *, rehearsing: bool = False) -> None:
-        self._cluster = cluster
+    def __init__(self, cluster: Cluster, clock: Clock = SYSTEM, *, rehearsing: bool = False) -> None:
+        self._cluster, self._clock = cluster, clock
         self._rehearsal = {"dryRun": "All"} if rehearsing else {}
 
     async def get(self, owner: Owner, kind: str, name: str) -> ClusterObject | None:
@@ -48,7 +52,10 @@ class Objects:
         data = dict(change.data)
         if change.kind == "Secret":
             data = {key: base64.b64encode(text.encode()).decode() for key, text in data.items()}
-        metadata: Json = {"labels": dict(change.labels), "annotations": _created_by(owner, change)}
+        annotations = {**_created_by(owner, change), **change.content}
+        if change.changes_content:
+            annotations[CONTENT_CHANGED_ANNOTATION] = stamp(self._clock.now())
+        metadata: Json = {"labels": dict(change.labels), "annotations": annotations}
         return await self._apply(owner, change.kind, change.name, {"data": data}, metadata, uid=change.uid, force=True)
 
     async def release(self, owner: Owner, found: ClusterObject) -> ClusterObject:
@@ -57,7 +64,8 @@ class Objects:
         if found.kind == "ServiceAccount":
             return await self._apply(owner, found.kind, found.name, {}, {}, uid=found.uid, force=False)
         labels: dict[str, None] = dict.fromkeys(owner.labels)
-        annotations: dict[str, None] = dict.fromkeys(owner.annotations)
+        marks = (*owner.annotations, CONTENT_HASH_ANNOTATION, CONTENT_CHANGED_ANNOTATION)
+        annotations: dict[str, None] = dict.fromkeys(marks)
         released = await self._cluster.request(
             "PATCH",
             _path(owner.namespace, found.kind, found.name),
@@ -127,6 +135,7 @@ def _object(owner: Owner, kind: str, found: Json) -> ClusterObject:
         managers=frozenset(entry.get("manager", "") for entry in managed),
         applied_keys=frozenset(key.removeprefix("f:") for fields in applied for key in fields.get("f:data") or ())
         - {"."},
+        created=datetime.fromisoformat(metadata["creationTimestamp"]) if "creationTimestamp" in metadata else None,
     )
 
 

@@ -29,6 +29,7 @@ from gitlab_azure_identity.kube.client import Cluster
 from gitlab_azure_identity.kube.events import Events
 from gitlab_azure_identity.kube.namespaces import Namespaces
 from gitlab_azure_identity.kube.objects import Objects
+from gitlab_azure_identity.kube.pods import Pods
 from gitlab_azure_identity.kube.resources import Resources
 from gitlab_azure_identity.kube.tokens import Tokens
 
@@ -191,6 +192,7 @@ class Kube:
     tokens: Tokens
     events: Events
     namespaces: Namespaces
+    pods: Pods
     rehearsal: Rehearsal
     budget: Budget  # of the checks whether objects changed
 
@@ -199,11 +201,12 @@ class Kube:
         """`rate` is that of the checks, in requests a second."""
         return cls(
             Resources(cluster),
-            Objects(cluster),
+            Objects(cluster, clock),
             Tokens(cluster),
             Events(cluster, clock),
             Namespaces(cluster),
-            Rehearsal(Objects(cluster, rehearsing=True)),
+            Pods(cluster),
+            Rehearsal(Objects(cluster, clock, rehearsing=True)),
             Budget(rate, lambda: cluster.sent, clock.steady),
         )
 

@@ -25,6 +25,7 @@ from gitlab_azure_identity.reconcile.memory import Memory, ObjectMemory
 from gitlab_azure_identity.reconcile.places import Places
 from gitlab_azure_identity.reconcile.reconciler import Outcome, Reconciler
 from gitlab_azure_identity.reconcile.report import Reporter
+from gitlab_azure_identity.reconcile.workloads import Workloads
 from gitlab_azure_identity.waiting import unless
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,8 @@ class Loop:
         self._resources, self._pace, self._clock = context.kube.resources, pace, context.clock
         self._memory = Memory()
         report, issuer = Reporter(context.kube), Issuer(context)
-        self._reconciler = Reconciler(context, issuer, report, self._memory)
+        self._workloads = Workloads(context, report)
+        self._reconciler = Reconciler(context, issuer, report, self._memory, self._workloads)
         self._finalizer = Finalizer(context, issuer, report, self._memory)
         self._checks = Checks(context, issuer, pace.check)
         self._defects = Defects(context, report)
@@ -106,7 +108,8 @@ class Loop:
         """End the loop of an object that was deleted or no longer has our finalizer."""
         if task := self._tasks.get(uid):
             task.cancel()
-        self._memory.forget(uid)
+        if memory := self._memory.forget(uid):
+            self._workloads.forget(memory)
         if not self._memory.knows(key):
             CONDITIONS.remove(key.namespace, key.name)
 
@@ -117,6 +120,7 @@ class Loop:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._workloads.clear()
         self._memory.clear()
         CONDITIONS.clear()
 
@@ -146,15 +150,22 @@ class Loop:
         return self._delay(Outcome((), Outlook.TRANSIENT), memory)
 
     async def _idle(self, memory: ObjectMemory, seconds: float) -> float:
-        """Wait so many seconds, or until there is news. Meanwhile the objects in the cluster are checked now and then. Returns 0:
-        the next turn may begin."""
+        """Wait so many seconds, or until there is news. Meanwhile the objects in the cluster are checked now and then. GitLab's
+        pods are judged when one of them is news. Returns 0: the next turn may begin."""
         until = self._clock.steady() + seconds
+        next_check = self._clock.steady() + self._checks.interval(memory)
         while True:
-            left = max(0.0, until - self._clock.steady())
-            before_check = self._checks.interval(memory)
-            if await memory.woken(min(left, before_check)) or left <= before_check:
+            left = min(until, next_check) - self._clock.steady()
+            stirred = await memory.stirred(max(0.0, left))
+            if memory.wake.is_set():
                 return 0.0
-            await unless(memory.wake, self._checks.check(memory))
+            if stirred:
+                await unless(memory.wake, self._workloads.judge_again(memory))
+            elif until <= next_check:
+                return 0.0
+            else:
+                await unless(memory.wake, self._checks.check(memory))
+                next_check = self._clock.steady() + self._checks.interval(memory)
 
     # a pass
 
@@ -183,7 +194,7 @@ class Loop:
 
     async def _read_and_run(self, memory: ObjectMemory) -> Outcome | None:
         """A pass over the object as it is now. None when it was deleted, or is being deleted."""
-        memory.expected = None
+        memory.expected = memory.carried = None
         try:
             resource = await self._read(memory)
         except ClusterError as error:

@@ -12,6 +12,7 @@ from gitlab_azure_identity.domain.assessment import Event, Tolerance
 from gitlab_azure_identity.domain.changes import Change, DeleteAssignment
 from gitlab_azure_identity.domain.expected import Expected
 from gitlab_azure_identity.domain.findings import Finding, Outlook
+from gitlab_azure_identity.domain.workloads import Carried
 from gitlab_azure_identity.waiting import within
 
 
@@ -29,6 +30,9 @@ class ObjectMemory:
     principal: str | None = None  # of the managed identity that was observed last
     tolerance: Tolerance = field(default_factory=Tolerance)
     expected: Expected | None = None  # what the last pass left in the cluster; None: nothing is checked there
+    pods: asyncio.Event = field(default_factory=asyncio.Event)  # a pod of its GitLab is news
+    carried: Carried | None = None  # what the pods are to carry, by the last pass; None: they are not judged
+    resource: Resource | None = None  # the resource of the last pass, with its status as it was written last
     changes: int = 0  # checks in a row that found something for a pass to do
     _posted: dict[Reason, Event] = field(default_factory=dict)
     _hostless: dict[str, datetime] = field(default_factory=dict)  # storage accounts without a host, and since when
@@ -54,6 +58,10 @@ class ObjectMemory:
     async def woken(self, seconds: float) -> bool:
         """Whether there is news within so many seconds."""
         return await within(seconds, self.wake)
+
+    async def stirred(self, seconds: float) -> bool:
+        """Whether there is news, or a pod is news, within so many seconds."""
+        return await within(seconds, self.wake, self.pods)
 
     def tolerate(self, now: float) -> Tolerance | None:
         """Count one more transient failure of a Ready resource. None when its conditions must now report it."""
@@ -117,8 +125,8 @@ class Memory:
     def get_or_add(self, key: Key, uid: str) -> ObjectMemory:
         return self._objects.setdefault(uid, ObjectMemory(key, uid))
 
-    def forget(self, uid: str) -> None:
-        self._objects.pop(uid, None)
+    def forget(self, uid: str) -> ObjectMemory | None:
+        return self._objects.pop(uid, None)
 
     def clear(self) -> None:
         self._objects.clear()

@@ -49,6 +49,7 @@ from gitlab_azure_identity.reconcile.issuer import Issuer
 from gitlab_azure_identity.reconcile.memory import Memory, ObjectMemory
 from gitlab_azure_identity.reconcile.report import Reporter
 from gitlab_azure_identity.reconcile.verify import Proof, unproven, verify
+from gitlab_azure_identity.reconcile.workloads import Judged, Workloads
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,11 @@ class Outcome:
 class Reconciler:
     """Makes the passes over resources that are kept."""
 
-    def __init__(self, context: Context, issuer: Issuer, reporter: Reporter, memory: Memory) -> None:
+    def __init__(
+        self, context: Context, issuer: Issuer, reporter: Reporter, memory: Memory, workloads: Workloads
+    ) -> None:
         self._context, self._issuer, self._report, self._memory = context, issuer, reporter, memory
+        self._workloads = workloads
         self._clock, self._terms = context.clock, context.terms
         self._azure_reads: AzureReads = context.azure
         self._kube_reads: KubeReads = context.kube
@@ -111,6 +115,8 @@ class Reconciler:
 
     async def verify_again(self, awaiting: AwaitingAccess, memory: ObjectMemory) -> Outcome:
         """Try access once more. Everything else stays as the last pass left it."""
+        if memory.resource is not None:  # its pods may have been judged since then
+            awaiting = replace(awaiting, resource=memory.resource)
         return await self._conclude(awaiting, memory, await self._verify(awaiting, memory))
 
     async def _aim(self, resource: Resource) -> tuple[Resource, Goal, Observation]:
@@ -125,6 +131,7 @@ class Reconciler:
     async def _converge(
         self, resource: Resource, memory: ObjectMemory, goal: Goal, observation: Observation
     ) -> Outcome:
+        self._workloads.follow(memory, goal)
         found = observation.have.identity
         memory.principal = found.principal_id if found else None
         absent = nothing_to_grant(goal, observation)
@@ -249,8 +256,9 @@ class Reconciler:
         self._report.transient(awaiting.resource, awaiting.refused)
         unmanaged, limit = awaiting.goal.desired.unmanaged, self._context.propagation_limit
         known = assessment.with_proof(awaiting.resource, unmanaged, awaiting.findings, proof.finding, now, limit)
-        findings = (*known, proof.finding)
-        status = self._status(awaiting, findings, proof, now)
+        judged = await self._workloads.judge(memory, awaiting.resource, awaiting.goal, awaiting.have, known)
+        findings = (*known, proof.finding, judged.finding)
+        status = self._status(awaiting, findings, proof, judged, now)
         resource = await self._write(awaiting.resource, memory, findings, status, lacking=awaiting.lacking)
         outlook = assessment.outlook_of(findings, awaiting.goal.desired.verification)
         if assessment.only_access_is_awaited(findings, outlook):
@@ -259,11 +267,14 @@ class Reconciler:
             outlook = assessment.outlook_of_removals(awaiting.refused)
         return Outcome(findings, outlook, refused=awaiting.refused)
 
-    def _status(self, awaiting: AwaitingAccess, findings: Sequence[Finding], proof: Proof, now: datetime) -> Status:
+    def _status(
+        self, awaiting: AwaitingAccess, findings: Sequence[Finding], proof: Proof, judged: Judged, now: datetime
+    ) -> Status:
         resource, goal, have, observation = awaiting.resource, awaiting.goal, awaiting.have, awaiting.observation
         if not goal.may_use(have):
             return without_use(resource, goal, have, findings, now)
-        return after_pass(resource, goal, have, findings, proof.containers, observation, now, awaiting.lingering)
+        lingering, lines = awaiting.lingering, judged.lines
+        return after_pass(resource, goal, have, findings, proof.containers, observation, now, lingering, lines)
 
     async def _write(
         self, resource: Resource, memory: ObjectMemory, findings: Sequence[Finding], status: Status, *, lacking: bool
@@ -274,8 +285,9 @@ class Reconciler:
         tolerance = None
         if assessment.may_be_tolerated(resource, findings, lacking=lacking):
             tolerance = memory.tolerate(self._clock.steady())
-        if tolerance is None:
-            return await self._report.status(resource, status)
-        await self._report.event(resource, assessment.tolerated_event(findings, tolerance))
-        handled = {"last_handled_reconcile_at": resource.requested_at}
-        return await self._report.status(resource, resource.status.model_copy(update=handled))
+        if tolerance is not None:
+            await self._report.event(resource, assessment.tolerated_event(findings, tolerance))
+            handled = {"last_handled_reconcile_at": resource.requested_at}
+            status = resource.status.model_copy(update=handled)
+        memory.resource = await self._report.status(resource, status)
+        return memory.resource

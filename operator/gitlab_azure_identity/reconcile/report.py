@@ -7,7 +7,7 @@ from dataclasses import replace
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.status import Status
-from gitlab_azure_identity.domain.assessment import Event, ready_event
+from gitlab_azure_identity.domain.assessment import Event, ready_event, workloads_event
 from gitlab_azure_identity.domain.findings import Finding, Outlook
 from gitlab_azure_identity.domain.texts import presentable, without_texts
 from gitlab_azure_identity.kube.client import ClusterError
@@ -44,7 +44,7 @@ class Reporter:
             refusal = await self._written(resource, written)
         if refusal:
             return resource
-        if event := ready_event(resource.status, status):
+        for event in (ready_event(resource.status, status), workloads_event(resource.status, status)):
             await self.event(resource, event)
         return replace(resource, status=written)
 

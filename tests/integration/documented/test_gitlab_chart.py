@@ -26,7 +26,12 @@ spec:
   selector: {matchLabels: {app: toolbox}}
   template:
     metadata:
-      labels: {app: toolbox, {{ .Values.gitlab.toolbox.podLabels | toJson | trimPrefix "{" | trimSuffix "}" }}}
+      labels:
+        app: toolbox
+        release: {{ .Release.Name }}
+        {{- with .Values.gitlab.toolbox.podLabels }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
     spec:
       serviceAccountName: {{ .Values.global.serviceAccount.name }}
       containers: [{name: toolbox, image: gitlab-toolbox}]
@@ -113,3 +118,46 @@ def test_the_message_about_another_client_id_restarts_the_pods(person: Person, w
     restarted = person.follows(event["message"], "kubectl -n {} rollout restart deployment --selector release=gitlab")
 
     assert "deployment.apps/gitlab-toolbox restarted" in restarted
+
+
+def test_the_message_about_a_missing_label_gives_the_chart_the_values(person: Person, with_chart: GitLab) -> None:
+    label = "gitlab.toolbox.podLabels.azure\\.workload\\.identity/use=false"
+    person.shell(f"helm upgrade gitlab gitlab/gitlab -n gitlab --reuse-values --set-string '{label}'")
+    with_chart.condition("WorkloadsReady", "False", "NotLabelled")
+    message = person.runs(
+        "kubectl -n gitlab get gai gitlab -o jsonpath='{.status.conditions[?(@.type==\"WorkloadsReady\")].message}'"
+    )
+
+    person.follows(
+        message,
+        "kubectl -n {} get cm {} -o jsonpath='{.data.values\\.yaml}' | helm upgrade {} gitlab/gitlab --namespace {} "
+        "--reuse-values -f -",
+    )
+
+    assert 'azure.workload.identity/use: "true"' in person.runs(
+        "helm -n gitlab get values gitlab | grep workload.identity"
+    )
+    person.runs(
+        "kubectl -n gitlab get cm gitlab-gitlab-values -o jsonpath='{.data.values\\.yaml}' | "
+        "helm upgrade gitlab gitlab/gitlab --namespace gitlab --reuse-values -f -"
+    )
+    assert "gitlab" in person.runs("helm list -n gitlab")
+
+
+def test_the_message_about_pods_that_the_webhook_did_not_change_restarts_them(
+    person: Person, with_chart: GitLab
+) -> None:
+    """As when the webhook was installed after GitLab: its registration is missing while the pods are made."""
+    with_chart.condition("WorkloadsReady", "True", "Current")
+    hooks = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+    (registered,) = person.lab.api.get(hooks)["items"]
+    name = registered["metadata"]["name"]
+    person.lab.api.delete(f"{hooks}/{name}")
+    person.shell("kubectl -n gitlab delete pod -l app=toolbox --force")
+    found = with_chart.condition("WorkloadsReady", "False", "NotInjected")
+    message = next(one["message"] for one in found["status"]["conditions"] if one["type"] == "WorkloadsReady")
+    person.lab.api.post(hooks, {"metadata": {"name": name}, "webhooks": registered["webhooks"]})
+
+    assert name in person.follows(message, "kubectl get mutatingwebhookconfigurations")
+    assert "restarted" in person.follows(message, "kubectl -n {} rollout restart {}")
+    assert "restarted" in person.runs("kubectl -n gitlab rollout restart deployment/gitlab-toolbox")

@@ -7,10 +7,10 @@ from gitlab_azure_identity.domain.causes.model import Case, Cause, Chapter, Step
 
 CHAPTER = Chapter(
     "Refusals by the cluster",
-    on=(Link.IDENTITY, Link.SERVICE_ACCOUNTS, Link.SECRETS, Link.ACCESS),
+    on=(Link.IDENTITY, Link.SERVICE_ACCOUNTS, Link.SECRETS, Link.ACCESS, Link.WORKLOADS),
     words="any refusal by the cluster",
     text="""Every message quotes the API server. IdentityReady shows such a refusal where it concerns the resource
-    itself, and AccessVerified where it concerns a token.""",
+    itself, AccessVerified where it concerns a token, and WorkloadsReady where it concerns GitLab's pods.""",
     causes=(
         Cause(
             key=Reason.FORBIDDEN,

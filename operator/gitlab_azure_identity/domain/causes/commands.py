@@ -40,6 +40,16 @@ SHOW_ISSUER = Command("kubectl get --raw /.well-known/openid-configuration")
 SHOW_KEYS = Command("kubectl get --raw /openid/v1/jwks")
 
 # GitLab's pods
+SHOW_WORKLOADS = Command(
+    "kubectl -n {namespace} get gai {name} -o jsonpath='{.status.conditions[?(@.type==\"WorkloadsReady\")].message}'"
+)
+GIVE_VALUES = Command(
+    "kubectl -n {namespace} get cm {values} -o jsonpath='{.data.values\\.yaml}' | "
+    "helm upgrade {release} gitlab/gitlab --namespace {namespace} --reuse-values -f -"
+)
+RESTART_WORKLOAD = Command("kubectl -n {namespace} rollout restart {workload}")
+SHOW_WEBHOOKS = Command("kubectl get mutatingwebhookconfigurations")
+LIST_RELEASES = Command("helm list -n {namespace}")
 RESTART = Command("kubectl -n {namespace} rollout restart deployment --selector release={release}")
 SHOW_VARIABLES = Command("kubectl -n {namespace} exec deploy/{release}-toolbox -- env | grep AZURE_")
 SHOW_LABEL_VALUES = Command("helm -n {namespace} get values {release} | grep workload.identity")

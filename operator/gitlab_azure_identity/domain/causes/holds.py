@@ -78,6 +78,19 @@ NOT_A_FAILURE = Chapter(
             what="`verification: Disabled`: access is not checked, and AccessVerified stays `Unknown`.",
         ),
         Cause(
+            key=Reason.CURRENT,
+            on=(Link.WORKLOADS,),
+            what="GitLab's pods carry the identity, and have read what the secrets say now.",
+        ),
+        Cause(
+            key=Reason.NOT_DEPLOYED,
+            on=(Link.WORKLOADS,),
+            what="The release has no pods that use storage.",
+            why="""GitLab is not installed yet, or in another namespace, or under another name, which `spec.gitlab.release`
+            must then have.""",
+            steps=(Step("See the names of the releases", commands.LIST_RELEASES),),
+        ),
+        Cause(
             key=Reason.UNVERIFIED,
             what="For a container in `status.containers`: access to it was not tried.",
             why="An earlier link does not hold, or verification is disabled.",

@@ -17,6 +17,8 @@ EXAMPLES = {
     "name": "gitlab",
     "release": "gitlab",
     "registry_secret": "gitlab-registry-storage",
+    "values": "gitlab-gitlab-values",
+    "workload": "deployment/gitlab-toolbox",
     "principal": "<status.identity.principalId>",
     "identity_id": "<status.identity.resourceId>",
 }
@@ -31,12 +33,14 @@ MEANS = {
     Link.SECRETS: "The secrets and the Helm values have the right content.",
     Link.ACCESS: "A token of each service account was exchanged at Entra. The identity may list, read, write and delete in every "
     "container, and sign addresses.",
+    Link.WORKLOADS: "GitLab's pods carry the identity, and have read what the secrets say now.",
 }
 
 _LOOKS = (
     (commands.FIRST_TROUBLE, "the first thing that is wrong, and what to do"),
     (commands.DESCRIBE, "every condition, every name, the events"),
     (commands.SHOW_CONDITIONS, ""),
+    (commands.SHOW_WORKLOADS, ""),
     (commands.LOG_OF_RESOURCE, ""),
 )
 _SOURCE = "<!-- Generated from operator/gitlab_azure_identity/domain/causes: run `make troubleshooting` after changing it. -->"
@@ -84,8 +88,8 @@ def _conditions() -> Iterator[str]:
     rows = ["| Condition | True means | A person must act | Passes by itself |", "|---|---|---|---|"]
     rows += [f"| {link} | {MEANS[link]} | {_to_act(link)} | {_passing(link)} |" for link in CHAIN]
     rows.append(
-        "| Ready | All of the above; AccessVerified counts only with `verification: Required`. | The first that does not hold; "
-        f"{_to_act(READY)} | The first that does not hold |"
+        "| Ready | All of the above but WorkloadsReady; AccessVerified counts only with `verification: Required`. | The first "
+        f"that does not hold; {_to_act(READY)} | The first that does not hold |"
     )
     yield "\n".join(rows)
     everywhere = [cause for chapter in CHAPTERS for cause in chapter.causes if _is_everywhere(cause)]

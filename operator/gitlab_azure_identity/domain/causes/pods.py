@@ -1,57 +1,79 @@
 """Why GitLab cannot reach its blobs although the resource is Ready: its pods, its chart, its settings."""
 
+from gitlab_azure_identity.api.conditions import Link
+from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.domain.causes import commands
-from gitlab_azure_identity.domain.causes.model import Cause, Chapter, Step
+from gitlab_azure_identity.domain.causes.model import Case, Cause, Chapter, Step
 
 _UPGRADE = "upgrade GitLab with [the operator's values](../README.md#use-it-with-the-gitlab-chart)."
 
 CHAPTER = Chapter(
     "It is Ready, and GitLab still cannot reach its blobs",
     text="""Ready means that the service account, the identity, the roles and the containers fit together. It says
-    nothing about pods.""",
+    nothing about pods. WorkloadsReady does, and its message has the command that mends them.""",
     causes=(
         Cause(
-            key="started-before-annotation",
-            title="The pods started before the annotation",
-            what="The pods lack variables, or have another client ID than the identity.",
-            why="""The webhook changes a pod only when it is created. A pod needs `AZURE_CLIENT_ID`, `AZURE_TENANT_ID`,
-            `AZURE_FEDERATED_TOKEN_FILE` and `AZURE_AUTHORITY_HOST`, and `AZURE_CLIENT_ID` must be
-            `status.identity.clientId`. The same happens after the client ID has changed, for example because an
-            identity was created again.""",
+            key=Reason.NOT_LABELLED,
+            on=(Link.WORKLOADS,),
+            what="""A pod of GitLab has no label `azure.workload.identity/use: "true"`, or has it with another value.""",
+            why="""`true` must be a string. The webhook does not change such a pod, so it has none of the `AZURE_` variables.
+            The values that the operator writes contain the label.""",
             steps=(
-                Step("Look at the variables of a pod", commands.SHOW_VARIABLES),
-                Step("If they are not right, restart the pods", commands.RESTART),
-            ),
-        ),
-        Cause(
-            key="not-labelled",
-            title="The pods lack the label",
-            what="The pods have none of the `AZURE_` variables.",
-            why="""The pods of webservice, sidekiq, toolbox and registry need the label `azure.workload.identity/use:
-            "true"`, a string. The values that the operator writes contain it.""",
-            steps=(
+                Step("Give the chart these values, as the message says", commands.GIVE_VALUES),
                 Step("Check that they reached Helm", commands.SHOW_LABEL_VALUES),
-                Step(f"If they did not, {_UPGRADE}"),
+                Step("Where Flux or Argo CD installs GitLab, put them there: [docs/gitops.md](gitops.md)."),
             ),
         ),
         Cause(
-            key="wrong-service-account",
-            title="The pods use another service account",
-            what="The pods have all variables but `AZURE_CLIENT_ID`.",
-            why="""`default` means that the chart's values name no account: without `global.serviceAccount.enabled:
-            true` the GitLab chart uses none of its own. The values that the operator writes contain everything that is
-            needed.""",
+            key=Reason.WRONG_SERVICE_ACCOUNT,
+            on=(Link.WORKLOADS,),
+            what="A pod of GitLab runs as a service account that is not among `spec.serviceAccounts`.",
+            why="""Entra trusts none of its tokens for the identity. `default` means that the chart's values name no account:
+            without `global.serviceAccount.enabled: true` the GitLab chart uses none of its own. The values that the operator
+            writes contain everything that is needed, except for accounts with `management: Annotate`.""",
             steps=(
                 Step("Look at the account of each pod", commands.SHOW_ACCOUNTS),
                 Step(f"If it is another one, {_UPGRADE}"),
             ),
         ),
         Cause(
-            key="stale-secret",
-            title="The secret changed, the pods did not",
-            what="The pods have the former content of a secret.",
-            why="GitLab's pods copy the secrets when they start.",
-            steps=(Step("Restart them", commands.RESTART),),
+            key=Reason.NOT_INJECTED,
+            on=(Link.WORKLOADS,),
+            what="A pod has the label and the service account, and none of the `AZURE_` variables.",
+            why="""The webhook changes a pod only when it is created. So it was not there then, or it excludes the namespace
+            (`kube-system` and others of AKS's own), or somebody labelled the running pod. AKS installs the webhook with
+            `--enable-workload-identity`.""",
+            steps=(
+                Step("See whether it is there", commands.SHOW_WEBHOOKS),
+                Step("Then restart what makes the pod, as the message says", commands.RESTART_WORKLOAD),
+            ),
+        ),
+        Cause(
+            key=Reason.STALE_PODS,
+            on=(Link.WORKLOADS,),
+            what="A pod of GitLab was created before what it needs was there, or before that changed.",
+            why="[docs/resource.md](resource.md#gitlabs-pods) says what is compared.",
+            cases=(
+                Case(
+                    says="was annotated, and",
+                    why="""the pod has no `AZURE_CLIENT_ID`, since it was created before its service account was annotated.
+                    This is so after a first installation where Helm creates the accounts (`management: Annotate`) and the
+                    pods in the same second.""",
+                ),
+                Case(says="client ID {former}, and the managed identity has", why="the identity was created again."),
+                Case(
+                    says="tenant {former}, and the managed identity is in",
+                    why="its service account had another tenant.",
+                ),
+                Case(
+                    says="before its content changed",
+                    why="GitLab's pods copy a secret when they start, and its content changed after that.",
+                ),
+            ),
+            steps=(
+                Step("Look at the variables of a pod", commands.SHOW_VARIABLES),
+                Step("Restart what the message names, or all of GitLab's Deployments", commands.RESTART),
+            ),
         ),
         Cause(
             key="registry-driver",

@@ -120,7 +120,7 @@ CHAPTER = Chapter(
         ),
         Cause(
             key=Reason.CLUSTER_UNAVAILABLE,
-            on=(Link.IDENTITY, Link.SERVICE_ACCOUNTS, Link.SECRETS, Link.ACCESS),
+            on=(Link.IDENTITY, Link.SERVICE_ACCOUNTS, Link.SECRETS, Link.ACCESS, Link.WORKLOADS),
             what="The API server failed to answer, or did not accept the operator's own token.",
             why="The operator tries again as for [AzureUnavailable](#azureunavailable).",
         ),

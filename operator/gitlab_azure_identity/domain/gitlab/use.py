@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gitlab_azure_identity.api.containers import OBJECT_STORAGE, PURPOSES, RUNNER_CACHE
+from gitlab_azure_identity.api.containers import GITALY_BACKUPS, GITALY_BUNDLES, OBJECT_STORAGE, PURPOSES, RUNNER_CACHE
 from gitlab_azure_identity.domain.gitlab.releases import GitLabRelease
 
 SecretKey = tuple[str, str]
@@ -80,3 +80,20 @@ class Use:
     def in_backups(self) -> bool:
         """Whether the toolbox backs up to the storage."""
         return self.backup_secret is not None or not self.containers.keys().isdisjoint(("backups", "tmp"))
+
+    @property
+    def in_gitaly(self) -> bool:
+        """Whether Gitaly stores backups or bundles there."""
+        return not self.containers.keys().isdisjoint((GITALY_BACKUPS, GITALY_BUNDLES))
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """The components whose pods the values label, since they send requests to Azure."""
+        used = {
+            "registry": self.in_registry,
+            "webservice": self.in_rails,
+            "sidekiq": self.in_rails,
+            "toolbox": self.in_rails or self.in_backups,
+            "gitaly": self.in_gitaly,
+        }
+        return tuple(component for component, uses in used.items() if uses)

@@ -57,10 +57,10 @@ def values_of(use: Use) -> dict[str, Node]:
     """
     accounts = _accounts_of_components(use)
     gitlab: dict[str, dict[str, Node]] = {}
-    if use.in_rails:
+    if "webservice" in use.components:
         gitlab["webservice"] = _pods(accounts.get("webservice"))
         gitlab["sidekiq"] = _pods(accounts.get("sidekiq"))
-    gitlab["toolbox"] = (_pods(accounts.get("toolbox")) if use.in_rails or use.in_backups else {}) | _backups(use)
+    gitlab["toolbox"] = (_pods(accounts.get("toolbox")) if "toolbox" in use.components else {}) | _backups(use)
     gitlab["gitaly"] = _gitaly(use, accounts.get("gitaly"))
     everywhere: dict[str, dict[str, Node]] = {
         "minio": {"enabled": False} if use.object_storage_secret is not None and bundles_minio(use) else {},
@@ -109,7 +109,7 @@ def _service_account(name: str) -> dict[str, Node]:
 def _registry(use: Use, service_account: str | None) -> dict[str, Node]:
     if "registry" in use.switched_off:
         return {"enabled": False}
-    registry = _pods(service_account) if use.in_registry else {}
+    registry = _pods(service_account) if "registry" in use.components else {}
     if use.registry_secret is not None:
         registry["storage"] = _secret(use.registry_secret)
     return registry

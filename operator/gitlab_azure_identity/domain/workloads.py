@@ -1,0 +1,278 @@
+"""Whether GitLab's pods carry what the chain needs: a judgement of each pod, a line for each component, and one finding.
+
+It looks at the pods of one release that serve GitLab. Every sentence is about what a pod was started with, so it stays true until
+somebody replaces the pod; a sentence about a cause that somebody has mended ends with the pod that has it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from gitlab_azure_identity.api.conditions import Link
+from gitlab_azure_identity.api.reasons import Reason
+from gitlab_azure_identity.api.status import Status, WorkloadStatus
+from gitlab_azure_identity.domain.causes import commands
+from gitlab_azure_identity.domain.content import Content, content_of
+from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, failed, good, not_asked
+from gitlab_azure_identity.domain.goal import Goal
+from gitlab_azure_identity.domain.observed import Observed
+from gitlab_azure_identity.domain.pods import USE_LABEL, Owner, Pod
+
+LISTED = 3  # names that a sentence has at most
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What GitLab's pods are to carry."""
+
+    namespace: str
+    release: str
+    values: str  # the config map with the Helm values
+    client_id: str
+    tenant_id: str
+    accounts: tuple[str, ...]
+    components: tuple[str, ...]  # those that the values label
+    contents: Mapping[str, Content] = field(default_factory=dict)  # by the secret's name, as far as it is known
+
+
+def carried(goal: Goal, have: Observed) -> Carried | None:
+    """What the pods of a resource are to carry, or None as long as there is no identity that they could be."""
+    identity, desired = have.identity, goal.desired
+    if identity is None or not goal.may_use(have):
+        return None
+    contents = {one.name: content_of(one, have.objects.get((one.kind, one.name))) for one in goal.objects}
+    return Carried(
+        namespace=goal.owner.namespace,
+        release=desired.gitlab.release,
+        values=desired.values_config_map,
+        client_id=identity.client_id,
+        tenant_id=identity.tenant_id,
+        accounts=tuple(account.name for account in desired.service_accounts),
+        components=desired.use.components,
+        contents={name: content for name, content in contents.items() if content is not None},
+    )
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a pod. Pods with the same problem share a sentence: `one` and `several` are its verb phrases. `cause`
+    is the same text for the same cause, and another one for another."""
+
+    reason: Reason
+    one: str
+    several: str
+    cause: str = ""
+
+
+# The first in order is the worst: what it lacks, the next ones build on.
+ORDER = (Reason.NOT_LABELLED, Reason.WRONG_SERVICE_ACCOUNT, Reason.NOT_INJECTED, Reason.STALE_PODS)
+REASONS = (*ORDER, Reason.CURRENT, Reason.NOT_DEPLOYED)
+
+
+def problem(pod: Pod, want: Carried) -> Problem | None:
+    """The first thing that keeps a pod from its blobs, in the order in which they build on each other. None when it has
+    everything."""
+    return next((found for check in CHECKS if (found := check(pod, want)) is not None), None)
+
+
+def _label(pod: Pod, want: Carried) -> Problem | None:
+    del want
+    if pod.labelled:
+        return None
+    given = pod.labels.get(USE_LABEL)
+    has = f' (it is "{given}")' if given is not None else ""
+    what = f'the label {USE_LABEL}: "true"{has}, by which the webhook gives a pod its identity'
+    return Problem(Reason.NOT_LABELLED, f"lacks {what}", f"lack {what}")
+
+
+def _account(pod: Pod, want: Carried) -> Problem | None:
+    if pod.service_account in want.accounts:
+        return None
+    what = f"as service account {pod.service_account}, which is not of this resource: it wants {_words(want.accounts, 'or')}"
+    return Problem(Reason.WRONG_SERVICE_ACCOUNT, f"runs {what}", f"run {what}")
+
+
+def _injection(pod: Pod, want: Carried) -> Problem | None:
+    if pod.injected:
+        return None
+    what = "the label and the service account, and none of the AZURE_ variables: the webhook was not there when"
+    return Problem(
+        Reason.NOT_INJECTED,
+        f"has {what} it was created",
+        f"have {what} they were created",
+        cause=f"identity {want.client_id}",
+    )
+
+
+def _client(pod: Pod, want: Carried) -> Problem | None:
+    if pod.client_id == want.client_id:
+        return None
+    if not pod.client_id:
+        account = f"service account {pod.service_account} was annotated, and"
+        without = "no AZURE_CLIENT_ID"
+        one, several = f"was created before {account} has {without}", f"were created before {account} have {without}"
+    else:
+        what = f"client ID {pod.client_id}, and the managed identity has {want.client_id}"
+        one, several = f"has {what}", f"have {what}"
+    return Problem(Reason.STALE_PODS, one, several, cause=f"identity {want.client_id}")
+
+
+def _tenant(pod: Pod, want: Carried) -> Problem | None:
+    if pod.tenant_id == want.tenant_id:
+        return None
+    what = f"tenant {pod.tenant_id or 'none'}, and the managed identity is in {want.tenant_id}"
+    cause = f"identity {want.client_id} in {want.tenant_id}"
+    return Problem(Reason.STALE_PODS, f"has {what}", f"have {what}", cause=cause)
+
+
+def _secrets(pod: Pod, want: Carried) -> Problem | None:
+    for name in sorted(pod.secrets & want.contents.keys()):
+        content = want.contents[name]
+        if content.missed_by(pod, name):
+            when = content.changed.strftime("%Y-%m-%dT%H:%M:%SZ")
+            what = f"read secret {name} before its content changed, at {when}"
+            return Problem(Reason.STALE_PODS, what, what, cause=f"secret {name} of {when}")
+    return None
+
+
+CHECKS: tuple[Callable[[Pod, Carried], Problem | None], ...] = (
+    _label,
+    _account,
+    _injection,
+    _client,
+    _tenant,
+    _secrets,
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """What is to be said of one component: the worst problem of its pods, how many have it, and who made them."""
+
+    component: str
+    pods: int
+    problem: Problem | None = None
+    affected: tuple[Pod, ...] = ()
+
+    @property
+    def owners(self) -> tuple[Owner, ...]:
+        """Who made the affected pods, each once."""
+        return tuple(dict.fromkeys(pod.owner for pod in self.affected if pod.owner))
+
+
+def sentence(problem: Problem, lines: Sequence[Line]) -> str:
+    """What is wrong with components of the same problem, without what to do."""
+    pods, affected = sum(line.pods for line in lines), sum(len(line.affected) for line in lines)
+    names = _words([line.component for line in lines], "and")
+    verb = problem.one if affected == 1 else problem.several
+    if affected < pods:
+        return f"{affected} of {pods} {names} pods {verb}."
+    return f"The {names} pod{'s' * (pods > 1)} {verb}."
+
+
+def judged(pods: Iterable[Pod], want: Carried) -> tuple[Line, ...]:
+    """A line for each component that has pods: those that the values label, and others whose pods have the label and a service
+    account of the resource. With another account they are somebody else's."""
+    counted = sorted((pod for pod in pods if pod.counts), key=lambda pod: (pod.component, pod.name))
+    lines = []
+    for component, group in groupby(counted, key=lambda pod: pod.component):
+        together = tuple(pod for pod in group if component in want.components or _is_ours(pod, want))
+        if together:
+            lines.append(_line(component, together, want))
+    known = {component: place for place, component in enumerate(want.components)}
+    return tuple(sorted(lines, key=lambda line: (known.get(line.component, len(known)), line.component)))
+
+
+def _is_ours(pod: Pod, want: Carried) -> bool:
+    return pod.labelled and pod.service_account in want.accounts
+
+
+def _line(component: str, pods: tuple[Pod, ...], want: Carried) -> Line:
+    found = [(pod, wrong) for pod in pods if (wrong := problem(pod, want)) is not None]
+    if not found:
+        return Line(component, len(pods))
+    worst = min((wrong for _, wrong in found), key=lambda wrong: ORDER.index(wrong.reason))
+    return Line(component, len(pods), worst, tuple(pod for pod, wrong in found if wrong == worst))
+
+
+def last_known(status: Status) -> Finding | None:
+    """The finding that the status was written with, or None when it has none that can be read."""
+    before = status.condition(Link.WORKLOADS)
+    if before is None or before.reason not in REASONS:
+        return None
+    reason = Reason.named(before.reason)
+    match before.status:
+        case "True":
+            return good(Link.WORKLOADS, reason, before.message)
+        case "False":
+            return failed(Link.WORKLOADS, Failure(reason, before.message, Outlook.STALLED))
+    return not_asked(Link.WORKLOADS, reason, before.message)
+
+
+def statuses(lines: Sequence[Line], want: Carried) -> list[WorkloadStatus]:
+    """The lines as the status has them."""
+    return [
+        WorkloadStatus(
+            component=line.component,
+            state=line.problem.reason if line.problem else Reason.CURRENT,
+            message=f"{sentence(line.problem, [line])} {mending([line], want)}" if line.problem else None,
+        )
+        for line in lines
+    ]
+
+
+def finding(lines: Sequence[Line], want: Carried) -> Finding:
+    """The finding about all of them: the worst one, with the command that mends it, for all components that it would mend."""
+    if not lines:
+        message = (
+            f"Release {want.release} has no pods that use storage in namespace {want.namespace}. Install GitLab with the values "
+            f"of config map {want.values}, or name its release in spec.gitlab.release."
+        )
+        return not_asked(Link.WORKLOADS, Reason.NOT_DEPLOYED, message)
+    problems = [line.problem for line in lines if line.problem is not None]
+    if not problems:
+        names = _words([line.component for line in lines], "and")
+        return good(Link.WORKLOADS, Reason.CURRENT, f"The {names} pods carry the identity.")
+    worst = min(problems, key=lambda wrong: ORDER.index(wrong.reason))
+    same = [line for line in lines if line.problem == worst]
+    mended = [line for line in lines if line.problem and line.problem.reason is worst.reason]
+    others = [line.component for line in lines if line.problem and line not in same]
+    aside = [f"status.workloads says what is wrong with {_words(others, 'and')}."] if others else []
+    message = " ".join([sentence(worst, same), *aside, mending(mended, want)])
+    return failed(Link.WORKLOADS, Failure(worst.reason, message, Outlook.STALLED))
+
+
+def mending(lines: Sequence[Line], want: Carried) -> str:
+    """What a person does about components with the same problem."""
+    reason = lines[0].problem.reason if lines[0].problem else None
+    if reason in (Reason.NOT_LABELLED, Reason.WRONG_SERVICE_ACCOUNT):
+        return _with_values(lines, want)
+    again = _restarting(lines, want)
+    if reason is Reason.NOT_INJECTED:
+        return (
+            f"See that azure-workload-identity's webhook runs, and does not exclude namespace {want.namespace}: "
+            f"{commands.SHOW_WEBHOOKS.text}. Then {again[0].lower()}{again[1:]}"
+        )
+    return again
+
+
+def _with_values(lines: Sequence[Line], want: Carried) -> str:
+    """The command that gives the chart the operator's values. It keeps the chart's version: without one Helm takes the newest."""
+    versions = [pod.chart_version for line in lines for pod in line.affected if pod.chart_version]
+    command = commands.GIVE_VALUES.filled(namespace=want.namespace, values=want.values, release=want.release)
+    return " ".join(["Give the chart the operator's values:", command, *(f"--version {one}" for one in versions[:1])])
+
+
+def _restarting(lines: Sequence[Line], want: Carried) -> str:
+    owners = list(dict.fromkeys(owner.reference for line in lines for owner in line.owners if owner.restartable))
+    if not owners:
+        names = _words([pod.name for line in lines for pod in line.affected][:LISTED], "and")
+        return f"Nothing that makes pods anew has made {names}: delete it and create it anew."
+    first, *others = owners
+    command = commands.RESTART_WORKLOAD.filled(namespace=want.namespace, workload=first)
+    return f"Restart what makes them: {' '.join([command, *others])}"
+
+
+def _words(names: Sequence[str], conjunction: str) -> str:
+    """The names in a sentence."""
+    *most, last = names
+    return f"{', '.join(most)} {conjunction} {last}" if most else last

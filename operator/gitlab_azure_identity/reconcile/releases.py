@@ -1,0 +1,132 @@
+"""The pods of GitLab releases. Each release is followed by one watch, however many resources name it."""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+
+from gitlab_azure_identity.domain.pods import Pod
+from gitlab_azure_identity.kube.client import ClusterError
+from gitlab_azure_identity.kube.pods import GONE, Pods
+
+FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds between two attempts to list the pods
+log = logging.getLogger(__name__)
+
+Release = tuple[str, str]
+"""Namespace and name of a Helm release."""
+
+
+@dataclass
+class _Followed:
+    """One release: its pods as they are known, or why they are not known."""
+
+    pods: dict[str, Pod] = field(default_factory=dict)  # by uid
+    refusal: ClusterError | None = None
+    looked: asyncio.Event = field(default_factory=asyncio.Event)  # the first list was answered
+    followers: set[asyncio.Event] = field(default_factory=set)  # set when a pod is news
+    task: asyncio.Task[None] | None = None
+
+    def tell(self) -> None:
+        self.looked.set()
+        for follower in self.followers:
+            follower.set()
+
+
+class Releases:
+    """Follows releases. A follower is an event, which is set whenever a pod of its release is news."""
+
+    def __init__(self, pods: Pods) -> None:
+        self._reads = pods
+        self._followed: dict[Release, _Followed] = {}
+
+    def follow(self, release: Release, follower: asyncio.Event) -> None:
+        """Follow a release, and no other any more."""
+        known = self._followed.get(release)
+        if known is None or follower not in known.followers:
+            self.leave(follower)
+            known = self._followed.setdefault(release, _Followed())
+            known.followers.add(follower)
+        if known.task is None or known.task.done():
+            known.task = asyncio.ensure_future(self._keep(release, known))
+
+    def leave(self, follower: asyncio.Event) -> None:
+        """Follow nothing any more. A release without followers is no longer watched."""
+        for release, known in list(self._followed.items()):
+            known.followers.discard(follower)
+            if not known.followers:
+                self._end(release)
+
+    def clear(self) -> None:
+        """End every watch."""
+        for release in list(self._followed):
+            self._end(release)
+
+    def _end(self, release: Release) -> None:
+        if task := self._followed.pop(release).task:
+            task.cancel()
+
+    async def pods(self, release: Release) -> tuple[Pod, ...]:
+        """The pods of a release that is followed, after its first list. Raises ClusterError when they are not known."""
+        await self._followed[release].looked.wait()
+        return self.known(release)
+
+    def known(self, release: Release) -> tuple[Pod, ...]:
+        """The pods of a release that is followed, as they are known now. Raises ClusterError when they are not."""
+        known = self._followed[release]
+        if known.task and known.task.done():
+            known.task.result()  # raises what ended it
+        if known.refusal is not None:
+            raise known.refusal
+        return tuple(known.pods.values())
+
+    async def _keep(self, release: Release, known: _Followed) -> None:
+        """Follow the pods of a release, for as long as it has a follower."""
+        wait = FIRST_WAIT
+        try:
+            while True:
+                try:
+                    version = await self._listed(release, known)
+                    wait = FIRST_WAIT
+                    while True:
+                        version = await self._watched(release, known, version)
+                except ClusterError as error:
+                    if error.status != GONE:  # after that, a list knows
+                        log.warning("pods of release %s/%s are not known: %s", *release, error)
+                        self._refused(known, error)
+                await asyncio.sleep(wait)
+                wait = min(2 * wait, LONGEST_WAIT)
+        finally:
+            known.tell()
+
+    async def _listed(self, release: Release, known: _Followed) -> str:
+        """List the pods. Returns the version that a watch goes on from."""
+        listed = await self._reads.list(*release)
+        self._replace(known, {pod.uid: pod for pod in listed.pods})
+        return listed.version
+
+    async def _watched(self, release: Release, known: _Followed, version: str) -> str:
+        """Follow one watch until the API server ends it. Returns the version that the next one goes on from."""
+        async for change in self._reads.watch(*release, version):
+            version = change.version
+            if change.pod is None:
+                continue
+            uid = change.pod.uid
+            if change.gone:
+                self._replace(known, {other: pod for other, pod in known.pods.items() if other != uid})
+            else:
+                self._replace(known, {**known.pods, uid: change.pod})
+        return version
+
+    @staticmethod
+    def _replace(known: _Followed, pods: dict[str, Pod]) -> None:
+        if known.pods != pods or known.refusal is not None or not known.looked.is_set():
+            known.pods, known.refusal = pods, None
+            known.tell()
+
+    @staticmethod
+    def _refused(known: _Followed, error: ClusterError) -> None:
+        """Note why pods are not known. An API server that does not answer takes nothing back of what it answered before."""
+        answered_before = known.looked.is_set() and known.refusal is None
+        definite = 400 <= error.status < 500 and error.status != 429  # noqa: PLR2004
+        if definite or not answered_before:
+            known.refusal = error
+            known.tell()
