@@ -45,6 +45,16 @@ def test_the_operator_creates_only_opaque_secrets_and_so_no_tokens(minimal: Rend
     ]
 
 
+def test_the_operator_changes_only_the_annotations_of_a_deployments_pods(helm: Helm, minimal: Rendered) -> None:
+    name = "gitlab-azure-identity-deployments"
+    policy = helm.template(restart={"enabled": True}).one("ValidatingAdmissionPolicy", name)
+
+    (rule,) = rules(policy)
+    for part in ("template.spec", "template.metadata.labels", "?replicas", "?strategy", "?paused"):
+        assert f"object.spec.{part} == oldObject.spec.{part}" in rule
+    assert name not in [each["metadata"]["name"] for each in minimal.all("ValidatingAdmissionPolicy")]
+
+
 def test_policies_apply_only_to_the_operator_and_deny(helm: Helm) -> None:
     rendered = helm.template(serviceAccount={"name": "gai"})
     policies = rendered.all("ValidatingAdmissionPolicy")

@@ -76,6 +76,18 @@ def test_cluster_wide_gives_the_same_rights_everywhere_and_no_others(helm: Helm)
 
 
 @pytest.mark.parametrize("where", [{"namespaces": ["gitlab"]}, {"namespaces": [], "clusterWide": True}])
+def test_the_right_to_restart_deployments_is_given_only_when_it_is_asked_for(
+    helm: Helm, where: dict[str, object]
+) -> None:
+    without, with_it = (
+        set().union(*granted(helm.template(restart={"enabled": enabled}, **where)).values())
+        for enabled in (False, True)
+    )
+
+    assert with_it - without == {("apps", "deployments", "get"), ("apps", "deployments", "patch")}
+
+
+@pytest.mark.parametrize("where", [{"namespaces": ["gitlab"]}, {"namespaces": [], "clusterWide": True}])
 def test_without_verification_the_operator_may_not_create_tokens(helm: Helm, where: dict[str, object]) -> None:
     rendered = helm.template(verification={"enabled": False}, **where)
 

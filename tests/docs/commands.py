@@ -146,6 +146,7 @@ NAMED = (
     "helm upgrade",
     "kubectl apply",
     "kubectl explain gai.spec.…",
+    "kubectl rollout restart",
     "kubectl wait",
     "kubectl wait --for=condition=Ready",
 )

@@ -1,6 +1,7 @@
 """GitLab's Deployments, as small as the checks of their pods allow, and what a kubelet writes about a pod. The lab has none."""
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 from .behind import create
@@ -25,17 +26,19 @@ def deploy(
     account: str | None = "gitlab",
     release: str = "gitlab",
     replicas: int = 1,
+    variables: Mapping[str, str] | None = None,
 ) -> str:
     """A Deployment of GitLab's chart. Returns its name."""
     name = f"{release}-{component}"
     labels = {"app": component, "release": release, "chart": f"{component}-9.9.1"}
     labels |= {LABEL: label} if label else {}
     sources = [{"secret": {"name": secret}} for secret in MOUNTS.get(component, ())]
+    env = [{"name": name, "value": value} for name, value in (variables or {}).items()]
     spec: Object = {
         "initContainers": [
             {"name": "configure", "image": "base", "volumeMounts": [{"name": "init", "mountPath": "/init-config"}]}
         ],
-        "containers": [{"name": component, "image": component}],
+        "containers": [{"name": component, "image": component, "env": env}],
         "volumes": [{"name": "init", "projected": {"sources": sources}}],
     }
     if account:

@@ -110,8 +110,9 @@ def test_helms_own_account_and_pods_of_the_same_second_end_with_a_line_that_says
 
     assert told(gitlab, "False", "StalePods") == (
         "The webservice and toolbox pods were created before service account theirs was annotated, and have no AZURE_CLIENT_ID. "
-        f"Restart what makes them: kubectl -n {gitlab.namespace} rollout restart deployment/gitlab-webservice "
-        "deployment/gitlab-toolbox"
+        "With spec.gitlab.restart: WhenStale the operator would restart deployment/gitlab-webservice and "
+        f"deployment/gitlab-toolbox. Restart what makes them: kubectl -n {gitlab.namespace} rollout restart "
+        "deployment/gitlab-webservice deployment/gitlab-toolbox"
     )
 
 
@@ -127,7 +128,7 @@ def test_an_identity_that_was_made_anew_leaves_stale_pods(gitlab: GitLab) -> Non
 
     after = gitlab.live()["status"]["identity"]["clientId"]
     assert told(gitlab, "False", "StalePods").startswith(
-        f"The toolbox pod has client ID {before}, and the managed identity has {after}. Restart"
+        f"The toolbox pod has client ID {before}, and the managed identity has {after}. With spec.gitlab.restart: "
     )
     until(lambda: "StalePods" in reasons(gitlab), "an event")
 
@@ -146,8 +147,9 @@ def test_a_secret_whose_content_changed_after_a_pod_read_it(gitlab: GitLab) -> N
         "gitlabazure.io/content-changed-at"
     ]
     assert told(gitlab, "False", "StalePods") == (
-        f"The registry pod read secret gitlab-registry-storage before its content changed, at {changed}. Restart what makes "
-        f"them: kubectl -n {gitlab.namespace} rollout restart deployment/gitlab-registry"
+        f"The registry pod read secret gitlab-registry-storage before its content changed, at {changed}. With "
+        "spec.gitlab.restart: WhenStale the operator would restart deployment/gitlab-registry. Restart what makes them: "
+        f"kubectl -n {gitlab.namespace} rollout restart deployment/gitlab-registry"
     )
     assert states(gitlab) == {"registry": "StalePods", "toolbox": "Current"}
 
@@ -230,6 +232,24 @@ def test_jobs_and_tests_of_helm_do_not_count(gitlab: GitLab) -> None:
     gitlab.reconcile_now()
 
     assert states(gitlab) == {"toolbox": "Current"}
+
+
+def test_while_a_deletion_waits_a_pod_changes_nothing_of_what_is_left(gitlab: GitLab) -> None:
+    gitlab.apply().ready()
+    installed(gitlab, "toolbox", label=None)
+    told(gitlab, "False", "NotLabelled")
+    gitlab.lab.controls.add_fault("DELETE */userAssignedIdentities/*", status=403, code="AuthorizationFailed", times=9)
+    gitlab.ask_to_delete()
+    gitlab.condition("Ready", "False", "DeletionBlocked")
+    left = gitlab.live()["status"]
+
+    deploy(gitlab, "registry", label=None, account=None)  # its own account is deleted already
+    until(lambda: pods(gitlab, "registry"), "its pod")
+    gitlab.condition("Ready", "False", "DeletionBlocked")
+
+    assert {key: gitlab.live()["status"].get(key) for key in left} == left
+    gitlab.lab.controls.clear_faults()
+    gitlab.until_gone(60)
 
 
 def test_another_release_is_named_in_the_spec(gitlab: GitLab) -> None:

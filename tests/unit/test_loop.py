@@ -104,7 +104,7 @@ class Harness:
     def __init__(self, concurrency: int = 5, pace: Pace | None = None) -> None:
         self.cluster, self.reconciler, self.defects = Cluster(), Reconciler(), list[tuple[str, Exception]]()
         context = SimpleNamespace(
-            kube=SimpleNamespace(resources=self.cluster, tokens=None, pods=None),
+            kube=SimpleNamespace(resources=self.cluster, tokens=None, pods=None, deployments=None),
             azure=None,
             terms=None,
             clock=Clock(),

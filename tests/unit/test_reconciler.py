@@ -37,7 +37,9 @@ class Empty:
         self.refusal, self.statuses_sent = refusal, 0
         self.events: list[str] = []
         pods = SimpleNamespace(list=self._unlisted)
-        kube = SimpleNamespace(resources=self, events=self, objects=SimpleNamespace(get=self._none), pods=pods)
+        kube = SimpleNamespace(
+            resources=self, events=self, objects=SimpleNamespace(get=self._none), pods=pods, deployments=None
+        )
         context = SimpleNamespace(
             terms=Terms("lab", CLOUDS["AzurePublic"], DEFAULTS, (POLICY,)),
             azure=SimpleNamespace(

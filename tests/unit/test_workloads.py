@@ -23,6 +23,7 @@ from .worlds import CLIENT, NOW, NOW_TEXT, TENANT, goal, resource, standing, wan
 NOON = datetime(2026, 11, 26, 12, 0, 0, tzinfo=UTC)
 REGISTRY_SECRET = "gitlab-registry-storage"
 WANT = Carried(
+    name="gitlab",
     namespace="gitlab",
     release="gitlab",
     values="gitlab-gitlab-values",

@@ -68,6 +68,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch]
+{{- if .Values.restart.enabled }}
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [get, patch]
+{{- end }}
 {{- if .Values.verification.enabled }}
 - apiGroups: [""]
   resources: [serviceaccounts/token]

@@ -39,11 +39,24 @@ ReleaseName = Annotated[
 ]
 
 
+class Restart(StrEnum):
+    """Whether the operator restarts GitLab's Deployments."""
+
+    NEVER = "Never"
+    WHEN_STALE = "WhenStale"
+
+
 class GitLabSpec(Model):
     release: ReleaseName = Field(
         DEFAULT_RELEASE,
         description="Helm release of GitLab in this namespace, or name of its GitLab object. Its pods are checked: see "
         "WorkloadsReady.",
+    )
+    restart: Restart = Field(
+        Restart.NEVER,
+        description="Never (default): the operator restarts nothing, and says what to restart. WhenStale: it restarts the "
+        "Deployments whose pods lack the present client ID or the present content of a secret. It restarts one after the other, "
+        "each once for a cause, and only while the resource is Ready.",
     )
     version: GitLabVersion | None = Field(
         None,

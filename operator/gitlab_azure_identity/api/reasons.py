@@ -98,6 +98,7 @@ class Reason(StrEnum):
     CLIENT_ID_CHANGED = "ClientIdChanged"
     IDENTITY_PINNED = "IdentityPinned"
     CLUSTER_NOT_UNIQUE = "ClusterNotUnique"
+    RESTARTED = "Restarted"
     RETAINED = "Retained"
     ABANDONED = "Abandoned"
     LEFT_BEHIND = "LeftBehind"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from gitlab_azure_identity.api.conditions import Link
+from gitlab_azure_identity.api.gitlab import Restart
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.status import Status, WorkloadStatus
 from gitlab_azure_identity.domain.causes import commands
@@ -24,6 +25,7 @@ LISTED = 3  # names that a sentence has at most
 class Carried:
     """What GitLab's pods are to carry."""
 
+    name: str  # of the resource
     namespace: str
     release: str
     values: str  # the config map with the Helm values
@@ -32,6 +34,7 @@ class Carried:
     accounts: tuple[str, ...]
     components: tuple[str, ...]  # those that the values label
     contents: Mapping[str, Content] = field(default_factory=dict)  # by the secret's name, as far as it is known
+    restarts: bool = False  # the operator restarts stale Deployments
 
 
 def carried(goal: Goal, have: Observed) -> Carried | None:
@@ -41,6 +44,7 @@ def carried(goal: Goal, have: Observed) -> Carried | None:
         return None
     contents = {one.name: content_of(one, have.objects.get((one.kind, one.name))) for one in goal.objects}
     return Carried(
+        name=goal.owner.name,
         namespace=goal.owner.namespace,
         release=desired.gitlab.release,
         values=desired.values_config_map,
@@ -49,6 +53,7 @@ def carried(goal: Goal, have: Observed) -> Carried | None:
         accounts=tuple(account.name for account in desired.service_accounts),
         components=desired.use.components,
         contents={name: content for name, content in contents.items() if content is not None},
+        restarts=desired.gitlab.restart is Restart.WHEN_STALE,
     )
 
 
@@ -152,6 +157,7 @@ class Line:
     pods: int
     problem: Problem | None = None
     affected: tuple[Pod, ...] = ()
+    makers: tuple[Owner, ...] = ()  # who made its pods, each once
 
     @property
     def owners(self) -> tuple[Owner, ...]:
@@ -187,11 +193,12 @@ def _is_ours(pod: Pod, want: Carried) -> bool:
 
 
 def _line(component: str, pods: tuple[Pod, ...], want: Carried) -> Line:
+    makers = tuple(dict.fromkeys(pod.owner for pod in pods if pod.owner))
     found = [(pod, wrong) for pod in pods if (wrong := problem(pod, want)) is not None]
     if not found:
-        return Line(component, len(pods))
+        return Line(component, len(pods), makers=makers)
     worst = min((wrong for _, wrong in found), key=lambda wrong: ORDER.index(wrong.reason))
-    return Line(component, len(pods), worst, tuple(pod for pod, wrong in found if wrong == worst))
+    return Line(component, len(pods), worst, tuple(pod for pod, wrong in found if wrong == worst), makers)
 
 
 def last_known(status: Status) -> Finding | None:
@@ -220,8 +227,9 @@ def statuses(lines: Sequence[Line], want: Carried) -> list[WorkloadStatus]:
     ]
 
 
-def finding(lines: Sequence[Line], want: Carried) -> Finding:
-    """The finding about all of them: the worst one, with the command that mends it, for all components that it would mend."""
+def finding(lines: Sequence[Line], want: Carried, step: str = "") -> Finding:
+    """The finding about all of them: the worst one, with the command that mends it, for all components that it would mend. `step`
+    has the words for what the operator itself does."""
     if not lines:
         message = (
             f"Release {want.release} has no pods that use storage in namespace {want.namespace}. Install GitLab with the values "
@@ -231,13 +239,15 @@ def finding(lines: Sequence[Line], want: Carried) -> Finding:
     problems = [line.problem for line in lines if line.problem is not None]
     if not problems:
         names = _words([line.component for line in lines], "and")
-        return good(Link.WORKLOADS, Reason.CURRENT, f"The {names} pods carry the identity.")
+        return good(
+            Link.WORKLOADS, Reason.CURRENT, " ".join([f"The {names} pods carry the identity.", *filter(None, [step])])
+        )
     worst = min(problems, key=lambda wrong: ORDER.index(wrong.reason))
     same = [line for line in lines if line.problem == worst]
     mended = [line for line in lines if line.problem and line.problem.reason is worst.reason]
     others = [line.component for line in lines if line.problem and line not in same]
     aside = [f"status.workloads says what is wrong with {_words(others, 'and')}."] if others else []
-    message = " ".join([sentence(worst, same), *aside, mending(mended, want)])
+    message = " ".join([sentence(worst, same), *aside, *filter(None, [step]), mending(mended, want)])
     return failed(Link.WORKLOADS, Failure(worst.reason, message, Outlook.STALLED))
 
 

@@ -26,6 +26,7 @@ from gitlab_azure_identity.domain.ownership import Owner
 from gitlab_azure_identity.domain.storage_account import StorageAccount
 from gitlab_azure_identity.kube.budget import Budget
 from gitlab_azure_identity.kube.client import Cluster
+from gitlab_azure_identity.kube.deployments import Deployments
 from gitlab_azure_identity.kube.events import Events
 from gitlab_azure_identity.kube.namespaces import Namespaces
 from gitlab_azure_identity.kube.objects import Objects
@@ -193,6 +194,7 @@ class Kube:
     events: Events
     namespaces: Namespaces
     pods: Pods
+    deployments: Deployments
     rehearsal: Rehearsal
     budget: Budget  # of the checks whether objects changed
 
@@ -206,6 +208,7 @@ class Kube:
             Events(cluster, clock),
             Namespaces(cluster),
             Pods(cluster),
+            Deployments(cluster),
             Rehearsal(Objects(cluster, clock, rehearsing=True)),
             Budget(rate, lambda: cluster.sent, clock.steady),
         )

@@ -141,6 +141,7 @@ class Loop:
         try:
             return await turn
         except Exception as defect:
+            memory.carried = None  # its pods are judged again after the next pass: the report is a status of its own
             log.exception("defect", extra={"resource": str(memory.key)})
             report = self._defects.report(memory.key, memory.uid, defect)
         try:
@@ -235,6 +236,7 @@ class Loop:
     async def _remove(self, memory: ObjectMemory) -> float | None:
         """Remove what was created for an object that is being deleted, and let it go. Returns the seconds until the next attempt,
         or None when the object was let go."""
+        memory.carried = None
         async with self._lock(memory.key):
             remaining = await self._placed(memory.key, lambda: self._finalize(memory), _result_of_deletion)
         if remaining is None:

@@ -12,6 +12,7 @@ from gitlab_azure_identity.domain.assessment import Event, Tolerance
 from gitlab_azure_identity.domain.changes import Change, DeleteAssignment
 from gitlab_azure_identity.domain.expected import Expected
 from gitlab_azure_identity.domain.findings import Finding, Outlook
+from gitlab_azure_identity.domain.rollouts import Step
 from gitlab_azure_identity.domain.workloads import Carried
 from gitlab_azure_identity.waiting import within
 
@@ -32,8 +33,10 @@ class ObjectMemory:
     expected: Expected | None = None  # what the last pass left in the cluster; None: nothing is checked there
     pods: asyncio.Event = field(default_factory=asyncio.Event)  # a pod of its GitLab is news
     carried: Carried | None = None  # what the pods are to carry, by the last pass; None: they are not judged
+    no_restart: Step | None = None  # why a restart was refused in this pass
     resource: Resource | None = None  # the resource of the last pass, with its status as it was written last
     changes: int = 0  # checks in a row that found something for a pass to do
+    _look: asyncio.TimerHandle | None = None
     _posted: dict[Reason, Event] = field(default_factory=dict)
     _hostless: dict[str, datetime] = field(default_factory=dict)  # storage accounts without a host, and since when
     # by link: the reason of its wait, since when, and whether the wait has a limit
@@ -58,6 +61,12 @@ class ObjectMemory:
     async def woken(self, seconds: float) -> bool:
         """Whether there is news within so many seconds."""
         return await within(seconds, self.wake)
+
+    def look_again(self, look: asyncio.TimerHandle | None) -> None:
+        """Note the next look at a rollout. There is one at most."""
+        if self._look:
+            self._look.cancel()
+        self._look = look
 
     async def stirred(self, seconds: float) -> bool:
         """Whether there is news, or a pod is news, within so many seconds."""

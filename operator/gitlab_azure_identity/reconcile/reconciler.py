@@ -256,10 +256,12 @@ class Reconciler:
         self._report.transient(awaiting.resource, awaiting.refused)
         unmanaged, limit = awaiting.goal.desired.unmanaged, self._context.propagation_limit
         known = assessment.with_proof(awaiting.resource, unmanaged, awaiting.findings, proof.finding, now, limit)
-        judged = await self._workloads.judge(memory, awaiting.resource, awaiting.goal, awaiting.have, known)
-        findings = (*known, proof.finding, judged.finding)
+        others = (*known, proof.finding)
+        judged = await self._workloads.judge(memory, awaiting.resource, awaiting.goal, awaiting.have, others)
+        findings = (*others, judged.finding)
         status = self._status(awaiting, findings, proof, judged, now)
         resource = await self._write(awaiting.resource, memory, findings, status, lacking=awaiting.lacking)
+        await self._workloads.act(memory, judged)
         outlook = assessment.outlook_of(findings, awaiting.goal.desired.verification)
         if assessment.only_access_is_awaited(findings, outlook):
             return Outcome(findings, outlook, replace(awaiting, resource=resource, refused=()))

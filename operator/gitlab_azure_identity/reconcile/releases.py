@@ -90,8 +90,7 @@ class Releases:
                         version = await self._watched(release, known, version)
                 except ClusterError as error:
                     if error.status != GONE:  # after that, a list knows
-                        log.warning("pods of release %s/%s are not known: %s", *release, error)
-                        self._refused(known, error)
+                        self._refused(release, known, error)
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, LONGEST_WAIT)
         finally:
@@ -123,10 +122,11 @@ class Releases:
             known.tell()
 
     @staticmethod
-    def _refused(known: _Followed, error: ClusterError) -> None:
+    def _refused(release: Release, known: _Followed, error: ClusterError) -> None:
         """Note why pods are not known. An API server that does not answer takes nothing back of what it answered before."""
         answered_before = known.looked.is_set() and known.refusal is None
         definite = 400 <= error.status < 500 and error.status != 429  # noqa: PLR2004
-        if definite or not answered_before:
+        if (definite or not answered_before) and str(error) != str(known.refusal):
+            log.warning("pods of release %s/%s are not known: %s", *release, error)
             known.refusal = error
             known.tell()

@@ -11,6 +11,8 @@ from gitlab_azure_identity.domain.findings import Finding, Outlook, blocked, fir
 from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.observed import Observed
 from gitlab_azure_identity.domain.pods import Pod
+from gitlab_azure_identity.domain.readiness import ready, was_ready
+from gitlab_azure_identity.domain.rollouts import Step
 from gitlab_azure_identity.domain.status import with_workloads
 from gitlab_azure_identity.domain.workloads import Carried
 from gitlab_azure_identity.kube import errors as kube_errors
@@ -19,6 +21,7 @@ from gitlab_azure_identity.reconcile.context import Context
 from gitlab_azure_identity.reconcile.memory import ObjectMemory
 from gitlab_azure_identity.reconcile.releases import Release, Releases
 from gitlab_azure_identity.reconcile.report import Reporter
+from gitlab_azure_identity.reconcile.restarts import Restarts
 
 SETTLING = 1.0  # seconds; the pods of a rollout are news many times in a second
 
@@ -29,6 +32,7 @@ class Judged:
 
     finding: Finding
     lines: list[WorkloadStatus]
+    step: Step | None = None  # what the operator does about it
 
 
 class Workloads:
@@ -36,11 +40,12 @@ class Workloads:
 
     def __init__(self, context: Context, report: Reporter) -> None:
         self._clock, self._report = context.clock, report
-        self._releases = Releases(context.kube.pods)
+        self._releases, self._restarts = Releases(context.kube.pods), Restarts(context, report)
 
     def forget(self, memory: ObjectMemory) -> None:
         """Follow the pods of an object no longer."""
         self._releases.leave(memory.pods)
+        memory.look_again(None)
 
     def clear(self) -> None:
         """Follow no pods any more."""
@@ -53,8 +58,9 @@ class Workloads:
     async def judge(
         self, memory: ObjectMemory, resource: Resource, goal: Goal, have: Observed, findings: Sequence[Finding]
     ) -> Judged:
-        """Judge the pods of a resource in a pass, which follows them already."""
+        """Judge the pods of a resource in a pass, which follows them already. `findings` are those of all other links."""
         want = memory.carried = workloads.carried(goal, have)
+        memory.no_restart = None
         if want is None:
             broken = first_broken(findings)
             return Judged(blocked(Link.WORKLOADS, broken.link if broken else Link.IDENTITY), [])
@@ -63,7 +69,13 @@ class Workloads:
             pods = await self._releases.pods(_release(want))
         except ClusterError as error:
             return _unknown(error, want, resource)
-        return _judged(pods, want)
+        is_ready = ready(findings, goal.desired.verification).outlook is Outlook.GOOD
+        return await self._judged(memory, pods, want, is_ready)
+
+    async def act(self, memory: ObjectMemory, judged: Judged) -> None:
+        """Do what the status, which is written, says that the operator does."""
+        if memory.carried is not None and judged.step is not None:
+            await self._restarts.make(memory, memory.carried, judged.step)
 
     async def judge_again(self, memory: ObjectMemory) -> None:
         """Judge the pods after one of them was news, and write the status if that changes it."""
@@ -74,20 +86,22 @@ class Workloads:
         if want is None or resource is None:
             return
         try:
-            judged = _judged(self._releases.known(_release(want)), want)
+            pods = self._releases.known(_release(want))
+            judged = await self._judged(memory, pods, want, was_ready(resource))
         except ClusterError as error:
             judged = _unknown(error, want, resource)
         status = with_workloads(resource, judged.finding, judged.lines, self._clock.now())
         memory.resource = await self._report.status(resource, status)
+        await self.act(memory, judged)
+
+    async def _judged(self, memory: ObjectMemory, pods: Sequence[Pod], want: Carried, is_ready: bool) -> Judged:
+        lines = workloads.judged(pods, want)
+        step = await self._restarts.next(memory, lines, want, ready=is_ready)
+        return Judged(workloads.finding(lines, want, step.words if step else ""), workloads.statuses(lines, want), step)
 
 
 def _release(want: Carried) -> Release:
     return want.namespace, want.release
-
-
-def _judged(pods: Sequence[Pod], want: Carried) -> Judged:
-    lines = workloads.judged(pods, want)
-    return Judged(workloads.finding(lines, want), workloads.statuses(lines, want))
 
 
 def _unknown(error: ClusterError, want: Carried, resource: Resource) -> Judged:

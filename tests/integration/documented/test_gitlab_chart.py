@@ -142,6 +142,7 @@ def test_the_message_about_a_missing_label_gives_the_chart_the_values(person: Pe
         "helm upgrade gitlab gitlab/gitlab --namespace gitlab --reuse-values -f -"
     )
     assert "gitlab" in person.runs("helm list -n gitlab")
+    assert "restarted" in person.runs("kubectl -n gitlab rollout restart deployment/gitlab-toolbox")
 
 
 def test_the_message_about_pods_that_the_webhook_did_not_change_restarts_them(
@@ -160,4 +161,3 @@ def test_the_message_about_pods_that_the_webhook_did_not_change_restarts_them(
 
     assert name in person.follows(message, "kubectl get mutatingwebhookconfigurations")
     assert "restarted" in person.follows(message, "kubectl -n {} rollout restart {}")
-    assert "restarted" in person.runs("kubectl -n gitlab rollout restart deployment/gitlab-toolbox")

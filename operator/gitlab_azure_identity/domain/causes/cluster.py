@@ -22,6 +22,12 @@ CHAPTER = Chapter(
                     steps=(Step("Add it to `namespaces` in the operator's Helm values, and upgrade the chart."),),
                 ),
                 Case(
+                    says="set restart.enabled to true",
+                    why="""The resource has `gitlab.restart: WhenStale`, and the operator may not restart Deployments, since
+                    `restart.enabled` of the chart is false.""",
+                    steps=(Step("Set it in the operator's Helm values, or take `restart` from the resource."),),
+                ),
+                Case(
                     says="set verification.enabled to true",
                     why="""The operator may not create tokens, since `verification.enabled` of the chart is false, or
                     since the namespace is not in `namespaces`.""",

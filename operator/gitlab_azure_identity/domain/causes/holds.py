@@ -155,6 +155,12 @@ EVENTS = Chapter(
             why="The message says what, and why.",
             steps=(Step("Find out whose it is before you delete it: somebody may have written the status by hand."),),
         ),
+        Cause(
+            key=Reason.RESTARTED,
+            what="The operator restarted a Deployment of GitLab, as `spec.gitlab.restart: WhenStale` asks.",
+            why="""The event says what its pods lacked. It is not restarted again for that:
+            [docs/resource.md](resource.md#gitlabs-pods).""",
+        ),
         Cause(key=Reason.RETAINED, what="The resource was deleted with `deletionPolicy: Retain`: everything stays."),
         Cause(key=Reason.ABANDONED, what="The resource was let go by annotation: everything that was left stays."),
         Cause(

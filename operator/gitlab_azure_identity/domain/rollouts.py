@@ -1,0 +1,89 @@
+"""Which Deployment of GitLab the operator restarts next, if any: one after the other, each once for a cause."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gitlab_azure_identity.domain.pods import Owner
+from gitlab_azure_identity.domain.workloads import Line
+
+REMEMBERED = 10  # causes that a Deployment remembers
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """A Deployment, as far as a restart goes. `causes` are those that it was restarted for. It is `done` when all of its pods are
+    those of its present template, and can be used."""
+
+    name: str
+    uid: str
+    version: str
+    causes: tuple[str, ...] = ()
+    done: bool = True
+    paused: bool = False
+
+    def remembers(self, cause: str) -> tuple[str, ...]:
+        """The causes after a restart for this one."""
+        return (*self.causes, cause)[-REMEMBERED:]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the operator does about stale pods: the words for it, and the Deployment that it restarts, if it does."""
+
+    words: str
+    restarted: Rollout | None = None
+    cause: str = ""
+    waits: bool = False  # for a rollout, which no event announces
+
+
+def stale(lines: Sequence[Line]) -> dict[str, str]:
+    """The Deployments that a restart would mend, in their order, with the cause."""
+    return {
+        owner.name: line.problem.cause
+        for line in lines
+        if line.problem is not None and line.problem.cause
+        for owner in line.owners
+        if _is_deployment(owner)
+    }
+
+
+def deployments(lines: Sequence[Line]) -> tuple[str, ...]:
+    """All Deployments of the components, whether their pods are stale or not."""
+    return tuple(dict.fromkeys(owner.name for line in lines for owner in line.makers if _is_deployment(owner)))
+
+
+def offered(lines: Sequence[Line]) -> Step | None:
+    """What a resource is told that does not ask for restarts."""
+    names = " and ".join(_name(name) for name in stale(lines))
+    return Step(f"With spec.gitlab.restart: WhenStale the operator would restart {names}.") if names else None
+
+
+def _is_deployment(owner: Owner) -> bool:
+    return owner.kind == "Deployment"
+
+
+def step(lines: Sequence[Line], rollouts: Mapping[str, Rollout], *, ready: bool) -> Step | None:
+    """The next step, or None when no restart would mend anything.
+
+    While a Deployment rolls out, whoever began that, nothing else is restarted. What was restarted for a cause is not restarted
+    for it again: a new pod that still has the problem has it for another cause."""
+    causes = {name: cause for name, cause in stale(lines).items() if name in rollouts}
+    if not causes:
+        return None
+    if not ready:
+        return Step("The operator restarts it once the resource is Ready.")
+    rolling = next((one for one in rollouts.values() if not one.done), None)
+    if rolling is not None:
+        return Step(f"The operator waits for the rollout of {_name(rolling.name)} to end.", waits=True)
+    left = {name: cause for name, cause in causes.items() if cause not in rollouts[name].causes}
+    for name, cause in left.items():
+        if not rollouts[name].paused:
+            return Step(f"The operator restarts {_name(name)}.", rollouts[name], cause, waits=True)
+    if left:
+        return Step(f"The operator cannot restart {_name(next(iter(left)))}, which is paused.")
+    names = ", ".join(_name(name) for name in causes)
+    return Step(f"The operator has restarted {names} for this once, and does not again.")
+
+
+def _name(deployment: str) -> str:
+    return f"deployment/{deployment}"

@@ -1,0 +1,192 @@
+"""Which Deployment is restarted next: tables of pods and rollouts, and the step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gitlab_azure_identity.domain.pods import Pod
+from gitlab_azure_identity.domain.rollouts import REMEMBERED, Rollout, deployments, offered, step
+from gitlab_azure_identity.domain.workloads import judged
+from gitlab_azure_identity.kube.deployments import _rollout
+
+from .test_workloads import LACKS_IT, WANT, pod
+from .worlds import CLIENT
+
+CAUSE = f"identity {CLIENT}"
+
+
+def rollout(component: str, *causes: str, **changed: Any) -> Rollout:
+    name = f"gitlab-{component}"
+    return replace(Rollout(name, f"uid-{name}", "1", causes), **changed)
+
+
+def old(component: str, **changed: Any) -> Pod:
+    return pod(component, variables=LACKS_IT, **changed)
+
+
+@pytest.mark.parametrize(
+    ("pods", "rollouts", "ready", "restarted", "words"),
+    [
+        # nothing to mend
+        ([pod()], [rollout("webservice")], True, None, None),
+        ([pod(label=None)], [rollout("webservice")], True, None, None),  # a restart would not give it the label
+        # one after the other, in the order of the components
+        (
+            [old("toolbox"), old("registry"), old("webservice")],
+            [rollout("registry"), rollout("webservice"), rollout("toolbox")],
+            True,
+            "gitlab-registry",
+            "The operator restarts deployment/gitlab-registry.",
+        ),
+        (
+            [pod("registry"), old("webservice")],
+            [rollout("registry", CAUSE), rollout("webservice")],
+            True,
+            "gitlab-webservice",
+            "The operator restarts deployment/gitlab-webservice.",
+        ),
+        # not while one rolls out, whoever began that, and though its pods are all new
+        (
+            [pod("registry"), old("webservice")],
+            [rollout("registry", CAUSE, done=False), rollout("webservice")],
+            True,
+            None,
+            "The operator waits for the rollout of deployment/gitlab-registry to end.",
+        ),
+        # once for a cause
+        (
+            [old("webservice")],
+            [rollout("webservice", CAUSE)],
+            True,
+            None,
+            "The operator has restarted deployment/gitlab-webservice for this once, and does not again.",
+        ),
+        # another cause is another restart
+        (
+            [old("webservice")],
+            [rollout("webservice", "identity of before")],
+            True,
+            "gitlab-webservice",
+            "The operator restarts deployment/gitlab-webservice.",
+        ),
+        # what was restarted in vain does not keep the next one from its restart
+        (
+            [old("registry"), old("webservice")],
+            [rollout("registry", CAUSE), rollout("webservice")],
+            True,
+            "gitlab-webservice",
+            "The operator restarts deployment/gitlab-webservice.",
+        ),
+        # not before the resource is Ready
+        (
+            [old("webservice")],
+            [rollout("webservice")],
+            False,
+            None,
+            "The operator restarts it once the resource is Ready.",
+        ),
+        # kubectl refuses a paused one too
+        (
+            [old("registry"), old("webservice")],
+            [rollout("registry", paused=True), rollout("webservice")],
+            True,
+            "gitlab-webservice",
+            "The operator restarts deployment/gitlab-webservice.",
+        ),
+        (
+            [old("webservice")],
+            [rollout("webservice", paused=True)],
+            True,
+            None,
+            "The operator cannot restart deployment/gitlab-webservice, which is paused.",
+        ),
+        # what is no Deployment, or is gone
+        ([old("webservice", owner="StatefulSet")], [], True, None, None),
+        ([old("webservice", owner=None)], [], True, None, None),
+        ([old("webservice")], [], True, None, None),
+    ],
+)
+def test_the_next_step(
+    pods: list[Pod], rollouts: list[Rollout], ready: bool, restarted: str | None, words: str | None
+) -> None:
+    found = step(judged(pods, WANT), {one.name: one for one in rollouts}, ready=ready)
+
+    assert (found and found.words) == words
+    assert (found and found.restarted and found.restarted.name) == restarted
+    assert (found.cause if found and restarted else CAUSE) == CAUSE
+
+
+@pytest.mark.parametrize(
+    ("pods", "words"),
+    [
+        ([pod()], None),
+        ([pod(label=None)], None),
+        ([old("webservice", owner="StatefulSet")], None),
+        (
+            [old("toolbox"), old("webservice")],
+            (
+                "With spec.gitlab.restart: WhenStale the operator would restart deployment/gitlab-webservice and "
+                "deployment/gitlab-toolbox."
+            ),
+        ),
+    ],
+)
+def test_what_would_be_restarted_is_told(pods: list[Pod], words: str | None) -> None:
+    found = offered(judged(pods, WANT))
+
+    assert (found and found.words) == words
+
+
+def test_all_deployments_of_the_components_are_looked_at_each_once() -> None:
+    lines = judged([pod(number=1), pod(number=2), old("toolbox"), pod("registry", owner="StatefulSet")], WANT)
+
+    assert deployments(lines) == ("gitlab-webservice", "gitlab-toolbox")
+
+
+def test_only_the_last_causes_are_remembered() -> None:
+    one = rollout("webservice", *map(str, range(REMEMBERED)))
+
+    assert one.remembers("new") == (*map(str, range(1, REMEMBERED)), "new")
+
+
+def deployment(generation: int = 2, *, replicas: int = 2, **status: int) -> dict[str, Any]:
+    known = {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2, **status}
+    return {
+        "metadata": {"name": "d", "uid": "u", "resourceVersion": "7", "generation": generation},
+        "spec": {"replicas": replicas, "template": {}},
+        "status": known,
+    }
+
+
+@pytest.mark.parametrize(
+    ("found", "done"),
+    [
+        (deployment(), True),
+        (deployment(generation=3), False),  # the controller has not seen the restart yet
+        (deployment(updatedReplicas=1), False),
+        (deployment(replicas=3), False),
+        (
+            {
+                **deployment(),
+                "status": {"observedGeneration": 2, "replicas": 3, "updatedReplicas": 2, "availableReplicas": 2},
+            },
+            False,
+        ),
+        (deployment(availableReplicas=1), False),
+        ({**deployment(), "status": {}}, False),
+        (deployment(replicas=0) | {"status": {"observedGeneration": 2}}, True),
+    ],
+)
+def test_when_a_rollout_is_done(found: dict[str, Any], done: bool) -> None:
+    assert _rollout(found).done is done
+
+
+def test_what_a_deployment_remembers() -> None:
+    found = deployment()
+    annotations = {"gitlabazure.io/restarted-for": "identity a; secret s of t"}
+    found["spec"] |= {"paused": True, "template": {"metadata": {"annotations": annotations}}}
+
+    assert _rollout(found) == Rollout("d", "u", "7", ("identity a", "secret s of t"), done=True, paused=True)
