@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint unit integration coverage chart lab lab-down operator bench soak image-test crd troubleshooting lock clean needs-lab needs-tests
+.PHONY: help demo test lint unit integration coverage chart lab lab-down operator bench soak image-test crd troubleshooting dashboards lock clean needs-lab needs-tests
 # The prerequisites of a target are made from left to right, even with make -j: first comes what the machine lacks.
 .NOTPARALLEL:
 
@@ -83,6 +83,9 @@ troubleshooting: $(READY) ## Write docs/troubleshooting.md from the table of cau
 	$(BIN)/python -m gitlab_azure_identity.domain.causes.page > docs/troubleshooting.md.new
 	mv docs/troubleshooting.md.new docs/troubleshooting.md
 
+dashboards: ## Copy the alerts and the dashboard from deploy/ into the chart
+	cp deploy/prometheus/rules.yaml deploy/grafana/dashboard.json $(CHART)/files/
+
 lock: $(READY) ## Lock the newest Python packages that pyproject.toml allows, by hash
 	$(COMPILE) --upgrade --output-file requirements.lock pyproject.toml
 	$(COMPILE) --upgrade --extra lab --extra test --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
@@ -98,7 +101,7 @@ needs-lab:
 	$(REQUIRE) $(MAKES_VENV) linux go node certificates azcopy
 
 needs-tests:
-	$(REQUIRE) $(MAKES_VENV) linux go node certificates azcopy bash curl jq
+	$(REQUIRE) $(MAKES_VENV) linux go node certificates azcopy bash curl jq prometheus
 
 $(READY): requirements-dev.lock pyproject.toml
 	$(REQUIRE) python

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Prints what this machine lacks, before anything is downloaded or built: all of it in one message, with one command.
 #
-#   lab/prerequisites.sh NAME…    python, linux, go, node, certificates, azcopy, curl
+#   lab/prerequisites.sh NAME…    python, linux, go, node, certificates, azcopy, curl, …
 #
 # Exits with 1 where one of them is missing. A shell script, since Python may be what is missing.
 set -u

@@ -10,7 +10,7 @@ from gitlab_azure_identity.api import conditions
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.azure import entra
 from gitlab_azure_identity.domain.access import Right, may
-from gitlab_azure_identity.domain.causes import CAUSES, CHAPTERS, reasons_of
+from gitlab_azure_identity.domain.causes import CAUSES, CHAPTERS, alerts, reasons_of
 from gitlab_azure_identity.domain.causes.holds import NOT_A_FAILURE
 from gitlab_azure_identity.domain.causes.model import Case
 
@@ -19,9 +19,12 @@ from .commands import OPERATOR, strings_in_python
 from .markdown import page
 
 TROUBLESHOOTING, RESOURCE = page("docs/troubleshooting.md"), page("docs/resource.md")
+ALERTS = {cause.heading for cause in alerts.CHAPTER.causes}
 SECTIONS = {title for title in TROUBLESHOOTING.headings if re.fullmatch(r"([A-Z][a-z]+)+", title)} - {
     "Troubleshooting",
     "Events",
+    alerts.CHAPTER.title,
+    *ALERTS,
 }
 
 

@@ -8,6 +8,7 @@ it (`make troubleshooting`). A cause is one entry in one of these modules:
 - `waiting.py`: what passes by itself
 - `holds.py`: what is no failure, and events
 - `pods.py`, `around.py`, `running.py`: what no condition shows
+- `alerts.py`: what an alert means
 
 `commands.py` has the commands, and `page.py` writes the page."""
 
@@ -16,6 +17,7 @@ from collections.abc import Mapping
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.domain.causes import (
     access,
+    alerts,
     around,
     azure,
     cluster,
@@ -41,6 +43,7 @@ CHAPTERS: tuple[Chapter, ...] = (
     azure.CHAPTER,
     cluster.CHAPTER,
     waiting.CHAPTER,
+    alerts.CHAPTER,
     holds.NOT_A_FAILURE,
     holds.EVENTS,
 )

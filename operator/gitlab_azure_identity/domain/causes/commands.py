@@ -32,6 +32,7 @@ OPERATOR_PODS = Command("kubectl -n gitlab-azure-identity get pods")
 OPERATOR_LOG = Command(
     "kubectl -n gitlab-azure-identity logs --selector app.kubernetes.io/name=gitlab-azure-identity --tail=-1"
 )
+SHOW_LEASE = Command("kubectl -n gitlab-azure-identity get lease")
 LOG_OF_RESOURCE = Command(f"{OPERATOR_LOG.text} | grep '\"{{namespace}}/{{name}}\"'")
 
 # the cluster's tokens
