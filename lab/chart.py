@@ -18,9 +18,9 @@ Manifest = dict[str, Any]
 
 
 def render(helm: Path, namespaces: Sequence[str], extra: Sequence[str] = ()) -> list[Manifest]:
-    """The manifests that `helm template` renders with the lab's values. Raises LabError with Helm's message."""
+    """The manifests that Helm installs with the lab's values; a hook is none of them. Raises LabError with Helm's message."""
     command = [
-        str(helm), "template", RELEASE, str(ROOT / "charts" / RELEASE),
+        str(helm), "template", RELEASE, str(ROOT / "charts" / RELEASE), "--no-hooks",
         "--namespace", RELEASE,
         "--values", str(ROOT / "lab" / "values.yaml"),
         "--set", f"namespaces={{{','.join(namespaces)}}}",

@@ -63,5 +63,18 @@ def prove_access(host: str, containers: tuple[str, ...], to: IO[str]) -> None:
     to.write(answers)
 
 
+@program.command("remaining")
+@click.option("--wait", type=click.FloatRange(min=0), default=0, show_default=True, metavar="SECONDS",
+              help="How long to wait while all that exist are being deleted.")  # fmt: skip
+def remaining_resources(wait: float) -> int:
+    """List the resources that only the operator can let go: the chart asks this before it is uninstalled.
+
+    Logs in as a pod does, or with KUBECONFIG. Exits with 1 while there are any, and with 2 when it could not be checked.
+    """
+    from gitlab_azure_identity.cli.remaining import remaining  # noqa: PLC0415 - see above
+
+    return asyncio.run(remaining(wait))
+
+
 if __name__ == "__main__":
     main()

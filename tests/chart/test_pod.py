@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .rendering import Document, Helm, Rendered
+from .rendering import RELEASE, Document, Helm, Rendered
 
 
 def container(rendered: Rendered) -> Document:
@@ -90,7 +90,7 @@ def test_the_pod_logs_in_by_workload_identity(helm: Helm) -> None:
         azure={"clientId": client, "tenantId": tenant}, serviceAccount={"annotations": {"team": "platform"}}
     )
 
-    assert rendered.one("ServiceAccount")["metadata"]["annotations"] == {
+    assert rendered.one("ServiceAccount", RELEASE)["metadata"]["annotations"] == {
         "azure.workload.identity/client-id": client,
         "azure.workload.identity/tenant-id": tenant,
         "team": "platform",
@@ -100,7 +100,7 @@ def test_the_pod_logs_in_by_workload_identity(helm: Helm) -> None:
 
 
 def test_without_a_tenant_in_the_values_the_service_account_names_none(minimal: Rendered) -> None:
-    annotations = minimal.one("ServiceAccount")["metadata"]["annotations"]
+    annotations = minimal.one("ServiceAccount", RELEASE)["metadata"]["annotations"]
 
     assert set(annotations) == {"azure.workload.identity/client-id"}
 

@@ -1,4 +1,4 @@
-"""The operator's rights in the cluster: exactly these."""
+"""The rights of the operator and of the uninstallation's check in the cluster: exactly these."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def rights(role: Document) -> set[Right]:
     return found
 
 
-def granted(rendered: Rendered) -> dict[str | None, set[Right]]:
-    """The rights that bindings give the operator, by namespace. None is the whole cluster."""
+def granted(rendered: Rendered, account: str = "gitlab-azure-identity") -> dict[str | None, set[Right]]:
+    """The rights that bindings give a service account of the chart, by namespace. None is the whole cluster."""
     roles = {
         (d["kind"], d["metadata"].get("namespace"), d["metadata"]["name"]): d
         for d in rendered.documents
@@ -50,9 +50,10 @@ def granted(rendered: Rendered) -> dict[str | None, set[Right]]:
     }
     found: dict[str | None, set[Right]] = {}
     for binding in rendered.all("RoleBinding") + rendered.all("ClusterRoleBinding"):
-        assert binding["subjects"] == [
-            {"kind": "ServiceAccount", "name": "gitlab-azure-identity", "namespace": "gitlab-azure-identity"}
-        ]
+        (subject,) = binding["subjects"]
+        assert subject == {"kind": "ServiceAccount", "name": subject["name"], "namespace": "gitlab-azure-identity"}
+        if subject["name"] != account:
+            continue
         namespace, role = binding["metadata"].get("namespace"), binding["roleRef"]
         where = namespace if role["kind"] == "Role" else None
         found.setdefault(namespace, set()).update(rights(roles[role["kind"], where, role["name"]]))
@@ -139,4 +140,10 @@ def test_the_clusters_view_and_edit_roles_include_the_resource(minimal: Rendered
 def test_the_chart_can_leave_the_clusters_own_roles_unchanged(helm: Helm) -> None:
     names = {d["metadata"]["name"] for d in helm.template(rbac={"aggregateClusterRoles": False}).all("ClusterRole")}
 
-    assert names == {"gitlab-azure-identity"}
+    assert names == {"gitlab-azure-identity", "gitlab-azure-identity-uninstall"}
+
+
+def test_the_check_before_an_uninstallation_only_sees_resources(minimal: Rendered) -> None:
+    assert granted(minimal, "gitlab-azure-identity-uninstall") == {
+        None: {("gitlabazure.io", "gitlabazureidentities", verb) for verb in ("list", "watch")}
+    }

@@ -36,6 +36,15 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 {{- end -}}
 
+{{- /* The account of the uninstallation's check. It may only list and watch resources; where the chart creates none, it is the operator's. */ -}}
+{{- define "gai.uninstallServiceAccountName" -}}
+{{- if and .Values.rbac.create .Values.serviceAccount.create -}}
+{{- printf "%s-uninstall" (include "gai.fullname" .) -}}
+{{- else -}}
+{{- include "gai.serviceAccountName" . -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "gai.image" -}}
 {{- if .Values.image.digest -}}
 {{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}

@@ -1,6 +1,8 @@
 """The chart installed, uninstalled and installed again. The definition outlives its release, and still belongs to it."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import yaml
@@ -8,6 +10,7 @@ import yaml
 from lab.azure import seeded
 from lab.places import ROOT
 from tests.integration.apart import started_lab
+from tests.integration.kubelet import Kubelet
 
 from .person import NAMESPACE, Person, checkout, without_installation
 
@@ -39,9 +42,9 @@ def kept(admin: Person) -> Iterator[str]:
         a_name_for_this_cluster="prod",
     )
     admin.shell("kubectl apply -f examples/gitlab.yaml")
-    admin.runs("helm uninstall gitlab-azure-identity --namespace gitlab-azure-identity")
+    admin.runs("helm uninstall gitlab-azure-identity --namespace gitlab-azure-identity --no-hooks")
     yield _uid(admin)
-    admin.shell("helm uninstall other --namespace elsewhere")
+    admin.shell("helm uninstall other --namespace elsewhere --no-hooks")
     admin.shell("kubectl delete crd gitlabazureidentities.gitlabazure.io")
 
 
@@ -82,5 +85,78 @@ def test_the_same_release_installs_again(admin: Person, kept: str) -> None:
     admin.shell(AGAIN.format("gitlab-azure-identity", "gitlab-azure-identity"))
 
     assert _uid(admin) == kept
-    admin.shell("helm uninstall gitlab-azure-identity --namespace gitlab-azure-identity")
+    admin.shell("helm uninstall gitlab-azure-identity --namespace gitlab-azure-identity --no-hooks")
     admin.shell(f"{AGAIN.format('other', 'elsewhere')} --take-ownership")
+
+
+@pytest.fixture
+def installed(admin: Person) -> Iterator[None]:
+    """The operator's release, and a resource that nobody deletes."""
+    admin.shell(AGAIN.format("gitlab-azure-identity", "gitlab-azure-identity"))
+    admin.shell("kubectl apply -f examples/gitlab.yaml")
+    yield
+    admin.shell("kubectl delete crd gitlabazureidentities.gitlabazure.io")
+
+
+def test_the_operator_is_not_uninstalled_while_a_resource_exists(
+    admin: Person, installed: None, tmp_path: Path
+) -> None:
+    before = _release(admin)
+
+    with Kubelet(admin.lab, "gitlab-azure-identity", tmp_path) as kubelet:
+        refused = admin.is_refused("helm uninstall gitlab-azure-identity --namespace gitlab-azure-identity")
+    (said,) = kubelet.logs.values()
+    described = admin.runs(
+        "kubectl -n gitlab-azure-identity describe pods --selector "
+        "batch.kubernetes.io/job-name=gitlab-azure-identity-uninstall"
+    )
+
+    assert "Job/gitlab-azure-identity/gitlab-azure-identity-uninstall not ready. status: Failed" in refused
+    assert said.startswith(
+        "The operator is not uninstalled: only it removes what a resource has in Azure. There is gitlab/gitlab."
+    )
+    assert " ".join(said.split()) in " ".join(described.split())
+    assert _release(admin) == before
+
+    # Helm calls the release `uninstalling` from now on, and upgrades it only when it has been rolled back.
+    upgrade = AGAIN.format("gitlab-azure-identity", "gitlab-azure-identity")
+    assert "has no deployed releases" in admin.shell(f"{upgrade} 2>&1 || true")
+    admin.runs(
+        "helm rollback gitlab-azure-identity <revision> --namespace gitlab-azure-identity",
+        revision=_revision(admin.runs("helm history gitlab-azure-identity --namespace gitlab-azure-identity")),
+    )
+    admin.shell(upgrade)
+
+    admin.follows(said, "kubectl -n {} delete gai {}")
+    with Kubelet(admin.lab, "gitlab-azure-identity", tmp_path) as kubelet:
+        admin.runs("helm uninstall gitlab-azure-identity --namespace gitlab-azure-identity")
+
+    assert list(kubelet.logs.values()) == ["No GitLabAzureIdentity exists: the operator may be uninstalled.\n"]
+    assert _release(admin) == ""
+
+
+def test_an_uninstallation_waits_for_resources_that_are_being_deleted(
+    admin: Person, installed: None, tmp_path: Path
+) -> None:
+    finalizers = 'kubectl -n gitlab patch gai gitlab --type merge -p \'{"metadata":{"finalizers":%s}}\''
+    admin.shell(finalizers % '["example.com/cleans-up"]')
+    admin.shell("kubectl -n gitlab delete gai gitlab --wait=false")
+
+    with Kubelet(admin.lab, "gitlab-azure-identity", tmp_path) as kubelet, ThreadPoolExecutor() as pool:
+        uninstalling = pool.submit(admin.runs, "helm uninstall gitlab-azure-identity --namespace gitlab-azure-identity")
+        kubelet.until("Waiting for resources that are being deleted: gitlab/gitlab.")
+        admin.shell(finalizers % "null")
+        uninstalling.result()
+
+    assert _release(admin) == ""
+
+
+def _revision(history: str) -> str:
+    """The newest revision in Helm's table."""
+    return history.splitlines()[-1].split()[0]
+
+
+def _release(admin: Person) -> str:
+    """Everything of the operator's release that is in the cluster, but its definition and what Helm and the check keep."""
+    kinds = "deploy,sa,cm,role,rolebinding,clusterrole,clusterrolebinding,pdb,validatingadmissionpolicy"
+    return admin.shell(f"kubectl get {kinds} -A -o name -l app.kubernetes.io/instance=gitlab-azure-identity")
