@@ -12,11 +12,34 @@ from azure.storage.blob import ContainerClient
 
 from lab.errors import LabError
 
+from .behind import until
 from .resources import GitLab
 from .watching import Object
 
 GITLAB_CHART = Path(__file__).parent / "gitlab_chart"
+SLOW = 180
+"""Seconds that a rollout may take on a loaded machine: each pod that runs is tried whenever one starts or ends."""
 BLOBS = "https://{}.blob.core.windows.net"
+
+
+SECRETS = ("registry-storage", "rails-storage", "backup-storage")
+"""The names of a person's own secrets: of the registry, of Rails and of the backups."""
+
+
+def values_with_keys(registry: str = "registry", artifacts: str = "gitlab-artifacts") -> dict[str, Any]:
+    """The values of a GitLab that uses these secrets."""
+    (of_registry, of_rails, of_backups) = SECRETS
+    rails = {"enabled": True, "connection": {"secret": of_rails, "key": "connection"}}
+    backups = {"objectStorage": {"backend": "azure", "config": {"secret": of_backups, "key": "config"}}}
+    return {
+        "global": {
+            "minio": {"enabled": False},
+            "registry": {"bucket": registry},
+            "appConfig": {"object_store": rails, "artifacts": {"bucket": artifacts}},
+        },
+        "registry": {"storage": {"secret": of_registry, "key": "config"}},
+        "gitlab": {"toolbox": {"backups": backups}},
+    }
 
 
 def with_key(key: str, container: str = "registry", **registry: object) -> tuple[dict[str, str], ...]:
@@ -40,6 +63,7 @@ class Node:
     containers: Mapping[str, str]
     """The container that each file of the configuration is about, by the file's path."""
     _configured: dict[str, dict[str, str]] = field(default_factory=dict)
+    _tried: set[str] = field(default_factory=set)
 
     def start_one(self) -> str | None:
         """Start one pod that can start. Returns its name, or None when there is none."""
@@ -76,10 +100,16 @@ class Node:
         still = {pod["metadata"]["name"] for pod in self.running()} if failed else set()
         return [f"{name}: {path}" for name, path in failed if name in still]
 
-    def settled(self) -> bool:
-        """Whether every Deployment has rolled out, after starting one pod more. No pod that runs may be without access."""
+    def settle(self, what: str) -> None:
+        """Wait until every Deployment has rolled out. Pods are started one by one, and none that runs may be without access."""
+        until(self._settled, what, seconds=SLOW)
+
+    def _settled(self) -> bool:
         self.start_one()
-        assert self.without_access() == []
+        running = {pod["metadata"]["uid"] for pod in self.running()}
+        if running != self._tried:
+            assert self.without_access() == []
+            self._tried = running
         deployments = self.gitlab.lab.api.get(self._path("deployments", "/apis/apps/v1"))["items"]
         return all(_rolled_out(found) for found in deployments)
 

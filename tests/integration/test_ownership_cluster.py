@@ -20,7 +20,7 @@ FOREIGN: dict[str, tuple[str, str, Object, str]] = {
     "secret": (
         "Secret",
         "gitlab-object-storage",
-        {"stringData": {"connection": "theirs", "note": "kept"}},
+        {"stringData": {"connection": "provider: AzureRM\nazure_storage_account_name: theirs\n", "note": "kept"}},
         "SecretsWritten",
     ),
     "config map": (

@@ -114,14 +114,14 @@ def test_somebody_elses_service_account_that_lost_its_annotation_gets_it_again(g
 
 
 def test_an_object_of_somebody_else_that_is_handed_over_or_deleted(gitlab: GitLab, often: Operator) -> None:
-    create(gitlab, "Secret", "gitlab-registry-storage", {"stringData": {"config": "theirs"}})
+    create(gitlab, "Secret", "gitlab-registry-storage", {"stringData": {"config": "azure: {accountname: former}"}})
     gitlab.apply()
     stalled(gitlab, "NotOwned")
 
     gitlab.annotate("gitlabazure.io/adopt-by=gitlab", kind="secret", name="gitlab-registry-storage")
 
     gitlab.ready(seconds=SOON)
-    assert "azure" in gitlab.secret("gitlab-registry-storage")["config"]
+    assert "azure_v2" in gitlab.secret("gitlab-registry-storage")["config"]
 
 
 def test_a_right_that_is_missing_is_used_when_it_is_there(gitlab: GitLab, often: Operator) -> None:

@@ -8,7 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from gitlab_azure_identity.api import CLIENT_ID_ANNOTATION, CREATED_BY_ANNOTATION, TENANT_ID_ANNOTATION
+from gitlab_azure_identity.api import (
+    CLIENT_ID_ANNOTATION,
+    CONTENT_CHANGED_ANNOTATION,
+    CONTENT_HASH_ANNOTATION,
+    CREATED_BY_ANNOTATION,
+    LAST_APPLIED_ANNOTATION,
+    TENANT_ID_ANNOTATION,
+)
 from gitlab_azure_identity.domain.changes import (
     ApplyObject,
     ApplyServiceAccount,
@@ -17,6 +24,7 @@ from gitlab_azure_identity.domain.changes import (
     DeleteCredential,
     DeleteIdentity,
     DeleteObject,
+    ForgetApplied,
     PutAssignment,
     PutCredential,
     PutIdentity,
@@ -111,12 +119,19 @@ def after(  # noqa: C901, PLR0911 - one flat case a change
                 replace(
                     before,
                     labels={**before.labels, **change.labels},
-                    annotations={**before.annotations, **(owner.annotations if change.labels else {})},
+                    annotations={
+                        **before.annotations,
+                        **(owner.annotations if change.labels else {}),
+                        **change.content,
+                    },
                     data={k: v for k, v in before.data.items() if k not in before.applied_keys} | dict(change.data),
                     managers=before.managers | {MANAGER},
                     applied_keys=frozenset(change.data),
                 )
             )
+        case ForgetApplied():
+            annotations = {k: v for k, v in change.found.annotations.items() if k != LAST_APPLIED_ANNOTATION}
+            return have.with_object(replace(change.found, annotations=annotations))
         case DeleteAssignment():
             return have.without_assignment(change.assignment)
         case DeleteCredential():
@@ -196,7 +211,14 @@ def _released(found: ClusterObject, owner: Owner) -> ClusterObject:
         annotations={
             key: value
             for key, value in found.annotations.items()
-            if key not in (CLIENT_ID_ANNOTATION, TENANT_ID_ANNOTATION, CREATED_BY_ANNOTATION)
+            if key
+            not in (
+                CLIENT_ID_ANNOTATION,
+                TENANT_ID_ANNOTATION,
+                CREATED_BY_ANNOTATION,
+                CONTENT_HASH_ANNOTATION,
+                CONTENT_CHANGED_ANNOTATION,
+            )
         },
         managers=found.managers - {MANAGER},
     )

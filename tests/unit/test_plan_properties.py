@@ -47,6 +47,7 @@ DESIRED = [wanted(spec) for spec in SPECS]
 PREFIX = naming.credential_prefix(ISSUER, "gitlab", "gitlab")
 OTHER_ISSUER = ISSUER.replace("7d3a6d5e", "00000000")
 OWNER = DESIRED[0].owner
+KEY = "azure_storage_access_key: 'a2V5'"
 FOREIGN_TAGS = {"gitlabazure-cluster": "lab", "gitlabazure-namespace": "other", "gitlabazure-resource": "gitlab"}
 
 
@@ -102,7 +103,13 @@ def cases(draw: st.DrawFn) -> Case:
     )
     to = draw(
         st.sampled_from(
-            [goal(desired), goal(desired, may_adopt=True), goal(desired, may_create=False), deletion(desired)]
+            [
+                goal(desired),
+                replace(goal(desired), proven=True),
+                goal(desired, may_adopt=True),
+                goal(desired, may_create=False),
+                deletion(desired),
+            ]
         )
     )
     return Case(to, have)
@@ -146,6 +153,14 @@ def _objects(draw: st.DrawFn, whole: Observed) -> list[ClusterObject]:
         lambda one: replace(one, labels={OWNER_LABEL: "other"}, managers=frozenset({"other"}), data={}),
         lambda one: replace(one, labels={}, annotations={ADOPT_ANNOTATION: "gitlab"}, managers=frozenset({"helm"})),
         lambda one: replace(one, labels=OWNER.labels, annotations={CLIENT_ID_ANNOTATION: "x"}, automount=True, data={}),
+        # handed over, with an access key; that of the registry has two drivers then
+        lambda one: replace(
+            one,
+            labels={},
+            annotations={ADOPT_ANNOTATION: "gitlab"},
+            managers=frozenset({"helm"}),
+            data={key: f"{text}{KEY}\n" for key, text in one.data.items()},
+        ),
     ]
     found = [draw(st.sampled_from(changes))(one) for one in [*whole.objects.values(), *earlier]]
     return [one for one in found if one is not None]
@@ -241,6 +256,19 @@ def _touchable(found: ClusterObject) -> bool:
         or found.annotations.get(ADOPT_ANNOTATION) == "gitlab"
         or MANAGER in found.managers
     )
+
+
+@quickly
+@given(cases())
+def test_an_access_key_goes_only_in_a_pass_that_has_proven_access(case: Case) -> None:
+    def holding(have: Observed) -> set[tuple[str, str]]:
+        return {key for key, found in have.objects.items() if KEY in "".join(found.data.values())}
+
+    theirs = {key for key in holding(case.have) if ADOPT_ANNOTATION in case.have.objects[key].annotations}
+    rest = settled(case.goal, case.have)
+
+    assert case.goal.proven or theirs <= holding(rest)
+    assert holding(rest) <= holding(case.have)
 
 
 @quickly

@@ -67,6 +67,8 @@ class Reason(StrEnum):
     ACCESS_DENIED = "AccessDenied"
     TOKEN_REJECTED = "TokenRejected"  # noqa: S105
     NETWORK_BLOCKED = "NetworkBlocked"
+    SECRET_NOT_UNDERSTOOD = "SecretNotUnderstood"  # noqa: S105
+    AWAITING_WORKLOADS = "AwaitingWorkloads"
     FIELD_CONFLICT = "FieldConflict"
     CONFLICT = "Conflict"
     LIMIT_EXCEEDED = "LimitExceeded"
@@ -94,6 +96,7 @@ class Reason(StrEnum):
 
     # events
     APPLIED = "Applied"
+    ACCESS_KEY_REMOVED = "AccessKeyRemoved"
     DRIFT_REPAIRED = "DriftRepaired"
     CLIENT_ID_CHANGED = "ClientIdChanged"
     IDENTITY_PINNED = "IdentityPinned"

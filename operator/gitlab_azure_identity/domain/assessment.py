@@ -4,7 +4,7 @@ Each judgement is one pure function."""
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -16,6 +16,7 @@ from gitlab_azure_identity.api.status import Condition, Status
 from gitlab_azure_identity.domain.arm_ids import IdentityId
 from gitlab_azure_identity.domain.causes import commands
 from gitlab_azure_identity.domain.changes import (
+    ApplyObject,
     Change,
     CreateContainer,
     DeleteAssignment,
@@ -30,8 +31,10 @@ from gitlab_azure_identity.domain.gitlab.versions import defects
 from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.judge import another_cluster
 from gitlab_azure_identity.domain.observed import Assignment, Identity, Observed
+from gitlab_azure_identity.domain.plan import plan
 from gitlab_azure_identity.domain.readiness import counts, ready, was_overdue, was_ready
 
+KEY_STAYS = {Reason.AWAITING_WORKLOADS, Reason.PENDING, Reason.DISABLED}
 TOLERATED_COUNT = 3  # transient failures in a row that end the tolerance of a Ready resource
 TOLERATED_SECONDS = 900.0
 
@@ -100,6 +103,25 @@ def overdue(resource: Resource, finding: Finding, waited: float) -> Finding:
 
 
 # access
+
+
+def in_the_way_of_access(findings: Sequence[Finding], unmanaged: Collection[Link]) -> Finding | None:
+    """The first link that must hold before access is tried, and does not. An unmanaged link that only lacks what the operator
+    looks for is not in the way, nor is a secret that keeps its access key: both wait for what access tells."""
+    return first_broken([one for one in findings if not (is_only_unseen(one, unmanaged) or _keeps_key(one))])
+
+
+def access_key_may_go(goal: Goal, have: Observed, findings: Sequence[Finding], proof: Finding) -> bool:
+    """Whether an access key was only kept until access is proven, and it is."""
+    if goal.proven or proof.status != "True" or in_the_way_of_access(findings, goal.desired.unmanaged):
+        return False
+    return any(isinstance(one, ApplyObject) and one.dropped for one in plan(replace(goal, proven=True), have))
+
+
+def _keeps_key(finding: Finding) -> bool:
+    """Whether the finding says that a secret keeps its access key. One that waits for another broken link may say so too: then
+    that link is in the way."""
+    return finding.link is Link.SECRETS and finding.reason in KEY_STAYS
 
 
 def may_still_propagate(
@@ -302,6 +324,20 @@ def client_id_event(resource: Resource, have: Observed) -> Event | None:
         f"GitLab's, with {restart}"
     )
     return Event("Warning", Reason.CLIENT_ID_CHANGED, message)
+
+
+def key_event(goal: Goal, done: Sequence[Change]) -> Event | None:
+    """An event when secrets have lost their access keys. It names settings, and no values."""
+    gone = [change for change in done if isinstance(change, ApplyObject) and change.dropped]
+    if not gone:
+        return None
+    secrets = "; ".join(f"secret {one.name} no longer has {', '.join(one.dropped)}" for one in gone)
+    restart = commands.RESTART.filled(namespace=goal.owner.namespace, release=goal.desired.gitlab.release)
+    message = (
+        f"GitLab logs in as the identity from now on: {secrets}. A pod uses the key that it started with until it is restarted: "
+        f"{restart}"
+    )
+    return Event("Normal", Reason.ACCESS_KEY_REMOVED, message)
 
 
 def pin_event(desired: Desired) -> Event | None:

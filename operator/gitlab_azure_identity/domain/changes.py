@@ -100,12 +100,15 @@ class ApplyObject:
     differing: tuple[str, ...]
     content: Mapping[str, str] = field(default_factory=dict, compare=False)
     changes_content: bool = field(default=False, compare=False)
+    dropped: tuple[str, ...] = ()  # settings with credentials that a secret of somebody else loses
+    version: str | None = None  # the resourceVersion that `data` was made from, when it keeps what somebody wrote
     link = Link.SECRETS
     stage = Stage.GRANT
     verb = "write"
 
     def __str__(self) -> str:
         what = f"key {', '.join(self.differing)}" if self.differing else "owner label"
+        what += f", without {', '.join(self.dropped)}" if self.dropped else ""
         return f"{words(self.kind)} {self.name}" + (f" ({what})" if self.uid else "")
 
 
@@ -122,6 +125,19 @@ class CreateContainer:
 
     def __str__(self) -> str:
         return f"container {self.container} of storage account {self.account}"
+
+
+@dataclass(frozen=True)
+class ForgetApplied:
+    """Remove the annotation in which `kubectl apply` keeps a copy of a secret, and of the access key that it had."""
+
+    found: ClusterObject
+    link = Link.SECRETS
+    stage = Stage.GRANT
+    verb = "remove"
+
+    def __str__(self) -> str:
+        return f"kubectl's copy of the access key in an annotation of secret {self.found.name}"
 
 
 @dataclass(frozen=True)
@@ -196,7 +212,7 @@ class DeleteIdentity:
         return f"managed identity {self.identity.name}"
 
 
-Write = PutIdentity | PutCredential | PutAssignment | ApplyServiceAccount | ApplyObject
+Write = PutIdentity | PutCredential | PutAssignment | ApplyServiceAccount | ApplyObject | ForgetApplied
 Revocation = DeleteAssignment | ReleaseObject | DeleteObject | DeleteCredential | DeleteIdentity
 Change = Write | Revocation
 

@@ -29,6 +29,7 @@ class Expected:
     troubled: bool = False  # a link in the cluster does not hold: any change of its objects may help
     pending: bool = False  # the API server refused a change, for example without a right
     reverted: tuple[Change, ...] = ()  # these were made, and are planned again: to make them once more does not help
+    awaits_pods: bool = False  # a secret keeps its access key until all pods that mount it carry the identity
     no_token: bool = False  # the API server gave no token of a service account
 
 
@@ -55,6 +56,7 @@ def expected(
         troubled=_in_trouble(findings),
         pending=len(not_made) > len(reverted),
         reverted=reverted,
+        awaits_pods=_awaits_pods(findings),
     )
 
 
@@ -98,7 +100,18 @@ def as_recorded(goal: Goal, known: IdentityStatus | None, objects: Mapping[tuple
 
 def out_of_order(goal: Goal, have: Observed) -> bool:
     """Whether a pass would change something in the cluster, or say that a link there does not hold."""
-    return _in_trouble(judge(goal, have, PassRecord()))
+    return _in_trouble(
+        judge(replace(goal, proven=True), have, PassRecord())
+    )  # a pass would prove access, and drop a key
+
+
+def awaits_pods(goal: Goal, have: Observed) -> bool:
+    """Whether a secret keeps its access key since pods that mount it do not carry the identity."""
+    return _awaits_pods(judge(goal, have, PassRecord()))
+
+
+def _awaits_pods(findings: Sequence[Finding]) -> bool:
+    return any(finding.reason is Reason.AWAITING_WORKLOADS for finding in findings)
 
 
 def _in_trouble(findings: Sequence[Finding]) -> bool:

@@ -15,10 +15,12 @@ UNKNOWN = "(known once it is created)"  # of an identity that Azure has not made
 
 def forecast(goal: Goal, observation: Observation) -> tuple[Change, ...]:
     """The changes of a pass, each in its place. They are none while there is no storage account to grant access to. Changes of
-    links that could not be seen are left out."""
+    links that could not be seen are left out. An access key that goes once pods carry the identity and access is proven is one of
+    them."""
     if nothing_to_grant(goal, observation):
         return ()
-    have, unseen = observation.have, observation.unseen
+    have, unseen = replace(observation.have, mounting=()), observation.unseen
+    goal = replace(goal, proven=True)
     changes = plan_without(unseen, goal, have)
     created = next((one for one in changes if isinstance(one, PutIdentity) and not one.missing), None)
     if created:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from gitlab_azure_identity.api import CONTENT_HASH_ANNOTATION
 from gitlab_azure_identity.api.conditions import READY, Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Resource
@@ -59,6 +60,7 @@ class Goal:
     shared_with: tuple[str, ...] = ()  # policy: globs of other namespaces that an adopted identity may trust
     former_issuers: tuple[str, ...] = ()  # of this cluster: credentials with them are ours too
     settled: bool = True  # an earlier pass proved what is wanted now, so what it replaces may go; or all is removed
+    proven: bool = False  # access was proven in this pass, with all that it needs in place
     spread_by: float = math.inf  # seconds since the epoch: Azure knows the roles everywhere that were assigned before
 
     @property
@@ -155,9 +157,10 @@ class Goal:
         return self.created(found) and handed_to(found.annotations) is None
 
     def has_marks_on(self, found: ClusterObject) -> bool:
-        """Whether an object is marked as ours, or is a service account that still has our annotation."""
-        annotated = found.kind == "ServiceAccount" and self._applied(found)
-        return annotated or self.created(found)
+        """Whether an object is marked as ours, or still has annotations of ours: those of a service account's identity, or of a
+        secret's content."""
+        annotated = found.kind == "ServiceAccount" or CONTENT_HASH_ANNOTATION in found.annotations
+        return (annotated and self._applied(found)) or self.created(found)
 
     def labels_for(self, found: ClusterObject | None) -> Mapping[str, str]:
         """The labels to apply. Our label says that we created the object and may delete it, so an object that was handed over to
@@ -168,6 +171,10 @@ class Goal:
         """Whether the object is ours to write. A handover counts more than its creator."""
         heir = handed_to(found.annotations)
         return self.created(found) if heir is None else heir == self.owner.name
+
+    def handed_over(self, found: ClusterObject) -> bool:
+        """Whether somebody else created the object and handed it over to us."""
+        return self.may_write(found) and not self.created(found)
 
     def unlabelled(self, found: ClusterObject) -> bool:
         """Whether somebody removed our label from an object that we created. The label is restored."""

@@ -8,6 +8,7 @@ from gitlab_azure_identity.api import OWNER_LABEL
 from gitlab_azure_identity.api.conditions import PLANNED, Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.spec import MAX_SERVICE_ACCOUNTS
+from gitlab_azure_identity.domain.access_keys import handover_obstacle, written_elsewhere
 from gitlab_azure_identity.domain.causes import commands
 from gitlab_azure_identity.domain.changes import Change, Revocation, words
 from gitlab_azure_identity.domain.desired import Credential
@@ -223,15 +224,15 @@ def _service_accounts_obstacle(goal: Goal, have: Observed) -> Failure | None:
 
 
 def _objects_obstacle(goal: Goal, have: Observed) -> Failure | None:
-    found = (have.objects.get((wanted.kind, wanted.name)) for wanted in goal.objects)
-    foreign = next((one for one in found if one is not None and not goal.may_write(one)), None)
-    if foreign:
-        return not_owned(goal, foreign)
-    reasons = [known.message for known in unusable(goal.desired.use)]
-    if not reasons:
-        return None
-    message = f"{' '.join(reasons)} Then say the new version in spec.gitlab.version."
-    return Failure(Reason.VERSION_UNSUPPORTED, message, Outlook.STALLED)
+    wanted = [(one, have.objects.get((one.kind, one.name))) for one in goal.objects]
+    foreign = next((found for _, found in wanted if found is not None and not goal.may_write(found)), None)
+    if foreign is not None:
+        return (written_elsewhere(foreign) if foreign.kind == "Secret" else None) or not_owned(goal, foreign)
+    if reasons := [known.message for known in unusable(goal.desired.use)]:
+        message = f"{' '.join(reasons)} Then say the new version in spec.gitlab.version."
+        return Failure(Reason.VERSION_UNSUPPORTED, message, Outlook.STALLED)
+    obstacles = (handover_obstacle(goal, have, one, found) for one, found in wanted)
+    return worst(found) if (found := [obstacle for obstacle in obstacles if obstacle is not None]) else None
 
 
 OBSTACLES = {

@@ -9,6 +9,7 @@ from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.domain.arm_ids import IdentityId, StorageScope
 from gitlab_azure_identity.domain.desired import Credential
 from gitlab_azure_identity.domain.findings import Failure
+from gitlab_azure_identity.domain.pods import Pod
 from gitlab_azure_identity.domain.storage_account import StorageAccount
 
 
@@ -67,6 +68,7 @@ class ClusterObject:
     managers: frozenset[str] = frozenset()  # field managers that own a field of it
     applied_keys: frozenset[str] = frozenset()  # keys of `data` that our own field manager applied
     created: datetime | None = None
+    owners: tuple[tuple[str, str], ...] = ()  # kind and name of the objects that it belongs to
 
     @property
     def key(self) -> tuple[str, str]:
@@ -86,6 +88,7 @@ class Observed:
     assignments: tuple[Assignment, ...] = ()
     objects: Mapping[tuple[str, str], ClusterObject] = field(default_factory=dict)
     credentials_seen: bool = True  # False: it is not known whom the identity trusts
+    mounting: tuple[Pod, ...] = ()  # the pods that mount a secret with an access key that was handed over
 
     def has_credential(self, name: str) -> bool:
         return any(present.name == name for present in self.credentials)

@@ -6,6 +6,7 @@ from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.spec import MAX_SERVICE_ACCOUNTS
 from gitlab_azure_identity.api.status import Status
 from gitlab_azure_identity.domain import naming
+from gitlab_azure_identity.domain.access_keys import handover_obstacle
 from gitlab_azure_identity.domain.arm_ids import StorageScope
 from gitlab_azure_identity.domain.changes import (
     ApplyObject,
@@ -16,6 +17,7 @@ from gitlab_azure_identity.domain.changes import (
     DeleteCredential,
     DeleteIdentity,
     DeleteObject,
+    ForgetApplied,
     PutAssignment,
     PutCredential,
     PutIdentity,
@@ -25,6 +27,7 @@ from gitlab_azure_identity.domain.content import marks
 from gitlab_azure_identity.domain.desired import Credential, Grant, WantedObject, WantedServiceAccount
 from gitlab_azure_identity.domain.findings import Failure
 from gitlab_azure_identity.domain.goal import Goal, Mode
+from gitlab_azure_identity.domain.handover import handover
 from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity, Observation, Observed
 from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR
 
@@ -254,13 +257,32 @@ def _objects(goal: Goal, have: Observed) -> Iterator[Change]:
     for wanted in goal.objects:
         found = have.objects.get((wanted.kind, wanted.name))
         if found is None or goal.may_write(found):
-            differing = _differing(wanted, found)
-            if differing or found is None or goal.unlabelled(found):
-                uid = found.uid if found else None
-                content, changes = marks(wanted, found, settled=goal.settled)
-                yield ApplyObject(
-                    wanted.kind, wanted.name, wanted.data, goal.labels_for(found), uid, differing, content, changes
-                )
+            yield from _object(goal, have, wanted, found)
+
+
+def _object(goal: Goal, have: Observed, wanted: WantedObject, found: ClusterObject | None) -> Iterator[Change]:
+    if handover_obstacle(goal, have, wanted, found) is not None:
+        return
+    kept = handover(goal, wanted, found)
+    wanted = kept.wanted
+    differing = _differing(wanted, found)
+    if differing or found is None or goal.unlabelled(found):
+        uid, version = (found.uid, found.resource_version) if found else (None, None)
+        content, changes = marks(wanted, found, settled=goal.settled)
+        yield ApplyObject(
+            wanted.kind,
+            wanted.name,
+            wanted.data,
+            goal.labels_for(found),
+            uid,
+            differing,
+            content,
+            changes,
+            kept.dropped,
+            version if kept.kept else None,
+        )
+    elif kept.copied:
+        yield ForgetApplied(found)
 
 
 def _differing(wanted: WantedObject, found: ClusterObject | None) -> tuple[str, ...]:

@@ -1,15 +1,16 @@
 """Where to look for the objects of a resource: by what is desired now, and by the record in the status."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.resource import NO_ACCOUNT, Resource
 from gitlab_azure_identity.api.status import RoleAssignmentStatus, Status
+from gitlab_azure_identity.domain.access_keys import access_keys
 from gitlab_azure_identity.domain.arm_ids import IdentityId, ResourceGroupId, StorageScope
 from gitlab_azure_identity.domain.desired import Desired
 from gitlab_azure_identity.domain.goal import Goal, Mode
-from gitlab_azure_identity.domain.observed import Identity
+from gitlab_azure_identity.domain.observed import ClusterObject, Identity
 from gitlab_azure_identity.domain.ownership import Owner
 from gitlab_azure_identity.domain.policy import PolicyRule, identity_groups
 
@@ -80,6 +81,10 @@ class WhereToLook:
     def recorded_assignments(self) -> list[RoleAssignmentStatus]:
         """The role assignments on record. A deletion needs no list of them: it deletes each by its name."""
         return [entry for entry in self.status.role_assignments if self.granting and entry.name]
+
+    def secrets_with_keys(self, objects: Mapping[tuple[str, str], ClusterObject]) -> frozenset[str]:
+        """The secrets whose pods are to be looked at before their access key goes."""
+        return frozenset(access_keys(Goal(self.desired), objects)) if self.granting else frozenset()
 
     def objects(self) -> list[tuple[str, str]]:
         """Kind and name of every object that is ours or that we will own, each once."""

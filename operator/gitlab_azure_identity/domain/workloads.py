@@ -13,8 +13,11 @@ from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.status import Status, WorkloadStatus
 from gitlab_azure_identity.domain.causes import commands
 from gitlab_azure_identity.domain.content import Content, content_of
+from gitlab_azure_identity.domain.desired import WantedObject
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, failed, good, not_asked
+from gitlab_azure_identity.domain.gitlab.migration import Refused
 from gitlab_azure_identity.domain.goal import Goal
+from gitlab_azure_identity.domain.handover import handover
 from gitlab_azure_identity.domain.observed import Observed
 from gitlab_azure_identity.domain.pods import USE_LABEL, Owner, Pod
 
@@ -42,7 +45,7 @@ def carried(goal: Goal, have: Observed) -> Carried | None:
     identity, desired = have.identity, goal.desired
     if identity is None or not goal.may_use(have):
         return None
-    contents = {one.name: content_of(one, have.objects.get((one.kind, one.name))) for one in goal.objects}
+    contents = {one.name: _content(goal, have, one) for one in goal.objects}
     return Carried(
         name=goal.owner.name,
         namespace=goal.owner.namespace,
@@ -55,6 +58,15 @@ def carried(goal: Goal, have: Observed) -> Carried | None:
         contents={name: content for name, content in contents.items() if content is not None},
         restarts=desired.gitlab.restart is Restart.WHEN_STALE,
     )
+
+
+def _content(goal: Goal, have: Observed, wanted: WantedObject) -> Content | None:
+    """Since when a secret is as it is wanted, also one that keeps what somebody wrote."""
+    found = have.objects.get((wanted.kind, wanted.name))
+    try:
+        return content_of(handover(goal, wanted, found).wanted, found)
+    except Refused:
+        return None
 
 
 @dataclass(frozen=True)

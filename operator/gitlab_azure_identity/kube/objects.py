@@ -5,7 +5,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from gitlab_azure_identity.api import CONTENT_CHANGED_ANNOTATION, CONTENT_HASH_ANNOTATION
+from gitlab_azure_identity.api import (
+    CONTENT_CHANGED_ANNOTATION,
+    CONTENT_HASH_ANNOTATION,
+    LAST_APPLIED_ANNOTATION,
+)
 from gitlab_azure_identity.clock import SYSTEM, Clock
 from gitlab_azure_identity.domain.changes import ApplyObject, ApplyServiceAccount
 from gitlab_azure_identity.domain.content import stamp
@@ -56,7 +60,25 @@ class Objects:
         if change.changes_content:
             annotations[CONTENT_CHANGED_ANNOTATION] = stamp(self._clock.now())
         metadata: Json = {"labels": dict(change.labels), "annotations": annotations}
+        if change.version:  # 409 when somebody has changed it since then (measured on 1.37)
+            metadata["resourceVersion"] = change.version
         return await self._apply(owner, change.kind, change.name, {"data": data}, metadata, uid=change.uid, force=True)
+
+    async def forget_applied(self, owner: Owner, found: ClusterObject) -> ClusterObject:
+        """Remove the copy of an object that `kubectl apply` keeps in an annotation."""
+        metadata = {
+            "uid": found.uid,
+            "resourceVersion": found.resource_version,
+            "annotations": {LAST_APPLIED_ANNOTATION: None},
+        }
+        changed = await self._cluster.request(
+            "PATCH",
+            _path(owner.namespace, found.kind, found.name),
+            {"metadata": metadata},
+            query={"fieldManager": field_manager(owner.name), **self._rehearsal},
+            content_type=MERGE,
+        )
+        return _object(owner, found.kind, changed)
 
     async def release(self, owner: Owner, found: ClusterObject) -> ClusterObject:
         """Remove our marks from an object. A service account loses every field of our field manager, the annotation too. A
@@ -133,6 +155,7 @@ def _object(owner: Owner, kind: str, found: Json) -> ClusterObject:
         data=_texts(kind, found.get("data") or {}),
         automount=found.get("automountServiceAccountToken"),
         managers=frozenset(entry.get("manager", "") for entry in managed),
+        owners=tuple((one["kind"], one["name"]) for one in metadata.get("ownerReferences") or ()),
         applied_keys=frozenset(key.removeprefix("f:") for fields in applied for key in fields.get("f:data") or ())
         - {"."},
         created=datetime.fromisoformat(metadata["creationTimestamp"]) if "creationTimestamp" in metadata else None,

@@ -1,6 +1,6 @@
 """GitLab's pods: listed and watched by a label that the API server compares, and read into what a judgement needs."""
 
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Collection, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +20,7 @@ from gitlab_azure_identity.domain.pods import (
 from gitlab_azure_identity.kube.client import Cluster, ClusterError, Json
 
 GONE = 410
+PAGE = "500"  # pods in one answer
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,17 @@ class Pods:
         """The names of all pods of a namespace."""
         found = await self._cluster.request("GET", _path(namespace))
         return tuple(str(item["metadata"]["name"]) for item in found.get("items") or ())
+
+    async def mounting(self, namespace: str, secrets: Collection[str]) -> tuple[Pod, ...]:
+        """The pods of a namespace that mount one of these secrets, whatever their labels."""
+        found: list[Pod] = []
+        query = {"limit": PAGE}
+        while True:
+            page = await self._cluster.request("GET", _path(namespace), query=query)
+            found += [pod for pod in map(pod_of, page.get("items") or ()) if not pod.secrets.isdisjoint(secrets)]
+            if not (token := page["metadata"].get("continue")):
+                return tuple(found)
+            query = {"limit": PAGE, "continue": token}
 
     async def watch(self, namespace: str, release: str, version: str) -> AsyncGenerator[Change, None]:
         """What happens to the pods of a release after a version, until the API server ends the watch. When it no longer knows the

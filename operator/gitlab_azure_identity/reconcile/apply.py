@@ -16,6 +16,7 @@ from gitlab_azure_identity.domain.changes import (
     DeleteCredential,
     DeleteIdentity,
     DeleteObject,
+    ForgetApplied,
     PutAssignment,
     PutCredential,
     PutIdentity,
@@ -115,6 +116,9 @@ async def _request(  # noqa: C901, PLR0911 - one flat case for each change
         case ApplyObject():
             applied = await kube.objects.apply_object(owner, change)
             return lambda observed: observed.with_object(applied)
+        case ForgetApplied():
+            forgotten = await kube.objects.forget_applied(owner, change.found)
+            return lambda observed: observed.with_object(forgotten)
         case DeleteAssignment():
             await azure.roles.delete(change.assignment)
             return lambda observed: observed.without_assignment(change.assignment)

@@ -15,6 +15,7 @@ from gitlab_azure_identity.domain.expected import (
     Expected,
     Version,
     as_recorded,
+    awaits_pods,
     cluster_changes,
     due_in,
     out_of_order,
@@ -73,7 +74,7 @@ class Checks:
         changed = versions != expected.versions
         if changed and expected.troubled:
             return True
-        if not (changed or expected.pending or expected.no_token):
+        if not (changed or expected.pending or expected.no_token or expected.awaits_pods):
             return False
         body = await self._context.kube.resources.get(memory.key)
         if body is None or body["metadata"]["uid"] != memory.uid:
@@ -83,8 +84,10 @@ class Checks:
         if changed and await self._differs(resource, goal):
             return True
         memory.expected = replace(expected, versions=versions)
-        return (expected.pending and await self._may_be_written(resource, goal, expected)) or (
-            expected.no_token and await self._gives_tokens(goal)
+        return (
+            (expected.pending and await self._may_be_written(resource, goal, expected))
+            or (expected.no_token and await self._gives_tokens(goal))
+            or (expected.awaits_pods and await self._pods_carry_the_identity(resource, goal))
         )
 
     async def _version(self, namespace: str, kind: str, name: str) -> Version | None:
@@ -119,6 +122,13 @@ class Checks:
         changes = [change for change in cluster_changes(goal, have) if change not in expected.reverted]
         _, done, _ = await apply(self._context.azure, self._context.kube.rehearsal, goal, changes, have)
         return bool(done)
+
+    async def _pods_carry_the_identity(self, resource: Resource, goal: Goal) -> bool:
+        """Whether no secret keeps its access key for the sake of pods any more. Raises ClusterError and CannotProceed."""
+        where = where_to_look(resource, goal, self._context.terms.policy)
+        have, _ = await self._look(resource, goal)
+        mounting = await self._context.kube.pods.mounting(goal.owner.namespace, where.secrets_with_keys(have.objects))
+        return not awaits_pods(goal, replace(have, mounting=mounting))
 
     async def _gives_tokens(self, goal: Goal) -> bool:
         """Whether the API server gives a token of each service account. Raises ClusterError when it does not."""

@@ -23,6 +23,7 @@ from gitlab_azure_identity.domain.desired import Credential, WantedIdentity
 from gitlab_azure_identity.domain.goal import Terms
 from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity
 from gitlab_azure_identity.domain.ownership import Owner
+from gitlab_azure_identity.domain.pods import Pod
 from gitlab_azure_identity.domain.storage_account import StorageAccount
 from gitlab_azure_identity.kube.budget import Budget
 from gitlab_azure_identity.kube.client import Cluster
@@ -129,6 +130,10 @@ class NamespaceReads(Protocol):
     async def terminating(self, namespace: str) -> bool: ...
 
 
+class PodReads(Protocol):
+    async def mounting(self, namespace: str, secrets: Collection[str]) -> tuple[Pod, ...]: ...
+
+
 class KubeReads(Protocol):
     """The reads of the cluster. Every method raises ClusterError. A request for a token counts as a read: it writes no object."""
 
@@ -138,11 +143,14 @@ class KubeReads(Protocol):
     def tokens(self) -> TokenReads: ...
     @property
     def namespaces(self) -> NamespaceReads: ...
+    @property
+    def pods(self) -> PodReads: ...
 
 
 class ObjectWrites(Protocol):
     async def apply_service_account(self, owner: Owner, change: ApplyServiceAccount) -> ClusterObject: ...
     async def apply_object(self, owner: Owner, change: ApplyObject) -> ClusterObject: ...
+    async def forget_applied(self, owner: Owner, found: ClusterObject) -> ClusterObject: ...
     async def release(self, owner: Owner, found: ClusterObject) -> ClusterObject: ...
     async def delete(self, owner: Owner, found: ClusterObject) -> None: ...
 

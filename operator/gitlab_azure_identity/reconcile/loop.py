@@ -162,6 +162,8 @@ class Loop:
                 return 0.0
             if stirred:
                 await unless(memory.wake, self._workloads.judge_again(memory))
+                if memory.expected and memory.expected.awaits_pods:
+                    await unless(memory.wake, self._checks.check(memory))
             elif until <= next_check:
                 return 0.0
             else:

@@ -1,7 +1,7 @@
 """An observation of Azure and the cluster. It cannot write."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from gitlab_azure_identity.domain.changes import link_of, words
 from gitlab_azure_identity.domain.desired import Credential
 from gitlab_azure_identity.domain.findings import CannotProceed, Failure, Outlook, worst
 from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity, Observation, Observed
+from gitlab_azure_identity.domain.pods import Pod
 from gitlab_azure_identity.domain.storage_account import StorageAccount
 from gitlab_azure_identity.domain.where import WhereToLook
 from gitlab_azure_identity.kube.client import ClusterError
@@ -36,9 +37,11 @@ async def observe(azure: AzureReads, kube: KubeReads, where: WhereToLook, told: 
             _credentials(azure, where, identity, told), _Assignments(azure, where, told).read(identity)
         )
         objects, unseen = await cluster
+        mounting, hidden = await _mounting(kube, where, objects, told)
+        unseen |= {Link.SECRETS: hidden} if hidden else {}
         unseen |= {Link.CREDENTIALS: unreadable} if unreadable else {}
         unseen |= {Link.ROLES: worst(assignments.unread)} if assignments.unread else {}
-        have = Observed(identity, credentials, assignments.found, objects, credentials_seen=unreadable is None)
+        have = Observed(identity, credentials, assignments.found, objects, unreadable is None, mounting)
         seen, unknown = await account
         return Observation(
             have,
@@ -254,6 +257,20 @@ async def _account(azure: AzureReads, where: WhereToLook, told: Told) -> tuple[S
 
 
 # objects in the cluster
+
+
+async def _mounting(
+    kube: KubeReads, where: WhereToLook, objects: Mapping[tuple[str, str], ClusterObject], told: Told
+) -> tuple[tuple[Pod, ...], Failure | None]:
+    """The pods that mount a secret with an access key that was handed over, and why they could not be read."""
+    if not (secrets := where.secrets_with_keys(objects)):
+        return (), None
+    namespace = where.owner.namespace
+    try:
+        return await kube.pods.mounting(namespace, secrets), None
+    except ClusterError as error:
+        doing = f"list the pods that mount secret {' or '.join(sorted(secrets))}, before its access key goes"
+        return (), told.cluster(error, doing, namespace)
 
 
 async def observe_objects(

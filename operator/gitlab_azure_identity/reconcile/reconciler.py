@@ -20,7 +20,6 @@ from gitlab_azure_identity.domain.findings import (
     Outlook,
     blocked,
     failed,
-    first_broken,
     stopped,
     worst,
 )
@@ -175,8 +174,12 @@ class Reconciler:
             self._verify(awaiting, memory),
             self._report.event(resource, assessment.changes_event(converged.done, drift=drift)),
             self._report.event(resource, assessment.client_id_event(resource, converged.have)),
+            self._report.event(resource, assessment.key_event(goal, converged.done)),
             self._report.event(resource, lingering_event(resource.status.lingering, awaiting.lingering)),
         )
+        if assessment.access_key_may_go(goal, converged.have, findings, proof.finding):
+            observation = replace(observation, have=converged.have)
+            return await self._converge(resource, memory, replace(goal, proven=True), observation)
         return await self._conclude(awaiting, memory, proof)
 
     async def _add_finalizer(self, resource: Resource) -> None:
@@ -220,9 +223,7 @@ class Reconciler:
 
     async def _verify(self, awaiting: AwaitingAccess, memory: ObjectMemory) -> Proof:
         desired, identity = awaiting.goal.desired, awaiting.have.identity
-        broken = first_broken(
-            [one for one in awaiting.findings if not assessment.is_only_unseen(one, desired.unmanaged)]
-        )
+        broken = assessment.in_the_way_of_access(awaiting.findings, desired.unmanaged)
         if identity is None or broken is not None:
             waits_for = broken.link if broken else Link.IDENTITY
             return unproven(blocked(Link.ACCESS, waits_for), desired)

@@ -12,33 +12,16 @@ import yaml
 
 from lab.azure import seeded
 from tests.docs.markdown import page
-from tests.integration.behind import create, create_container, until
-from tests.integration.nodes import GITLAB_CHART, Node, with_key
+from tests.integration.behind import create, create_container, reasons, until
+from tests.integration.nodes import GITLAB_CHART, SECRETS, Node, values_with_keys, with_key
 from tests.integration.operating import STORAGE
+from tests.integration.owner import stalled
 from tests.integration.resources import GitLab
 
 from .person import NAMESPACE, Person
 
-(RESOURCE,) = page("docs/migrating.md").blocks("yaml")
+RESOURCE, IN_PLACE = page("docs/migrating.md").blocks("yaml")
 REGISTRY, ARTIFACTS, BACKUPS = "gitlab-registry-storage", "gitlab-artifacts-storage", "gitlab-backups"
-SECRETS = ("registry-storage", "rails-storage", "backup-storage")
-
-BEFORE = {
-    "global": {
-        "minio": {"enabled": False},
-        "registry": {"bucket": REGISTRY},
-        "appConfig": {
-            "object_store": {"enabled": True, "connection": {"secret": "rails-storage", "key": "connection"}},
-            "artifacts": {"bucket": ARTIFACTS},
-        },
-    },
-    "registry": {"storage": {"secret": "registry-storage", "key": "config"}},
-    "gitlab": {
-        "toolbox": {
-            "backups": {"objectStorage": {"backend": "azure", "config": {"secret": "backup-storage", "key": "config"}}}
-        }
-    },
-}
 
 
 @pytest.fixture
@@ -54,13 +37,13 @@ def node(person: Person, gitlab: GitLab) -> Iterator[Node]:
     repository = person.folder / "gitlab"
     shutil.rmtree(repository, ignore_errors=True)
     shutil.copytree(GITLAB_CHART, repository / "gitlab")
-    (person.folder / "my-values.yaml").write_text(yaml.safe_dump(BEFORE))
+    (person.folder / "my-values.yaml").write_text(yaml.safe_dump(values_with_keys(REGISTRY, ARTIFACTS)))
     person.shell("helm install gitlab gitlab/gitlab --namespace gitlab -f my-values.yaml")
     node = Node(
         gitlab,
         {"storage/config": REGISTRY, "objectstorage/object_store": ARTIFACTS, "objectstorage/azure_config": BACKUPS},
     )
-    until(node.settled, "GitLab's pods")
+    node.settle("GitLab's pods")
     yield node
     person.shell("helm uninstall gitlab -n gitlab --wait")
     shutil.rmtree(repository)
@@ -106,7 +89,7 @@ def test_a_gitlab_with_access_keys_is_moved_to_the_identity_and_its_pods_never_l
     (person.folder / "my-values.yaml").write_text("{}")
     switch_over(person)
     assert access() == {"key"}
-    until(node.settled, "the new pods")
+    node.settle("the new pods")
     assert access() == {"identity"}
 
     # 6: no key is left, and the registry's folders are the same
@@ -123,10 +106,10 @@ def test_a_gitlab_with_access_keys_is_moved_to_the_identity_and_its_pods_never_l
 
     # back, and forth again
     person.runs("helm rollback gitlab -n gitlab")
-    until(node.settled, "the former pods")
+    node.settle("the former pods")
     assert access() == {"key"}
     switch_over(person)
-    until(node.settled, "the new pods again")
+    node.settle("the new pods again")
 
     # 7
     person.runs("az storage account update --name gitlabstore --allow-shared-key-access false")
@@ -134,5 +117,47 @@ def test_a_gitlab_with_access_keys_is_moved_to_the_identity_and_its_pods_never_l
     assert len(node.running()) == 4
     assert access() == {"identity"}
     person.shell(f"kubectl -n {NAMESPACE} rollout restart deployment --selector release=gitlab")
-    until(node.settled, "pods that start without the old secrets")
+    node.settle("pods that start without the old secrets")
     assert access() == {"identity"}
+
+
+def test_secrets_with_access_keys_are_moved_in_place_and_no_pod_loses_access(
+    person: Person, gitlab: GitLab, node: Node
+) -> None:
+    # 1 and 2
+    (person.folder / "gitlab.yaml").write_text(IN_PLACE)
+    person.runs(
+        "kubectl -n gitlab annotate secret registry-storage rails-storage backup-storage gitlabazure.io/adopt-by=gitlab"
+    )
+    planned = person.runs("kubectl gai plan -f gitlab.yaml")
+    person.runs("kubectl apply -f gitlab.yaml")
+    gitlab.uid = gitlab.live()["metadata"]["uid"]
+    message = stalled(gitlab, "AwaitingWorkloads")
+    assert "~ secret registry-storage (key config, without azure.accountkey)" in planned
+    assert node.without_access() == []
+
+    # 3
+    version = " --version 9.9.1"
+    assert message.endswith(version)
+    person.runs(
+        "kubectl -n gitlab get cm gitlab-gitlab-values -o jsonpath='{.data.values\\.yaml}' | "
+        "helm upgrade gitlab gitlab/gitlab --namespace gitlab --reuse-values -f -"
+    )
+    node.settle("pods that carry the identity")
+
+    # 4: those that run use the key that they started with
+    person.runs("kubectl -n gitlab wait --for=condition=Ready gai/gitlab --timeout=45m")
+    assert node.without_access() == []
+    until(lambda: "AccessKeyRemoved" in reasons(gitlab), "the event")
+    (event,) = [event["message"] for event in gitlab.events() if event["reason"] == "AccessKeyRemoved"]
+
+    # 5
+    restarted = person.follows(event, "kubectl -n {} rollout restart deployment --selector release={}")
+    assert "deployment.apps/gitlab-registry restarted" in restarted
+    node.settle("pods without a key")
+    assert not any(node.uses_key(pod) for pod in node.running())
+
+    # 6
+    person.shell("az storage account update --name gitlabstore --allow-shared-key-access false")
+    assert len(node.running()) == 4
+    assert node.without_access() == []

@@ -3,7 +3,7 @@
 Messages of conditions take their commands from it, `kubectl gai` explains with it, and docs/troubleshooting.md is generated from
 it (`make troubleshooting`). A cause is one entry in one of these modules:
 
-- `resource.py`, `storage.py`, `access.py`, `objects.py`: what a person must mend
+- `resource.py`, `storage.py`, `access.py`, `objects.py`, `keys.py`: what a person must mend
 - `azure.py`, `cluster.py`: what Azure and the API server refuse; `entra.py`: the codes of Entra
 - `waiting.py`: what passes by itself
 - `holds.py`: what is no failure, and events
@@ -22,6 +22,7 @@ from gitlab_azure_identity.domain.causes import (
     azure,
     cluster,
     holds,
+    keys,
     objects,
     pods,
     resource,
@@ -38,7 +39,15 @@ CHAPTERS: tuple[Chapter, ...] = (
     running.NOT_INSTALLED,
     Chapter(
         "A person must act",
-        (*resource.RESOURCE, *storage.STORAGE, *access.ACCESS, *objects.OBJECTS, *resource.RELEASE, *resource.DELETION),
+        (
+            *resource.RESOURCE,
+            *storage.STORAGE,
+            *access.ACCESS,
+            *objects.OBJECTS,
+            *keys.KEYS,
+            *resource.RELEASE,
+            *resource.DELETION,
+        ),
     ),
     azure.CHAPTER,
     cluster.CHAPTER,

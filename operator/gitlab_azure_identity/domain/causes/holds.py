@@ -74,8 +74,15 @@ NOT_A_FAILURE = Chapter(
         ),
         Cause(
             key=Reason.DISABLED,
-            on=(Link.ACCESS,),
+            on=(Link.SECRETS, Link.ACCESS),
             what="`verification: Disabled`: access is not checked, and AccessVerified stays `Unknown`.",
+            cases=(
+                Case(
+                    says="keeps its access key",
+                    why="A secret that was handed over loses its access key only when access is proven.",
+                    steps=(Step("Set `verification` to `Required` or `Report`."),),
+                ),
+            ),
         ),
         Cause(
             key=Reason.CURRENT,
@@ -102,6 +109,14 @@ EVENTS = Chapter(
     "Events",
     causes=(
         Cause(key=Reason.APPLIED, what="A pass wrote what the resource asked for.", why="The message lists it."),
+        Cause(
+            key=Reason.ACCESS_KEY_REMOVED,
+            what="Secrets that were handed over have no access key any more.",
+            why="""The message names the secrets and their settings, and no value. Pods use the key that they started with
+            until they are restarted, and the key itself is valid until you
+            [switch keys off](migrating.md#with-new-secrets).""",
+            steps=(Step("Restart GitLab's pods", commands.RESTART),),
+        ),
         Cause(
             key=Reason.DRIFT_REPAIRED,
             what="Somebody else changed or removed something, and the operator restored it.",

@@ -82,6 +82,21 @@ RESOURCE = (
                 ),
             ),
             Case(
+                says="is written by",
+                why="""The secret has an owner, or marks of External Secrets Operator, Flux, Argo CD or Helm, which would put
+                back what the operator changes in it.""",
+                steps=(
+                    Step(
+                        """Take the access key out where the tool has it from. When the secret says what the resource says,
+                        the operator has nothing to change in it ([in place](migrating.md#in-place))."""
+                    ),
+                    Step(
+                        """Or let the operator write a secret of its own: give it another name under `spec.secrets`
+                        ([with new secrets](migrating.md#with-new-secrets))."""
+                    ),
+                ),
+            ),
+            Case(
                 says="To hand it over",
                 why="Somebody else created the secret, config map or service account.",
                 steps=(
@@ -127,9 +142,10 @@ RELEASE = (
     Cause(
         key=Reason.VERSION_UNSUPPORTED,
         on=(Link.SECRETS,),
-        what="`spec.gitlab.version` names a release of GitLab that cannot use a managed identity.",
+        what="`spec.gitlab.version` names a release of GitLab that cannot use a managed identity, or pods are of one.",
         why="""The message says what it lacks. Secrets and Helm values are written all the same, but GitLab cannot use
-        them. [What is known of releases](resource.md#releases-of-gitlab).""",
+        them. An access key in a secret that was handed over stays. [What is known of
+        releases](resource.md#releases-of-gitlab).""",
         steps=(Step("Upgrade GitLab to 17.9 (chart 8.9) or newer, then say the new version in the resource."),),
     ),
 )
