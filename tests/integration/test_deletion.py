@@ -45,7 +45,7 @@ def way_out(gitlab: GitLab) -> str:
             (
                 "The operator may not read role assignments on storage account gitlabstore. Grant its identity "
                 '"Role Based Access Control Administrator" on storage account gitlabstore: docs/azure-permissions.md#storage.'
-                " Azure says the same of an account that does not exist: check its name."
+                " Azure says the same of an account that does not exist in that resource group: check the names of both."
             ),
         ),
         (

@@ -114,7 +114,8 @@ def test_a_credential_created_by_hand_for_another_audience_is_an_obstacle(gitlab
 
     assert stalled(gitlab, "Conflict") == (
         f"Federated credential by-hand of managed identity {shared['name']} already trusts subject {subject(gitlab)}, but "
-        "for audience api://other instead of api://AzureADTokenExchange. Remove it."
+        "for audience api://other instead of api://AzureADTokenExchange. Remove it: az identity federated-credential delete "
+        f"--subscription {seeded.SUBSCRIPTION} --resource-group rg-gitlab --identity-name {shared['name']} --name by-hand --yes"
     )
     assert gitlab.azure("DELETE", f"{shared['id']}/federatedIdentityCredentials/by-hand")[0] == 200
     gitlab.ready(seconds=15)  # by itself

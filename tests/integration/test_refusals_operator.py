@@ -175,7 +175,8 @@ def test_a_resource_group_that_does_not_exist_yet(new_gitlab: MakeGitLab) -> Non
         gitlab.apply(azure={"resourceGroup": "rg-later"})
 
         assert stalled(gitlab, "ResourceGroupNotFound") == (
-            "Resource group 'rg-later' could not be found. Create the resource group, or correct spec.azure.resourceGroup."
+            "Resource group 'rg-later' could not be found. Create the resource group, or delete this resource, and create it "
+            "again with another spec.azure.resourceGroup, which cannot change."
         )
         assert standing(gitlab) == only_identity("ResourceGroupNotFound")
         assert_nothing_was_written(gitlab)

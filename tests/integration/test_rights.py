@@ -75,7 +75,7 @@ def test_no_right_on_the_storage_account(gitlab: GitLab) -> None:
             stalled(gitlab, "AuthorizationFailed"),
             "The operator may not read storage account storenoright. Grant its identity "
             '"Role Based Access Control Administrator" on storage account storenoright: docs/azure-permissions.md#storage.'
-            " Azure says the same of an account that does not exist: check its name.",
+            " Azure says the same of an account that does not exist in that resource group: check the names of both.",
         )
         assert standing(gitlab)["RolesAssigned"] == "False AuthorizationFailed"
         assert_nothing_was_written(gitlab)

@@ -192,6 +192,20 @@ def test_rights_in_words(refused: tuple[Right, ...], words: str) -> None:
     assert may(refused) == words
 
 
+def test_a_denial_where_a_role_is_missing_says_so() -> None:
+    """Somebody else assigns the roles, and has not."""
+    attempt = replace(LATER, unassigned=True)
+
+    failure = container_refused(answers(Right.WRITE), attempt, "registry")
+
+    assert failure is not None
+    assert (failure.reason, failure.outlook) == ("AccessDenied", STALLED)
+    assert failure.message == (
+        f"The identity may list, read, overwrite and delete, may not write in {REGISTRY}, since a role is missing: "
+        "RolesAssigned has the command that adds it. Azure: Azure's words."
+    )
+
+
 def test_a_container_where_everything_is_allowed() -> None:
     assert container_refused(answers(), FRESH, "registry") is None
 

@@ -241,8 +241,8 @@ ABAC = (
         (
             "InvalidSubscriptionId",
             DETAIL,
-            ("Azure refused to assign roles on storage account gitlabstore: Azure's own words. Correct "
-            "spec.storage.subscriptionId."),
+            ("Azure refused to assign roles on storage account gitlabstore: Azure's own words. Check the "
+            "id: if it is wrong, correct spec.storage.subscriptionId."),
         ),
         (
             "RequestDisallowedByPolicy",
@@ -289,12 +289,25 @@ def test_a_provider_that_is_being_registered_needs_no_person() -> None:
     assert (failure.reason, failure.outlook) == ("MissingSubscriptionRegistration", WAITING)
 
 
+def test_a_name_that_cannot_change_is_not_to_be_corrected() -> None:
+    """The API server refuses another spec.azure.subscriptionId: an identity does not move."""
+    failure = classify(AzureError("SubscriptionNotFound", 404, "There is none."), READS[0])
+
+    assert failure.message.endswith(
+        "There is none. Check the id: if it is wrong, delete this resource, and create it again with another "
+        "spec.azure.subscriptionId, which cannot change."
+    )
+
+
 def test_a_group_that_was_seen_and_is_missing_for_five_minutes() -> None:
     group = "Resource group 'rg-gitlab' could not be found."
 
     failure = classify(AzureError("ResourceGroupNotFound", 404, group), WRITES[0])
 
-    assert failure.overdue == f"{group} Create the resource group, or correct spec.azure.resourceGroup."
+    assert failure.overdue == (
+        f"{group} Create the resource group, or delete this resource, and create it again with another spec.azure.resourceGroup, "
+        "which cannot change."
+    )
 
 
 def test_a_known_code_counts_more_than_its_status() -> None:

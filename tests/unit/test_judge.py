@@ -181,9 +181,11 @@ def test_an_adopted_identity() -> None:
             "SharedIdentity",
             (
                 "Managed identity lab-gitlab-gitlab also trusts system:serviceaccount:evil:gitlab, by its federated credential "
-                "theirs, and whoever that is would reach this resource's storage. Nothing is granted to the identity. Delete "
-                "that credential. Or, if evil may reach the storage, add it to identities.sharedWith in the rule of the "
-                "operator's policy that adopts the identity: docs/settings.md#policy."
+                "theirs, and whoever that is would reach this resource's storage. Nothing is granted to the identity. If "
+                "evil may reach the storage, add it to identities.sharedWith in the rule of the operator's policy that adopts "
+                "the identity: docs/settings.md#policy. Otherwise delete that credential: az identity federated-credential "
+                "delete --subscription 11111111-2222-3333-4444-555555555555 --resource-group rg-gitlab --identity-name "
+                "lab-gitlab-gitlab --name theirs --yes"
             ),
         ),
     ],
@@ -223,7 +225,8 @@ ANNOTATE = wanted({"serviceAccounts": [{"name": "runner", "management": "Annotat
             (
                 "Federated credential hand-made of managed identity lab-gitlab-gitlab already trusts subject "
                 "system:serviceaccount:gitlab:gitlab, but for audience api://other instead of api://AzureADTokenExchange. "
-                "Remove it."
+                "Remove it: az identity federated-credential delete --subscription 11111111-2222-3333-4444-555555555555 "
+                "--resource-group rg-gitlab --identity-name lab-gitlab-gitlab --name hand-made --yes"
             ),
         ),
         (

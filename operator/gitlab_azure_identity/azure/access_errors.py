@@ -46,6 +46,7 @@ class AccessAttempt:
     fresh: bool
     account: StorageAccount | None = None
     existed: Collection[str] = ()  # containers that were seen to exist before
+    unassigned: bool = False  # a role that somebody else assigns was not found
 
 
 def token_refused(error: AzureError, attempt: AccessAttempt, service_account: str) -> Failure:
@@ -156,6 +157,9 @@ def _denied(errors: Iterable[AzureError], attempt: AccessAttempt, sentence: str)
     said = " ".join(dict.fromkeys(sanitize(error.detail) for error in errors))
     if attempt.fresh:
         return Failure(Reason.PROPAGATING, f"{sentence} yet. {_SPREADS} Azure: {said}", Outlook.WAITING)
+    if attempt.unassigned:
+        message = f"{sentence}, since a role is missing: RolesAssigned has the command that adds it. Azure: {said}"
+        return Failure(Reason.ACCESS_DENIED, message, Outlook.STALLED)
     message = (
         f"{sentence}, though the roles are assigned. Look for deny assignments and for conditions on the role assignments: "
         f"docs/troubleshooting.md#accessdenied. Azure: {said}"

@@ -25,7 +25,8 @@ KEYS_SPREAD = 900.0  # Entra reads an issuer's new keys; no source gives a figur
 @dataclass(frozen=True)
 class Entry:
     """One line of a table. The texts may use the fields of Operation, {detail} (Azure's own text, sanitized), {said} (the same,
-    with code and status) and {look_up} (LOOK_UP or NOT_AZURES). `hint` is added when its first text is in Azure's. `overdue` is
+    with code and status), {look_up} (LOOK_UP or NOT_AZURES), and {another_group} and {another_subscription} (how a person names
+    another one). `hint` is added when its first text is in Azure's. `overdue` is
     the message after `limit` seconds."""
 
     reason: Reason
@@ -84,8 +85,8 @@ NOT_REGISTERED = _person(
 )
 WRONG_TENANT = _person(
     Reason.WRONG_TENANT,
-    "The operator logs in to another tenant than that of the subscription, and could not {doing}: {detail} Correct "
-    "{settled_by}.subscriptionId, or give the operator an identity in the tenant of the subscription.",
+    "The operator logs in to another tenant than that of the subscription, and could not {doing}: {detail} Give the "
+    "operator an identity in the tenant of the subscription, or {another_subscription}.",
 )
 REGION = _person(Reason.REGION_NOT_SUPPORTED, "Azure does not {doing} in this region: {detail} " + ELSEWHERE)
 NO_CREDENTIALS_THERE = _person(
@@ -94,7 +95,8 @@ NO_CREDENTIALS_THERE = _person(
     "identity is of no use, so nothing else was made for it. " + ELSEWHERE,
 )
 NO_SUBSCRIPTION = _person(
-    Reason.SUBSCRIPTION_NOT_FOUND, "Azure refused to {doing}: {detail} Correct {settled_by}.subscriptionId."
+    Reason.SUBSCRIPTION_NOT_FOUND,
+    "Azure refused to {doing}: {detail} Check the id: if it is wrong, {another_subscription}.",
 )
 OUR_FAULT = _person(
     Reason.INVALID_AZURE_REQUEST,
@@ -150,7 +152,7 @@ BEING_DELETED = _wait(
     "Azure could not {doing}, because its place is being deleted: {detail} It is tried again.",
     LONG_OPERATION,
     "For 30 minutes Azure could not {doing}, because its place is being deleted: {detail} Create the resource group again, or "
-    "correct {settled_by}.resourceGroup.",
+    "{another_group}.",
 )
 REGISTERING = _wait(
     Reason.MISSING_SUBSCRIPTION_REGISTRATION,
@@ -199,7 +201,7 @@ TABLE: dict[str, Entry] = {
     "ReadOnlyDisabledSubscription": DISABLED,
     "ResourceGroupNotFound": _person(
         Reason.RESOURCE_GROUP_NOT_FOUND,
-        "{detail} Create the resource group, or correct {settled_by}.resourceGroup.",
+        "{detail} Create the resource group, or {another_group}.",
     ),
     "SubscriptionNotFound": NO_SUBSCRIPTION,
     "InvalidSubscriptionId": NO_SUBSCRIPTION,

@@ -90,6 +90,13 @@ class Operation:
     provider: str = "Microsoft.ManagedIdentity"
     region: str = ""  # where the object is, if Azure offers it in some regions only
 
+    def another(self, field: str) -> str:
+        """What a person does about a wrong name in a field. Those of spec.azure cannot change: an identity does not move."""
+        where = f"{self.settled_by}.{field}"
+        if self.settled_by == "spec.azure":
+            return f"delete this resource, and create it again with another {where}, which cannot change"
+        return f"correct {where}"
+
 
 def entry(error: AzureError, operation: Operation) -> Entry:
     """The line for an error: by its code, by the kind of its code, else by its status."""
@@ -118,6 +125,8 @@ def filled(line: Entry, error: AzureError, operation: Operation) -> Failure:
         "doing": operation.doing,
         "right": operation.right,
         "settled_by": operation.settled_by,
+        "another_group": operation.another("resourceGroup"),
+        "another_subscription": operation.another("subscriptionId"),
         "below": operation.below or "the resource",
         "provider": operation.provider,
         "region": operation.region,

@@ -29,15 +29,17 @@ def _on_storage(doing: str, where: str, hint: str = "") -> Operation:
     return Operation(doing, right + hint, "spec.storage", provider="Microsoft.Storage")
 
 
-def _or_missing(what: str) -> str:
-    """Azure gives one answer both when the right to read is missing and when the object does not exist (403, "or the scope
-    is invalid")."""
-    return f" Azure says the same of {what} that does not exist: check its name."
+# Azure gives one answer both when the right to read is missing and when the object does not exist (403, "or the scope is
+# invalid").
+_OR_NO_GROUP = " Azure says the same of a resource group that does not exist: check its name."
+_OR_NO_ACCOUNT = (
+    " Azure says the same of an account that does not exist in that resource group: check the names of both."
+)
 
 
 def reading_identity(identity: WantedIdentity) -> Operation:
     group = identity.id.resource_group
-    return _on_identities(f"read managed identities in resource group {group}", group, _or_missing("a resource group"))
+    return _on_identities(f"read managed identities in resource group {group}", group, _OR_NO_GROUP)
 
 
 def reading_credentials(identity: WantedIdentity) -> Operation:
@@ -46,11 +48,11 @@ def reading_credentials(identity: WantedIdentity) -> Operation:
 
 
 def reading_assignments(account: StorageScope) -> Operation:
-    return _on_storage(f"read role assignments on {account.words}", account.words, _or_missing("an account"))
+    return _on_storage(f"read role assignments on {account.words}", account.words, _OR_NO_ACCOUNT)
 
 
 def reading_account(account: StorageScope) -> Operation:
-    return _on_storage(f"read {account.words}", account.words, _or_missing("an account"))
+    return _on_storage(f"read {account.words}", account.words, _OR_NO_ACCOUNT)
 
 
 def changing(change: Change) -> Operation:

@@ -16,6 +16,7 @@ from gitlab_azure_identity.domain.doctor.examination import Check, State, of_thi
 from gitlab_azure_identity.domain.doctor.token import Claims, compared, trusted_by
 from gitlab_azure_identity.domain.findings import Finding
 from gitlab_azure_identity.domain.observed import Identity
+from gitlab_azure_identity.domain.plan import lacks_roles
 from gitlab_azure_identity.domain.storage_account import network_rules
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.kube.tokens import claims_of
@@ -35,7 +36,8 @@ async def proven(look: Look, found: Aim, identity: Identity) -> Finding:
     desired = replace(
         found.goal.desired, verification=Verification.REPORT
     )  # a person asks, whatever the resource wants
-    attempt = AccessAttempt(desired, fresh, found.observation.account)
+    unassigned = lacks_roles(found.goal, found.observation.have)
+    attempt = AccessAttempt(desired, fresh, found.observation.account, unassigned=unassigned)
     proof = await verify(look.azure, look.kube, attempt, identity, look.told)
     return proof.finding
 

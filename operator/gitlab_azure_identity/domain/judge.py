@@ -116,7 +116,7 @@ def _identity_obstacle(goal: Goal, have: Observed) -> Failure | None:
     if not goal.may_adopt:
         return _anothers(goal, identity)
     strangers = goal.strangers(have)
-    return _shared(identity, strangers[0]) if strangers else None
+    return _shared(identity, strangers[0], _removal(goal, have, strangers[0])) if strangers else None
 
 
 def _not_added(link: Link, goal: Goal, have: Observed, sentence: str) -> Failure:
@@ -147,13 +147,13 @@ def _anothers(goal: Goal, identity: Identity) -> Failure:
     return Failure(Reason.NOT_OWNED, message, Outlook.STALLED)
 
 
-def _shared(identity: Identity, credential: Credential) -> Failure:
-    """The failure for an adopted identity that also trusts somebody else."""
+def _shared(identity: Identity, credential: Credential, removal: str) -> Failure:
+    """The failure for an adopted identity that also trusts somebody else. `removal` is the command against it."""
     message = (
         f"Managed identity {identity.name} also trusts {credential.subject}, by its federated credential {credential.name}, and "
-        "whoever that is would reach this resource's storage. Nothing is granted to the identity. Delete that credential. Or, if "
+        "whoever that is would reach this resource's storage. Nothing is granted to the identity. If "
         f"{credential.trusts} may reach the storage, add it to identities.sharedWith in the rule of the operator's policy that "
-        "adopts the identity: docs/settings.md#policy."
+        f"adopts the identity: docs/settings.md#policy. Otherwise delete that credential: {removal}"
     )
     return Failure(Reason.SHARED_IDENTITY, message, Outlook.STALLED)
 
@@ -165,7 +165,8 @@ def _credentials_obstacle(goal: Goal, have: Observed) -> Failure | None:
         if other := conflicting_credential(credential, have):
             message = (
                 f"Federated credential {other.name} of managed identity {name} already trusts subject "
-                f"{credential.subject}, but for audience {other.audience} instead of {credential.audience}. Remove it."
+                f"{credential.subject}, but for audience {other.audience} instead of {credential.audience}. Remove it: "
+                f"{_removal(goal, have, other)}"
             )
             return Failure(Reason.CONFLICT, message, Outlook.STALLED)
     names = {credential.name for credential in have.credentials} | {credential.name for credential in lacking}
@@ -178,6 +179,14 @@ def _credentials_obstacle(goal: Goal, have: Observed) -> Failure | None:
     if lacking and Link.CREDENTIALS in goal.desired.unmanaged:
         return _not_federated(goal, have, lacking)
     return None
+
+
+def _removal(goal: Goal, have: Observed, credential: Credential) -> str:
+    """The command that removes a federated credential of the identity."""
+    place = have.identity.id if have.identity else goal.desired.identity.id
+    return commands.DELETE_CREDENTIAL.filled(
+        subscription=place.subscription, group=place.resource_group, identity=place.name, credential=credential.name
+    )
 
 
 def _not_federated(goal: Goal, have: Observed, lacking: Sequence[Credential]) -> Failure:

@@ -215,6 +215,11 @@ def missing_grants(goal: Goal, have: Observed) -> tuple[Grant, ...]:
     return tuple(grant for grant in goal.grants if not any(answers(grant, assignment) for assignment in existing))
 
 
+def lacks_roles(goal: Goal, have: Observed) -> bool:
+    """Whether roles that somebody else assigns were not found."""
+    return Link.ROLES in goal.desired.observed and bool(missing_grants(goal, have))
+
+
 def nothing_to_grant(goal: Goal, observation: Observation) -> Failure | None:
     """Why there is no storage account to grant access to. A wanted assignment that exists shows that there is one."""
     return observation.no_account if len(missing_grants(goal, observation.have)) == len(goal.grants) else None

@@ -27,7 +27,7 @@ from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.judge import judge
 from gitlab_azure_identity.domain.lingering import lingering, lingering_event
 from gitlab_azure_identity.domain.observed import Observation, Observed
-from gitlab_azure_identity.domain.plan import existed, nothing_to_grant, plan_containers, plan_without
+from gitlab_azure_identity.domain.plan import existed, lacks_roles, nothing_to_grant, plan_containers, plan_without
 from gitlab_azure_identity.domain.status import (
     after_pass,
     before_writing,
@@ -236,7 +236,8 @@ class Reconciler:
             limit=self._context.propagation_limit,
         )
         known = existed(awaiting.resource.status, desired.storage.blob_host)
-        attempt = AccessAttempt(desired, fresh, awaiting.observation.account, known)
+        unassigned = lacks_roles(awaiting.goal, awaiting.have)
+        attempt = AccessAttempt(desired, fresh, awaiting.observation.account, known, unassigned)
         proof = await verify(self._azure_reads, self._kube_reads, attempt, identity)
         missing = plan_containers(awaiting.goal, proof.absent, awaiting.resource.status)
         if not missing or proof.token is None:

@@ -3,7 +3,7 @@
 import pytest
 
 from lab.azure import seeded
-from tests.integration.behind import put_tags
+from tests.integration.behind import put_credential, put_tags
 from tests.integration.operating import IDENTITIES, STORAGE, SUBSCRIPTION
 from tests.integration.owner import stalled
 from tests.integration.resources import GitLab
@@ -52,6 +52,23 @@ def test_the_credentials_of_an_identity_are_shown(person: Person, ready: GitLab)
     )
 
     assert "system:serviceaccount:gitlab:gitlab" in listed
+
+
+def test_a_credential_that_nobody_needs_is_deleted(person: Person, ready: GitLab) -> None:
+    put_credential(
+        ready, "theirs", issuer=seeded.ISSUER, subject="system:serviceaccount:evil:gitlab", audiences=[seeded.AUDIENCE]
+    )
+
+    person.runs(
+        "az identity federated-credential delete --subscription <subscription> --resource-group <group> --identity-name "
+        "<identity> --name <credential> --yes",
+        subscription=seeded.SUBSCRIPTION,
+        group=seeded.IDENTITY_GROUP,
+        identity=ready.identity_name,
+        credential="theirs",
+    )
+
+    assert "theirs" not in [credential["name"] for credential in ready.credentials()]
 
 
 def test_every_role_of_the_identity_is_shown_those_of_containers_too(person: Person, gitlab: GitLab) -> None:

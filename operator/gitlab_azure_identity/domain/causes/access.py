@@ -11,9 +11,14 @@ ACCESS = (
         key=Reason.ACCESS_DENIED,
         on=(Link.ACCESS,),
         what="Entra gave a token, and Blob Storage refused a part of what GitLab does.",
-        why="""The role was assigned long enough ago for Azure to know it everywhere. The message says what is allowed
-        and what is refused, and quotes Azure.""",
+        why="""A role that was assigned just now would be waited for. The message says what is allowed and what is refused,
+        and quotes Azure.""",
         cases=(
+            Case(
+                says="since a role is missing",
+                why="""`roleAssignments.management` is `Observe`, and nobody has assigned what RolesAssigned names.""",
+                steps=(Step("Add it with the command that RolesAssigned shows."),),
+            ),
             Case(
                 says="may not overwrite in",
                 why="""`blobs/write` is taken away, and `blobs/add/action` is not. New blobs can be written, and those that

@@ -67,8 +67,9 @@ CHAPTER = Chapter(
             another tenant, Azure may take an hour to know it.""",
             steps=(
                 Step(
-                    """Correct the subscription in the resource or in the operator's defaults. Or give the operator an
-                    identity in the tenant of the subscription."""
+                    """Give the operator an identity in the tenant of the subscription. Or correct the subscription in the
+                    resource or in the operator's defaults. `spec.azure.subscriptionId` cannot change: delete the
+                    resource, and create it again."""
                 ),
             ),
         ),

@@ -78,6 +78,10 @@ ENABLE_WEBHOOK = Command(
 
 # Azure
 LIST_CREDENTIALS = Command("az identity federated-credential list --resource-group {group} --identity-name {identity}")
+DELETE_CREDENTIAL = Command(
+    "az identity federated-credential delete --subscription {subscription} --resource-group {group} --identity-name {identity} "
+    "--name {credential} --yes"
+)
 RESTORE_TAGS = Command(
     "az tag update --resource-id {identity_id} --operation merge --tags gitlabazure-cluster={cluster} "
     "gitlabazure-namespace={namespace} gitlabazure-resource={name}"

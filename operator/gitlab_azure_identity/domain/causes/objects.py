@@ -98,7 +98,7 @@ OBJECTS = (
                 says="already trusts subject",
                 why="""Somebody created a federated credential by hand, for the same issuer and subject and another
                 audience. Azure allows one such pair for each identity.""",
-                steps=(Step("Remove the credential that the message names."),),
+                steps=(Step("Remove the credential that the message names", commands.DELETE_CREDENTIAL),),
             ),
             Case(
                 says="Another role assignment has the name of ours",

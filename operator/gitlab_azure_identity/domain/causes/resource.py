@@ -118,10 +118,11 @@ RESOURCE = (
         steps=(
             Step("List the credentials of the identity", commands.LIST_CREDENTIALS),
             Step(
-                """Delete the credential if nobody needs it. If that subject may reach the storage, name its namespace
-                under `identities.sharedWith`, in the rule of the policy that adopts the identity
-                ([docs/settings.md#policy](settings.md#policy)). Otherwise give GitLab an identity of its own."""
+                """If that subject may reach the storage, name its namespace under `identities.sharedWith`, in the rule of the
+                policy that adopts the identity ([docs/settings.md#policy](settings.md#policy))."""
             ),
+            Step("If nobody needs the credential, delete it", commands.DELETE_CREDENTIAL),
+            Step("Otherwise give GitLab an identity of its own."),
         ),
     ),
     Cause(

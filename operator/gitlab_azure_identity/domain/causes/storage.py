@@ -45,7 +45,12 @@ STORAGE = (
         what="The resource group does not exist.",
         why="""It is the one that `spec.azure.resourceGroup` or `spec.storage.resourceGroup` names, or the operator's
         default. The operator creates no resource groups.""",
-        steps=(Step("Create it, or correct its name."),),
+        steps=(
+            Step(
+                """Create it, or correct its name. `spec.azure.resourceGroup` cannot change: delete the resource, and
+                create it again."""
+            ),
+        ),
     ),
     Cause(
         key=Reason.SUBSCRIPTION_NOT_FOUND,
