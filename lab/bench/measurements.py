@@ -14,6 +14,7 @@ from typing import NoReturn
 import aiohttp
 
 from lab.azure.resource_manager.service import CREDENTIAL_WRITE
+from lab.bench.commands import until_the_first_line
 from lab.bench.resources import NAMESPACE, RESOURCES, BenchError, Resources, connected
 from lab.controls import Call
 from lab.operators import Operator
@@ -60,6 +61,7 @@ class Bench:
         await self._beyond_the_critical_path(0.2, UNLIMITED, "Unlimited")
         await self._beyond_the_critical_path(0.0, PUBLISHED, "Published")
         await self._beyond_the_critical_path(0.2, PUBLISHED, "Published")
+        await self._commands()
         await self._nothing_to_do()
         await self._restart()
         await self._beside_other_pods()
@@ -78,6 +80,19 @@ class Bench:
         measured = f"{median(beyond):.0f} ms ({min(beyond):.0f} to {max(beyond):.0f})"
         what = f"Ready beyond the critical path, ARM {latency * 1000:.0f} ms, rates {rates}"
         row(what, measured, "at most 300 ms")
+
+    async def _commands(self) -> None:
+        """What a person waits for: the help, and the status of a resource."""
+        self.lab.controls.set(**NO_DELAYS)
+        async with self._operator(UNLIMITED) as (_, resources):
+            await resources.create("asked")
+            await resources.ready(["asked"])
+            for words, budget in (["--help"], "under 500 ms"), (["status", "asked", "-n", NAMESPACE], "under 1000 ms"):
+                times = [await asyncio.to_thread(until_the_first_line, self.lab, words) * 1000 for _ in range(RUNS + 1)]
+                read = times[1:]  # the first one reads the program from disk
+                measured = f"{median(read):.0f} ms ({min(read):.0f} to {max(read):.0f})"
+                row(f"kubectl gai {words[0]}, to its first line", measured, budget)
+            await resources.delete(["asked"])
 
     async def _nothing_to_do(self) -> None:
         """A reconcile of a resource that is as it should be, and the memory of an idle operator."""

@@ -12,6 +12,7 @@ from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.judge import PassRecord, judge
 from gitlab_azure_identity.domain.missing import Missing, missing, missing_containers
 from gitlab_azure_identity.domain.observed import Observed
+from gitlab_azure_identity.domain.plan import lacks_roles
 
 from .worlds import (
     DEFAULTS,
@@ -44,6 +45,13 @@ EMPTY = Observed(identity(tags={}))
 
 def of(lacking: tuple[Missing, ...], kind: str) -> Missing:
     return next(one for one in lacking if one.kind == kind)
+
+
+def test_only_roles_that_somebody_else_assigns_are_lacking() -> None:
+    """The operator assigns its own in the same pass."""
+    assert lacks_roles(observing(), EMPTY)
+    assert not lacks_roles(observing(), standing(observing().desired))
+    assert not lacks_roles(goal(), EMPTY)
 
 
 def test_an_identity_that_does_not_exist_lacks_everything() -> None:

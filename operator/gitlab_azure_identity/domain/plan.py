@@ -217,7 +217,7 @@ def missing_grants(goal: Goal, have: Observed) -> tuple[Grant, ...]:
 
 def lacks_roles(goal: Goal, have: Observed) -> bool:
     """Whether roles that somebody else assigns were not found."""
-    return Link.ROLES in goal.desired.observed and bool(missing_grants(goal, have))
+    return Link.ROLES in goal.desired.unmanaged and bool(missing_grants(goal, have))
 
 
 def nothing_to_grant(goal: Goal, observation: Observation) -> Failure | None:
