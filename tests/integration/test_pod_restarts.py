@@ -139,7 +139,7 @@ def test_nothing_is_restarted_unless_the_resource_asks_for_it_and_what_would_be_
 
 def test_nothing_is_restarted_while_the_resource_is_not_ready(gitlab: GitLab) -> None:
     running(gitlab, "toolbox")
-    container = f"artifacts-{gitlab.namespace}"
+    container = f"restarts-{gitlab.namespace}"
     containers = {"artifacts": {"name": container}}
     gitlab.apply(gitlab=WHEN_STALE, storage={"accountName": "gitlabstore", "containers": containers})
     gitlab.condition("Ready", "False", "ContainerNotFound")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from gitlab_azure_identity.domain.rollouts import REMEMBERED, Rollout, deploymen
 from gitlab_azure_identity.domain.workloads import judged
 from gitlab_azure_identity.kube.deployments import _rollout
 
-from .test_workloads import LACKS_IT, WANT, pod
+from .test_workloads import CHANGED, LACKS_IT, NOON, WANT, pod
 from .worlds import CLIENT
 
 CAUSE = f"identity {CLIENT}"
@@ -112,7 +113,7 @@ def old(component: str, **changed: Any) -> Pod:
 def test_the_next_step(
     pods: list[Pod], rollouts: list[Rollout], ready: bool, restarted: str | None, words: str | None
 ) -> None:
-    found = step(judged(pods, WANT), {one.name: one for one in rollouts}, ready=ready)
+    found = step(judged(pods, WANT), {one.name: one for one in rollouts}, ready=ready, now=NOON)
 
     assert (found and found.words) == words
     assert (found and found.restarted and found.restarted.name) == restarted
@@ -138,6 +139,24 @@ def test_what_would_be_restarted_is_told(pods: list[Pod], words: str | None) -> 
     found = offered(judged(pods, WANT))
 
     assert (found and found.words) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (1, "The operator restarts what is stale in a few seconds."),
+        (4, "The operator restarts what is stale in a few seconds."),
+        (6, "The operator restarts deployment/gitlab-registry."),
+    ],
+)
+def test_a_content_that_has_just_changed_is_waited_for(seconds: int, words: str) -> None:
+    """Else the new pod would seem to have started before the change, and the restart would be in vain."""
+    lines = judged([pod("registry")], CHANGED)
+
+    found = step(lines, {"gitlab-registry": rollout("registry")}, ready=True, now=NOON + timedelta(seconds=seconds))
+
+    assert found is not None
+    assert (found.words, found.waits) == (words, True)
 
 
 def test_all_deployments_of_the_components_are_looked_at_each_once() -> None:

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from gitlab_azure_identity.domain.content import CLOCKS
 from gitlab_azure_identity.domain.pods import Owner
 from gitlab_azure_identity.domain.workloads import Line
 
@@ -62,11 +64,12 @@ def _is_deployment(owner: Owner) -> bool:
     return owner.kind == "Deployment"
 
 
-def step(lines: Sequence[Line], rollouts: Mapping[str, Rollout], *, ready: bool) -> Step | None:
+def step(lines: Sequence[Line], rollouts: Mapping[str, Rollout], *, ready: bool, now: datetime) -> Step | None:
     """The next step, or None when no restart would mend anything.
 
     While a Deployment rolls out, whoever began that, nothing else is restarted. What was restarted for a cause is not restarted
-    for it again: a new pod that still has the problem has it for another cause."""
+    for it again: a new pod that still has the problem has it for another cause. A content that has just changed is waited for:
+    by the kubelet's clock, a pod that starts now could have started before."""
     causes = {name: cause for name, cause in stale(lines).items() if name in rollouts}
     if not causes:
         return None
@@ -76,6 +79,8 @@ def step(lines: Sequence[Line], rollouts: Mapping[str, Rollout], *, ready: bool)
     if rolling is not None:
         return Step(f"The operator waits for the rollout of {_name(rolling.name)} to end.", waits=True)
     left = {name: cause for name, cause in causes.items() if cause not in rollouts[name].causes}
+    if any(line.problem.since > now - CLOCKS for line in lines if line.problem and line.problem.since):
+        return Step("The operator restarts what is stale in a few seconds.", waits=True)
     for name, cause in left.items():
         if not rollouts[name].paused:
             return Step(f"The operator restarts {_name(name)}.", rollouts[name], cause, waits=True)

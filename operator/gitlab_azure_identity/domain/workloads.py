@@ -5,6 +5,7 @@ somebody replaces the pod; a sentence about a cause that somebody has mended end
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import groupby
 
 from gitlab_azure_identity.api.conditions import Link
@@ -78,6 +79,7 @@ class Problem:
     one: str
     several: str
     cause: str = ""
+    since: datetime | None = None  # when the cause came about, by the operator's clock
 
 
 # The first in order is the worst: what it lacks, the next ones build on.
@@ -147,7 +149,7 @@ def _secrets(pod: Pod, want: Carried) -> Problem | None:
         if content.missed_by(pod, name):
             when = content.changed.strftime("%Y-%m-%dT%H:%M:%SZ")
             what = f"read secret {name} before its content changed, at {when}"
-            return Problem(Reason.STALE_PODS, what, what, cause=f"secret {name} of {when}")
+            return Problem(Reason.STALE_PODS, what, what, cause=f"secret {name} of {when}", since=content.changed)
     return None
 
 
