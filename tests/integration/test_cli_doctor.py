@@ -22,6 +22,7 @@ from .behind import create_store, until, until_matched
 from .colleague import SECONDS, Colleague, publish_settings
 from .operating import STORAGE, Operator
 from .owner import assign, foreign_identity
+from .pods import deploy, pods
 from .resources import GitLab
 from .test_access import READ_ONLY
 from .watching import Object
@@ -83,6 +84,7 @@ def test_where_all_is_well_no_problem_is_found(gitlab: GitLab, reader: Colleague
         ["ok", "ServiceAccountsAnnotated"],
         ["ok", "SecretsWritten"],
         ["ok", "AccessVerified"],
+        ["waits", "WorkloadsReady"],
         ["ok", "Webhook"],
         ["ok", "Clock"],
     ]
@@ -90,6 +92,19 @@ def test_where_all_is_well_no_problem_is_found(gitlab: GitLab, reader: Colleague
         call for call in gitlab.lab.controls.calls() if call.host.startswith("management.") and call.method != "GET"
     ]
     assert writes == []
+
+
+def test_pods_that_carry_the_identity_are_well(gitlab: GitLab, reader: Colleague) -> None:
+    gitlab.apply().ready()
+    deploy(gitlab, "webservice")
+    gitlab.condition("WorkloadsReady", "True", "Current")
+    (pod,) = pods(gitlab, "webservice")
+
+    ran = reader.gai("doctor", "gitlab", "-n", gitlab.namespace, "--pod", pod["metadata"]["name"])
+
+    assert ran.returncode == 0, ran.stdout
+    assert "ok        WorkloadsReady            The webservice pods carry the identity." in ran.stdout
+    assert f"AZURE_CLIENT_ID: {gitlab.live()['status']['identity']['clientId']}" in ran.stdout
 
 
 def test_access_that_the_resource_does_not_want_checked_is_checked_for_a_person(
@@ -299,6 +314,28 @@ def test_a_clock_that_is_far_from_azures(gitlab: GitLab, reader: Colleague) -> N
     assert "AADSTS700024" in found["AccessVerified"]["message"]
 
 
+# GitLab's pods
+
+
+def test_pods_without_the_identity_are_told_with_the_command(gitlab: GitLab, reader: Colleague) -> None:
+    gitlab.apply().ready()
+    deploy(gitlab, "sidekiq", account=None)
+    until(lambda: pods(gitlab, "sidekiq"), "its pod")
+    (pod,) = pods(gitlab, "sidekiq")
+    name = pod["metadata"]["name"]
+
+    found = problems(reader, gitlab, "--pod", name)
+
+    assert list(found) == ["WorkloadsReady", f"Pod {name}"]
+    assert found["WorkloadsReady"]["reason"] == "WrongServiceAccount"
+    assert "helm upgrade gitlab gitlab/gitlab" in found["WorkloadsReady"]["message"]
+    assert "service account: default" in found[f"Pod {name}"]["details"]
+
+    wrong = reader.gai("doctor", "gitlab", "-n", gitlab.namespace, "--pod", name[:-1])
+    assert wrong.returncode == 2
+    assert f"Did you mean {name}?" in wrong.stderr
+
+
 # the operator
 
 
@@ -401,7 +438,7 @@ def test_for_a_program_it_is_one_object_for_a_name_and_a_list_without(gitlab: Gi
     one = reader.answer("doctor", "gitlab", "-n", gitlab.namespace)
 
     assert one["problems"] == []
-    assert {each["state"] for each in one["checks"]} == {"ok"}
+    assert {each["state"] for each in one["checks"]} == {"ok", "waits"}
     assert reader.answer("doctor", "-n", gitlab.namespace) == [one]
     assert yaml.safe_load(reader.gai("doctor", "gitlab", "-n", gitlab.namespace, "-o", "yaml").stdout) == one
 
@@ -522,7 +559,7 @@ def test_a_webhook_that_does_not_change_the_pod_is_told_at_once(
     found = problems(reader, gitlab, *AS_POD)
 
     assert list(found) == ["Webhook", "As pod gitlab"]
-    assert found["As pod gitlab"]["reason"] == "webhook-missing"
+    assert found["As pod gitlab"]["reason"] == "NotInjected"
 
 
 def test_it_asks_first_and_creates_nothing_when_nobody_agrees(gitlab: GitLab, reader: Colleague) -> None:

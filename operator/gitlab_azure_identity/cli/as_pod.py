@@ -21,6 +21,7 @@ from gitlab_azure_identity.domain.doctor import webhook
 from gitlab_azure_identity.domain.doctor.examination import Check, State
 from gitlab_azure_identity.domain.doctor.pod import SECONDS, proof_pod
 from gitlab_azure_identity.domain.findings import Outlook
+from gitlab_azure_identity.domain.workloads import carried, problem
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.kube.pods import pod_of
 from gitlab_azure_identity.kube.proof_pods import ProofPods
@@ -94,8 +95,10 @@ async def _proven(look: Look, found: Aim, account: str, image: str) -> Check:
     except ClusterError as error:
         return _not_created(about, error, look.session.server)
     try:
-        if not pod_of(made).injected:
-            return Check(about, State.BROKEN, "The webhook did not change a new pod with the label.", webhook.MISSING)
+        want = carried(found.goal, found.observation.have)
+        wrong = problem(pod_of(made), want) if want else None
+        if wrong:
+            return Check(about, State.BROKEN, f"A new pod of service account {account} {wrong.one}.", wrong.reason)
         end = await pods.ended(made, PATIENCE)
     except ClusterError as error:
         refused = of_cluster(error, f"follow pod {made['metadata']['name']}", look.session.server)

@@ -129,6 +129,7 @@ def plan(
 @namespace_option
 @context_option
 @settings_option
+@click.option("--pod", metavar="POD", help="Examine this pod too, of whatever release it is.")
 @click.option(
     "--as-pod",
     is_flag=True,
@@ -142,6 +143,7 @@ def doctor(
     namespace: str | None,
     context: str | None,
     settings: str | None,
+    pod: str | None,
     as_pod: bool,
     image: str | None,
     yes: bool,
@@ -158,7 +160,7 @@ def doctor(
 
     if (image or yes) and not as_pod:
         raise click.UsageError("--image and --yes are for --as-pod.")
-    return ran(examine(name, AsPod(image, yes) if as_pod else None, settings, output), context, namespace)
+    return ran(examine(name, pod, AsPod(image, yes) if as_pod else None, settings, output), context, namespace)
 
 
 @gai.command()

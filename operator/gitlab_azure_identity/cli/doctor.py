@@ -15,7 +15,8 @@ from gitlab_azure_identity.api.resource import Key, Resource
 from gitlab_azure_identity.cli.as_pod import AsPod, prove_as_pods
 from gitlab_azure_identity.cli.examining import Examined, examine
 from gitlab_azure_identity.cli.looking import looking
-from gitlab_azure_identity.cli.problems import NOT_CHECKED, PROBLEM
+from gitlab_azure_identity.cli.pods import examine_pod
+from gitlab_azure_identity.cli.problems import NOT_CHECKED, PROBLEM, CouldNotCheck
 from gitlab_azure_identity.cli.session import Session
 from gitlab_azure_identity.cli.showing import console, in_terminal, print_data
 from gitlab_azure_identity.cli.status import Work, nothing_there
@@ -61,15 +62,19 @@ class Report:
         return "no problem" if self.ready else "no problem, but it is not Ready yet"
 
 
-def doctor(name: str | None, as_pod: AsPod | None, settings: str | None, output: str | None) -> Work:
-    """Examine a resource, or all of the namespace. With `as_pod`, access is also proven by new
+def doctor(name: str | None, pod: str | None, as_pod: AsPod | None, settings: str | None, output: str | None) -> Work:
+    """Examine a resource, or all of the namespace. With `pod`, one pod of it too. With `as_pod`, access is also proven by new
     pods."""
 
     async def work(session: Session) -> int:
         bodies = [await session.one(name)] if name else await session.all()
         if not bodies:
             raise nothing_there(session)
-        reports = [await _report(session, Resource.parse(body), as_pod, settings) for body in bodies]
+        if pod and len(bodies) > 1:
+            raise CouldNotCheck(
+                f"There are {len(bodies)} resources in this namespace. Name the one that pod {pod} uses."
+            )
+        reports = [await _report(session, Resource.parse(body), pod, as_pod, settings) for body in bodies]
         if output:
             answers = [answer(each) for each in reports]
             print_data(answers[0] if name else answers, output)
@@ -83,10 +88,13 @@ def doctor(name: str | None, as_pod: AsPod | None, settings: str | None, output:
     return work
 
 
-async def _report(session: Session, resource: Resource, as_pod: AsPod | None, settings: str | None) -> Report:
+async def _report(
+    session: Session, resource: Resource, pod: str | None, as_pod: AsPod | None, settings: str | None
+) -> Report:
     async with looking(session, resource, settings) as look:
         examined = await examine(look, resource)
-        more = await prove_as_pods(look, examined.found, as_pod) if as_pod else []
+        more = [await examine_pod(look, examined.found, resource, pod)] if pod else []
+        more += await prove_as_pods(look, examined.found, as_pod) if as_pod else []
     values = _values(examined)
     entries = tuple((check, check.advice(**values)) for check in (*examined.checks, *more))
     return Report(resource.key, was_ready(resource), entries)
@@ -109,7 +117,7 @@ def _values(examined: Examined) -> dict[str, str]:
             "group": desired.identity.id.resource_group,
             "identity": desired.identity.name,
             "identity_id": str(desired.identity.id),
-            "release": "gitlab",
+            "release": desired.gitlab.release,
         }
         values |= {"principal": identity.principal_id} if identity else {}
         secret = desired.secret_names.get("registry")

@@ -22,6 +22,7 @@ from gitlab_azure_identity.domain.forecast import foreseen
 from gitlab_azure_identity.domain.goal import Goal, Terms, reconcile_goal
 from gitlab_azure_identity.domain.observed import Identity, Observation, Observed
 from gitlab_azure_identity.domain.where import where_to_look
+from gitlab_azure_identity.domain.workloads import carried, finding, judged
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.reconcile.aim import Aim
 from gitlab_azure_identity.reconcile.observe import observe_objects
@@ -123,10 +124,27 @@ async def _links(look: Look, found: Aim) -> AsyncIterator[Check]:
             check = check.with_details(*await token_details(look, found))
         yield check
     yield await access(look, found, proof)
+    yield await _workloads(look, found)
 
 
 def _is_seen(one: Finding) -> bool:
     return one.failure is None or not about_the_caller(one.failure)
+
+
+# GitLab's pods
+
+
+async def _workloads(look: Look, found: Aim) -> Check:
+    """GitLab's pods, judged as the operator judges them."""
+    want = carried(found.goal, found.observation.have)
+    if want is None:
+        return weighed(blocked(Link.WORKLOADS, Link.IDENTITY), found.resource)
+    try:
+        listed = await look.pods.list(want.namespace, want.release)
+    except ClusterError as error:
+        refused = of_cluster(error, f"list pods in namespace {want.namespace}", look.session.server)
+        return Check(Link.WORKLOADS, State.UNSEEN, refused.message)
+    return weighed(finding(judged(listed.pods, want), want), found.resource)
 
 
 # what no condition shows

@@ -24,6 +24,7 @@ from gitlab_azure_identity.domain.goal import Terms
 from gitlab_azure_identity.domain.terms import recorded_cloud, recorded_terms
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.kube.namespaces import Namespaces
+from gitlab_azure_identity.kube.pods import Pods
 from gitlab_azure_identity.kube.webhooks import Webhooks
 from gitlab_azure_identity.reconcile.aim import Aim, aim
 from gitlab_azure_identity.reconcile.context import Azure, AzureReads, Kube, KubeReads
@@ -89,6 +90,7 @@ class Look:
     cloud: Cloud
     known: Known
     names: Names
+    pods: Pods
     webhooks: Webhooks
     namespaces: Namespaces
 
@@ -163,4 +165,4 @@ async def looking(session: Session, resource: Resource, file: str | None) -> Asy
         kube = Kube.through(session.cluster, SYSTEM, RATE)
         cluster = session.cluster
         names = Names(clients, http, TIMEOUT)
-        yield Look(session, azure, kube, cloud, known, names, Webhooks(cluster), Namespaces(cluster))
+        yield Look(session, azure, kube, cloud, known, names, Pods(cluster), Webhooks(cluster), Namespaces(cluster))
