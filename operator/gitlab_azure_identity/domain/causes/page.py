@@ -65,7 +65,10 @@ def render() -> str:
 def _where_to_look() -> Iterator[str]:
     yield "## Where to look"
     yield "\n".join(f"{_code(command):55}{f'  # {what}' if what else ''}" for command, what in _LOOKS)
-    yield _prose("[docs/cli.md](cli.md#which-link-is-broken) has a command that shows the chain at a glance.")
+    yield _prose(
+        """[docs/cli.md](cli.md#what-is-wrong-and-what-mends-it) has a command that looks at all of this and at GitLab's pods, and
+        says what is wrong and what mends it; and [one](cli.md#which-link-is-broken) that shows the chain at a glance."""
+    )
     yield _prose(
         """`Ready` repeats the first condition that does not hold. The conditions follow the chain, so a later one may only wait
         (`Pending`). Correct what the message names. The operator makes another pass by itself: mostly within a minute after
