@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -153,6 +153,17 @@ def test_an_account_of_another_resource_group_is_found_there(
     gitlab.condition("Ready", "False", "NotPermitted")
 
     assert "storageAccounts" in problems(reader, gitlab)["IdentityReady"]["message"]
+
+
+def test_a_resource_group_that_does_not_exist(new_gitlab: Callable[..., GitLab], reader: Colleague) -> None:
+    gitlab = new_gitlab("later-doctor")
+    gitlab.apply(azure={"resourceGroup": "rg-later"})
+    gitlab.condition("Ready", "False")
+
+    found = problems(reader, gitlab)
+
+    assert list(found) == ["IdentityReady"]
+    assert found["IdentityReady"]["details"][0].startswith("There is no resource group rg-later. ")
 
 
 # the token
@@ -426,10 +437,12 @@ def test_in_a_terminal_it_is_a_coloured_tree_of_its_width(gitlab: GitLab, reader
     assert (terminal.ended(), plain.ended()) == (1, 1)
     assert COLOUR.search(terminal.text)
     assert not re.search(r"\x1b\[[0-9;]*3\d", plain.text)
-    lines = COLOUR.sub("", terminal.text).splitlines()
+    drawn, _, pasted = COLOUR.sub("", terminal.text).partition("To paste:")
+    lines = drawn.splitlines()
     assert lines[0] == f"{gitlab.namespace}/gitlab: 1 problem"
     assert lines[1].startswith("├── ✗ Ready")
     assert max(map(len, lines)) <= columns
+    assert all(line.startswith("$ ") for line in pasted.split("\r\n") if line)
 
 
 def test_for_a_program_it_is_one_object_for_a_name_and_a_list_without(gitlab: GitLab, reader: Colleague) -> None:

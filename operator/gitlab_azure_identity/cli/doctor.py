@@ -79,7 +79,10 @@ def doctor(name: str | None, pod: str | None, as_pod: AsPod | None, settings: st
             answers = [answer(each) for each in reports]
             print_data(answers[0] if name else answers, output)
         elif in_terminal():
-            console().print(Group(*map(tree, reports)))
+            screen = console()
+            screen.print(Group(*map(tree, reports)))
+            for command in too_wide(reports, screen.width):
+                click.echo(command)
         else:
             click.echo("\n".join(line for each in reports for line in lines(each)))
             sys.stdout.flush()
@@ -150,6 +153,18 @@ def tree(report: Report) -> Tree:
     return root
 
 
+INDENTED = 8  # columns of the tree before a command
+
+
+def too_wide(reports: Sequence[Report], width: int) -> Iterator[str]:
+    """The commands that the tree had to wrap, once more and each on one line: they are there to be pasted."""
+    lines = [line for each in reports for check, advice in each.entries for line in _advised(check, advice)]
+    wide = dict.fromkeys(line for line in lines if line.startswith("$ ") and len(line) + INDENTED > width)
+    if wide:
+        yield "To paste:"
+    yield from wide
+
+
 _TABULAR = ("issuer of", "subject of", "audience of", " ")
 
 
@@ -167,10 +182,13 @@ def _advised(check: Check, advice: Advice | None) -> Iterator[str]:
     if advice.why:
         yield f"Why: {printable(advice.why)}"
     for step in advice.steps:
+        text = printable(step.text)
         if step.command is None:
-            yield f"- {printable(step.text)}"
-        elif step.command.text not in check.message:
-            yield f"- {printable(step.text)}:"
+            yield f"- {text}"
+        elif step.command.text.partition(" <")[0] in check.message:
+            yield f"- {text}, with the command above."
+        else:
+            yield f"- {text}:"
             yield f"$ {step.command.text}"
 
 

@@ -1,0 +1,63 @@
+"""A report of doctor as a person reads it."""
+
+from __future__ import annotations
+
+import pytest
+
+from gitlab_azure_identity.api.conditions import Link
+from gitlab_azure_identity.api.reasons import Reason
+from gitlab_azure_identity.api.resource import Key
+from gitlab_azure_identity.cli.doctor import Report, lines, too_wide
+from gitlab_azure_identity.domain.doctor.examination import Check, State
+
+NAMES = {"namespace": "gitlab", "name": "gitlab", "account": "store"}
+HOLDS = Check(Link.IDENTITY, State.HOLDS, "It exists.", Reason.CREATED)
+UNSEEN = Check(Link.ROLES, State.UNSEEN, "You may not look.")
+WAITS = Check(Link.WORKLOADS, State.WAITS, "No pods yet.", Reason.NOT_DEPLOYED)
+BROKEN = Check(
+    Link.ACCESS,
+    State.BROKEN,
+    "There is no container lfs of storage account store. Create it: az storage container create --auth-mode login "
+    "--account-name store --name lfs",
+    Reason.CONTAINER_NOT_FOUND,
+)
+
+
+def report(*checks: Check, ready: bool = True) -> Report:
+    return Report(Key("gitlab", "gitlab"), ready, tuple((check, check.advice(**NAMES)) for check in checks))
+
+
+@pytest.mark.parametrize(
+    ("checks", "ready", "exit_status", "headline"),
+    [
+        ([HOLDS], True, 0, "no problem"),
+        ([HOLDS, WAITS], True, 0, "no problem"),
+        ([HOLDS, WAITS], False, 2, "no problem, but it is not Ready yet"),
+        ([HOLDS, UNSEEN], True, 2, "no problem in what you can see"),
+        ([UNSEEN, BROKEN], True, 1, "1 problem"),
+        ([BROKEN, BROKEN], False, 1, "2 problems"),
+    ],
+)
+def test_the_headline_and_the_exit_status_say_the_same(
+    checks: list[Check], ready: bool, exit_status: int, headline: str
+) -> None:
+    found = report(*checks, ready=ready)
+
+    assert (found.exit_status, found.headline) == (exit_status, headline)
+
+
+def test_a_command_that_the_message_has_is_not_told_twice() -> None:
+    text = "\n".join(lines(report(BROKEN)))
+
+    assert text.count("az storage container create") == 1
+    assert "with the command above." in text
+
+
+def test_commands_that_a_terminal_wraps_are_there_on_one_line_too() -> None:
+    webhook = report(Check("Webhook", State.BROKEN, "It is not there.", "webhook-missing"))
+
+    first, *pasted = too_wide([webhook], 80)
+
+    assert first == "To paste:"
+    assert all(line.startswith("$ ") and len(line) > 72 for line in pasted)
+    assert list(too_wide([webhook], 400)) == []
