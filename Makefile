@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint unit integration coverage chart lab lab-down operator bench soak image-test crd troubleshooting dashboards lock clean needs-lab needs-tests
+.PHONY: help demo test lint unit integration coverage chart lab lab-down operator bench soak image-test crd values troubleshooting dashboards lock clean needs-lab needs-tests
 # The prerequisites of a target are made from left to right, even with make -j: first comes what the machine lacks.
 .NOTPARALLEL:
 
@@ -78,6 +78,9 @@ crd: $(READY) ## Write the CRD from the model, into crds/ and the chart
 	$(BIN)/python -m gitlab_azure_identity.api.crd > $(CRD).new
 	mv $(CRD).new $(CRD)
 	cp $(CRD) $(CHART)/files/crd.yaml
+
+values: $(READY) ## Write the table of values in the chart's README from values.yaml and its schema
+	$(BIN)/python -m tests.chart.values_table
 
 troubleshooting: $(READY) ## Write docs/troubleshooting.md from the table of causes
 	$(BIN)/python -m gitlab_azure_identity.domain.causes.page > docs/troubleshooting.md.new

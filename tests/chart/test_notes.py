@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
 
+from . import values_table
 from .rendering import CHART, MINIMAL, NAMESPACE, RELEASE, Helm, Values
-
-# Kubernetes' own objects. The README lists each as one value.
-OPAQUE = {"podSecurityContext", "securityContext", "resources", "nodeSelector"}
-
 
 def notes(helm: Helm, values: Values) -> str:
     """The notes, rendered as a manifest in a copy of the chart. Helm 3 prints notes only if it reaches a cluster."""
@@ -45,20 +40,8 @@ def test_the_notes_have_the_operators_own_federated_credential(helm: Helm) -> No
     assert "--audiences api://AzureADTokenExchangeChina" in text
 
 
-def leaves(values: dict[str, object], above: str = "") -> Iterator[str]:
-    for key, value in values.items():
-        if isinstance(value, dict) and value and key not in OPAQUE:
-            yield from leaves(value, f"{above}{key}.")
-        else:
-            yield above + key
-
-
-def test_the_readme_lists_every_value_and_no_other() -> None:
-    values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
-    readme = (CHART / "README.md").read_text(encoding="utf-8")
-    listed = re.findall(r"^\| `([^`]+)` \|", readme, flags=re.MULTILINE)
-
-    assert sorted(listed) == sorted(leaves(values))
+def test_the_readme_has_the_table_of_the_values_and_their_schema() -> None:
+    assert values_table.README.read_text(encoding="utf-8") == values_table.readme(), "run `make values`"
 
 
 def test_the_chart_has_the_version_of_the_project() -> None:

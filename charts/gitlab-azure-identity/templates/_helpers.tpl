@@ -45,6 +45,35 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 {{- end -}}
 
+{{- define "gai.uninstallLabel" -}}
+{{- printf "%s-uninstall" (include "gai.name" . | trunc 53 | trimSuffix "-") -}}
+{{- end -}}
+
+{{- /* The port of the proxy for Azure, or nothing without one. */ -}}
+{{- define "gai.proxyPort" -}}
+{{- with .Values.azure.proxy.https -}}
+{{- $host := (urlParse .).host -}}
+{{- if regexMatch ":[0-9]+$" $host -}}
+{{- regexFind "[0-9]+$" $host -}}
+{{- else -}}
+{{- ternary "443" "80" (hasPrefix "https:" .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* The volume that holds the bundle of certificate authorities, or nothing without one. */ -}}
+{{- define "gai.caVolume" -}}
+{{- if .Values.caBundle.secret -}}
+secret:
+  secretName: {{ .Values.caBundle.secret }}
+  items: [{key: {{ .Values.caBundle.key }}, path: ca.crt}]
+{{- else if or .Values.caBundle.configMap .Values.caBundle.pem -}}
+configMap:
+  name: {{ default (printf "%s-ca" (include "gai.fullname" .)) .Values.caBundle.configMap }}
+  items: [{key: {{ .Values.caBundle.key }}, path: ca.crt}]
+{{- end -}}
+{{- end -}}
+
 {{- define "gai.image" -}}
 {{- if .Values.image.digest -}}
 {{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}

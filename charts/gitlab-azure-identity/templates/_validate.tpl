@@ -21,6 +21,32 @@
 {{- if and (hasKey .Values.settings "httpPort") (not (int .Values.settings.httpPort)) -}}
 {{- $problems = append $problems (printf "settings.httpPort is %v. Name a port, such as 8080: the kubelet sends its probes there, and does not know a port that the operator chooses by itself." .Values.settings.httpPort) -}}
 {{- end -}}
+{{- $bundles := list -}}
+{{- range $source := list "pem" "configMap" "secret" -}}
+{{- if get $.Values.caBundle $source -}}
+{{- $bundles = append $bundles (printf "caBundle.%s" $source) -}}
+{{- end -}}
+{{- end -}}
+{{- if gt (len $bundles) 1 -}}
+{{- $problems = append $problems (printf "%s are set. Keep one of them." (join " and " $bundles)) -}}
+{{- end -}}
+{{- if and .Values.caBundle.pem (not (contains "-----BEGIN CERTIFICATE-----" .Values.caBundle.pem)) -}}
+{{- $problems = append $problems "caBundle.pem has no certificate. Set it to certificates in PEM, for example --set-file caBundle.pem=ca.crt." -}}
+{{- end -}}
+{{- if and .Values.azure.proxy.noProxy (not .Values.azure.proxy.https) -}}
+{{- $problems = append $problems "azure.proxy.noProxy is set, and azure.proxy.https is empty. Set that to the proxy, or empty both." -}}
+{{- end -}}
+{{- $given := dict "HTTPS_PROXY" "azure.proxy.https" "NO_PROXY" "azure.proxy.noProxy" -}}
+{{- $values := dict "HTTPS_PROXY" .Values.azure.proxy.https "NO_PROXY" .Values.azure.proxy.noProxy -}}
+{{- range $bundle := $bundles -}}
+{{- $_ := set $given "SSL_CERT_FILE" $bundle -}}
+{{- $_ := set $values "SSL_CERT_FILE" $bundle -}}
+{{- end -}}
+{{- range .Values.extraEnv -}}
+{{- if get $values (upper .name) -}}
+{{- $problems = append $problems (printf "extraEnv has %s, and %s is set. Keep one of them." .name (get $given (upper .name))) -}}
+{{- end -}}
+{{- end -}}
 {{- if not .Values.image.repository -}}
 {{- $problems = append $problems "image.repository is empty. Set it to where you pushed the operator's image." -}}
 {{- end -}}
