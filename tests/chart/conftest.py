@@ -25,3 +25,9 @@ def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
 def minimal(helm: Helm) -> Rendered:
     """The chart, rendered with only the required values."""
     return helm.template()
+
+
+@pytest.fixture(scope="session")
+def oldest(tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    """The oldest helm that the chart's README names."""
+    return Helm(tools.oldest_helm(), tmp_path_factory.mktemp("oldest-helm"))

@@ -73,9 +73,7 @@ def test_it_selects_the_operator_and_the_check_before_an_uninstallation(helm: He
 def test_who_may_scrape_and_what_more_may_be_reached_can_be_named(helm: Helm) -> None:
     prometheus = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
     resolver: dict[str, Any] = {"ports": [{"protocol": "UDP", "port": 5353}]}
-    rendered = helm.template(
-        networkPolicy={"enabled": True, "metricsFrom": [prometheus], "extraEgress": [resolver]}
-    )
+    rendered = helm.template(networkPolicy={"enabled": True, "metricsFrom": [prometheus], "extraEgress": [resolver]})
 
     policy = rendered.one("NetworkPolicy")["spec"]
     assert policy["ingress"] == [{"ports": [{"protocol": "TCP", "port": "http"}], "from": [prometheus]}]
@@ -128,7 +126,10 @@ def test_inline_authorities_are_in_a_config_map_and_a_change_restarts_the_operat
     [
         ({"caBundle": {"pem": PEM, "secret": "x"}}, "caBundle.pem and caBundle.secret are set. Keep one of them."),
         ({"caBundle": {"pem": "MIIB"}}, "caBundle.pem has no certificate."),
-        ({"azure": {**CLIENT, "proxy": {"noProxy": "x"}}}, "azure.proxy.noProxy is set, and azure.proxy.https is empty."),
+        (
+            {"azure": {**CLIENT, "proxy": {"noProxy": "x"}}},
+            "azure.proxy.noProxy is set, and azure.proxy.https is empty.",
+        ),
         (
             {
                 "azure": {**CLIENT, "proxy": {"https": "http://p:1"}},

@@ -11,6 +11,7 @@ import yaml
 from . import values_table
 from .rendering import CHART, MINIMAL, NAMESPACE, RELEASE, Helm, Values
 
+
 def notes(helm: Helm, values: Values) -> str:
     """The notes, rendered as a manifest in a copy of the chart. Helm 3 prints notes only if it reaches a cluster."""
     with tempfile.TemporaryDirectory() as folder:

@@ -146,8 +146,8 @@ ACCESS = (
                 steps=(
                     Step(
                         """Check the account's name, DNS (with a private endpoint: the zone
-                        `privatelink.blob.core.windows.net`), egress rules, network policies and proxy (`HTTPS_PROXY`
-                        of the operator, chart value `extraEnv`)."""
+                        `privatelink.blob.core.windows.net`), egress rules, network policies and proxy (chart value
+                        `azure.proxy`)."""
                     ),
                 ),
             ),
