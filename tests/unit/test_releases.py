@@ -188,6 +188,37 @@ async def test_a_right_that_was_taken_away_counts_at_once() -> None:
     known.clear()
 
 
+async def test_whoever_may_list_and_not_watch_knows_the_pods_by_lists() -> None:
+    """Else the status would say in turn that the pods are known and that they are not."""
+    server, follower = Server((FIRST,), (FIRST,), (FIRST, SECOND)), asyncio.Event()
+    known = following(server)
+    known.follow(RELEASE, follower)
+    await known.pods(RELEASE)
+    follower.clear()
+
+    for _ in range(2):
+        server.events.put_nowait(FORBIDDEN)
+    await news(follower)
+
+    assert known.known(RELEASE) == (FIRST, SECOND)
+    assert server.asked.count("list gitlab/gitlab") == 3
+    known.clear()
+
+
+async def test_a_watch_that_ends_at_once_is_not_begun_again_without_a_wait() -> None:
+    server, follower = Server((FIRST,), (FIRST, SECOND)), asyncio.Event()
+    known = following(server)
+    known.follow(RELEASE, follower)
+    await known.pods(RELEASE)
+    follower.clear()
+
+    server.events.put_nowait(None)
+    await news(follower)
+
+    assert server.asked[:3] == ["list gitlab/gitlab", "watch gitlab/gitlab from 1", "list gitlab/gitlab"]
+    known.clear()
+
+
 async def test_a_defect_ends_no_wait_silently_and_the_next_follower_starts_again() -> None:
     server, follower = Server(KeyError("metadata"), (FIRST,)), asyncio.Event()
     known = following(server)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from gitlab_azure_identity.domain.pods import Pod
 from gitlab_azure_identity.kube.client import ClusterError
-from gitlab_azure_identity.kube.pods import GONE, Pods
+from gitlab_azure_identity.kube.pods import GONE, Change, Pods
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds between two attempts to list the pods
 log = logging.getLogger(__name__)
@@ -83,37 +83,41 @@ class Releases:
         wait = FIRST_WAIT
         try:
             while True:
-                try:
-                    version = await self._listed(release, known)
+                if await self._list_and_watch(release, known):
                     wait = FIRST_WAIT
-                    while True:
-                        version = await self._watched(release, known, version)
-                except ClusterError as error:
-                    if error.status != GONE:  # after that, a list knows
-                        self._refused(release, known, error)
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, LONGEST_WAIT)
         finally:
             known.tell()
 
-    async def _listed(self, release: Release, known: _Followed) -> str:
-        """List the pods. Returns the version that a watch goes on from."""
-        listed = await self._reads.list(*release)
-        self._replace(known, {pod.uid: pod for pod in listed.pods})
-        return listed.version
+    async def _list_and_watch(self, release: Release, known: _Followed) -> bool:
+        """List the pods, and follow them until a watch is refused, breaks, or tells nothing. Returns whether one told something.
 
-    async def _watched(self, release: Release, known: _Followed, version: str) -> str:
-        """Follow one watch until the API server ends it. Returns the version that the next one goes on from."""
-        async for change in self._reads.watch(*release, version):
-            version = change.version
-            if change.pod is None:
-                continue
-            uid = change.pod.uid
-            if change.gone:
-                self._replace(known, {other: pod for other, pod in known.pods.items() if other != uid})
-            else:
-                self._replace(known, {**known.pods, uid: change.pod})
-        return version
+        What a list answered stays known when a watch is refused: the next list says what is true then."""
+        try:
+            listed = await self._reads.list(*release)
+        except ClusterError as error:
+            self._refused(release, known, error)
+            return False
+        self._replace(known, {pod.uid: pod for pod in listed.pods})
+        version, told = listed.version, True
+        try:
+            while told:
+                told = False
+                async for change in self._reads.watch(*release, version):
+                    version, told = change.version, True
+                    self._note(known, change)
+        except ClusterError as error:
+            if error.status != GONE:
+                log.warning("pods of release %s/%s are not watched: %s", *release, error)
+        return version != listed.version
+
+    def _note(self, known: _Followed, change: Change) -> None:
+        """Note an event of a watch."""
+        if change.pod is None:
+            return
+        others = {uid: pod for uid, pod in known.pods.items() if uid != change.pod.uid}
+        self._replace(known, others if change.gone else {**known.pods, change.pod.uid: change.pod})
 
     @staticmethod
     def _replace(known: _Followed, pods: dict[str, Pod]) -> None:
