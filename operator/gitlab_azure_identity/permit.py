@@ -24,7 +24,8 @@ class Permit:
         """Let the permit end at that time of the steady clock."""
         self._end = end
         for limit, own in self._limits.items():
-            limit.reschedule(self._first(own))
+            if not limit.expired():  # asyncio refuses to reschedule one whose write is being cancelled
+                limit.reschedule(self._first(own))
 
     def withdraw(self) -> None:
         """End the permit now."""

@@ -56,6 +56,26 @@ def test_a_write_in_flight_ends_when_the_permit_is_withdrawn() -> None:
     assert asyncio.run(course())
 
 
+def test_it_is_withdrawn_again_while_a_write_is_still_ending() -> None:
+    async def write(permit: Permit) -> None:
+        async with permit.limit(60):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.sleep(0)  # closes its connection
+
+    async def course() -> None:
+        permit = Permit()
+        writing = asyncio.ensure_future(write(permit))
+        while not writing.done():
+            permit.withdraw()
+            await asyncio.sleep(0)
+        with pytest.raises(TimeoutError):
+            await writing
+
+    asyncio.run(course())
+
+
 def test_a_write_in_flight_goes_on_when_the_permit_is_extended() -> None:
     async def course() -> bool:
         permit = Permit()
