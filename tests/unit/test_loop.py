@@ -341,6 +341,22 @@ async def test_checks_that_find_nothing_start_no_pass_and_do_not_delay_the_next(
     assert checks.count > 3
 
 
+async def test_pods_that_are_news_all_the_time_do_not_put_off_the_next_pass() -> None:
+    harness = Harness(pace=Pace(resync=0.01))
+
+    async def news_again(memory: ObjectMemory) -> None:
+        await asyncio.sleep(0.001)
+        memory.pods.set()
+
+    workloads = SimpleNamespace(judge_again=news_again, forget=lambda _: None, clear=lambda: None)
+    harness.loop._workloads = cast("Any", workloads)
+    harness.notice()
+    harness.loop._memory.get_or_add(KEY, UID).pods.set()
+    await harness.reconciler.until(3)
+
+    await harness.leave()
+
+
 async def test_news_ends_a_check_that_waits_for_its_turn() -> None:
     harness = Harness()
 

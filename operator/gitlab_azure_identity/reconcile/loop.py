@@ -156,11 +156,11 @@ class Loop:
         until = self._clock.steady() + seconds
         next_check = self._clock.steady() + self._checks.interval(memory)
         while True:
-            left = min(until, next_check) - self._clock.steady()
-            stirred = await memory.stirred(max(0.0, left))
+            due = min(until, next_check)
+            stirred = await memory.stirred(max(0.0, due - self._clock.steady()))
             if memory.wake.is_set():
                 return 0.0
-            if stirred:
+            if stirred and self._clock.steady() < due:  # pods that are news all the time do not put off what is due
                 await unless(memory.wake, self._workloads.judge_again(memory))
                 if memory.expected and memory.expected.awaits_pods:
                     await unless(memory.wake, self._checks.check(memory))
