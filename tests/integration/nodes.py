@@ -101,7 +101,8 @@ class Node:
         return [f"{name}: {path}" for name, path in failed if name in still]
 
     def settle(self, what: str) -> None:
-        """Wait until every Deployment has rolled out. Pods are started one by one, and none that runs may be without access."""
+        """Wait until every Deployment has rolled out and no other pod runs. Pods are started one by one, and none that runs may be
+        without access. A pod whose Deployment is gone stays until the garbage collector finds it."""
         until(self._settled, what, seconds=SLOW)
 
     def _settled(self) -> bool:
@@ -111,7 +112,8 @@ class Node:
             assert self.without_access() == []
             self._tried = running
         deployments = self.gitlab.lab.api.get(self._path("deployments", "/apis/apps/v1"))["items"]
-        return all(_rolled_out(found) for found in deployments)
+        wanted = sum(found["spec"]["replicas"] for found in deployments)
+        return len(running) == wanted and all(_rolled_out(found) for found in deployments)
 
     def _lists(self, pod: Object, path: str, text: str) -> bool:
         account, container = _account(text), self.containers[path]

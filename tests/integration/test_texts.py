@@ -159,7 +159,6 @@ def writer(gitlab: GitLab, monkeypatch: pytest.MonkeyPatch) -> StatusWriter:
 
 @settings(
     max_examples=60,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

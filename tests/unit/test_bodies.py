@@ -43,7 +43,7 @@ bodies = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 @given(st.dictionaries(st.sampled_from(["metadata", "status"]), bodies, min_size=1))
 def test_it_reads_the_same_as_json_and_as_yaml(body: dict[str, Any]) -> None:
     sent = encoded(body)

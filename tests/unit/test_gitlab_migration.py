@@ -283,7 +283,7 @@ extras = st.dictionaries(names, values, max_size=4)
 styles = st.fixed_dictionaries({"default_flow_style": st.sampled_from([None, True, False])})
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 @given(extras, styles, st.randoms(use_true_random=False), st.booleans())
 def test_no_key_survives_and_everything_else_does(
     extra: dict[str, Any], style: dict[str, Any], random: Any, hidden: bool
@@ -306,7 +306,7 @@ def test_no_key_survives_and_everything_else_does(
     assert migrated(result.text, RAILS) == Migrated(result.text)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 @given(extras, extras, styles, st.sampled_from(["azure", "azure_v2"]), st.randoms(use_true_random=False))
 def test_the_registrys_settings_stay_too(
     extra: dict[str, Any], redirect: dict[str, Any], style: dict[str, Any], driver: str, random: Any
@@ -328,7 +328,7 @@ def test_the_registrys_settings_stay_too(
     assert migrated(result.text, REGISTRY) == Migrated(result.text)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 @given(st.text(max_size=60) | st.binary(max_size=60).map(lambda raw: raw.decode(errors="replace")))
 def test_any_text_at_all_is_migrated_or_refused(text: str) -> None:
     for ours in (REGISTRY, RAILS, BACKUPS):

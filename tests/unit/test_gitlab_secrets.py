@@ -109,7 +109,7 @@ def test_every_name_is_read_back_as_it_was_typed(name: str) -> None:
     assert both_readers(backup_secret(name, DOMAIN))["azure_storage_account_name"] == name
 
 
-@settings(max_examples=25, deadline=None)  # texts of any character are slow to generate
+@settings(max_examples=25)  # texts of any character are slow to generate
 @given(account=st.text(), container=st.text(), directory=st.text())
 def test_a_typed_text_is_read_back_or_refused_and_the_start_script_can_edit_it(
     account: str, container: str, directory: str

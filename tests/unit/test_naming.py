@@ -6,7 +6,7 @@ import re
 import uuid
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gitlab_azure_identity.domain import naming
@@ -71,14 +71,12 @@ def test_no_name_of_a_resource_gives_it_the_identity_of_another() -> None:
     assert identity_name("lab", "gitlab", f"git-{ending.replace('_', '-')}") != altered
 
 
-@settings(deadline=None)
 @given(PARTS, PARTS)
 def test_identity_names_are_valid_and_distinct(a: tuple[str, str, str], b: tuple[str, str, str]) -> None:
     assert IDENTITY_PATTERN.fullmatch(identity_name(*a))
     assert (identity_name(*a).lower() == identity_name(*b).lower()) == (a == b)
 
 
-@settings(deadline=None)
 @given(LABELS, LABELS, LABELS, LABELS, LABELS, LABELS)
 def test_identity_names_of_dashed_parts_are_distinct(a: str, b: str, c: str, d: str, e: str, f: str) -> None:
     assert (identity_name(a, b, c) == identity_name(d, e, f)) == ((a, b, c) == (d, e, f))
@@ -121,7 +119,6 @@ def test_no_name_of_a_service_account_gives_it_the_credential_of_another() -> No
     assert credential_name(ISSUER, "gitlab", "gitlab", ending) != altered
 
 
-@settings(deadline=None)
 @given(HOSTILE, HOSTILE)
 def test_credential_names_are_valid_and_distinct(a: str, b: str) -> None:
     names = [credential_name(ISSUER, "gitlab", "gitlab", account) for account in (a, b)]

@@ -27,7 +27,7 @@ from .interpreter import after
 from .worlds import CLIENT, ISSUER, MANAGER, STORAGE, assignment, deletion, goal, identity, standing, wanted
 
 ROUNDS = 5  # the plans of a pass
-quickly = settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+quickly = settings(max_examples=20, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 Thing = TypeVar("Thing")
 
 OFF = {"management": "Disabled"}

@@ -128,7 +128,7 @@ DRESSED = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=400, derandomize=True)
 @given(before=texts, dressed=DRESSED, after=texts)
 def test_no_secret_survives_in_any_text(before: str, dressed: tuple[str, str], after: str) -> None:
     said, secret = dressed
@@ -142,7 +142,7 @@ def test_no_secret_survives_in_any_text(before: str, dressed: tuple[str, str], a
     assert redact(left) == left
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 @given(st.lists(st.one_of(texts, DRESSED.map(lambda dressed: dressed[0])), max_size=5))
 def test_a_redacted_text_stays_as_it_is(pieces: list[str]) -> None:
     left = redact("".join(pieces))

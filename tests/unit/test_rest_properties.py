@@ -20,7 +20,7 @@ from .interpreter import Azure, Kept, after, invariant, ordinal
 from .worlds import DEFAULTS, desired_of, goal, resource, standing
 
 ROUNDS = 5  # the plans of a pass
-often = settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+often = settings(max_examples=120, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 Spec = dict[str, Any]
 Strategy = st.SearchStrategy[Any]
 

@@ -522,7 +522,7 @@ STEPS = st.sampled_from(
 )
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=20, derandomize=True)
 @given(
     st.sampled_from(["Required", "Report", "Disabled"]),
     st.lists(st.tuples(STEPS, findings_of_all_links(), st.integers(0, 2)), min_size=1, max_size=4),

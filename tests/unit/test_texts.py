@@ -60,7 +60,7 @@ def test_the_beginning_of_a_request_is_repeated() -> None:
     assert presentable(status()).last_handled_reconcile_at is None
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(message=texts, handled=texts)
 def test_a_presentable_status_stays_as_it_is(message: str, handled: str) -> None:
     """Otherwise a pass that finds nothing new would write a status."""
