@@ -29,10 +29,11 @@ NOWHERE = "http://127.0.0.1:9"
 
 
 class ApiServer:
-    """An API server that answers every request with an empty object and records the requests."""
+    """An API server that answers every request with the same text and records the requests."""
 
     def __init__(self) -> None:
         self.port = 0
+        self.text = "{}"
         self.paths: list[str] = []
         self.authorizations: list[str] = []
         self.accepted: list[str] = []
@@ -43,7 +44,7 @@ class ApiServer:
         self.authorizations.append(request.headers.get("Authorization", ""))
         self.accepted.append(request.headers.get("Accept", ""))
         self.bodies.append((request.headers.get("Content-Type"), await request.read()))
-        return web.json_response({})
+        return web.Response(text=self.text, content_type="application/json")
 
 
 @pytest.fixture
@@ -240,6 +241,31 @@ async def test_the_version_of_an_object_is_read_without_its_content(pod: Pod, se
 
     assert server.paths[-1] == "/api/v1/namespaces/gitlab/secrets/one?resourceVersion=0"
     assert server.accepted == ["application/json", "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"]
+
+
+@pytest.mark.parametrize(
+    ("last", "status", "reason"),
+    [
+        ('{"type": "ERROR", "object": {"code": 410, "reason": "Expired", "message": "too old"}}', 410, "Expired"),
+        ('{"type": "ERROR", "object": {}}', 0, "Unknown"),
+        ("<html>Sign in</html>", 0, "NoEvent"),
+        ('{"type": "MODIFIED"}', 0, "NoEvent"),
+    ],
+)
+async def test_a_watch_gives_events_until_an_error_or_what_is_none(
+    pod: Pod, server: ApiServer, last: str, status: int, reason: str
+) -> None:
+    event = '{"type": "ADDED", "object": {"kind": "Pod"}}'
+    server.text = f"{event}\n{last}\n"
+
+    async with client.connect(TIMEOUT) as cluster:
+        events = cluster.watch("/api/v1/pods", {})
+        assert (await anext(events))["object"] == {"kind": "Pod"}
+        with pytest.raises(client.ClusterError) as error:
+            await anext(events)
+
+    assert (error.value.status, error.value.reason) == (status, reason)
+    assert error.value.expired is (status == 410)
 
 
 async def test_a_rehearsal_is_a_dry_run(pod: Pod, server: ApiServer) -> None:

@@ -66,8 +66,6 @@ class Session:
                 since = {"resourceVersion": str(listed["metadata"]["resourceVersion"])}
                 async with aclosing(self.cluster.watch(collection(self.namespace), selector | since)) as events:
                     async for event in events:
-                        if event["type"] == "ERROR":  # the version is too old (410): a list has a newer one
-                            break
                         known[_place(event["object"])] = event["object"]
                         if event["type"] == "DELETED":
                             del known[_place(event["object"])]
@@ -75,7 +73,8 @@ class Session:
                                 raise await self._missing(self.key(name))
                         yield [known[place] for place in sorted(known)]
             except ClusterError as error:
-                raise of_cluster(error, doing, self.server) from error
+                if not error.expired:  # a list has a newer version
+                    raise of_cluster(error, doing, self.server) from error
 
     async def change(self, name: str, patch: Mapping[str, Any]) -> Json:
         """The resource after a merge patch."""

@@ -51,6 +51,11 @@ class ClusterError(Exception):
         return self.status == 404  # noqa: PLR2004
 
     @property
+    def expired(self) -> bool:
+        """Whether the API server no longer knows the version that a watch was to go on from."""
+        return self.status == 410  # noqa: PLR2004
+
+    @property
     def terminating(self) -> bool:
         """Whether the request was refused because the namespace is being deleted."""
         return self.status == 403 and "is being terminated" in self.message  # noqa: PLR2004
@@ -186,7 +191,8 @@ class Cluster:
             return await exchange()
 
     async def watch(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[Json, None]:
-        """The events of a watch until the API server ends it, which it does before the session would. Raises ClusterError."""
+        """The events of a watch until the API server ends it, which it does before the session would. Raises ClusterError, with
+        status 410 when the API server no longer knows the version that the watch goes on from."""
         self.sent += 1
         CLUSTER_REQUESTS.labels("GET").inc()
         method, url, headers, *_ = await self._api.param_serialize(
@@ -207,7 +213,7 @@ class Cluster:
                 async for piece in response.content.iter_any():
                     *whole, rest = (rest + piece).split(b"\n")
                     for line in whole:
-                        yield _decoded(line)
+                        yield _event(line)
         except (aiohttp.ClientError, OSError) as error:
             raise ClusterError(0, type(error).__name__, str(error) or "no answer in time") from error
 
@@ -251,6 +257,17 @@ def _decoded(text: bytes) -> Json:
     except (ValueError, RecursionError):
         return {}
     return answer if isinstance(answer, dict) else {}
+
+
+def _event(line: bytes) -> Json:
+    """An event of a watch. Raises ClusterError for one that tells an error, and for what is no event."""
+    event = _decoded(line)
+    found = event.get("object")
+    if not isinstance(found, dict):
+        raise ClusterError(0, "NoEvent", f"something on the way answered {line[:100].decode(errors='replace')!r}")
+    if event.get("type") == "ERROR":
+        raise _error(int(found.get("code") or 0), found, line)
+    return event
 
 
 def _error(status: int, answer: Json, text: bytes) -> ClusterError:

@@ -62,14 +62,16 @@ class Leases:
 
     async def versions(self, lease: Lease) -> AsyncGenerator[Lease, None]:
         """The versions after this one, as they are written. A deleted Lease has no holder. The API server ends the watch after
-        some minutes."""
+        some minutes, or when it no longer knows the version."""
         query = {"fieldSelector": f"metadata.name={self.name}", "resourceVersion": lease.version}
-        async with aclosing(self._cluster.watch(self._collection, query)) as events:
-            async for event in events:
-                if event["type"] == "ERROR":  # the version is too old (410)
-                    return
-                found = _lease(event["object"])
-                yield replace(found, holder="") if event["type"] == "DELETED" else found
+        try:
+            async with aclosing(self._cluster.watch(self._collection, query)) as events:
+                async for event in events:
+                    found = _lease(event["object"])
+                    yield replace(found, holder="") if event["type"] == "DELETED" else found
+        except ClusterError as error:
+            if not error.expired:
+                raise
 
     async def _write(self, lease: Lease, spec: Json) -> Lease:
         """A change of the very version that was read. The labels and annotations of others stay."""

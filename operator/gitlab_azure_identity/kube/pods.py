@@ -17,9 +17,8 @@ from gitlab_azure_identity.domain.pods import (
     Owner,
     Pod,
 )
-from gitlab_azure_identity.kube.client import Cluster, ClusterError, Json
+from gitlab_azure_identity.kube.client import Cluster, Json
 
-GONE = 410
 PAGE = "500"  # pods in one answer
 
 
@@ -83,10 +82,7 @@ class Pods:
         }
         async with aclosing(self._cluster.watch(_path(namespace), query)) as events:
             async for event in events:
-                kind, found = event.get("type"), event.get("object") or {}
-                if kind == "ERROR":
-                    status = int(found.get("code") or 0)
-                    raise ClusterError(status, str(found.get("reason")), str(found.get("message")))
+                kind, found = event["type"], event["object"]
                 if kind == "BOOKMARK":
                     yield Change(found["metadata"]["resourceVersion"])
                 elif kind in ("ADDED", "MODIFIED", "DELETED"):

@@ -33,16 +33,18 @@ class ProofPods:
             return End(trouble=f"It did not end within {seconds:.0f} seconds. {waits_for(last)}")
 
     async def _next(self, pod: Json) -> Json:
-        """The next version of the pod."""
+        """The next version of the pod. Raises ClusterError with status 404 when somebody deleted it."""
         metadata = pod["metadata"]
         query = {"fieldSelector": f"metadata.name={metadata['name']}", "resourceVersion": metadata["resourceVersion"]}
-        async with aclosing(self._cluster.watch(_path(metadata["namespace"]), query)) as events:
-            async for event in events:
-                if event.get("type") in ("ADDED", "MODIFIED"):
-                    return dict(event["object"])
-                if event.get("type") == "DELETED":
-                    raise ClusterError(404, "NotFound", f"somebody deleted pod {metadata['name']}")
-                break  # the API server no longer knows the version
+        event: Json | None = None
+        try:
+            async with aclosing(self._cluster.watch(_path(metadata["namespace"]), query)) as events:
+                event = await anext(events, None)
+        except ClusterError as error:
+            if not error.expired:
+                raise
+        if event and event["type"] != "DELETED":
+            return dict(event["object"])
         return await self._cluster.request("GET", f"{_path(metadata['namespace'])}/{metadata['name']}")
 
     async def delete(self, pod: Json) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from gitlab_azure_identity.domain.pods import Pod
 from gitlab_azure_identity.kube.client import ClusterError
-from gitlab_azure_identity.kube.pods import GONE, Change, Pods
+from gitlab_azure_identity.kube.pods import Change, Pods
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds between two attempts to list the pods
 log = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ class Releases:
                     version, told = change.version, True
                     self._note(known, change)
         except ClusterError as error:
-            if error.status != GONE:
+            if not error.expired:
                 log.warning("pods of release %s/%s are not watched: %s", *release, error)
         return version != listed.version
 
