@@ -101,8 +101,8 @@ class Node:
         return [f"{name}: {path}" for name, path in failed if name in still]
 
     def settle(self, what: str) -> None:
-        """Wait until every Deployment has rolled out and no other pod runs. Pods are started one by one, and none that runs may be
-        without access. A pod whose Deployment is gone stays until the garbage collector finds it."""
+        """Wait until every Deployment has rolled out and no other pod runs. Pods are started one by one, and none that runs may
+        be without access. A pod whose Deployment is gone stays until the garbage collector finds it."""
         until(self._settled, what, seconds=SLOW)
 
     def _settled(self) -> bool:

@@ -4,19 +4,17 @@ GitLab does."""
 import asyncio
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import click
 
-from gitlab_azure_identity.api.spec import Verification
-from gitlab_azure_identity.azure.access_errors import AccessAttempt, token_refused
+from gitlab_azure_identity.azure.access_errors import token_refused
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.azure.relayed import read
 from gitlab_azure_identity.cli.looking import OPERATOR, Look
 from gitlab_azure_identity.cli.problems import CouldNotCheck
+from gitlab_azure_identity.cli.proving import attempt_of
 from gitlab_azure_identity.cli.session import of_cluster
-from gitlab_azure_identity.clock import SYSTEM
-from gitlab_azure_identity.domain.assessment import may_still_propagate
 from gitlab_azure_identity.domain.doctor import webhook
 from gitlab_azure_identity.domain.doctor.examination import Check, State
 from gitlab_azure_identity.domain.doctor.pod import SECONDS, proof_pod
@@ -133,12 +131,7 @@ async def _judged(look: Look, found: Aim, account: str, about: str, proof: str) 
         refused, answers = read(proof)
     except ValueError as error:
         return Check(about, State.UNSEEN, f"The pod's termination message cannot be read: {error}.")
-    assignments = found.observation.have.assignments
-    fresh = may_still_propagate(
-        assignments, granted_at=None, since=None, now=SYSTEM.now(), limit=look.propagation_limit
-    )
-    desired = replace(found.goal.desired, verification=Verification.REPORT)
-    attempt = AccessAttempt(desired, fresh, found.observation.account)
+    attempt = attempt_of(look, found)
     failures = [token_refused(refused, attempt, account)] if refused else []
     existing = await _containers(look, found) if answers and answers.lack_containers else ()
     finding = concluded(attempt, failures, 1, answers, existing).finding

@@ -6,7 +6,7 @@ from gitlab_azure_identity.cli.problems import CouldNotCheck
 from gitlab_azure_identity.cli.session import of_cluster
 from gitlab_azure_identity.domain.doctor.compared import nearest
 from gitlab_azure_identity.domain.doctor.examination import Check, State
-from gitlab_azure_identity.domain.pods import INJECTED, Pod
+from gitlab_azure_identity.domain.pods import INJECTED, USE_LABEL, Pod
 from gitlab_azure_identity.domain.workloads import Line, carried, mending, problem, sentence
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.reconcile.aim import Aim
@@ -43,6 +43,6 @@ def _missing(name: str, namespace: str, names: tuple[str, ...]) -> CouldNotCheck
 
 def _carries(pod: Pod) -> list[str]:
     """What the pod has of the chain, line by line."""
-    label = pod.labels.get("azure.workload.identity/use")
-    lines = [f"label azure.workload.identity/use: {label or 'none'}", f"service account: {pod.service_account}"]
+    label = pod.labels.get(USE_LABEL)
+    lines = [f"label {USE_LABEL}: {label or 'none'}", f"service account: {pod.service_account}"]
     return lines + [f"{name}: {pod.variable(name) or 'none'}" for name in INJECTED]

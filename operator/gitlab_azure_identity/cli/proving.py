@@ -27,18 +27,19 @@ OF_THE_TOKEN = {Reason.TOKEN_REJECTED, Reason.ISSUER_MISMATCH}
 ELSEWHERE = "You tried it from your own network, which is not the cluster's. Try it from there: --as-pod."
 
 
+def attempt_of(look: Look, found: Aim) -> AccessAttempt:
+    """The attempt of a person, who asks for it whatever the resource wants."""
+    have = found.observation.have
+    fresh = may_still_propagate(
+        have.assignments, granted_at=None, since=None, now=SYSTEM.now(), limit=look.propagation_limit
+    )
+    desired = replace(found.goal.desired, verification=Verification.REPORT)
+    return AccessAttempt(desired, fresh, found.observation.account, unassigned=lacks_roles(found.goal, have))
+
+
 async def proven(look: Look, found: Aim, identity: Identity) -> Finding:
     """Whether the identity reaches the blobs, tried as the operator does it."""
-    now = SYSTEM.now()
-    fresh = may_still_propagate(
-        found.observation.have.assignments, granted_at=None, since=None, now=now, limit=look.propagation_limit
-    )
-    desired = replace(
-        found.goal.desired, verification=Verification.REPORT
-    )  # a person asks, whatever the resource wants
-    unassigned = lacks_roles(found.goal, found.observation.have)
-    attempt = AccessAttempt(desired, fresh, found.observation.account, unassigned=unassigned)
-    proof = await verify(look.azure, look.kube, attempt, identity, look.told)
+    proof = await verify(look.azure, look.kube, attempt_of(look, found), identity, look.told)
     return proof.finding
 
 
