@@ -149,7 +149,7 @@ def test_service_accounts_are_added_and_removed(gitlab: GitLab) -> None:
     assert subjects(gitlab) == {"gitlab-registry"}
     assert not gitlab.exists("serviceaccount", "gitlab")
     assert found["status"]["serviceAccounts"] == [{"name": "gitlab-registry", "management": "Manage"}]
-    assert any(event["message"].startswith("Removed ") for event in gitlab.events())
+    assert any("Removed " in event["message"] for event in gitlab.events())
 
 
 def test_a_new_service_account_is_created_before_the_former_one_is_deleted(gitlab: GitLab) -> None:

@@ -222,14 +222,14 @@ def test_a_field_that_is_set_nowhere(gitlab: GitLab, operator: Operator) -> None
 
 
 def test_a_container_that_does_not_exist_is_reported_until_it_exists(gitlab: GitLab) -> None:
-    containers = {"artifacts": {"name": f"artifacts-{gitlab.namespace}"}}
+    create_store(gitlab.lab, "storeofnames")  # the account that tests share has containers of many names
 
-    gitlab.apply(storage={"accountName": "gitlabstore", "containers": containers})
+    gitlab.apply(storage={"accountName": "storeofnames", "containers": {"artifacts": {"name": "artifacts"}}})
 
     assert stalled(gitlab, "ContainerNotFound") == (
-        f"There is no container artifacts-{gitlab.namespace} of storage account gitlabstore. The nearest names there are "
-        f"gitlab-artifacts for artifacts-{gitlab.namespace}. Create it: "
-        f"az storage container create --auth-mode login --account-name gitlabstore --name artifacts-{gitlab.namespace}"
+        "There is no container artifacts of storage account storeofnames. The nearest names there are "
+        "gitlab-artifacts for artifacts. Create it: "
+        "az storage container create --auth-mode login --account-name storeofnames --name artifacts"
     )
     assert standing(gitlab) == {
         "Ready": "False ContainerNotFound",
@@ -246,7 +246,7 @@ def test_a_container_that_does_not_exist_is_reported_until_it_exists(gitlab: Git
     assert states["artifacts"] == "ContainerNotFound"
     assert states["registry"] == "Verified"
 
-    create_container(gitlab.lab, f"artifacts-{gitlab.namespace}")
+    create_container(gitlab.lab, "artifacts", "storeofnames")
     gitlab.ready(seconds=10)
 
 
