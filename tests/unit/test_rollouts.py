@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from gitlab_azure_identity.api.reasons import Reason
+from gitlab_azure_identity.domain.findings import Failure, Outlook
 from gitlab_azure_identity.domain.pods import Pod
-from gitlab_azure_identity.domain.rollouts import REMEMBERED, Rollout, deployments, offered, step
+from gitlab_azure_identity.domain.rollouts import REMEMBERED, Rollout, Step, deployments, offered, refused, step
 from gitlab_azure_identity.domain.workloads import judged
 from gitlab_azure_identity.kube.deployments import _rollout
 
@@ -22,6 +24,23 @@ CAUSE = f"identity {CLIENT}"
 def rollout(component: str, *causes: str, **changed: Any) -> Rollout:
     name = f"gitlab-{component}"
     return replace(Rollout(name, f"uid-{name}", "1", causes), **changed)
+
+
+@pytest.mark.parametrize(
+    ("failure", "waits", "words"),
+    [
+        (Failure(Reason.CLUSTER_UNAVAILABLE, "Not just now.", Outlook.TRANSIENT), True, "Not just now."),
+        (Failure(Reason.ADMISSION_REFUSED, "Not at all.", Outlook.STALLED), False, "Not at all."),
+        (
+            Failure(Reason.FORBIDDEN, "Add the namespace.", Outlook.STALLED),
+            False,
+            "spec.gitlab.restart is WhenStale, and the operator may not restart Deployments: set restart.enabled to true in "
+            "the values of its Helm chart. The API server: no",
+        ),
+    ],
+)
+def test_a_refusal_is_told_and_waited_for_where_it_ends_by_itself(failure: Failure, waits: bool, words: str) -> None:
+    assert refused(failure, "no") == Step(words, waits=waits)
 
 
 def old(component: str, **changed: Any) -> Pod:
@@ -87,7 +106,7 @@ def old(component: str, **changed: Any) -> Pod:
             [rollout("webservice")],
             False,
             None,
-            "The operator restarts it once the resource is Ready.",
+            "The operator restarts deployment/gitlab-webservice once the resource is Ready.",
         ),
         # kubectl refuses a paused one too
         (

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.domain.content import CLOCKS
+from gitlab_azure_identity.domain.findings import Failure, Outlook
 from gitlab_azure_identity.domain.pods import Owner
 from gitlab_azure_identity.domain.workloads import Line
 
@@ -56,7 +58,7 @@ def deployments(lines: Sequence[Line]) -> tuple[str, ...]:
 
 def offered(lines: Sequence[Line]) -> Step | None:
     """What a resource is told that does not ask for restarts."""
-    names = " and ".join(_name(name) for name in stale(lines))
+    names = " and ".join(map(_name, stale(lines)))
     return Step(f"With spec.gitlab.restart: WhenStale the operator would restart {names}.") if names else None
 
 
@@ -74,7 +76,7 @@ def step(lines: Sequence[Line], rollouts: Mapping[str, Rollout], *, ready: bool,
     if not causes:
         return None
     if not ready:
-        return Step("The operator restarts it once the resource is Ready.")
+        return Step(f"The operator restarts {' and '.join(map(_name, causes))} once the resource is Ready.")
     rolling = next((one for one in rollouts.values() if not one.done), None)
     if rolling is not None:
         return Step(f"The operator waits for the rollout of {_name(rolling.name)} to end.", waits=True)
@@ -86,8 +88,18 @@ def step(lines: Sequence[Line], rollouts: Mapping[str, Rollout], *, ready: bool,
             return Step(f"The operator restarts {_name(name)}.", rollouts[name], cause, waits=True)
     if left:
         return Step(f"The operator cannot restart {_name(next(iter(left)))}, which is paused.")
-    names = ", ".join(_name(name) for name in causes)
+    names = " and ".join(map(_name, causes))
     return Step(f"The operator has restarted {names} for this once, and does not again.")
+
+
+def refused(failure: Failure, said: str) -> Step:
+    """What is told when the API server does not let the operator look at a Deployment, or restart it. `said` are its words."""
+    if failure.reason is not Reason.FORBIDDEN:
+        return Step(failure.message, waits=failure.outlook is not Outlook.STALLED)
+    return Step(
+        "spec.gitlab.restart is WhenStale, and the operator may not restart Deployments: set restart.enabled to true in the "
+        f"values of its Helm chart. The API server: {said}"
+    )
 
 
 def _name(deployment: str) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.domain import rollouts
 from gitlab_azure_identity.domain.assessment import Event
-from gitlab_azure_identity.domain.findings import Outlook
 from gitlab_azure_identity.domain.rollouts import Rollout, Step
 from gitlab_azure_identity.domain.workloads import Carried, Line
 from gitlab_azure_identity.kube import errors as kube_errors
@@ -64,11 +63,4 @@ class Restarts:
 
 
 def _refused(error: ClusterError, want: Carried) -> Step:
-    """What is told when the API server does not let the operator look at a Deployment, or restart it."""
-    failure = kube_errors.classify(error, "restart GitLab's Deployments", want.namespace)
-    if failure.reason is not Reason.FORBIDDEN:
-        return Step(failure.message, waits=failure.outlook is not Outlook.STALLED)
-    return Step(
-        "spec.gitlab.restart is WhenStale, and the operator may not restart Deployments: set restart.enabled to true in the "
-        f"values of its Helm chart. The API server: {error.message}"
-    )
+    return rollouts.refused(kube_errors.classify(error, "restart GitLab's Deployments", want.namespace), error.message)
