@@ -101,3 +101,14 @@ async def test_what_cannot_be_recorded_is_not_created(refusal: ClusterError) -> 
     assert first.reason == "ClusterUnavailable"
     assert first.message.startswith("The status could not be written, and nothing is created that it does not record.")
     assert world.statuses_sent == 2  # the record, and then why there is none
+
+
+async def test_the_pods_of_a_suspended_resource_are_followed_no_longer() -> None:
+    """Its status says that nothing is looked at."""
+    world, memory = Empty(ClusterError(503, "ServiceUnavailable", "not now")), ObjectMemory(KEY, UID)
+    await world.reconciler.run(resource(), memory)
+    assert len(world.workloads._releases._followed) == 1
+
+    await world.reconciler.run(resource({"suspend": True}), memory)
+
+    assert world.workloads._releases._followed == {}

@@ -239,6 +239,7 @@ class Loop:
         """Remove what was created for an object that is being deleted, and let it go. Returns the seconds until the next attempt,
         or None when the object was let go."""
         memory.carried = None
+        self._workloads.forget(memory)
         async with self._lock(memory.key):
             remaining = await self._placed(memory.key, lambda: self._finalize(memory), _result_of_deletion)
         if remaining is None:

@@ -99,6 +99,7 @@ class Reconciler:
         try:
             await self._add_finalizer(resource)
             if resource.legible.suspend:
+                self._workloads.forget(memory)
                 await self._report.status(resource, suspended(resource, self._clock.now()))
                 return Outcome((), Outlook.GOOD)
             resource, goal, observation = await self._aim(resource)
