@@ -13,7 +13,7 @@ from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Key, Resource
 from gitlab_azure_identity.api.status import IdentityStatus, Status
-from gitlab_azure_identity.domain.assessment import Event
+from gitlab_azure_identity.domain.events import Event
 from gitlab_azure_identity.domain.findings import Failure, Outlook, stopped
 from gitlab_azure_identity.domain.status import with_conditions
 from gitlab_azure_identity.domain.texts import REFUSED_TEXT, presentable, unicode

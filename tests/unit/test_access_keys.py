@@ -14,9 +14,10 @@ from gitlab_azure_identity.api import ADOPT_ANNOTATION, CONTENT_HASH_ANNOTATION,
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.domain.access_keys import access_keys, handover_obstacle
-from gitlab_azure_identity.domain.assessment import access_key_may_go, in_the_way_of_access, key_event
+from gitlab_azure_identity.domain.assessment import access_key_may_go, in_the_way_of_access
 from gitlab_azure_identity.domain.changes import ApplyObject, ForgetApplied
 from gitlab_azure_identity.domain.desired import Desired
+from gitlab_azure_identity.domain.events import key_event
 from gitlab_azure_identity.domain.expected import awaits_pods, out_of_order
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, failed, good, not_asked
 from gitlab_azure_identity.domain.goal import Goal

@@ -13,9 +13,9 @@ from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.spec import Verification
 from gitlab_azure_identity.api.status import Condition, Status
-from gitlab_azure_identity.domain import assessment
+from gitlab_azure_identity.domain import assessment, events
 from gitlab_azure_identity.domain.arm_ids import IdentityId
-from gitlab_azure_identity.domain.assessment import Event, Tolerance, containers_event
+from gitlab_azure_identity.domain.assessment import Tolerance
 from gitlab_azure_identity.domain.changes import (
     Change,
     CreateContainer,
@@ -25,6 +25,7 @@ from gitlab_azure_identity.domain.changes import (
     PutIdentity,
     ReleaseObject,
 )
+from gitlab_azure_identity.domain.events import Event, containers_event
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, failed, good, not_asked
 from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.observed import ClusterObject, Observed
@@ -281,8 +282,8 @@ def test_a_ready_resource_tolerates_only_transient_failures(
 def test_the_first_tolerated_failure_is_an_event() -> None:
     found = findings(ROLES=Outlook.TRANSIENT, SECRETS=Outlook.TRANSIENT)
 
-    assert assessment.tolerated_event(found, Tolerance(1, 0.0)) == Event("Warning", Reason.CONFLICT, "…")
-    assert assessment.tolerated_event(found, Tolerance(2, 0.0)) is None
+    assert events.tolerated_event(found, Tolerance(1, 0.0)) == Event("Warning", Reason.CONFLICT, "…")
+    assert events.tolerated_event(found, Tolerance(2, 0.0)) is None
 
 
 # overdue findings
@@ -344,21 +345,21 @@ NOT_OWNED, GOOD, UNDER_WAY = (
     ],
 )
 def test_the_event_when_ready_changes(before: Status, now: Status, event: Event | None) -> None:
-    assert assessment.ready_event(before, now) == event
+    assert events.ready_event(before, now) == event
 
 
 def test_the_changes_of_a_pass_are_reported_as_drift_or_as_applied() -> None:
     done = [*EVERYTHING[:1], RELEASE]
 
-    asked = assessment.changes_event(done, drift=False)
-    drift = assessment.changes_event(done[:1], drift=True)
-    removed = assessment.changes_event(done[1:], drift=True)
+    asked = events.changes_event(done, drift=False)
+    drift = events.changes_event(done[:1], drift=True)
+    removed = events.changes_event(done[1:], drift=True)
 
     credential = "federated credential for system:serviceaccount:gitlab:gitlab"
     assert asked == Event("Normal", Reason.APPLIED, f"Wrote {credential}. Removed our marks on secret old.")
     assert drift == Event("Warning", Reason.DRIFT_REPAIRED, f"Restored {credential}.")
     assert removed == Event("Warning", Reason.DRIFT_REPAIRED, "Removed our marks on secret old.")
-    assert assessment.changes_event([], drift=True) is None
+    assert events.changes_event([], drift=True) is None
 
 
 @pytest.mark.parametrize(
@@ -373,7 +374,7 @@ def test_the_changes_of_a_pass_are_reported_as_drift_or_as_applied() -> None:
 def test_another_client_id_is_reported_with_the_command_that_restarts_the_pods(
     known: dict[str, str], have: Observed, said: bool
 ) -> None:
-    event = assessment.client_id_event(resource(status={"identity": known}), have)
+    event = events.client_id_event(resource(status={"identity": known}), have)
 
     assert (event is not None) is said
     if event:
@@ -384,32 +385,32 @@ def test_another_client_id_is_reported_with_the_command_that_restarts_the_pods(
 def test_an_identity_that_stays_though_settings_name_another_place_is_reported() -> None:
     moved = DEFAULTS.model_copy(update={"resource_group": "rg-new"})
 
-    event = assessment.pin_event(desired_of(RECORDED, defaults=moved))
+    event = events.pin_event(desired_of(RECORDED, defaults=moved))
 
     assert event is not None
     assert event.reason is Reason.IDENTITY_PINNED
     assert "rg-new" in event.message
-    assert assessment.pin_event(WANT) is None
+    assert events.pin_event(WANT) is None
 
 
 def test_another_cluster_of_our_name_is_reported() -> None:
     theirs = replace(WANT.credentials[0], name="theirs", issuer="https://other.example.com/")
 
-    event = assessment.cluster_event(goal(), replace(HAVE, credentials=(theirs,)))
+    event = events.cluster_event(goal(), replace(HAVE, credentials=(theirs,)))
 
     assert event is not None
     assert (event.kind, event.reason) == ("Warning", Reason.CLUSTER_NOT_UNIQUE)
-    assert assessment.cluster_event(goal(), HAVE) is None
+    assert events.cluster_event(goal(), HAVE) is None
 
 
 def test_an_event_about_defects_of_the_release() -> None:
-    event = assessment.defect_event(wanted({"gitlab": {"version": "9.11.1"}}))
+    event = events.defect_event(wanted({"gitlab": {"version": "9.11.1"}}))
 
     assert event is not None
     assert (event.kind, event.reason) == ("Warning", "KnownDefect")
     assert "401" in event.message
     assert "dependency_proxy" in event.message
-    assert assessment.defect_event(WANT) is None
+    assert events.defect_event(WANT) is None
 
 
 def test_a_defect_is_reported_in_one_line_that_says_where_to_look() -> None:

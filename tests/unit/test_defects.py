@@ -9,7 +9,7 @@ import pytest
 
 from gitlab_azure_identity.api.resource import Key
 from gitlab_azure_identity.api.status import Status
-from gitlab_azure_identity.domain.assessment import Event
+from gitlab_azure_identity.domain.events import Event
 from gitlab_azure_identity.reconcile.context import Context
 from gitlab_azure_identity.reconcile.defects import Defects
 from gitlab_azure_identity.reconcile.report import Reporter

@@ -10,7 +10,7 @@ import pytest
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Key
 from gitlab_azure_identity.clock import Clock
-from gitlab_azure_identity.domain.assessment import Event
+from gitlab_azure_identity.domain.events import Event
 from gitlab_azure_identity.kube.client import Cluster, ClusterError
 from gitlab_azure_identity.kube.events import MESSAGE_LIMIT, Events
 

@@ -13,9 +13,9 @@ from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.status import Status
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.clock import Clock
-from gitlab_azure_identity.domain.assessment import Event
 from gitlab_azure_identity.domain.clouds import CLOUDS
 from gitlab_azure_identity.domain.desired import Defaults
+from gitlab_azure_identity.domain.events import Event
 from gitlab_azure_identity.domain.goal import Terms
 from gitlab_azure_identity.domain.observed import Identity
 from gitlab_azure_identity.domain.policy import PolicyRule

@@ -9,8 +9,9 @@ import pytest
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Key
-from gitlab_azure_identity.domain.assessment import Event, Tolerance
+from gitlab_azure_identity.domain.assessment import Tolerance
 from gitlab_azure_identity.domain.changes import DeleteAssignment, PutCredential
+from gitlab_azure_identity.domain.events import Event
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, failed
 from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR
 from gitlab_azure_identity.reconcile.memory import Memory, ObjectMemory

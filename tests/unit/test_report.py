@@ -11,7 +11,7 @@ import pytest
 from gitlab_azure_identity.api.conditions import READY, Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.status import Status
-from gitlab_azure_identity.domain.assessment import Event
+from gitlab_azure_identity.domain.events import Event
 from gitlab_azure_identity.domain.findings import Failure, Outlook, stopped
 from gitlab_azure_identity.domain.status import with_conditions
 from gitlab_azure_identity.domain.texts import REFUSED_TEXT

@@ -34,8 +34,10 @@ def rollout(component: str, *causes: str, **changed: Any) -> Rollout:
         (
             Failure(Reason.FORBIDDEN, "Add the namespace.", Outlook.STALLED),
             False,
-            "spec.gitlab.restart is WhenStale, and the operator may not restart Deployments: set restart.enabled to true in "
-            "the values of its Helm chart. The API server: no",
+            (
+                "spec.gitlab.restart is WhenStale, and the operator may not restart Deployments: set restart.enabled to true "
+                "in the values of its Helm chart. The API server: no"
+            ),
         ),
     ],
 )

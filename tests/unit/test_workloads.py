@@ -11,8 +11,8 @@ import pytest
 from gitlab_azure_identity.api import CONTENT_CHANGED_ANNOTATION, CONTENT_HASH_ANNOTATION
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.reasons import Reason
-from gitlab_azure_identity.domain.assessment import workloads_event
 from gitlab_azure_identity.domain.content import Content, content_hash
+from gitlab_azure_identity.domain.events import workloads_event
 from gitlab_azure_identity.domain.findings import Finding, Outlook
 from gitlab_azure_identity.domain.pods import Container, Owner, Pod
 from gitlab_azure_identity.domain.status import with_workloads

@@ -8,9 +8,9 @@ from gitlab_azure_identity.api.conditions import Link, Place
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.spec import DeletionPolicy
-from gitlab_azure_identity.domain.assessment import Event
 from gitlab_azure_identity.domain.causes import commands
 from gitlab_azure_identity.domain.changes import Change, DeleteAssignment, Stage
+from gitlab_azure_identity.domain.events import Event
 from gitlab_azure_identity.domain.findings import Failure, Outlook
 from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.observed import Assignment, Observation, Observed

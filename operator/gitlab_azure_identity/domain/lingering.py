@@ -5,7 +5,6 @@ from collections.abc import Collection, Sequence
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.status import LingeringStatus
-from gitlab_azure_identity.domain.assessment import Event
 from gitlab_azure_identity.domain.changes import (
     Change,
     DeleteAssignment,
@@ -14,6 +13,7 @@ from gitlab_azure_identity.domain.changes import (
     Revocation,
     link_of,
 )
+from gitlab_azure_identity.domain.events import Event
 from gitlab_azure_identity.domain.judge import PassRecord
 from gitlab_azure_identity.domain.observed import Observed
 

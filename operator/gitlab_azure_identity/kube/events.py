@@ -7,7 +7,7 @@ import uuid
 from gitlab_azure_identity.api import API_VERSION, KIND
 from gitlab_azure_identity.api.resource import Key
 from gitlab_azure_identity.clock import Clock
-from gitlab_azure_identity.domain.assessment import Event
+from gitlab_azure_identity.domain.events import Event
 from gitlab_azure_identity.domain.redaction import redact
 from gitlab_azure_identity.domain.texts import unicode
 from gitlab_azure_identity.kube.client import Cluster, ClusterError

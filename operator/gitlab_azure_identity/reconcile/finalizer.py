@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from gitlab_azure_identity.api.conditions import Link, Place
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Resource
-from gitlab_azure_identity.domain.assessment import Event
 from gitlab_azure_identity.domain.changes import Change, DeleteAssignment
 from gitlab_azure_identity.domain.deletion import (
     HOST_UNKNOWN,
@@ -24,6 +23,7 @@ from gitlab_azure_identity.domain.deletion import (
     taken_for_deleted,
     with_way_out,
 )
+from gitlab_azure_identity.domain.events import Event
 from gitlab_azure_identity.domain.findings import CannotProceed, Failure, failed, worst
 from gitlab_azure_identity.domain.goal import Goal, finalize_goal
 from gitlab_azure_identity.domain.observed import Observation, Observed

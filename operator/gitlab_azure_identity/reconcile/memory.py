@@ -8,8 +8,9 @@ from datetime import datetime
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Key, Resource
-from gitlab_azure_identity.domain.assessment import Event, Tolerance
+from gitlab_azure_identity.domain.assessment import Tolerance
 from gitlab_azure_identity.domain.changes import Change, DeleteAssignment
+from gitlab_azure_identity.domain.events import Event
 from gitlab_azure_identity.domain.expected import Expected
 from gitlab_azure_identity.domain.findings import Finding, Outlook
 from gitlab_azure_identity.domain.rollouts import Step

@@ -11,7 +11,7 @@ from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.status import LingeringStatus, Status
 from gitlab_azure_identity.azure.access_errors import AccessAttempt
-from gitlab_azure_identity.domain import assessment
+from gitlab_azure_identity.domain import assessment, events
 from gitlab_azure_identity.domain.expected import expected
 from gitlab_azure_identity.domain.findings import (
     CannotProceed,
@@ -173,9 +173,9 @@ class Reconciler:
             DRIFT_REPAIRS.labels(change.link).inc()
         proof, *_ = await asyncio.gather(
             self._verify(awaiting, memory),
-            self._report.event(resource, assessment.changes_event(converged.done, drift=drift)),
-            self._report.event(resource, assessment.client_id_event(resource, converged.have)),
-            self._report.event(resource, assessment.key_event(goal, converged.done)),
+            self._report.event(resource, events.changes_event(converged.done, drift=drift)),
+            self._report.event(resource, events.client_id_event(resource, converged.have)),
+            self._report.event(resource, events.key_event(goal, converged.done)),
             self._report.event(resource, lingering_event(resource.status.lingering, awaiting.lingering)),
         )
         if assessment.access_key_may_go(goal, converged.have, findings, proof.finding):
@@ -212,9 +212,9 @@ class Reconciler:
     async def _lasting_events(self, resource: Resource, memory: ObjectMemory, goal: Goal, have: Observed) -> None:
         """Post events about lasting causes, each once in the life of this process."""
         causes = {
-            Reason.IDENTITY_PINNED: assessment.pin_event(goal.desired),
-            Reason.CLUSTER_NOT_UNIQUE: assessment.cluster_event(goal, have),
-            Reason.KNOWN_DEFECT: assessment.defect_event(goal.desired),
+            Reason.IDENTITY_PINNED: events.pin_event(goal.desired),
+            Reason.CLUSTER_NOT_UNIQUE: events.cluster_event(goal, have),
+            Reason.KNOWN_DEFECT: events.defect_event(goal.desired),
         }
         for reason, event in causes.items():
             if memory.is_new(reason, event):
@@ -246,7 +246,7 @@ class Reconciler:
         failures = await create_containers(self._context.azure, attempt, proof.token, missing)
         if failures:
             return replace(proof, finding=failed(Link.ACCESS, worst(failures)))
-        await self._report.event(awaiting.resource, assessment.containers_event(missing))
+        await self._report.event(awaiting.resource, events.containers_event(missing))
         return await verify(self._azure_reads, self._kube_reads, attempt, identity)
 
     # assess and report
@@ -291,7 +291,7 @@ class Reconciler:
         if assessment.may_be_tolerated(resource, findings, lacking=lacking):
             tolerance = memory.tolerate(self._clock.steady())
         if tolerance is not None:
-            await self._report.event(resource, assessment.tolerated_event(findings, tolerance))
+            await self._report.event(resource, events.tolerated_event(findings, tolerance))
             handled = {"last_handled_reconcile_at": resource.requested_at}
             status = resource.status.model_copy(update=handled)
         memory.resource = await self._report.status(resource, status)

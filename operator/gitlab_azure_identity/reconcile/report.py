@@ -7,7 +7,7 @@ from dataclasses import replace
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Resource
 from gitlab_azure_identity.api.status import Status
-from gitlab_azure_identity.domain.assessment import Event, ready_event, workloads_event
+from gitlab_azure_identity.domain.events import Event, ready_event, workloads_event
 from gitlab_azure_identity.domain.findings import Finding, Outlook
 from gitlab_azure_identity.domain.texts import presentable, without_texts
 from gitlab_azure_identity.kube.client import ClusterError

@@ -4,9 +4,8 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.domain import rollouts
-from gitlab_azure_identity.domain.assessment import Event
+from gitlab_azure_identity.domain.events import restarted_event
 from gitlab_azure_identity.domain.rollouts import Rollout, Step
 from gitlab_azure_identity.domain.workloads import Carried, Line
 from gitlab_azure_identity.kube import errors as kube_errors
@@ -56,8 +55,7 @@ class Restarts:
                     memory.pods.set()
                     return
             else:
-                message = f"Restarted deployment/{step.restarted.name}: its pods lacked {step.cause}."
-                await self._report.event(memory.resource, Event("Normal", Reason.RESTARTED, message))
+                await self._report.event(memory.resource, restarted_event(step.restarted.name, step.cause))
         if step.waits:
             memory.look_again(asyncio.get_running_loop().call_later(LOOK, memory.pods.set))
 
