@@ -25,6 +25,7 @@ from gitlab_azure_identity.azure.errors import AzureError, Operation, classify
 from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.arm_ids import StorageScope
 from gitlab_azure_identity.domain.deletion import Left
+from gitlab_azure_identity.domain.deletion_status import deletion_waits
 from gitlab_azure_identity.domain.desired import Credential
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, failed, good
 from gitlab_azure_identity.domain.judge import PassRecord, judge
@@ -34,7 +35,6 @@ from gitlab_azure_identity.domain.roles import STORAGE_BLOB_DATA_CONTRIBUTOR
 from gitlab_azure_identity.domain.status import (
     after_pass,
     before_writing,
-    deletion_waits,
     records_the_same,
     suspended,
     with_conditions,

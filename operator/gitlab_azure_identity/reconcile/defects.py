@@ -4,9 +4,10 @@ from gitlab_azure_identity.api.conditions import READY
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Key, Resource
 from gitlab_azure_identity.domain.assessment import defect_failure
+from gitlab_azure_identity.domain.deletion_status import deletion_waits
 from gitlab_azure_identity.domain.events import Event
 from gitlab_azure_identity.domain.findings import stopped
-from gitlab_azure_identity.domain.status import deletion_waits, with_conditions
+from gitlab_azure_identity.domain.status import with_conditions
 from gitlab_azure_identity.reconcile.context import Context
 from gitlab_azure_identity.reconcile.report import Reporter
 

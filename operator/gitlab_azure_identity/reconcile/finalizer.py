@@ -23,13 +23,13 @@ from gitlab_azure_identity.domain.deletion import (
     taken_for_deleted,
     with_way_out,
 )
+from gitlab_azure_identity.domain.deletion_status import deletion_waits
 from gitlab_azure_identity.domain.events import Event
 from gitlab_azure_identity.domain.findings import CannotProceed, Failure, failed, worst
 from gitlab_azure_identity.domain.goal import Goal, finalize_goal
 from gitlab_azure_identity.domain.observed import Observation, Observed
 from gitlab_azure_identity.domain.policy import identity_groups
 from gitlab_azure_identity.domain.record import deleted_keys, left_behind, remembered
-from gitlab_azure_identity.domain.status import deletion_waits
 from gitlab_azure_identity.domain.where import where_to_look
 from gitlab_azure_identity.reconcile.apply import apply
 from gitlab_azure_identity.reconcile.context import Context
