@@ -6,12 +6,14 @@ import sys
 from datetime import UTC, datetime
 
 from gitlab_azure_identity.domain.redaction import redact
+from gitlab_azure_identity.tracing import trace_id
 
 log = logging.getLogger(__name__)
 
 
 class JsonLines(logging.Formatter):
-    """Fields: timestamp, severity, logger, message, and the resource as namespace/name if the entry has one. All are redacted."""
+    """Fields: timestamp, severity, logger, message, the resource as namespace/name if the entry has one, and the id of its trace
+    where passes are traced. All are redacted."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry = {
@@ -22,6 +24,8 @@ class JsonLines(logging.Formatter):
         }
         if resource := getattr(record, "resource", None) or _reference(record):
             entry["resource"] = resource
+        if trace := trace_id():
+            entry["traceId"] = trace
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
         return json.dumps({name: redact(text) for name, text in entry.items()}, ensure_ascii=False)

@@ -74,6 +74,19 @@ class LeaderElectionSettings(BaseModel):
         return self
 
 
+class TracingSettings(BaseModel):
+    """Where traces go."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://\S+$",
+        description="Where traces are sent by OTLP over HTTP, such as http://collector:4318. None: where "
+        "OTEL_EXPORTER_OTLP_ENDPOINT says, and nowhere without it.",
+    )
+
+
 class Settings(BaseSettings):
     """Everything that can be set. Times are in seconds."""
 
@@ -123,6 +136,7 @@ class Settings(BaseSettings):
     leader_election: LeaderElectionSettings = Field(
         LeaderElectionSettings(), description="How replicas agree on the one that works."
     )
+    tracing: TracingSettings = Field(TracingSettings(), description="Where traces go.")
     http_port: int = Field(8080, ge=0, le=65535, description="Port of /healthz, /readyz and /metrics. 0: a free one.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="The lowest level that is logged."

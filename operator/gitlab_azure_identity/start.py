@@ -24,6 +24,7 @@ from gitlab_azure_identity.reconcile.context import Azure, Context, Kube
 from gitlab_azure_identity.reconcile.loop import Loop, Pace
 from gitlab_azure_identity.reconcile.places import Places
 from gitlab_azure_identity.settings import Settings, Unusable
+from gitlab_azure_identity.tracing import traced
 from gitlab_azure_identity.watch import Signs, stop_on_signal, watch
 
 
@@ -36,6 +37,7 @@ async def run(settings: Settings) -> None:
     permit, places = Permit(), Places(settings.max_concurrent, settings.request_timeout)
     start_at_zero()
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(traced(settings.tracing.endpoint))
         azure, session = await _connect_to_azure(stack, settings, permit)
         cluster = await _connect_to_cluster(stack, settings, permit)
         await stack.enter_async_context(serve(settings.http_port, ready, standby, places.stuck))

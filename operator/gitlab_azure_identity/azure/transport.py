@@ -17,6 +17,7 @@ from azure.core.pipeline.policies import AsyncHTTPPolicy
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
+from gitlab_azure_identity import tracing
 from gitlab_azure_identity.azure.actions import action
 from gitlab_azure_identity.azure.answers import is_token, refusal
 from gitlab_azure_identity.azure.errors import AzureError
@@ -79,8 +80,10 @@ class Transport(AioHttpTransport):  # type: ignore[misc]
         """Send a request, counted and timed."""
         operation, began, code = action(request.method, request.url), SYSTEM.steady(), "error"
         try:
-            with of_request():
+            with of_request(), tracing.of_request(operation, request.method, request.url) as span:
+                request.headers.update(tracing.headers())
                 response = await self._sent(request, **options)
+                tracing.answered(span, response.status_code)
             code = str(response.status_code)
         finally:
             AZURE_REQUESTS.labels(operation, code).inc()

@@ -19,6 +19,7 @@ from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.client.rest import RESTClientObject, RESTResponse
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
+from gitlab_azure_identity import tracing
 from gitlab_azure_identity.clock import dated
 from gitlab_azure_identity.kube.bodies import encoded
 from gitlab_azure_identity.kube.kubeconfig import Kubeconfig
@@ -156,10 +157,11 @@ class Cluster:
             raise ClusterError(0, "NotLeading", NOT_LEADING)
         self.sent += 1
         CLUSTER_REQUESTS.labels(method).inc()
-        headers = {"Accept": accept, "Content-Type": content_type}
         try:
-            with of_request():
+            with of_request(), tracing.of_request(method, method, f"{self._api.configuration.host}{path}") as span:
+                headers = {"Accept": accept, "Content-Type": content_type, **tracing.headers()}
                 status, text = await self._sent(method, path, body, query, headers)
+                tracing.answered(span, status)
         except (aiohttp.ClientError, OSError) as error:
             raise ClusterError(0, type(error).__name__, str(error) or "no answer in time") from error
         answer = _decoded(text)

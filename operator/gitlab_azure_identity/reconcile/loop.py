@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
+from gitlab_azure_identity import tracing
 from gitlab_azure_identity.api.resource import Key, Resource, let_go, news
 from gitlab_azure_identity.domain.deletion import Remaining
 from gitlab_azure_identity.domain.expected import waits_for_cluster, with_tokens
@@ -74,21 +75,24 @@ class Loop:
         self._locks: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
         self._places = places
 
-    async def _placed(self, key: Key, work: Callable[[], Awaitable[Done]], result: Callable[[Done], str]) -> Done:
-        """Make a pass or a deletion as soon as there is a place. It is counted by its result, and timed."""
+    async def _placed(
+        self, what: str, key: Key, work: Callable[[], Awaitable[Done]], result: Callable[[Done], str]
+    ) -> Done:
+        """Make a pass or a deletion as soon as there is a place. It is counted by its result, timed, and traced."""
         async with self._places.place(key):
-            counted = "error"
-            try:
-                with RECONCILE_SECONDS.labels(CONTROLLER).time():
+            with tracing.of_pass(what, key.namespace, key.name) as span, RECONCILE_SECONDS.labels(CONTROLLER).time():
+                counted = "error"
+                try:
                     done = await work()
-                counted = result(done)
-            except asyncio.CancelledError:
-                counted = "skipped"  # the resource is being deleted, or the operator ends
-                raise
-            finally:
-                RECONCILES.labels(CONTROLLER, counted).inc()
-                if counted == "error":
-                    RECONCILE_ERRORS.labels(CONTROLLER).inc()
+                    counted = result(done)
+                except asyncio.CancelledError:
+                    counted = "skipped"  # the resource is being deleted, or the operator ends
+                    raise
+                finally:
+                    span.set_attribute("result", counted)
+                    RECONCILES.labels(CONTROLLER, counted).inc()
+                    if counted == "error":
+                        RECONCILE_ERRORS.labels(CONTROLLER).inc()
         return done
 
     def _lock(self, key: Key) -> asyncio.Lock:
@@ -181,7 +185,7 @@ class Loop:
     async def _pass(self, memory: ObjectMemory) -> float:
         """One pass, and more attempts at access while only access is awaited. Returns the seconds until the next pass."""
         async with self._lock(memory.key):
-            outcome = await self._placed(memory.key, lambda: self._read_and_run(memory), _result)
+            outcome = await self._placed("reconcile", memory.key, lambda: self._read_and_run(memory), _result)
             attempts = 0
             while outcome and outcome.awaiting and attempts < REVERIFICATIONS:
                 await self._idle(memory, self._delay(outcome, memory))
@@ -189,7 +193,7 @@ class Loop:
                     return 0.0
                 attempts += 1
                 again = partial(self._reconciler.verify_again, outcome.awaiting, memory)
-                outcome = await self._placed(memory.key, again, _result)
+                outcome = await self._placed("verify", memory.key, again, _result)
         if outcome is None:
             return self._pace.backoff
         memory.expected = with_tokens(memory.expected, outcome.findings)
@@ -241,7 +245,7 @@ class Loop:
         memory.carried = None
         self._workloads.forget(memory)
         async with self._lock(memory.key):
-            remaining = await self._placed(memory.key, lambda: self._finalize(memory), _result_of_deletion)
+            remaining = await self._placed("finalize", memory.key, lambda: self._finalize(memory), _result_of_deletion)
         if remaining is None:
             return None
         log.info("the deletion waits: %s", remaining.message, extra={"resource": str(memory.key)})
