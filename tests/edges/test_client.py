@@ -16,11 +16,15 @@ from aiohttp import web
 from kubernetes.aio.config import incluster_config
 
 from gitlab_azure_identity import handlers
+from gitlab_azure_identity.api.resource import Key
+from gitlab_azure_identity.clock import Clock as SteadyClock
 from gitlab_azure_identity.domain.changes import ApplyObject, ApplyServiceAccount
 from gitlab_azure_identity.domain.observed import ClusterObject
 from gitlab_azure_identity.domain.ownership import Owner
 from gitlab_azure_identity.kube import client
 from gitlab_azure_identity.kube.objects import Objects
+from gitlab_azure_identity.progress import longest_silence
+from gitlab_azure_identity.reconcile.places import Places
 from lab.azure.certificates import Certificates
 
 TIMEOUT = 5.0
@@ -144,6 +148,19 @@ async def test_a_body_is_sent_in_utf_8_without_escapes(pod: Pod, server: ApiServ
 
     sent = '{"a": "🦊"}'.encode()
     assert server.bodies == [(content_type, sent), ("application/json", sent), ("application/json", b"")]
+
+
+@pytest.mark.usefixtures("pod", "server")
+async def test_a_request_is_a_sign_of_the_pass_that_sends_it() -> None:
+    now = [0.0]
+    places = Places(1, TIMEOUT, SteadyClock(steady=lambda: now[0]))
+    async with client.connect(TIMEOUT) as cluster, places.place(Key("gitlab", "gitlab")):
+        now[0] = longest_silence(TIMEOUT) + 1
+        assert places.stuck() != {}
+
+        await cluster.request("GET", "/x")
+
+        assert places.stuck() == {}
 
 
 async def test_a_token_that_was_rotated_is_read_again(pod: Pod, server: ApiServer) -> None:

@@ -7,10 +7,12 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 from aiohttp.test_utils import unused_port
+from azure.core.rest import HttpRequest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from gitlab_azure_identity.api.resource import Key
+from gitlab_azure_identity.azure.transport import Transport
 from gitlab_azure_identity.clock import Clock
 from gitlab_azure_identity.metrics import CONDITIONS
 from gitlab_azure_identity.probes import serve
@@ -69,6 +71,16 @@ async def test_a_pass_that_hangs_is_told_and_the_process_is_not_alive(
     never.set()
     await hanging
     assert (await probes.get("/healthz"))[0] == 200
+
+
+async def test_a_request_to_azure_is_a_sign_of_the_pass_that_sends_it(probes: Probes) -> None:
+    async with aiohttp.ClientSession() as session, probes.places.place(KEY):
+        probes.now = longest_silence(TIMEOUT) + 1
+        assert KEY in probes.places.stuck()
+
+        await Transport(session, TIMEOUT).send(HttpRequest("GET", f"{probes.url}/readyz"))
+
+        assert probes.places.stuck() == {}
 
 
 async def test_metrics_are_in_the_format_that_is_asked_for(probes: Probes) -> None:

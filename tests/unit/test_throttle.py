@@ -10,10 +10,13 @@ import pytest
 from azure.core.pipeline import PipelineContext, PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncHTTPPolicy
 from azure.core.rest import HttpRequest
+from prometheus_client import REGISTRY
 
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.azure.throttle import ARM_RATES, PATIENCE, RATES, Bucket, Throttle, ThrottlePolicy
+from gitlab_azure_identity.clock import Clock as ProcessClock
 from gitlab_azure_identity.domain.arm_ids import IdentityId
+from gitlab_azure_identity.progress import Progress, observed
 
 SUBSCRIPTION = "https://management.azure.com/subscriptions/1111"
 GROUP = f"{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
@@ -221,6 +224,45 @@ async def test_requests_are_sent_at_the_rate() -> None:
         await requests.send()
 
     assert requests.azure.arrivals == [0.0, 0.0, 4.0, 8.0]
+
+
+async def test_a_wait_for_the_rate_is_counted_and_is_no_silence_of_its_pass() -> None:
+    requests, progress, silences = Requests(published=True), Progress(), list[float]()
+    waited = "gitlab_azure_identity_throttle_wait_seconds_total"
+    before = REGISTRY.get_sample_value(waited, {"kind": "write"}) or 0.0
+    progress.clock = ProcessClock(steady=requests.clock)
+    progress.sign()
+    await requests.send()
+    await requests.send()
+
+    async def look() -> None:
+        requests.clock.now += 3.0
+        silences.append(progress.silence)
+
+    requests.meanwhile = look
+    with observed(progress):
+        await requests.send()
+
+    assert silences == [0.0]
+    assert progress.silence == 0.0
+    assert REGISTRY.get_sample_value(waited, {"kind": "write"}) == before + 4.0
+
+
+async def test_the_tokens_that_are_left_are_those_of_the_emptiest_bucket() -> None:
+    requests = Requests(published=True)
+    requests.throttle.publish()
+
+    def left(kind: str, per: str) -> float | None:
+        return REGISTRY.get_sample_value("gitlab_azure_identity_throttle_tokens", {"kind": kind, "per": per})
+
+    assert (left("write", "identity"), left("write", "subscription"), left("arm read", "subscription")) == (2, 10, 250)
+    await requests.send()
+    await requests.send()
+    await requests.send(url=IDENTITY + "2")
+
+    assert (left("write", "identity"), left("write", "subscription")) == (0, 7)
+    requests.clock.now += 2.0
+    assert (left("write", "identity"), left("write", "subscription")) == (0.5, 10)
 
 
 async def test_after_a_429_no_request_is_sent_before_retry_after() -> None:
