@@ -70,7 +70,7 @@ def test_a_repair_is_counted_by_its_condition(gitlab: GitLab, operator: Operator
 
 
 def test_a_pass_that_lasts_is_shown_and_none_hangs(gitlab: GitLab, operator: Operator) -> None:
-    gitlab.lab.controls.add_fault("PUT */federatedIdentityCredentials/*", delay=60)
+    gitlab.lab.controls.add_fault("PUT */federatedIdentityCredentials/*", hang=True)
     gitlab.apply()
     until_matched(gitlab.lab, "PUT */federatedIdentityCredentials/*")
 

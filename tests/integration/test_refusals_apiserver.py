@@ -80,7 +80,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"roleAssignments": {"management": "Disabled"}},
         'spec.roleAssignments.management: Unsupported value: "Disabled": supported values: "Manage", "Observe"',
     ),
-    "GitLab's own pods": ({"gitlab": {"release": "gitlab"}}, unknown("gitlab.release")),
+    "a label of GitLab's pods": ({"gitlab": {"selector": "app=gitlab"}}, unknown("gitlab.selector")),
     "a release that no identity reaches": (
         {"gitlab": {"version": "16.11"}},
         f'{INVALID}spec.gitlab.version: Invalid value: "16.11": {VERSION}',
@@ -100,9 +100,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
             "them off: give uploads a container, or leave the features to your own values with features: Leave"
         ),
     ),
-    "a container to be made": (
-        containers(lfs={"management": "Manage"}),
-        'spec.storage.containers.lfs.management: Unsupported value: "Manage": supported values: "Observe", "Disabled"',
+    "a container whose management is none": (
+        containers(lfs={"management": "Create"}),
+        'spec.storage.containers.lfs.management: Unsupported value: "Create": supported values: "Observe", "Manage", "Disabled"',
     ),
     "one container for two purposes": (
         containers(lfs={"name": "objects"}, uploads={"name": "objects"}),
