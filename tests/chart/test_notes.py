@@ -34,6 +34,11 @@ def test_the_notes_report_an_empty_policy_with_the_rule_to_add(helm: Helm) -> No
     assert "Nothing is permitted yet" not in notes(helm, {**MINIMAL, "settings": policy})
 
 
+def test_the_notes_say_how_many_replicas_work(helm: Helm) -> None:
+    assert "with 2 replicas, of which one works and the rest stand by, and manages" in notes(helm, MINIMAL)
+    assert "runs in namespace gitlab-azure-identity and manages" in notes(helm, {**MINIMAL, "replicaCount": 1})
+
+
 def test_the_notes_have_the_operators_own_federated_credential(helm: Helm) -> None:
     text = notes(helm, {**MINIMAL, "settings": {"cluster": "prod", "cloud": "AzureChina"}})
 

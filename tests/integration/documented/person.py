@@ -144,12 +144,17 @@ def checkout(folder: Path) -> Path:
     return folder
 
 
-def without_installation(lab: Lab) -> None:
-    """Take from a lab what it has of the operator, in the cluster and in Azure: it is then as before README's installation."""
+def without_release(lab: Lab) -> None:
+    """Take from a lab's cluster what the chart installs, and the namespaces of the operator and of GitLab."""
     manifests = chart.render(lab.tool("helm"), [NAMESPACE])
     installed = {"apiVersion": "v1", "kind": "List", "items": manifests}
     lab.kubectl("delete", "--ignore-not-found", "-f", "-", stdin=json.dumps(installed))
     lab.kubectl("delete", "namespace", NAMESPACE, chart.RELEASE)
+
+
+def without_installation(lab: Lab) -> None:
+    """Take from a lab what it has of the operator, in the cluster and in Azure: it is then as before README's installation."""
+    without_release(lab)
     assignments = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleAssignments"
     of_operator = f"?$filter=principalId%20eq%20'{seeded.OPERATOR_PRINCIPAL}'"
     for assignment in lab.arm("GET", assignments + of_operator)[1]["value"]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lab import tools
 from lab.azure import seeded
 from lab.places import ROOT
 from tests.integration.apart import started_lab
@@ -133,6 +134,28 @@ def test_the_operator_is_not_uninstalled_while_a_resource_exists(
 
     assert list(kubelet.logs.values()) == ["No GitLabAzureIdentity exists: the operator may be uninstalled.\n"]
     assert _release(admin) == ""
+
+
+def test_the_oldest_helm_installs_upgrades_rolls_back_and_uninstalls(admin: Person, tmp_path: Path) -> None:
+    oldest = tools.oldest_helm()
+    release = "gitlab-azure-identity --namespace gitlab-azure-identity"
+    upgrade = AGAIN.format("gitlab-azure-identity", "gitlab-azure-identity").replace("helm", str(oldest), 1)
+    admin.shell(upgrade)
+    admin.shell("kubectl apply -f examples/gitlab.yaml")
+    before = _release(admin)
+
+    with Kubelet(admin.lab, "gitlab-azure-identity", tmp_path):
+        refused = admin.shell(f"{oldest} uninstall {release} 2>&1 || true")
+    assert "job gitlab-azure-identity-uninstall failed" in refused
+    assert _release(admin) == before
+
+    admin.shell(f"{oldest} rollback {release.replace(' ', ' 1 ', 1)}")
+    admin.shell(upgrade)
+    admin.shell("kubectl -n gitlab delete gai gitlab")
+    with Kubelet(admin.lab, "gitlab-azure-identity", tmp_path):
+        admin.shell(f"{oldest} uninstall {release}")
+    assert _release(admin) == ""
+    admin.shell("kubectl delete crd gitlabazureidentities.gitlabazure.io")
 
 
 def test_an_uninstallation_waits_for_resources_that_are_being_deleted(
