@@ -12,63 +12,22 @@ from lab.running import Lab, ToolError
 from tests.chart import matrix
 from tests.chart.rendering import MINIMAL, NAMESPACE, Document, Helm
 
+from .prometheus_operator import DEFINITIONS
+
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
-STRING = {"type": "string"}
-STRINGS = {"type": "object", "additionalProperties": STRING}
-# The fields that the chart uses, as the definitions of the Prometheus Operator have them (monitoring.coreos.com_podmonitors.yaml
-# and monitoring.coreos.com_prometheusrules.yaml of its release 0.86). Any other is refused.
-ENDPOINT = {"port": STRING, "path": STRING, "interval": STRING, "honorLabels": {"type": "boolean"}}
-RULE = {
-    "alert": STRING,
-    "expr": {"x-kubernetes-int-or-string": True},
-    "for": STRING,
-    "labels": STRINGS,
-    "annotations": STRINGS,
-}
-
-
-def items(**fields: object) -> dict[str, object]:
-    return {"type": "array", "items": {"type": "object", "properties": fields}}
-
-
-def definition(kind: str, **fields: object) -> Document:
-    plural = f"{kind.lower()}s"
-    spec = {"type": "object", "properties": fields}
-    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.monitoring.coreos.com"},
-        "spec": {
-            "group": "monitoring.coreos.com",
-            "scope": "Namespaced",
-            "names": {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"},
-            "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}],
-        },
-    }
-
-
-PROMETHEUS_OPERATOR = [
-    definition(
-        "PodMonitor",
-        selector={"type": "object", "properties": {"matchLabels": STRINGS}},
-        podMetricsEndpoints=items(**ENDPOINT),
-    ),
-    definition("PrometheusRule", groups=items(name=STRING, rules=items(**RULE))),
-]
 
 
 @pytest.fixture(scope="module")
 def restricted(lab: Lab) -> Iterator[Lab]:
     """The operator's namespace admits restricted pods only, and the cluster knows the Prometheus Operator's kinds."""
-    lab.apply([*PROMETHEUS_OPERATOR, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "gitlab-staging"}}])
+    lab.apply([*DEFINITIONS, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "gitlab-staging"}}])
     namespace = f"/api/v1/namespaces/{NAMESPACE}"
     lab.api.patch(namespace, {"metadata": {"labels": RESTRICTED}})
-    for found in PROMETHEUS_OPERATOR:
+    for found in DEFINITIONS:
         lab.kubectl("wait", "--for=condition=Established", f"crd/{found['metadata']['name']}")
     yield lab
     lab.api.patch(namespace, {"metadata": {"labels": dict.fromkeys(RESTRICTED)}})
-    lab.kubectl("delete", "crd", *(found["metadata"]["name"] for found in PROMETHEUS_OPERATOR))
+    lab.kubectl("delete", "crd", *(found["metadata"]["name"] for found in DEFINITIONS))
 
 
 @pytest.fixture(scope="module")

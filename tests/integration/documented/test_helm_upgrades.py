@@ -14,13 +14,16 @@ from lab import chart
 from lab.azure import seeded
 from lab.places import ROOT
 from lab.running import DAY, Lab
+from tests.docs.markdown import page
 from tests.integration.apart import FAST, started_lab
 from tests.integration.operating import Operator
+from tests.integration.prometheus_operator import DEFINITIONS
 from tests.integration.resources import GitLab
 from tests.integration.watching import Object, Watch
 
 from .person import NAMESPACE, Person, checkout, without_release
 
+README = page("charts/gitlab-azure-identity/README.md")
 PREVIOUS = ROOT / "tests" / "integration" / "previous"
 DEFINITION: Object = yaml.safe_load((PREVIOUS / "crd.yaml").read_text(encoding="utf-8"))
 RESOURCES: list[Object] = list(yaml.safe_load_all((PREVIOUS / "resources.yaml").read_text(encoding="utf-8")))
@@ -118,6 +121,47 @@ def test_a_copy_before_a_rollback_has_every_field(admin: Person) -> None:
 
     copied = yaml.safe_load((admin.folder / "resources.yaml").read_text(encoding="utf-8"))["items"]
     assert sorted(found["metadata"]["name"] for found in copied) == sorted(NAMES)
+
+
+def test_the_optional_parts_are_switched_on_and_off_by_an_upgrade(admin: Person) -> None:
+    lab = admin.lab
+    (optional,) = (text for text in README.blocks("yaml") if "networkPolicy" in text)
+    (admin.folder / "optional.yaml").write_text(optional)
+    lab.apply(DEFINITIONS)
+    for found in DEFINITIONS:
+        lab.kubectl("wait", "--for=condition=Established", f"crd/{found['metadata']['name']}")
+    upgrade = (
+        f"helm upgrade gitlab-azure-identity charts/gitlab-azure-identity -n {chart.RELEASE} -f operator-values.yaml"
+    )
+
+    admin.shell(f"{upgrade} -f optional.yaml")
+
+    installed = parts(admin)
+    assert installed == [
+        f"configmap/{chart.RELEASE}-dashboard",
+        f"networkpolicy.networking.k8s.io/{chart.RELEASE}",
+        f"podmonitor.monitoring.coreos.com/{chart.RELEASE}",
+        f"prometheusrule.monitoring.coreos.com/{chart.RELEASE}",
+    ]
+    pod = lab.api.get(f"/apis/apps/v1/namespaces/{chart.RELEASE}/deployments/{chart.RELEASE}")["spec"]["template"][
+        "spec"
+    ]
+    variables = {each["name"]: each["value"] for each in pod["containers"][0]["env"]}
+    assert variables["HTTPS_PROXY"] == "http://proxy.example.com:3128"
+    assert variables["SSL_CERT_FILE"] == "/etc/gitlab-azure-identity-ca/ca.crt"
+
+    admin.shell(upgrade)
+
+    assert parts(admin) == []
+
+
+def parts(admin: Person) -> list[str]:
+    """The optional objects of the release that are in the cluster."""
+    kinds = "configmap,networkpolicy,podmonitor,prometheusrule"
+    found = admin.shell(
+        f"kubectl -n {chart.RELEASE} get {kinds} -o name -l app.kubernetes.io/instance={chart.RELEASE}"
+    ).split()
+    return sorted(set(found) - {f"configmap/{chart.RELEASE}"})
 
 
 def served(lab: Lab) -> Object:
