@@ -175,6 +175,9 @@ OTHERS = {"metadata": {"name": "istio"}, "webhooks": [{"name": "sidecar.istio.io
 EXCLUDED = {"matchExpressions": [{"key": "control-plane", "operator": "DoesNotExist"}]}
 
 
+ELSEWHERE = registered(clientConfig={"url": "https://127.0.0.1/"})
+
+
 @pytest.mark.parametrize(
     ("configurations", "labels", "answering", "cause", "said"),
     [
@@ -205,6 +208,9 @@ EXCLUDED = {"matchExpressions": [{"key": "control-plane", "operator": "DoesNotEx
         ),
         ([registered()], {}, {SERVICE: False}, webhook.SILENT, "no pod with the label can be created"),
         ([registered(failurePolicy="Ignore")], {}, {SERVICE: False}, webhook.SILENT, "created without their variables"),
+        # one beside another, such as that of AKS and that of a chart
+        ([registered(failurePolicy="Ignore"), ELSEWHERE], {}, {SERVICE: False}, None, ""),
+        ([ELSEWHERE, registered()], {}, {SERVICE: False}, webhook.SILENT, "no pod with the label can be created"),
     ],
 )  # fmt: skip
 def test_the_webhook_changes_the_pods_of_a_namespace_or_it_is_said_why_not(

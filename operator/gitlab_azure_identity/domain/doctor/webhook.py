@@ -73,21 +73,27 @@ MISSING, EXCLUDING, SILENT = "webhook-missing", "webhook-excludes-namespace", "w
 def silence(
     webhooks: Sequence[Webhook], namespace: str, labels: Mapping[str, str], answering: Mapping[tuple[str, str], bool]
 ) -> Silence | None:
-    """Why none of the webhooks would change a labelled pod of a namespace with these labels. None when one would. `answering`
-    says of Services whether a pod is ready behind them; one that is not in it was not seen."""
+    """Why none of the webhooks would change a labelled pod of a namespace with these labels. None when one would, and none that
+    keeps silent prevents the pod. `answering` says of Services whether a pod is ready behind them; one that is not in it was not
+    seen."""
     pods = [webhook for webhook in webhooks if webhook.mutates_pods]
     if not pods:
         return Silence(MISSING, "The webhook of azure-workload-identity is not registered in this cluster.")
     excluded: list[str] = []
+    asked: list[Webhook] = []
     for webhook in pods:
         if reason := unmet(webhook.namespace_selector, labels):
             excluded.append(f"by its namespaceSelector label {reason}")
         elif reason := unmet(webhook.object_selector, {USE_LABEL: "true"}):
             excluded.append(f"by its objectSelector label {reason}")
-        elif webhook.service is None or answering.get(webhook.service, True):
-            return None
         else:
-            return Silence(SILENT, _silent(webhook, *webhook.service))
+            asked.append(webhook)
+    silent = [(one, one.service) for one in asked if one.service and not answering.get(one.service, True)]
+    for webhook, service in silent:
+        if webhook.fails_closed or len(silent) == len(asked):
+            return Silence(SILENT, _silent(webhook, *service))
+    if asked:
+        return None
     what = "; ".join(excluded)
     return Silence(EXCLUDING, f"The webhook {pods[0].configuration} leaves out namespace {namespace}: {what}.")
 
