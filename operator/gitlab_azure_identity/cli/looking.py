@@ -153,9 +153,8 @@ class Look:
 @asynccontextmanager
 async def looking(session: Session, resource: Resource, file: str | None) -> AsyncIterator[Look]:
     """A look at Azure and the cluster for a resource, with a person's own rights. Raises CouldNotCheck."""
-    logging.getLogger("azure").addHandler(
-        logging.NullHandler()
-    )  # azure-identity logs each login that it tried, many lines
+    # azure-identity logs each login that it tried, many lines.
+    logging.getLogger("azure").addHandler(logging.NullHandler())
     known = await known_settings(session, file)
     cloud = CLOUDS[known.settings.cloud] if known.settings else recorded_cloud(resource) or CLOUDS["AzurePublic"]
     async with connect_as(PersonLogin(cloud.authority_host), cloud, TIMEOUT) as (clients, http):

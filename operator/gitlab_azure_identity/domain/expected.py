@@ -100,9 +100,8 @@ def as_recorded(goal: Goal, known: IdentityStatus | None, objects: Mapping[tuple
 
 def out_of_order(goal: Goal, have: Observed) -> bool:
     """Whether a pass would change something in the cluster, or say that a link there does not hold."""
-    return _in_trouble(
-        judge(replace(goal, proven=True), have, PassRecord())
-    )  # a pass would prove access, and drop a key
+    proven = replace(goal, proven=True)  # a pass would prove access, and drop a key
+    return _in_trouble(judge(proven, have, PassRecord()))
 
 
 def awaits_pods(goal: Goal, have: Observed) -> bool:

@@ -35,9 +35,8 @@ Done = TypeVar("Done")
 FIRST_BACKOFF = 1.0  # seconds
 WAITING_BACKOFF = 30.0  # seconds at most: a wait that ends without a person should be noticed soon
 REVERIFICATIONS = 6  # attempts at access (about a minute) between two observations of everything
-CLUSTER_RETRY = (
-    60.0  # seconds at most, for a pass that got no further than the API server: it costs no request to Azure
-)
+# Seconds at most, for a pass that got no further than the API server: it costs no request to Azure.
+CLUSTER_RETRY = 60.0
 DELETION_RETRY = 15.0  # seconds at most: no event says, for example, that a missing right was granted
 # The results of passes, in the words of controller-runtime. A defect is an error too.
 _RESULTS = {
