@@ -50,7 +50,7 @@ WORLDS = [
         names.misspelt_container,
         ACCESS,
         "ContainerNotFound",
-        "There is no container git-lsf of storage account gitlabstore. The nearest names there are git-lfs for git-lsf.",
+        "There is no container git-lsf of storage account gitlabstore. Did you mean git-lfs?",
         "az storage container create --auth-mode login --account-name gitlabstore --name git-lsf",
     ),
     World(

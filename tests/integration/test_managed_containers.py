@@ -101,7 +101,7 @@ def test_a_misspelt_name_is_told_with_the_one_that_was_meant(gitlab: GitLab, nam
     gitlab.apply(storage=storage(f"{name}s", "Observe"))
 
     assert stalled(gitlab, "ContainerNotFound") == (
-        f"There is no container {name}s of storage account gitlabstore. The nearest names there are {name} for {name}s. "
+        f"There is no container {name}s of storage account gitlabstore. Did you mean {name}? "
         f"Create it: az storage container create --auth-mode login --account-name gitlabstore --name {name}s"
     )
     assert state(gitlab, f"{name}s") == "ContainerNotFound"

@@ -227,8 +227,7 @@ def test_a_container_that_does_not_exist_is_reported_until_it_exists(gitlab: Git
     gitlab.apply(storage={"accountName": "storeofnames", "containers": {"artifacts": {"name": "artifacts"}}})
 
     assert stalled(gitlab, "ContainerNotFound") == (
-        "There is no container artifacts of storage account storeofnames. The nearest names there are "
-        "gitlab-artifacts for artifacts. Create it: "
+        "There is no container artifacts of storage account storeofnames. Did you mean gitlab-artifacts? Create it: "
         "az storage container create --auth-mode login --account-name storeofnames --name artifacts"
     )
     assert standing(gitlab) == {

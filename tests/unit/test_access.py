@@ -418,8 +418,8 @@ CREATE = "az storage container create --auth-mode login --account-name gitlabsto
             ["gitlab-artifacts", "tmp"],
             ["gitlab-artefacts", "logs"],
             (
-                "There are no containers gitlab-artifacts, tmp of storage account gitlabstore. The nearest names there are "
-                f"gitlab-artefacts for gitlab-artifacts. Create them: {CREATE} gitlab-artifacts && {CREATE} tmp"
+                "There are no containers gitlab-artifacts, tmp of storage account gitlabstore. For gitlab-artifacts, did you "
+                f"mean gitlab-artefacts? Create them: {CREATE} gitlab-artifacts && {CREATE} tmp"
             ),
         ),
         # a container that another purpose uses was not meant

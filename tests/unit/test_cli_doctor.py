@@ -7,7 +7,8 @@ import pytest
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Key
-from gitlab_azure_identity.cli.doctor import Report, lines, too_wide
+from gitlab_azure_identity.cli.doctor import Report, lines, told
+from gitlab_azure_identity.cli.showing import to_paste
 from gitlab_azure_identity.domain.doctor.examination import Check, State
 
 NAMES = {"namespace": "gitlab", "name": "gitlab", "account": "store"}
@@ -56,8 +57,22 @@ def test_a_command_that_the_message_has_is_not_told_twice() -> None:
 def test_commands_that_a_terminal_wraps_are_there_on_one_line_too() -> None:
     webhook = report(Check("Webhook", State.BROKEN, "It is not there.", "webhook-missing"))
 
-    first, *pasted = too_wide([webhook], 80)
+    assert list(to_paste(told([webhook]), 80)) == [
+        "To paste:",
+        "az aks update --name <cluster> --resource-group <group> --enable-oidc-issuer --enable-workload-identity",
+        "kubectl -n gitlab rollout restart deployment --selector release=<release>",
+    ]
+    assert list(to_paste(told([webhook]), 400)) == []
 
-    assert first == "To paste:"
-    assert all(line.startswith("$ ") and len(line) > 72 for line in pasted)
-    assert list(too_wide([webhook], 400)) == []
+
+def test_commands_of_messages_are_there_too() -> None:
+    assert list(to_paste(told([report(BROKEN)]), 80)) == [
+        "To paste:",
+        "az storage container create --auth-mode login --account-name store --name lfs",
+    ]
+
+
+def test_a_cause_that_is_no_reason_has_no_word() -> None:
+    nobody = Check("Ready", State.BROKEN, "No operator has looked at this resource yet.", "no-status")
+
+    assert "  broken    Ready                     No operator has looked at this resource yet." in lines(report(nobody))

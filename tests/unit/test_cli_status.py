@@ -78,6 +78,14 @@ def test_when_all_is_well_nothing_is_explained() -> None:
     assert len(list(lines(READY_CHAIN))) == 1 + len(CHAIN)
 
 
+def test_what_is_next_where_ready_does_not_wait_is_told() -> None:
+    install = "Release gitlab has no pods that use storage in namespace gitlab. Install GitLab."
+    found = chain(resource(status=status(WorkloadsReady=("Unknown", "NotDeployed", install))))
+
+    assert found.healthy
+    assert list(lines(found))[-2:] == ["  unknown   WorkloadsReady            NotDeployed", f"            {install}"]
+
+
 def test_what_the_values_cannot_do_stands_under_the_secrets_also_when_all_is_well() -> None:
     lfs = {"storage": {"accountName": "gitlabstore", "containers": {"lfs": {"management": "Disabled"}}}}
     found = chain(resource({**lfs, "gitlab": {"version": "19.2"}}, status=status()))

@@ -9,7 +9,7 @@ import pytest
 
 from gitlab_azure_identity.domain.desired import Credential
 from gitlab_azure_identity.domain.doctor import clock, webhook
-from gitlab_azure_identity.domain.doctor.compared import difference, nearest
+from gitlab_azure_identity.domain.doctor.compared import difference, fitted, nearest
 from gitlab_azure_identity.domain.doctor.selectors import selects, unmet
 from gitlab_azure_identity.domain.doctor.token import Claims, compared, trusted_by
 
@@ -53,6 +53,44 @@ def test_a_mark_stands_under_the_first_difference() -> None:
         "credential: https://a/b",
         "                       ^ the slash at the end is missing",
     )
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (
+            200,
+            (
+                "token:      https://a.example/b/",
+                "credential: https://a.example/b",
+                "                               ^ the slash at the end is missing",
+            ),
+        ),
+        (
+            57,
+            (
+                "token:      …a.example/b/",
+                "credential: …a.example/b",
+                "                        ^ the slash at the end is missing",
+            ),
+        ),
+        (
+            10,
+            (
+                "token:      …/",
+                "credential: …",
+                "             ^ the slash at the end is missing",
+            ),
+        ),
+    ],
+)
+def test_a_comparison_is_cut_where_both_are_the_same(width: int, shown: tuple[str, ...]) -> None:
+    apart = difference("https://a.example/b/", "https://a.example/b")
+    assert apart is not None
+
+    around = ["The nearest is walk:", *apart.lines("token", "credential"), "And more."]
+
+    assert list(fitted(around, width)) == [around[0], *shown, around[-1]]
 
 
 def test_the_same_texts_do_not_differ() -> None:

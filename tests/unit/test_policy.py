@@ -173,6 +173,30 @@ def test_a_refusal_says_what_the_rule_that_it_shows_would_open(
     )
 
 
+@pytest.mark.parametrize(
+    ("account", "named", "meant"),
+    [
+        (
+            "gitlabstroe",
+            STORE,
+            "It names gitlabstore: if that is meant, set spec.storage.accountName: gitlabstore. To ",
+        ),
+        ("gitlabstore", f"{GROUP}/providers/Microsoft.Storage/storageAccounts/gitlabStore", None),
+        ("elsewhere", STORE, ""),
+        ("gitlabstroe", f"{STORAGE}/gitlabst*re", ""),
+    ],
+)
+def test_a_misspelt_storage_account_is_told_with_the_one_that_a_rule_names(
+    account: str, named: str, meant: str | None
+) -> None:
+    said = refusal([rule(account=named)], gitlab(accountName=account)) or ""
+
+    if meant is None:
+        meant = f"It names {named}: if that is meant, correct spec.storage.resourceGroup and subscriptionId. To "
+    assert meant in said
+    assert ("if that is meant" in said) == bool(meant)
+
+
 def test_somebody_elses_identity_is_used_by_a_rule_that_names_it() -> None:
     """Reading it lets GitLab's pods log in as it, so a rule has to say so. The rule that is shown lets nobody create one."""
     observed = wanted({"identity": {"management": "Observe"}})

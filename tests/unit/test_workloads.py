@@ -125,8 +125,8 @@ def judgement(*pods: Pod, want: Carried = WANT) -> Finding:
             pod(variables={}),
             "NotInjected",
             (
-                "The webservice pod has the label and the service account, and none of the AZURE_ variables: the webhook was not "
-                "there when it was created. See that azure-workload-identity's webhook runs, and does not exclude "
+                "The webservice pod has the label and the service account, and none of the AZURE_ variables: the webhook did "
+                "not change it when it was created. See that azure-workload-identity's webhook runs, and does not exclude "
                 "namespace gitlab: "
                 "kubectl get mutatingwebhookconfigurations. Then restart what makes them: kubectl -n gitlab rollout restart "
                 "deployment/gitlab-webservice"
@@ -280,7 +280,7 @@ LACKS_IT = without("AZURE_CLIENT_ID")
             "NotInjected",
             (
                 "The gitaly pod has the label and the service account, and none of the AZURE_ variables: the "
-                "webhook was not there "
+                "webhook did not change it "
                 "when it was created. See that azure-workload-identity's webhook runs, and does not exclude namespace gitlab: "
                 "kubectl get mutatingwebhookconfigurations. Then restart what makes them: kubectl -n gitlab rollout restart "
                 "deployment/gitlab-gitaly"

@@ -117,10 +117,12 @@ def containers_missing(absent: Sequence[str], attempt: AccessAttempt, existing: 
     misspelt is near to one of them."""
     storage = attempt.desired.storage
     unused = [name for name in existing if name not in storage.containers.values()]
-    near = [f"{close[0]} for {name}" for name in absent if (close := get_close_matches(name, unused, n=1))]
+    near = {name: close[0] for name in absent if (close := get_close_matches(name, unused, n=1))}
     one = len(absent) == 1
     what = f"is no container {absent[0]}" if one else f"are no containers {', '.join(absent)}"
-    nearest = f" The nearest names there are {', '.join(near)}." if near else ""
+    nearest = "".join(
+        f" Did you mean {meant}?" if one else f" For {name}, did you mean {meant}?" for name, meant in near.items()
+    )
     lost = [name for name in absent if name in attempt.existed]
     before = (
         f" {', '.join(lost)} existed before: restore what soft delete keeps, which a new container of the name would prevent."

@@ -11,6 +11,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from gitlab_azure_identity.api.conditions import CHAIN, READY
+from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Key, Resource
 from gitlab_azure_identity.cli.as_pod import AsPod, prove_as_pods
 from gitlab_azure_identity.cli.examining import Examined, examine
@@ -18,9 +19,10 @@ from gitlab_azure_identity.cli.looking import looking
 from gitlab_azure_identity.cli.pods import examine_pod
 from gitlab_azure_identity.cli.problems import NOT_CHECKED, PROBLEM, CouldNotCheck
 from gitlab_azure_identity.cli.session import Session
-from gitlab_azure_identity.cli.showing import console, in_terminal, print_data
+from gitlab_azure_identity.cli.showing import INDENTED, console, in_terminal, print_data, to_paste
 from gitlab_azure_identity.cli.status import Work, nothing_there
 from gitlab_azure_identity.domain.causes.model import Advice
+from gitlab_azure_identity.domain.doctor.compared import fitted
 from gitlab_azure_identity.domain.doctor.examination import Check, State
 from gitlab_azure_identity.domain.readiness import was_ready
 from gitlab_azure_identity.domain.texts import printable
@@ -80,9 +82,9 @@ def doctor(name: str | None, pod: str | None, as_pod: AsPod | None, settings: st
             print_data(answers[0] if name else answers, output)
         elif in_terminal():
             screen = console()
-            screen.print(Group(*map(tree, reports)))
-            for command in too_wide(reports, screen.width):
-                click.echo(command)
+            screen.print(Group(*(tree(each, screen.width) for each in reports)))
+            for line in to_paste(told(reports), screen.width):
+                click.echo(line)
         else:
             click.echo("\n".join(line for each in reports for line in lines(each)))
             sys.stdout.flush()
@@ -140,37 +142,36 @@ def lines(report: Report) -> Iterator[str]:
             yield f"  {'':{_STATE}}  {line}"
 
 
-def tree(report: Report) -> Tree:
-    """The same as a tree, which the terminal's width wraps."""
+def tree(report: Report, width: int) -> Tree:
+    """The same as a tree, which the terminal's width wraps. Texts under each other are cut instead, where they are the same."""
     root = Tree(Text(f"{report.key}: {report.headline}", "bold"))
     for check, advice in report.entries:
         mark = (SYMBOLS[check.state], STYLES[check.state])
         branch = root.add(Text.assemble(mark, " ", f"{check.about:{_ABOUT}}", "  ", _told(check)))
-        for line in check.details:
+        for line in fitted(check.details, width - INDENTED):
             branch.add(Text(line, no_wrap=line.startswith(_TABULAR)))
         for line in _advised(check, advice):
             branch.add(Text(line, "cyan" if line.startswith("$ ") else ""))
     return root
 
 
-INDENTED = 8  # columns of the tree before a command
+def told(reports: Sequence[Report]) -> Iterator[str]:
+    """The texts that may have a command."""
+    for each in reports:
+        for check, advice in each.entries:
+            yield check.message
+            yield from _advised(check, advice)
 
 
-def too_wide(reports: Sequence[Report], width: int) -> Iterator[str]:
-    """The commands that the tree had to wrap, once more and each on one line: they are there to be pasted."""
-    lines = [line for each in reports for check, advice in each.entries for line in _advised(check, advice)]
-    wide = dict.fromkeys(line for line in lines if line.startswith("$ ") and len(line) + INDENTED > width)
-    if wide:
-        yield "To paste:"
-    yield from wide
-
-
+_REASONS = frozenset(Reason)  # what else is a cause has no word that a condition shows
 _TABULAR = ("issuer of", "subject of", "audience of", " ")
 
 
 def _told(check: Check) -> str:
     reason = (
-        f"{check.cause}: " if check.state is State.BROKEN and check.cause and check.about in (*CHAIN, READY) else ""
+        f"{check.cause}: "
+        if check.state is State.BROKEN and check.cause in _REASONS and check.about in (*CHAIN, READY)
+        else ""
     )
     return f"{reason}{printable(check.message)}"
 

@@ -63,9 +63,12 @@ def answer(chain: Chain) -> dict[str, Any]:
 
 
 def _under(step: Step, chain: Chain) -> Iterator[str]:
-    """What is told under a link: the explanation that is about it, and what the Helm values cannot do."""
+    """What is told under a link: the explanation that is about it, what is next where Ready does not wait for it, and what the
+    Helm values cannot do."""
     if step.link is chain.broken:
         yield chain.explanation
+    elif chain.healthy and not step.link.counts and step.mark is Mark.UNKNOWN and step.message:
+        yield step.message
     if step.link is Link.SECRETS:
         yield from chain.notes
 

@@ -12,7 +12,7 @@ from gitlab_azure_identity.domain.doctor.examination import Check, State
 from gitlab_azure_identity.reconcile.aim import Aim
 
 LISTED = 10
-NEAREST = "The nearest names there are"
+MEANT = "id you mean"
 
 
 async def hint(look: Look, found: Aim | None, check: Check) -> Check:
@@ -50,7 +50,7 @@ async def _containers(look: Look, found: Aim, check: Check) -> Check:
     storage = found.goal.desired.storage
     known = await look.names.containers(storage.scope)
     missing = [name for name in storage.containers.values() if name not in known]
-    told = NEAREST in check.message  # the identity may list the containers, and so the operator has told it
+    told = MEANT in check.message  # the identity may list the containers, and so the operator has told it
     sentences = (sentence for name in missing if not told for sentence in _meant("container", name, known))
     named = replace(check, names=(("container", missing[0]),)) if missing else check
     return named.with_details(*sentences)

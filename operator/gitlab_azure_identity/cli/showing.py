@@ -2,10 +2,13 @@
 
 import json
 import sys
+from collections.abc import Iterable, Iterator
 
 import click
 import yaml
 from rich.console import Console
+
+from gitlab_azure_identity.domain.causes.model import commands_in
 
 
 def print_data(data: object, output: str) -> None:
@@ -19,6 +22,23 @@ def print_data(data: object, output: str) -> None:
 def in_terminal() -> bool:
     """Whether a tree can be drawn: in a terminal that has its characters."""
     return sys.stdout.isatty() and sys.stdout.encoding.lower().startswith("utf")
+
+
+INDENTED = 8  # columns of a tree before its texts
+
+
+def to_paste(texts: Iterable[str], width: int) -> Iterator[str]:
+    """The commands of the texts that a tree wraps in so many columns, once more and each on one line, which a terminal pastes as
+    one. A text that is a command begins with `$`."""
+    wrapped = [text for text in texts if len(text) + INDENTED > width]
+    commands = dict.fromkeys(command for text in wrapped for command in _commands(text))
+    if commands:
+        yield "To paste:"
+    yield from commands
+
+
+def _commands(text: str) -> tuple[str, ...]:
+    return (text.removeprefix("$ "),) if text.startswith("$ ") else commands_in(text)
 
 
 def console() -> Console:

@@ -14,7 +14,7 @@ from gitlab_azure_identity.cli.chain import Chain, chain
 from gitlab_azure_identity.cli.drawing import answer, lines, tree
 from gitlab_azure_identity.cli.problems import PROBLEM, CouldNotCheck
 from gitlab_azure_identity.cli.session import Session
-from gitlab_azure_identity.cli.showing import console, in_terminal, print_data
+from gitlab_azure_identity.cli.showing import console, in_terminal, print_data, to_paste
 from gitlab_azure_identity.kube.client import Json
 
 Work = Callable[[Session], Awaitable[int]]
@@ -63,6 +63,8 @@ def draw(chains: Sequence[Chain]) -> None:
         screen = console()
         for each in chains:
             screen.print(tree(each))
+            for line in to_paste([each.explanation], screen.width):
+                click.echo(line)
     else:
         for each in chains:
             click.echo("\n".join(lines(each)))

@@ -13,6 +13,7 @@ from gitlab_azure_identity.api.spec import RoleScope
 from gitlab_azure_identity.domain import naming
 from gitlab_azure_identity.domain.arm_ids import ResourceGroupId
 from gitlab_azure_identity.domain.desired import Desired
+from gitlab_azure_identity.domain.doctor.compared import nearest
 from gitlab_azure_identity.domain.gitlab.yaml import MISREAD
 from gitlab_azure_identity.domain.ownership import Owner
 
@@ -86,11 +87,27 @@ def refusal(policy: Sequence[PolicyRule], desired: Desired) -> str | None:
         )
     if not any(_admits_storage(storage, desired) for rule in rules for storage in rule.storage):
         return _add(
-            f"no rule of the operator's policy lets namespace {namespace} use {_storage_words(desired)}",
+            f"no rule of the operator's policy lets namespace {namespace} use {_storage_words(desired)}{_meant(rules, desired)}",
             _opens_storage(desired),
             f"{{namespaces: [{_quoted(namespace)}], storage: [{_storage_rule(desired)}]}}",
         )
     return None
+
+
+def _meant(rules: Sequence[PolicyRule], desired: Desired) -> str:
+    """The storage account that a rule names, not as a glob, and that was most likely meant. Empty when the account is
+    admitted, or none is near."""
+    scope = desired.storage.scope
+    named = [storage.account for rule in rules for storage in rule.storage]
+    if matches(named, str(scope), case=False):
+        return ""
+    by_name = {account.rpartition("/")[2]: account for account in named if not set(account) & set("*?[")}
+    near = nearest(scope.account, list(by_name))
+    if near is None:
+        return ""
+    if near.lower() == scope.account:
+        return f". It names {by_name[near]}: if that is meant, correct spec.storage.resourceGroup and subscriptionId"
+    return f". It names {near}: if that is meant, set spec.storage.accountName: {near}"
 
 
 def reserved(owner: Owner, name: str) -> str | None:

@@ -8,7 +8,7 @@ from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.domain.content import CLOCKS
 from gitlab_azure_identity.domain.findings import Failure, Outlook
 from gitlab_azure_identity.domain.pods import Owner
-from gitlab_azure_identity.domain.workloads import Line
+from gitlab_azure_identity.domain.workloads import Line, words
 
 REMEMBERED = 10  # causes that a Deployment remembers
 
@@ -58,8 +58,10 @@ def deployments(lines: Sequence[Line]) -> tuple[str, ...]:
 
 def offered(lines: Sequence[Line]) -> Step | None:
     """What a resource is told that does not ask for restarts."""
-    names = " and ".join(map(_name, stale(lines)))
-    return Step(f"With spec.gitlab.restart: WhenStale the operator would restart {names}.") if names else None
+    names = [_name(name) for name in stale(lines)]
+    if not names:
+        return None
+    return Step(f"With spec.gitlab.restart: WhenStale the operator would restart {words(names, 'and')}.")
 
 
 def _is_deployment(owner: Owner) -> bool:
@@ -88,7 +90,7 @@ def step(lines: Sequence[Line], rollouts: Mapping[str, Rollout], *, ready: bool,
             return Step(f"The operator restarts {_name(name)}.", rollouts[name], cause, waits=True)
     if left:
         return Step(f"The operator cannot restart {_name(next(iter(left)))}, which is paused.")
-    names = " and ".join(map(_name, causes))
+    names = words([_name(name) for name in causes], "and")
     return Step(f"The operator has restarted {names} for this once, and does not again.")
 
 

@@ -106,18 +106,18 @@ def _label(pod: Pod, want: Carried) -> Problem | None:
 def _account(pod: Pod, want: Carried) -> Problem | None:
     if pod.service_account in want.accounts:
         return None
-    what = f"as service account {pod.service_account}, which is not of this resource: it wants {_words(want.accounts, 'or')}"
+    what = f"as service account {pod.service_account}, which is not of this resource: it wants {words(want.accounts, 'or')}"
     return Problem(Reason.WRONG_SERVICE_ACCOUNT, f"runs {what}", f"run {what}")
 
 
 def _injection(pod: Pod, want: Carried) -> Problem | None:
     if pod.injected:
         return None
-    what = "the label and the service account, and none of the AZURE_ variables: the webhook was not there when"
+    what = "the label and the service account, and none of the AZURE_ variables: the webhook did not change"
     return Problem(
         Reason.NOT_INJECTED,
-        f"has {what} it was created",
-        f"have {what} they were created",
+        f"has {what} it when it was created",
+        f"have {what} them when they were created",
         cause=f"identity {want.client_id}",
     )
 
@@ -182,7 +182,7 @@ class Line:
 def sentence(problem: Problem, lines: Sequence[Line]) -> str:
     """What is wrong with components of the same problem, without what to do."""
     pods, affected = sum(line.pods for line in lines), sum(len(line.affected) for line in lines)
-    names = _words([line.component for line in lines], "and")
+    names = words([line.component for line in lines], "and")
     verb = problem.one if affected == 1 else problem.several
     if affected < pods:
         return f"{affected} of {pods} {names} pods {verb}."
@@ -252,7 +252,7 @@ def finding(lines: Sequence[Line], want: Carried, step: str = "") -> Finding:
         return not_asked(Link.WORKLOADS, Reason.NOT_DEPLOYED, message)
     problems = [line.problem for line in lines if line.problem is not None]
     if not problems:
-        names = _words([line.component for line in lines], "and")
+        names = words([line.component for line in lines], "and")
         return good(
             Link.WORKLOADS, Reason.CURRENT, " ".join([f"The {names} pods carry the identity.", *filter(None, [step])])
         )
@@ -260,7 +260,7 @@ def finding(lines: Sequence[Line], want: Carried, step: str = "") -> Finding:
     same = [line for line in lines if line.problem == worst]
     mended = [line for line in lines if line.problem and line.problem.reason is worst.reason]
     others = [line.component for line in lines if line.problem and line not in same]
-    aside = [f"status.workloads says what is wrong with {_words(others, 'and')}."] if others else []
+    aside = [f"status.workloads says what is wrong with {words(others, 'and')}."] if others else []
     message = " ".join([sentence(worst, same), *aside, *filter(None, [step]), mending(mended, want)])
     return failed(Link.WORKLOADS, Failure(worst.reason, message, Outlook.STALLED))
 
@@ -289,14 +289,14 @@ def _with_values(lines: Sequence[Line], want: Carried) -> str:
 def _restarting(lines: Sequence[Line], want: Carried) -> str:
     owners = list(dict.fromkeys(owner.reference for line in lines for owner in line.owners if owner.restartable))
     if not owners:
-        names = _words([pod.name for line in lines for pod in line.affected][:LISTED], "and")
+        names = words([pod.name for line in lines for pod in line.affected][:LISTED], "and")
         return f"Nothing that makes pods anew has made {names}: delete it and create it anew."
     first, *others = owners
     command = commands.RESTART_WORKLOAD.filled(namespace=want.namespace, workload=first)
     return f"Restart what makes them: {' '.join([command, *others])}"
 
 
-def _words(names: Sequence[str], conjunction: str) -> str:
+def words(names: Sequence[str], conjunction: str) -> str:
     """The names in a sentence."""
     *most, last = names
     return f"{', '.join(most)} {conjunction} {last}" if most else last

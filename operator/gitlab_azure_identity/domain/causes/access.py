@@ -104,8 +104,8 @@ ACCESS = (
         steps=(
             Step("Look at the identity's credentials", commands.LIST_CREDENTIALS),
             Step(
-                """The last six codes are reported as [IssuerUnreachable](#issuerunreachable) and
-                [SigningKeyUnknown](#signingkeyunknown), since they mostly pass by themselves."""
+                """Documents of the issuer that Entra cannot fetch, and a key that it does not know, mostly pass by themselves:
+                they are reported as [IssuerUnreachable](#issuerunreachable) and [SigningKeyUnknown](#signingkeyunknown)."""
             ),
         ),
     ),

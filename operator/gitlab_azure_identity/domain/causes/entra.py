@@ -24,7 +24,8 @@ REFUSALS: Mapping[str, Refusal] = {
         "Compare the cluster's issuer with status.issuer, to the letter, trailing slash included.",
     ),
     "AADSTS700212": Refusal(
-        "No federated credential has the audience of the token.", "Check the operator's `cloud` setting."
+        "No federated credential has the audience of the token.",
+        "Compare the credential's audience with the token's, to the letter. The operator's `cloud` setting chooses it.",
     ),
     "AADSTS700213": Refusal(
         "No federated credential has the subject of the token.", "Compare it with status.federatedCredentials."

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gitlab_azure_identity.api.reasons import Reason
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_TOLD = re.compile(r"(?<=: )(?:az|helm|kubectl) .+?(?=[.;] [A-Z]|\.?$)")
 _LINK = re.compile(r"\[([^\]]+)\]\([^)]+\)")
 
 
@@ -19,6 +20,11 @@ def fill(text: str, values: Mapping[str, str]) -> str:
 def in_message(says: str) -> str:
     """Words of a message, with `…` for what the message fills in."""
     return _PLACEHOLDER.sub("…", says)
+
+
+def commands_in(message: str) -> tuple[str, ...]:
+    """The commands that a message of the operator tells: after a colon, until the next sentence."""
+    return tuple(_TOLD.findall(message))
 
 
 def plain(text: str, values: Mapping[str, str]) -> str:

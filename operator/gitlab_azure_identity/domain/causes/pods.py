@@ -56,14 +56,14 @@ CHAPTER = Chapter(
             cases=(
                 Case(
                     says="was annotated, and",
-                    why="""the pod has no `AZURE_CLIENT_ID`, since it was created before its service account was annotated.
+                    why="""The pod has no `AZURE_CLIENT_ID`, since it was created before its service account was annotated.
                     This is so after a first installation where Helm creates the accounts (`management: Annotate`) and the
                     pods in the same second.""",
                 ),
-                Case(says="client ID {former}, and the managed identity has", why="the identity was created again."),
+                Case(says="client ID {former}, and the managed identity has", why="The identity was created again."),
                 Case(
                     says="tenant {former}, and the managed identity is in",
-                    why="its service account had another tenant.",
+                    why="Its service account had another tenant.",
                 ),
                 Case(
                     says="before its content changed",

@@ -1,6 +1,6 @@
 """Two texts that must be the same to the letter, such as issuers: where they differ, in a form that a person sees."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher, get_close_matches
 from itertools import takewhile
@@ -31,6 +31,27 @@ def difference(needed: str, found: str) -> Difference | None:
         return None
     place = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(needed, found, strict=False)))
     return Difference(needed, found, place, _words(needed, found, place))
+
+
+def fitted(lines: Sequence[str], width: int) -> Iterator[str]:
+    """The lines, with each comparison among them cut to a width in columns: of what both texts begin with, so much is `…` that
+    the first difference and its words are seen."""
+    number = 0
+    while number < len(lines):
+        three = lines[number : number + 3]
+        compared = three[-1].lstrip().startswith("^ ")
+        yield from _cut(three, width) if compared else three[:1]
+        number += len(three) if compared else 1
+
+
+def _cut(comparison: Sequence[str], width: int) -> Iterator[str]:
+    first, mark = comparison[0], comparison[-1]
+    start = len(first) - len(first.partition(":")[2].lstrip())
+    same = len(mark) - len(mark.lstrip()) - start
+    cut = min(len(mark) + 1 - width, same)
+    for line in comparison:
+        shown = "…" if line is not mark else " "
+        yield f"{line[:start]}{shown}{line[start + cut :]}" if cut > 1 else line
 
 
 def _words(needed: str, found: str, place: int) -> str:
