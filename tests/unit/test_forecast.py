@@ -7,7 +7,7 @@ from dataclasses import replace
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.domain.findings import Failure, Outlook
-from gitlab_azure_identity.domain.forecast import forecast, foreseen
+from gitlab_azure_identity.domain.forecast import forecast, foreseen, foreseen_with_identity
 from gitlab_azure_identity.domain.observed import Observation, Observed
 
 from .worlds import goal, standing, wanted
@@ -86,3 +86,23 @@ def test_a_missing_account_beside_an_identity_is_told_at_the_roles() -> None:
 
 def test_what_could_not_be_seen_says_why() -> None:
     assert reasons(Observation(standing(), {Link.ROLES: MISSING}))["RolesAssigned"] == "AccountNotFound"
+
+
+def test_an_object_of_somebody_else_is_in_the_way_before_the_identity_is_there() -> None:
+    theirs = replace(
+        standing().objects["Secret", "gitlab-object-storage"], labels={}, annotations={}, managers=frozenset()
+    )
+    before = Observation(Observed(objects={("Secret", "gitlab-object-storage"): theirs}))
+
+    assert {one.link: one.reason for one in foreseen_with_identity(goal(), before)} == {
+        "IdentityReady": "Progressing",
+        "CredentialsFederated": "Pending",
+        "RolesAssigned": "Pending",
+        "ServiceAccountsAnnotated": "Pending",
+        "SecretsWritten": "NotOwned",
+    }
+
+
+def test_without_an_identity_to_create_nothing_else_is_foreseen() -> None:
+    for observation in (Observation(standing()), replace(Observation(Observed()), no_account=MISSING)):
+        assert foreseen_with_identity(goal(), observation) == foreseen(goal(), observation)

@@ -28,7 +28,7 @@ from gitlab_azure_identity.domain.changes import (
     Revocation,
 )
 from gitlab_azure_identity.domain.findings import CannotProceed, Finding, Outlook, blocked, failed
-from gitlab_azure_identity.domain.forecast import forecast, foreseen
+from gitlab_azure_identity.domain.forecast import forecast, foreseen_with_identity
 from gitlab_azure_identity.domain.texts import printable
 from gitlab_azure_identity.kube.client import Json
 from gitlab_azure_identity.reconcile.aim import Aim
@@ -114,7 +114,7 @@ async def _planned(session: Session, resource: Resource, settings: str | None) -
 
 def findings(found: Aim) -> list[Finding]:
     """A finding for each link, as the operator would judge what was seen."""
-    judged = foreseen(found.goal, found.observation)
+    judged = foreseen_with_identity(found.goal, found.observation)
     not_tried = blocked(Link.ACCESS, Link.ROLES)  # what the operator has proven stays so
     unmanaged = found.goal.desired.unmanaged
     return list(with_proof(found.resource, unmanaged, judged, not_tried, SYSTEM.now(), 0.0))
