@@ -106,6 +106,11 @@ def test_of_several_resources_a_name_chooses_one() -> None:
         (f"{written('one')}---\n{written('two')}", None, "has 2 resources. Name one of them: one, two."),
         (written("one"), "two", f"gai.yaml has no {KIND} two. It has: one."),
         (written(storage={"accountName": 5}), None, "The spec of gitlab does not fit the schema: spec.storage.accountName:"),
+        (written(storag={}), None, "has a field that no GitLabAzureIdentity has: spec.storag. See: kubectl explain gai.spec"),
+        (
+            written(serviceAccounts=[{"name": "gitlab", "managment": "Annotate"}]), None,
+            "spec.serviceAccounts.managment. See: kubectl explain gai.spec.serviceAccounts",
+        ),
         (written(storage=None), None, "The spec of gitlab does not fit the schema: spec.storage:"),
     ],
 )  # fmt: skip

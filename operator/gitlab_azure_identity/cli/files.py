@@ -1,11 +1,13 @@
 """A resource from a file, as a person wrote it."""
 
+from collections.abc import Iterator
 from typing import IO, Any
 
 import yaml
 
 from gitlab_azure_identity.api import API_VERSION, KIND
 from gitlab_azure_identity.api.resource import Resource
+from gitlab_azure_identity.api.spec import Spec
 from gitlab_azure_identity.cli.problems import CouldNotCheck
 
 WRITTEN = {"uid": "", "resourceVersion": "", "generation": 0}  # the API server fills these in
@@ -36,7 +38,27 @@ def read(text: str, file: str, name: str | None = None, namespace: str | None = 
         raise CouldNotCheck(f"{file} has no {KIND} {chosen}. It has: {', '.join(sorted(found))}.")
     own = found[chosen]["metadata"].get("namespace")
     metadata = {"namespace": str(own or namespace or "default"), "name": chosen, **WRITTEN}
-    return Resource.parse({"metadata": metadata, "spec": found[chosen].get("spec")})
+    resource = Resource.parse({"metadata": metadata, "spec": found[chosen].get("spec")})
+    if resource.spec is not None and (stray := next(_stray(found[chosen]["spec"], _kept(resource.spec), "spec"), None)):
+        raise CouldNotCheck(f"{chosen} in {file} has a field that no {KIND} has: {stray}")
+    return resource
+
+
+def _kept(spec: Spec) -> Any:
+    return spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+def _stray(given: Any, kept: Any, path: str) -> Iterator[str]:
+    """The fields that were dropped when the spec was read, as kubectl refuses them too, each with the command that shows those that there are."""
+    if isinstance(given, dict) and isinstance(kept, dict):
+        for name, value in given.items():
+            if name in kept:
+                yield from _stray(value, kept[name], f"{path}.{name}")
+            else:
+                yield f"{path}.{name}. See: kubectl explain gai.{path}"
+    elif isinstance(given, list) and isinstance(kept, list):
+        for one, other in zip(given, kept, strict=True):
+            yield from _stray(one, other, path)
 
 
 def _resources(documents: list[Any]) -> list[dict[str, Any]]:
