@@ -67,10 +67,12 @@ def test_status_piped_is_plain_lines(ready: GitLab, gai: Callable[..., subproces
     assert (ran.returncode, ran.stderr) == (0, "")
     first, *rest = ran.stdout.splitlines()
     assert first == f"{ready.namespace}/gitlab: ok Ready"
-    assert [line.split()[:2] for line in rest] == [
+    *links, next_step = rest
+    assert [line.split()[:2] for line in links] == [
         *(["ok", link] for link in CHAIN if link != "WorkloadsReady"),
         ["unknown", "WorkloadsReady"],  # there is no GitLab, and Ready does not wait for one
     ]
+    assert "Install GitLab" in next_step
     assert "\x1b" not in ran.stdout
 
 

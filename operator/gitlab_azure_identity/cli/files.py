@@ -49,7 +49,8 @@ def _kept(spec: Spec) -> Any:
 
 
 def _stray(given: Any, kept: Any, path: str) -> Iterator[str]:
-    """The fields that were dropped when the spec was read, as kubectl refuses them too, each with the command that shows those that there are."""
+    """The fields that were dropped when the spec was read, each with the command that shows those that there are. kubectl refuses
+    them too."""
     if isinstance(given, dict) and isinstance(kept, dict):
         for name, value in given.items():
             if name in kept:

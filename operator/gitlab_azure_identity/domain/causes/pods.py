@@ -22,6 +22,9 @@ CHAPTER = Chapter(
                 Step("Give the chart these values, as the message says", commands.GIVE_VALUES),
                 Step("Check that they reached Helm", commands.SHOW_LABEL_VALUES),
                 Step("Where Flux or Argo CD installs GitLab, put them there: [docs/gitops.md](gitops.md)."),
+                Step(
+                    "With the GitLab Operator, put them into its GitLab resource: [docs/gitlab-operator.md](gitlab-operator.md)."
+                ),
             ),
         ),
         Cause(
