@@ -18,7 +18,7 @@ import yaml
 from lab.azure import seeded
 from lab.running import Lab
 
-from .behind import create_store, until, until_matched
+from .behind import create_service_account, create_store, until, until_matched
 from .colleague import SECONDS, Colleague, publish_settings
 from .operating import STORAGE, Operator
 from .owner import assign, foreign_identity
@@ -144,6 +144,29 @@ def test_a_misspelt_account_is_answered_with_the_nearest(gitlab: GitLab, reader:
     assert list(found) == ["RolesAssigned"]
     assert found["RolesAssigned"]["details"] == ["There is no storage account storesplet. Did you mean storespelt?"]
     assert "az storage account list --query \"[?name=='storesplet'].id\"" in found["RolesAssigned"]["commands"]
+
+
+def test_a_misspelt_service_account_is_answered_with_the_nearest(gitlab: GitLab, reader: Colleague) -> None:
+    create_service_account(gitlab, "gitlab-app-nonroot")
+    gitlab.apply(serviceAccounts=[{"name": "gitlab-app-noroot", "management": "Annotate"}])
+    gitlab.condition("Ready", "False", "NotFound")
+
+    found = problems(reader, gitlab)
+
+    assert found["ServiceAccountsAnnotated"]["details"] == [
+        "There is no service account gitlab-app-noroot. Did you mean gitlab-app-nonroot?"
+    ]
+
+
+def test_a_release_of_another_name_is_answered_with_the_one_that_has_pods(gitlab: GitLab, reader: Colleague) -> None:
+    gitlab.apply().ready()
+    deploy(gitlab, "webservice", release="prod")
+    until(lambda: pods(gitlab, "webservice", "prod"), "a pod of the other release")
+
+    ran = reader.gai("doctor", gitlab.name, "-n", gitlab.namespace)
+
+    assert ran.returncode == 0
+    assert "There are pods of release prod. If it is meant, set spec.gitlab.release: prod" in ran.stdout
 
 
 def test_an_account_of_another_resource_group_is_found_there(

@@ -78,6 +78,12 @@ def test_when_all_is_well_nothing_is_explained() -> None:
     assert len(list(lines(READY_CHAIN))) == 1 + len(CHAIN)
 
 
+def test_a_link_that_holds_without_a_name_on_record_has_its_reason() -> None:
+    proven = status(CredentialsFederated=("True", "Proven", "Access works.")) | {"federatedCredentials": []}
+
+    assert "  ok        CredentialsFederated      Proven" in lines(chain(resource(status=proven)))
+
+
 def test_what_is_next_where_ready_does_not_wait_is_told() -> None:
     install = "Release gitlab has no pods that use storage in namespace gitlab. Install GitLab."
     found = chain(resource(status=status(WorkloadsReady=("Unknown", "NotDeployed", install))))

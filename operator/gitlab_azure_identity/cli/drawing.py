@@ -74,8 +74,8 @@ def _under(step: Step, chain: Chain) -> Iterator[str]:
 
 
 def _told(step: Step) -> str:
-    """The names that a link is made of; for one that does not hold, its reason."""
-    return ", ".join(step.made_of) if step.mark is Mark.HOLDS else step.reason
+    """The names that a link is made of. For one that does not hold, or of which no name is on record, its reason."""
+    return (", ".join(step.made_of) if step.mark is Mark.HOLDS else "") or step.reason
 
 
 def _line(mark: Mark, name: Text, rest: str) -> Text:

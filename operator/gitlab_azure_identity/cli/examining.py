@@ -141,10 +141,14 @@ async def _workloads(look: Look, found: Aim) -> Check:
         return weighed(blocked(Link.WORKLOADS, Link.IDENTITY), found.resource)
     try:
         listed = await look.pods.list(want.namespace, want.release)
+        lines = judged(listed.pods, want)
+        others = [] if lines else await look.pods.releases(want.namespace, want.components)
     except ClusterError as error:
         refused = of_cluster(error, f"list pods in namespace {want.namespace}", look.session.server)
         return Check(Link.WORKLOADS, State.UNSEEN, refused.message)
-    return weighed(finding(judged(listed.pods, want), want), found.resource)
+    check = weighed(finding(lines, want), found.resource)
+    meant = (f"There are pods of release {one}. If it is meant, set spec.gitlab.release: {one}" for one in others)
+    return check.with_details(*meant)
 
 
 # what no condition shows

@@ -9,6 +9,7 @@ from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.cli.looking import Look
 from gitlab_azure_identity.domain.doctor.compared import nearest
 from gitlab_azure_identity.domain.doctor.examination import Check, State
+from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.reconcile.aim import Aim
 
 LISTED = 10
@@ -21,7 +22,7 @@ async def hint(look: Look, found: Aim | None, check: Check) -> Check:
         return check
     try:
         return await _HINTS[check.cause](look, found, check)
-    except AzureError:
+    except (AzureError, ClusterError):
         return check
 
 
@@ -62,11 +63,27 @@ async def _subscription(look: Look, found: Aim, check: Check) -> Check:
     return check.with_details(*_meant("subscription", place.subscription, await look.names.subscriptions()))
 
 
+async def _service_accounts(look: Look, found: Aim, check: Check) -> Check:
+    """For accounts that somebody else creates. What is missing of Azure has the same reason, and nothing that is near to it."""
+    if check.about != Link.SERVICE_ACCOUNTS:
+        return check
+    desired, namespace = found.goal.desired, found.goal.owner.namespace
+    known = await look.accounts(namespace)
+    sentences = (
+        sentence
+        for account in desired.service_accounts
+        if account.name not in known
+        for sentence in _meant("service account", account.name, known)
+    )
+    return check.with_details(*sentences)
+
+
 _HINTS: Mapping[str, Callable[[Look, Aim, Check], Awaitable[Check]]] = {
     Reason.ACCOUNT_NOT_FOUND: _account,
     Reason.RESOURCE_GROUP_NOT_FOUND: _group,
     Reason.CONTAINER_NOT_FOUND: _containers,
     Reason.SUBSCRIPTION_NOT_FOUND: _subscription,
+    Reason.NOT_FOUND: _service_accounts,
 }
 
 

@@ -120,6 +120,11 @@ class Look:
             return {}
         return found.tags if found else {}
 
+    async def accounts(self, namespace: str) -> list[str]:
+        """The names of all service accounts of a namespace. Raises ClusterError."""
+        found = await self.session.cluster.request("GET", f"/api/v1/namespaces/{namespace}/serviceaccounts")
+        return [str(item["metadata"]["name"]) for item in found.get("items") or ()]
+
     @property
     def propagation_limit(self) -> float:
         """The operator's setting, in seconds."""

@@ -61,6 +61,12 @@ class Pods:
         found = await self._cluster.request("GET", _path(namespace))
         return tuple(str(item["metadata"]["name"]) for item in found.get("items") or ())
 
+    async def releases(self, namespace: str, components: Collection[str]) -> tuple[str, ...]:
+        """The releases that have pods of these components in a namespace."""
+        query = {"labelSelector": f"{RELEASE_LABEL},{COMPONENT_LABEL} in ({','.join(components)})"}
+        found = await self._cluster.request("GET", _path(namespace), query=query)
+        return tuple(sorted({str(item["metadata"]["labels"][RELEASE_LABEL]) for item in found.get("items") or ()}))
+
     async def mounting(self, namespace: str, secrets: Collection[str]) -> tuple[Pod, ...]:
         """The pods of a namespace that mount one of these secrets, whatever their labels."""
         found: list[Pod] = []
