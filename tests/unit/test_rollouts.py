@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gitlab_azure_identity.api.reasons import Reason
+from gitlab_azure_identity.domain.events import Event, restarted_event
 from gitlab_azure_identity.domain.findings import Failure, Outlook
 from gitlab_azure_identity.domain.pods import Pod
 from gitlab_azure_identity.domain.rollouts import REMEMBERED, Rollout, Step, deployments, offered, refused, step
@@ -43,6 +44,11 @@ def rollout(component: str, *causes: str, **changed: Any) -> Rollout:
 )
 def test_a_refusal_is_told_and_waited_for_where_it_ends_by_itself(failure: Failure, waits: bool, words: str) -> None:
     assert refused(failure, "no") == Step(words, waits=waits)
+
+
+def test_a_restart_is_told_with_its_cause() -> None:
+    told = Event("Normal", Reason.RESTARTED, f"Restarted deployment/gitlab-registry: its pods lacked {CAUSE}.")
+    assert restarted_event("gitlab-registry", CAUSE) == told
 
 
 def old(component: str, **changed: Any) -> Pod:
