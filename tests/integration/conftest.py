@@ -10,6 +10,7 @@ from lab.running import Lab
 from tests.invariants import broken, outdated, unexplained
 
 from .apart import FAST, Apart, started_apart, started_lab
+from .colleague import Colleague, publish_settings
 from .operating import Operator
 from .resources import GitLab
 from .watching import Object, Watch
@@ -120,3 +121,16 @@ def gitlab(new_gitlab: Callable[..., GitLab]) -> GitLab:
 def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apart]:
     with started_apart(tmp_path_factory.mktemp("apart"), tmp_path_factory.mktemp("operator-apart")) as lab_and_operator:
         yield lab_and_operator
+
+
+@pytest.fixture(scope="module")
+def nobody(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Colleague:
+    """The administrator of the cluster, without a login to Azure."""
+    publish_settings(lab)
+    return Colleague(lab, tmp_path_factory.mktemp("colleague"))
+
+
+@pytest.fixture(scope="module")
+def reader(nobody: Colleague) -> Colleague:
+    """The same, who may read the subscription."""
+    return nobody.with_role("Reader")

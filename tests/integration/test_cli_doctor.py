@@ -31,19 +31,6 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 WEBHOOK = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/azure-wi-webhook-mutating-webhook-configuration"
 
 
-@pytest.fixture(scope="module")
-def nobody(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Colleague:
-    """The administrator of the cluster, without a login to Azure."""
-    publish_settings(lab)
-    return Colleague(lab, tmp_path_factory.mktemp("colleague"))
-
-
-@pytest.fixture(scope="module")
-def reader(nobody: Colleague) -> Colleague:
-    """The same, who may read the subscription."""
-    return nobody.with_role("Reader")
-
-
 @pytest.fixture
 def webhook(lab: Lab) -> Iterator[Object]:
     """The registration of the pod webhook, which is as before at the end."""

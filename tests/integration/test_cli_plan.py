@@ -10,28 +10,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab.running import Lab
-
 from .behind import until_matched
-from .colleague import CONFIG_MAP, Colleague, publish_settings
+from .colleague import CONFIG_MAP, Colleague
 from .operating import Operator
 from .resources import GitLab
 
 SLOW = "GET */storageAccounts/storeslow*"
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-
-
-@pytest.fixture(scope="module")
-def nobody(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Colleague:
-    """Somebody without a login to Azure."""
-    publish_settings(lab)
-    return Colleague(lab, tmp_path_factory.mktemp("colleague"))
-
-
-@pytest.fixture(scope="module")
-def reader(nobody: Colleague) -> Colleague:
-    """Somebody who may read the subscription."""
-    return nobody.with_role("Reader")
 
 
 def a_file(folder: Path, gitlab: GitLab, **spec: object) -> str:
