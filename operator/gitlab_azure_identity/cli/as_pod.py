@@ -3,7 +3,8 @@ GitLab does."""
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import click
@@ -20,7 +21,7 @@ from gitlab_azure_identity.domain.doctor.examination import Check, State
 from gitlab_azure_identity.domain.doctor.pod import SECONDS, proof_pod
 from gitlab_azure_identity.domain.findings import Outlook
 from gitlab_azure_identity.domain.workloads import carried, problem
-from gitlab_azure_identity.kube.client import ClusterError
+from gitlab_azure_identity.kube.client import ClusterError, Json
 from gitlab_azure_identity.kube.pods import pod_of
 from gitlab_azure_identity.kube.proof_pods import ProofPods
 from gitlab_azure_identity.reconcile.aim import Aim
@@ -88,31 +89,45 @@ async def _proven(look: Look, found: Aim, account: str, image: str) -> Check:
     about = f"As pod {account}"
     storage = desired.storage
     manifest = proof_pod(desired.owner.namespace, account, image, storage.blob_host, tuple(storage.containers.values()))
-    try:
-        made = await pods.create(manifest)
-    except ClusterError as error:
-        return _not_created(about, error, look.session.server)
-    try:
+    async with AsyncExitStack() as stack:
+        try:
+            made = await stack.enter_async_context(existing(pods, manifest))
+        except ClusterError as error:
+            return _not_created(about, error, look.session.server)
         want = carried(found.goal, found.observation.have)
         wrong = problem(pod_of(made), want) if want else None
         if wrong:
             return Check(about, State.BROKEN, f"A new pod of service account {account} {wrong.one}.", wrong.reason)
-        end = await pods.ended(made, PATIENCE)
-    except ClusterError as error:
-        refused = of_cluster(error, f"follow pod {made['metadata']['name']}", look.session.server)
-        return Check(about, State.UNSEEN, refused.message)
-    finally:
-        await asyncio.shield(_deleted(pods, made))
+        try:
+            end = await pods.ended(made, PATIENCE)
+        except ClusterError as error:
+            refused = of_cluster(error, f"follow pod {made['metadata']['name']}", look.session.server)
+            return Check(about, State.UNSEEN, refused.message)
     if end.trouble:
         return Check(about, State.UNSEEN, f"The pod proved nothing. {end.trouble}")
     return await _judged(look, found, account, about, end.proof)
 
 
-async def _deleted(pods: ProofPods, made: dict[str, object]) -> None:
+@asynccontextmanager
+async def existing(pods: ProofPods, manifest: Json) -> AsyncIterator[Json]:
+    """The pod of a manifest, which is deleted at the end: also when Ctrl-C comes before the API server has answered that it was
+    created. Raises ClusterError when it is not created."""
+    creation = asyncio.ensure_future(pods.create(manifest))
+    try:
+        yield await asyncio.shield(creation)
+    finally:
+        await asyncio.shield(_deleted(pods, creation))
+
+
+async def _deleted(pods: ProofPods, creation: asyncio.Future[Json]) -> None:
+    try:
+        made = await creation
+    except ClusterError:
+        return  # there is none
     try:
         await pods.delete(made)
     except ClusterError as error:
-        name = made["metadata"]["name"]  # type: ignore[index]
+        name = made["metadata"]["name"]
         click.echo(f"Pod {name} could not be deleted: {error.message}. It ends by itself. Delete it.", err=True)
 
 
