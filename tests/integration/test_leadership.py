@@ -111,6 +111,7 @@ def test_one_leads_and_the_other_stands_by(pair: Pair) -> None:
     pair.gitlab.apply().ready()
 
     assert (state(pair.leader), state(pair.other)) == ("ok", "standby")
+    assert pair.leader.get("/healthz") == pair.other.get("/healthz") == "ok\n"
     assert writes_of(pair.other) == 0
     assert memory(pair.other) < STANDBY_MEMORY
 
