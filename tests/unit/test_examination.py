@@ -55,7 +55,7 @@ REPORT = "The operator reports RolesAssigned=True, Assigned: They say."
         (AWAY, FALSE, True, State.BROKEN, "AuthorizationFailed", ()),
         (blocked(ROLES, Link.IDENTITY), FALSE, True, State.BROKEN, "AuthorizationFailed", ()),
         # it was taken away since the operator looked
-        (PROGRESSING, TRUE, True, State.BROKEN, "Progressing", (REPORT,)),
+        (PROGRESSING, TRUE, True, State.BROKEN, "changed-since", (REPORT,)),
         # the operator has not looked yet
         (PROGRESSING, None, True, State.WAITS, "Progressing", ()),
         # what a person sees counts before what the operator reports

@@ -1,12 +1,12 @@
-"""What is around the chain and no condition shows: the pod webhook, and clocks. `kubectl gai doctor` looks at them."""
+"""What no condition shows, and `kubectl gai doctor` sees: the pod webhook, clocks, and what changed since the operator looked."""
 
 from gitlab_azure_identity.domain.causes import commands
 from gitlab_azure_identity.domain.causes.model import Cause, Chapter, Step
 
 CHAPTER = Chapter(
-    "The webhook and the clocks",
-    text="""The webhook of azure-workload-identity gives each pod with the label its variables and its token when the pod is
-    created. A pod that was created while the webhook could not change it must be created again.""",
+    "What only the doctor sees",
+    text="""No condition shows these. The webhook of azure-workload-identity gives each pod with the label its variables and its
+    token when the pod is created. A pod that was created while the webhook could not change it must be created again.""",
     causes=(
         Cause(
             key="webhook-missing",
@@ -41,6 +41,17 @@ CHAPTER = Chapter(
             steps=(
                 Step("See what its pods say", commands.SHOW_WEBHOOK_PODS),
                 Step("When they run, restart GitLab's pods", commands.RESTART),
+            ),
+        ),
+        Cause(
+            key="changed-since",
+            title="Something changed since the operator looked",
+            what="A link that held at the operator's last look does not hold now.",
+            why="""Somebody has removed or changed something in Azure or in the cluster. The operator looks at Azure every hour,
+            at objects in the cluster every minute, and puts it right.""",
+            steps=(
+                Step("Ask for a look now", commands.ASK_FOR_A_PASS),
+                Step("Find out who changed it: the activity log of the resource group or of the account says so."),
             ),
         ),
         Cause(

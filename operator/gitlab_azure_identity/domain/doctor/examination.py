@@ -62,7 +62,8 @@ def weighed(mine: Finding, resource: Resource, *, seen: bool = True) -> Check:
         case Outlook.TRANSIENT:
             return Check(mine.link, State.UNSEEN, mine.message, mine.reason).with_details(*_told(theirs))
         case Outlook.WAITING if mine.reason is Reason.PROGRESSING and theirs is not None:
-            return Check(mine.link, State.BROKEN, mine.message, mine.reason).with_details(*_told(theirs))
+            cause = CHANGED_SINCE if theirs.status == "True" else mine.reason
+            return Check(mine.link, State.BROKEN, mine.message, cause).with_details(*_told(theirs))
         case Outlook.WAITING | Outlook.BLOCKED:
             return Check(mine.link, State.WAITS, mine.message, mine.reason)
     return Check(mine.link, State.HOLDS if mine.known else State.WAITS, mine.message, mine.reason)
@@ -112,4 +113,6 @@ def of_the_whole(resource: Resource, checks: Sequence[Check]) -> Check | None:
     return None
 
 
-NO_STATUS = "no-status"  # in the table of causes
+# in the table of causes
+NO_STATUS = "no-status"
+CHANGED_SINCE = "changed-since"
