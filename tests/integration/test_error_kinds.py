@@ -157,7 +157,8 @@ def test_a_lock_that_keeps_a_former_role_leaves_ready_true(gitlab: GitLab) -> No
     (entry,) = found["status"]["lingering"]
     assert (entry["kind"], entry["name"]) == ("RoleAssignment", former["name"])
     assert entry["message"] == (
-        f"A lock forbids to remove role assignments on storage account gitlabstore: {LOCKED} Remove the lock."
+        f"A lock forbids to remove role assignments on storage account gitlabstore: {LOCKED} Remove the lock. This "
+        "shows those of the resource group: az lock list --resource-group rg-storage --output table"
     )
     assert condition(found, "Ready")["status"] == "True"
     assert {one["status"] for one in found["status"]["conditions"] if one["type"] != "WorkloadsReady"} == {"True"}

@@ -178,7 +178,7 @@ def test_each_kind_of_error_with_each_operation(
             assert DETAIL in text
             assert not re.search(r"[{}]|  ", text), text
             assert text[0].isupper()
-            assert text.endswith((".", "Microsoft.ManagedIdentity", "Microsoft.Storage")), text
+            assert text.endswith((".", "Microsoft.ManagedIdentity", "Microsoft.Storage", "--output table")), text
 
 
 @pytest.mark.parametrize(

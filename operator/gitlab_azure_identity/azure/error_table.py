@@ -8,7 +8,7 @@ Azure Policy and of workload identity federation; and reports in public trackers
 from dataclasses import dataclass, replace
 
 from gitlab_azure_identity.api.reasons import Reason
-from gitlab_azure_identity.domain.causes.commands import REGISTER
+from gitlab_azure_identity.domain.causes.commands import LIST_LOCKS, REGISTER
 from gitlab_azure_identity.domain.findings import Outlook
 
 # Seconds after which a person must act.
@@ -70,7 +70,10 @@ DENIED = _person(
 POLICY = _person(
     Reason.REQUEST_DISALLOWED_BY_POLICY, "An Azure Policy forbids to {doing}: {detail} Ask who assigned it."
 )
-LOCKED = _person(Reason.SCOPE_LOCKED, "A lock forbids to {doing}: {detail} Remove the lock.")
+LOCKED = _person(
+    Reason.SCOPE_LOCKED,
+    "A lock forbids to {doing}: {detail} Remove the lock. This shows those of the resource group: " + LIST_LOCKS.text,
+)
 LIMIT = _person(
     Reason.LIMIT_EXCEEDED,
     "A limit of Azure is reached, so the operator cannot {doing}: {detail} Remove what is not used, or ask Azure for more.",

@@ -1,6 +1,7 @@
 """Errors of Resource Manager, and of the operator's own login: their lines in `error_table`, filled in for a person."""
 
 import re
+import shlex
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -89,6 +90,7 @@ class Operation:
     below: str = ""  # of a write: what the object belongs to, which Azure has just shown or confirmed
     provider: str = "Microsoft.ManagedIdentity"
     region: str = ""  # where the object is, if Azure offers it in some regions only
+    group: str = ""  # its resource group
 
     def another(self, field: str) -> str:
         """What a person does about a wrong name in a field. Those of spec.azure cannot change: an identity does not move."""
@@ -130,6 +132,7 @@ def filled(line: Entry, error: AzureError, operation: Operation) -> Failure:
         "below": operation.below or "the resource",
         "provider": operation.provider,
         "region": operation.region,
+        "group": shlex.quote(operation.group) if operation.group else "<group>",
         "detail": detail,
         "look_up": LOOK_UP if error.code else NOT_AZURES,
         "said": f"{known}: {detail}" if error.status else detail,

@@ -21,12 +21,13 @@ STORAGE_ROLE = "Role Based Access Control Administrator"
 
 def _on_identities(doing: str, group: str, hint: str = "") -> Operation:
     right = f'Grant its identity "{IDENTITY_ROLE}" on resource group {group}: docs/azure-permissions.md#identities.'
-    return Operation(doing, right + hint, "spec.azure")
+    return Operation(doing, right + hint, "spec.azure", group=group)
 
 
-def _on_storage(doing: str, where: str, hint: str = "") -> Operation:
-    right = f'Grant its identity "{STORAGE_ROLE}" on {where}: docs/azure-permissions.md#storage.'
-    return Operation(doing, right + hint, "spec.storage", provider="Microsoft.Storage")
+def _on_storage(doing: str, scope: StorageScope, hint: str = "") -> Operation:
+    right = f'Grant its identity "{STORAGE_ROLE}" on {scope.words}: docs/azure-permissions.md#storage.'
+    where = f"{doing} {scope.words}"
+    return Operation(where, right + hint, "spec.storage", provider="Microsoft.Storage", group=scope.resource_group)
 
 
 # Azure gives one answer both when the right to read is missing and when the object does not exist (403, "or the scope is
@@ -48,11 +49,11 @@ def reading_credentials(identity: WantedIdentity) -> Operation:
 
 
 def reading_assignments(account: StorageScope) -> Operation:
-    return _on_storage(f"read role assignments on {account.words}", account.words, _OR_NO_ACCOUNT)
+    return _on_storage("read role assignments on", account, _OR_NO_ACCOUNT)
 
 
 def reading_account(account: StorageScope) -> Operation:
-    return _on_storage(f"read {account.words}", account.words, _OR_NO_ACCOUNT)
+    return _on_storage("read", account, _OR_NO_ACCOUNT)
 
 
 def changing(change: Change) -> Operation:
@@ -75,11 +76,10 @@ def changing(change: Change) -> Operation:
             doing = f"delete managed identity {change.identity.name}"
             return replace(_on_identities(doing, change.identity.id.resource_group), act=Act.DELETE)
         case PutAssignment():
-            where = change.grant.scope.words
-            return _writing(_on_storage(f"assign roles on {where}", where), where)
+            scope = change.grant.scope
+            return _writing(_on_storage("assign roles on", scope), scope.words)
         case DeleteAssignment():
-            where = change.assignment.scope.words
-            return replace(_on_storage(f"remove role assignments on {where}", where), act=Act.DELETE)
+            return replace(_on_storage("remove role assignments on", change.assignment.scope), act=Act.DELETE)
     raise ValueError(f"not a change in Azure: {change!r}")
 
 

@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.text import Text
 from rich.tree import Tree
 
-from gitlab_azure_identity.api.conditions import CHAIN, READY
+from gitlab_azure_identity.api.conditions import CHAIN, READY, Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Key, Resource
 from gitlab_azure_identity.cli.as_pod import AsPod, prove_as_pods
@@ -100,8 +100,7 @@ async def _report(
         examined = await examine(look, resource)
         more = [await examine_pod(look, examined.found, resource, pod)] if pod else []
         more += await prove_as_pods(look, examined.found, as_pod) if as_pod else []
-    values = _values(examined)
-    entries = tuple((check, check.advice(**values)) for check in (*examined.checks, *more))
+    entries = tuple((check, check.advice(**_values(examined, check.about))) for check in (*examined.checks, *more))
     return Report(resource.key, was_ready(resource), entries)
 
 
@@ -110,16 +109,17 @@ def _worst(reports: Sequence[Report]) -> int:
     return PROBLEM if PROBLEM in statuses else NOT_CHECKED if NOT_CHECKED in statuses else 0
 
 
-def _values(examined: Examined) -> dict[str, str]:
-    """The names that fill in the commands."""
+def _values(examined: Examined, about: str) -> dict[str, str]:
+    """The names that fill in the commands of a check."""
     resource, found = examined.resource, examined.found
     values = {"namespace": resource.key.namespace, "name": resource.key.name}
     values["account"] = resource.legible.storage.account_name
     if found:
         desired, identity = found.goal.desired, found.observation.have.identity
+        place = desired.storage.scope if about == Link.ROLES else desired.identity.id
         values |= {
             "cluster": desired.owner.cluster,
-            "group": desired.identity.id.resource_group,
+            "group": place.resource_group,
             "identity": desired.identity.name,
             "identity_id": str(desired.identity.id),
             "release": desired.gitlab.release,
