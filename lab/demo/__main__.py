@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lab import interrupts, lifecycle
 from lab.controls import RefusedError
-from lab.demo import steps
+from lab.demo import azure, steps
 from lab.demo.demonstration import Demonstration
 from lab.demo.terminal import Terminal
 from lab.errors import LabError
@@ -53,6 +53,7 @@ def _run(terminal: Terminal, folder: Path) -> None:
     Operator.start(lab)
     terminal.passed(f"They run after {time.monotonic() - began:.1f} s.")
     demo = Demonstration(lab, terminal)
+    login = azure.let_person_read(lab)
     before = steps.AzureBefore.seen(demo)
     lab.controls.clear_calls()
     steps.apply_until_ready(demo)
@@ -60,6 +61,7 @@ def _run(terminal: Terminal, folder: Path) -> None:
     steps.secrets(demo)
     environment = steps.pod(demo)
     steps.azcopy(demo, environment)
+    steps.doctor(demo, environment, login)
     steps.delete(demo, before)
     terminal.explain(f"\nThat is the whole story, in {time.monotonic() - began:.0f} s.")
 

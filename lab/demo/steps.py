@@ -1,4 +1,4 @@
-"""The six steps. Each explains what happens, shows it, and checks it."""
+"""The seven steps. Each explains what happens, shows it, and checks it."""
 
 import base64
 import json
@@ -25,7 +25,7 @@ POD = "gitlab-toolbox"
 TOOLBOX = {
     "apiVersion": "v1",
     "kind": "Pod",
-    "metadata": {"name": POD, "namespace": NAMESPACE, "labels": {"app": "toolbox", LABEL: "true"}},
+    "metadata": {"name": POD, "namespace": NAMESPACE, "labels": {"app": "toolbox", "release": "gitlab", LABEL: "true"}},
     "spec": {
         "serviceAccountName": "gitlab",
         "containers": [{"name": "toolbox", "image": "registry.gitlab.com/gitlab-org/build/cng/gitlab-toolbox-ee"}],
@@ -145,9 +145,6 @@ def azcopy(demo: Demonstration, environment: dict[str, str]) -> None:
     demo.terminal.command(f"python -m lab pod-env {NAMESPACE} {POD}")
     demo.terminal.output(exports(environment))
     _azcopy_lists(demo, environment)
-    _role_removed(demo, environment)
-    _repaired(demo)
-    _azcopy_lists(demo, environment)
 
 
 def _azcopy(demo: Demonstration, environment: dict[str, str]) -> tuple[bool, str]:
@@ -174,8 +171,16 @@ def _azcopy_lists(demo: Demonstration, environment: dict[str, str]) -> None:
     demo.check(seeded.BLOB_NAME in printed, "azcopy lists the blobs.")
 
 
+def doctor(demo: Demonstration, environment: dict[str, str], login: dict[str, str]) -> None:
+    """Break a link, let `kubectl gai doctor` find it, and run the command that it names. `login` is a person's, to Azure."""
+    demo.terminal.heading(6, "A link breaks, and the doctor finds it")
+    _role_removed(demo, environment)
+    _repaired(demo, _diagnosed(demo, login))
+    _azcopy_lists(demo, environment)
+
+
 def _role_removed(demo: Demonstration, environment: dict[str, str]) -> None:
-    demo.terminal.explain("\nNow somebody deletes the role assignment, without telling the operator.")
+    demo.terminal.explain("Somebody deletes the role assignment, without telling the operator.")
     principal = demo.resource()["status"]["identity"]["principalId"]
     ours = [id_ for id_, holder in azure.assignments(demo.lab).items() if holder == principal]
     for id_ in ours:
@@ -194,10 +199,26 @@ def _is_refusal(line: str) -> bool:
     return line.startswith(("RESPONSE 403", "ERROR CODE"))
 
 
-def _repaired(demo: Demonstration) -> None:
-    demo.terminal.explain("\nThe operator reconciles every hour. An annotation requests a reconcile now.")
-    asked = str(time.time_ns())
-    demo.kubectl("-n", NAMESPACE, "annotate", "gai", NAME, f"gitlabazure.io/requested-at={asked}", "--overwrite")
+def _diagnosed(demo: Demonstration, login: dict[str, str]) -> str:
+    """What the doctor finds, with a person's own login. Returns the command that mends it."""
+    demo.terminal.explain(
+        "\nA person asks what is wrong, with a login to Azure of their own, which may read the subscription."
+    )
+    demo.terminal.command(f"kubectl gai doctor {NAME} -n {NAMESPACE}")
+    ran = demo.run_program([str(demo.lab.tool("kubectl")), "gai", "doctor", NAME, "-n", NAMESPACE], login)
+    demo.terminal.output(ran.stdout)
+    broken = [line.split()[1] for line in ran.stdout.splitlines() if line.startswith("  broken")]
+    demo.check(broken == ["RolesAssigned"], "It finds the link that is broken, and no other.", ran.stdout)
+    commands = [line.strip().removeprefix("$ ") for line in ran.stdout.splitlines() if line.strip().startswith("$ ")]
+    demo.check(len(commands) == 1, "It names the command that mends it.", ran.stdout)
+    return commands[0]
+
+
+def _repaired(demo: Demonstration, command: str) -> None:
+    demo.terminal.explain("\nThe operator looks at Azure every hour. The command asks for a look now.")
+    demo.terminal.command(command)
+    demo.terminal.output(demo.run_program(["sh", "-c", command], {}).stdout)
+    asked = demo.resource()["metadata"]["annotations"]["gitlabazure.io/requested-at"]
     resource = poll_until(demo.resource, lambda found: _handled(found, asked))
     demo.check(_handled(resource, asked), "The operator answered, and the resource is Ready.", _conditions(resource))
     selector, columns = "reason=DriftRepaired", "custom-columns=REASON:.reason,MESSAGE:.message"
@@ -219,7 +240,7 @@ def _conditions(resource: dict[str, Any]) -> str:
 
 
 def delete(demo: Demonstration, before: AzureBefore) -> None:
-    demo.terminal.heading(6, "Deletion")
+    demo.terminal.heading(7, "Deletion")
     demo.terminal.explain("The operator deletes what it created. Everything else stays.")
     demo.kubectl("delete", "-f", EXAMPLE, f"--timeout={WITHIN}s")
     left = azure.identities(demo.lab)
