@@ -6,17 +6,19 @@ from dataclasses import dataclass
 
 import pytest
 
-from gitlab_azure_identity.domain.causes import explained
+from lab.running import Lab
 
+from .colleague import Colleague, publish_settings
 from .operating import Operator
 from .resources import GitLab
 from .watching import Object
-from .worlds import account, cluster, names, refusals, roles, trust, unusual
+from .worlds import account, cluster, names, pods, refusals, roles, trust, unusual
 from .worlds.scene import SETTINGS, Make, Scene
 
 IDENTITY, CREDENTIALS, ROLES = "IdentityReady", "CredentialsFederated", "RolesAssigned"
 ACCOUNTS, SECRETS, ACCESS, READY = "ServiceAccountsAnnotated", "SecretsWritten", "AccessVerified", "Ready"
-CHAIN = (IDENTITY, CREDENTIALS, ROLES, ACCOUNTS, SECRETS, ACCESS)
+WORKLOADS = "WorkloadsReady"
+CHAIN = (IDENTITY, CREDENTIALS, ROLES, ACCOUNTS, SECRETS, ACCESS, WORKLOADS)
 
 ADD_CREDENTIAL = "az identity federated-credential create --subscription {subscription} --resource-group rg-gitlab"
 LIST_CREDENTIALS = "az identity federated-credential list --resource-group rg-gitlab --identity-name {identity}"
@@ -32,8 +34,9 @@ ANOTHER_NAME = "create it anew with another spec.identity.name"
 class World:
     """A world, the link that is broken in it, and what a person is told.
 
-    `says` are words of the condition's message that name what is broken, and `mends` is the command, or else the next step. Names
-    of the world stand in braces: see `Scene.names`. `also` are links that are broken by the same cause."""
+    `says` are words of the condition's message that name what is broken, and `mends` is the command, or else the next step.
+    Names of the world stand in braces: see `Scene.names`. `also` are links that are broken by the same cause. `shows` is what
+    `doctor` alone says, and `beside` are checks of its own that find the cause."""
 
     make: Make
     link: str
@@ -42,9 +45,89 @@ class World:
     mends: str
     status: str = "False"
     also: tuple[str, ...] = ()
+    shows: str = ""
+    beside: tuple[str, ...] = ()
 
+
+RESTART = "kubectl -n {namespace} rollout restart deployment/gitlab-toolbox"
+GIVE_VALUES = (
+    "kubectl -n {namespace} get cm gitlab-gitlab-values -o jsonpath='{{.data.values\\.yaml}}' | helm upgrade gitlab "
+    "gitlab/gitlab --namespace {namespace} --reuse-values -f - --version 9.9.1"
+)
 
 WORLDS = [
+    # pods
+    World(
+        pods.pod_without_the_label,
+        WORKLOADS,
+        "NotLabelled",
+        'The toolbox pod lacks the label azure.workload.identity/use: "true"',
+        GIVE_VALUES,
+    ),
+    World(
+        pods.label_that_is_not_true,
+        WORKLOADS,
+        "NotLabelled",
+        'The toolbox pod lacks the label azure.workload.identity/use: "true" (it is "enabled")',
+        GIVE_VALUES,
+    ),
+    World(
+        pods.pod_of_the_default_account,
+        WORKLOADS,
+        "WrongServiceAccount",
+        "The toolbox pod runs as service account default, which is not of this resource: it wants gitlab",
+        GIVE_VALUES,
+    ),
+    World(
+        pods.pod_of_another_account,
+        WORKLOADS,
+        "WrongServiceAccount",
+        "The toolbox pod runs as service account gitlab-toolbox, which is not of this resource: it wants gitlab",
+        GIVE_VALUES,
+    ),
+    World(
+        pods.pod_that_was_labelled_while_it_ran,
+        WORKLOADS,
+        "NotInjected",
+        "none of the AZURE_ variables: the webhook was not there when it was created",
+        RESTART,
+    ),
+    World(
+        pods.webhook_that_leaves_out_the_namespace,
+        WORKLOADS,
+        "NotInjected",
+        "none of the AZURE_ variables: the webhook was not there when it was created",
+        RESTART,
+        beside=("Webhook",),
+    ),
+    World(
+        pods.pod_older_than_its_accounts_annotation,
+        WORKLOADS,
+        "StalePods",
+        "was created before service account gitlab was annotated, and has no AZURE_CLIENT_ID",
+        RESTART,
+    ),
+    World(
+        pods.client_id_of_a_former_identity,
+        WORKLOADS,
+        "StalePods",
+        "and the managed identity has {client}",
+        RESTART,
+    ),
+    World(
+        pods.tenant_of_somebody_else,
+        WORKLOADS,
+        "StalePods",
+        "has tenant 11111111-0000-4000-8000-000000000000, and the managed identity is in {tenant}",
+        RESTART,
+    ),
+    World(
+        pods.secret_that_changed_after_the_pod_read_it,
+        WORKLOADS,
+        "StalePods",
+        "The toolbox pod read secret gitlab-azure-backup-conf before its content changed",
+        RESTART,
+    ),
     # names
     World(
         names.misspelt_container,
@@ -59,6 +142,7 @@ WORLDS = [
         "AuthorizationFailed",
         "storage account {misspelt}",
         "does not exist in that resource group: check the names of both",
+        shows="There is no storage account {misspelt}. Did you mean {store}?",
     ),
     World(
         names.misspelt_account_seen_from_above,
@@ -66,6 +150,7 @@ WORLDS = [
         "AccountNotFound",
         "{misspelt}",
         "az storage account list --query \"[?name=='{misspelt}'].id\"",
+        shows="There is no storage account {misspelt}. Did you mean {store}?",
     ),
     World(
         names.misspelt_group_of_the_account,
@@ -73,6 +158,7 @@ WORLDS = [
         "AuthorizationFailed",
         "resourceGroups/rg-storge/",
         "does not exist in that resource group: check the names of both",
+        shows="There is no resource group rg-storge. Did you mean rg-storage?",
     ),
     World(
         names.misspelt_group_of_the_identity,
@@ -80,6 +166,7 @@ WORLDS = [
         "AuthorizationFailed",
         "resource group rg-gitlba",
         "Azure says the same of a resource group that does not exist: check its name.",
+        shows="There is no resource group rg-gitlba. Did you mean rg-gitlab?",
     ),
     World(
         names.misspelt_group_seen_from_above,
@@ -87,6 +174,7 @@ WORLDS = [
         "ResourceGroupNotFound",
         "Resource group 'rg-gitlba' could not be found",
         "create it again with another spec.azure.resourceGroup, which cannot change",
+        shows="There is no resource group rg-gitlba. Did you mean rg-gitlab?",
     ),
     World(
         names.another_subscription,
@@ -139,6 +227,7 @@ WORLDS = [
         "Its credential terraform trusts system:serviceaccount:{namespace}:gitlab by issuer {issuer_without_slash} instead",
         ADD_CREDENTIAL,
         also=(ACCESS,),
+        shows="^ the slash at the end is missing",
     ),
     World(
         trust.subject_of_another_account,
@@ -147,6 +236,7 @@ WORLDS = [
         "has no federated credential for system:serviceaccount:{namespace}:gitlab",
         ADD_CREDENTIAL,
         also=(ACCESS,),
+        shows="subject of the credential: system:serviceaccount:{namespace}:gitlab-webservice-default",
     ),
     World(
         trust.another_audience,
@@ -204,6 +294,7 @@ WORLDS = [
         "TokenRejected",
         "The token is not valid at this time",
         "Check the clocks of the cluster's control plane",
+        beside=("Clock",),
     ),
     # roles
     World(
@@ -279,7 +370,7 @@ WORLDS = [
         roles.operator_that_may_not_assign,
         ROLES,
         "AuthorizationFailed",
-        "The operator may not assign roles on storage account gitlabstore",
+        "on storage account gitlabstore: docs/azure-permissions.md#storage",
         'Grant its identity "Role Based Access Control Administrator" on storage account gitlabstore',
     ),
     World(
@@ -338,14 +429,14 @@ WORLDS = [
         ROLES,
         "ScopeLocked",
         "are locked: '{account_id}'",
-        "Remove the lock.",
+        "az lock list --resource-group rg-storage --output table",
     ),
     World(
         refusals.lock_on_the_group_of_the_identity,
         IDENTITY,
         "ScopeLocked",
         "are locked: '{group_id}'",
-        "Remove the lock.",
+        "az lock list --resource-group rg-gitlab --output table",
     ),
     World(
         refusals.region_without_federated_credentials,
@@ -483,16 +574,24 @@ def words(make: Make) -> str:
 
 
 @pytest.fixture(scope="module")
-def sure(_operator: Operator) -> Iterator[Operator]:
+def sure(lab: Lab, _operator: Operator) -> Iterator[Operator]:
     """The operator, which takes no refusal for a delay: there are none in these worlds."""
     _operator.restart(**SETTINGS)
+    publish_settings(lab, **SETTINGS)
     yield _operator
     _operator.restart()
+    publish_settings(lab)
+
+
+@pytest.fixture(scope="module")
+def person(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Colleague:
+    """The administrator of the cluster, who may read the subscription."""
+    return Colleague(lab, tmp_path_factory.mktemp("colleague")).with_role("Reader")
 
 
 @pytest.fixture
-def scene(sure: Operator, gitlab: GitLab) -> Iterator[Scene]:
-    scene = Scene(gitlab, sure)
+def scene(sure: Operator, person: Colleague, gitlab: GitLab) -> Iterator[Scene]:
+    scene = Scene(gitlab, sure, person)
     with scene.ends:
         scene.ends.callback(gitlab.lab.controls.restore)
         yield scene
@@ -502,47 +601,52 @@ def scene(sure: Operator, gitlab: GitLab) -> Iterator[Scene]:
 def test_the_broken_link_is_named_with_what_mends_it(scene: Scene, world: World) -> None:
     world.make(scene)
 
-    found = settled(scene)
-    conditions = {one["type"]: one for one in found["status"]["conditions"]}
-
-    told, ready = conditions[world.link], conditions[READY]
-    assert (told["status"], told["reason"]) == (world.status, world.reason), told["message"]
-    assert (ready["status"], ready["reason"], ready["message"]) == (world.status, world.reason, told["message"])
-    assert {kind for kind in CHAIN if conditions[kind]["status"] == "False"} - {world.link} == {*world.also}
+    found = scene.gitlab.until(lambda found: tells(found, world))
     names = scene.names(found)
-    assert world.says.format(**names) in told["message"]
-    assert world.mends.format(**names) in f"{told['message']} {advice(told, names)}"
+    conditions = {one["type"]: one for one in found["status"]["conditions"]}
+    message = conditions[world.link]["message"]
+    assert world.says.format(**names) in message
+    assert {kind for kind in CHAIN if conditions[kind]["status"] == "False"} - {world.link} == {*world.also}
+    if world.link != WORKLOADS:
+        assert conditions[READY]["message"] == message
+
+    answer = scene.person.answer("doctor", "gitlab", "-n", scene.gitlab.namespace)
+    problems = {
+        one["check"]: " ".join([one["message"], *one["details"], *one["steps"], *one["commands"]])
+        for one in answer["problems"]
+    }
+    if world.status == "False":
+        assert {*problems} == {world.link, *world.also, *world.beside}
+    found_by_doctor = problems.get(world.link, message)
+    assert (world.shows or world.mends).format(**names) in found_by_doctor
+    assert world.mends.format(**names) in f"{message} {found_by_doctor}"
 
 
-def advice(condition: Object, names: dict[str, str]) -> str:
-    """What the table of causes says of a condition, with these names."""
-    said = explained(condition["reason"]).advice(condition["message"], **names)
-    return " ".join(f"{step.text} {step.command.text if step.command else ''}" for step in said.steps)
-
-
-def settled(scene: Scene) -> Object:
-    """The resource, when the operator has said of this generation what is wrong."""
-    generation = scene.gitlab.live()["metadata"]["generation"]
-
-    def holds(found: Object) -> bool:
-        conditions = found.get("status", {}).get("conditions", ())
-        ready = next((one for one in conditions if one["type"] == READY), None)
-        if ready is None or ready["observedGeneration"] < generation:
-            return False
-        return ready["status"] == "False" or (
-            ready["status"] == "Unknown" and ready["reason"] not in ("Progressing", "Pending")
-        )
-
-    return scene.gitlab.until(holds)
+def tells(found: Object, world: World) -> bool:
+    """Whether the operator says of this generation what is wrong. Pods never hold back Ready."""
+    said = {
+        one["type"]: (one["status"], one["reason"])
+        for one in found.get("status", {}).get("conditions", ())
+        if one["observedGeneration"] == found["metadata"]["generation"]
+    }
+    expected = (world.status, world.reason)
+    return said.get(world.link) == expected and said.get(READY) == (
+        ("True", "Ready") if world.link == WORKLOADS else expected
+    )
 
 
 @pytest.mark.parametrize("make", [pytest.param(one, id=words(one)) for one in UNUSUAL])
 def test_nothing_is_said_where_nothing_is_broken(scene: Scene, make: Make) -> None:
     make(scene)
+    scene.gitlab.ready()
+    pods.toolbox(scene)
 
-    found = scene.gitlab.ready()["status"]
+    found = scene.gitlab.condition("WorkloadsReady", "True")["status"]
+    ran = scene.person.gai("doctor", "gitlab", "-n", scene.gitlab.namespace)
 
-    assert {one["type"] for one in found["conditions"] if one["status"] != "True"} == {"WorkloadsReady"}  # no pods
+    assert [one for one in found["conditions"] if one["status"] != "True"] == []
     assert "lingering" not in found
     assert "missing" not in found
     assert [event for event in scene.gitlab.events() if event["type"] == "Warning"] == []
+    assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
+    assert ran.stdout.splitlines()[0] == f"{scene.gitlab.namespace}/gitlab: no problem"

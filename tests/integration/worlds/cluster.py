@@ -8,11 +8,11 @@ from tests.integration.test_error_kinds import quota
 
 from .scene import Scene
 
-ANNOTATE = [{"name": "gitlab", "management": "Annotate"}]
+ANNOTATED = [{"name": "gitlab", "management": "Annotate"}]
 
 
 def helms_account_that_is_missing(scene: Scene) -> None:
-    scene.gitlab.apply(serviceAccounts=ANNOTATE)
+    scene.gitlab.apply(serviceAccounts=ANNOTATED)
 
 
 def client_id_that_helm_sets(scene: Scene) -> None:
@@ -24,7 +24,7 @@ def client_id_that_helm_sets(scene: Scene) -> None:
     }
     manifest = json.dumps({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
     scene.lab.kubectl("apply", "--server-side", "--field-manager", "helm", "-f", "-", stdin=manifest)
-    scene.gitlab.apply(serviceAccounts=ANNOTATE)
+    scene.gitlab.apply(serviceAccounts=ANNOTATED)
 
 
 def service_account_of_somebody_else(scene: Scene) -> None:

@@ -1,14 +1,15 @@
 """Where a world is made: one resource in its own namespace, and what the world takes back at its end."""
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from lab.azure import seeded
 from lab.controls import Controls
 from lab.running import Lab
-from tests.integration.behind import create_store
+from tests.integration.behind import create_store, until
+from tests.integration.colleague import Colleague, publish_settings
 from tests.integration.operating import GROUP, IDENTITIES, POLICY, STORAGE, SUBSCRIPTION, Operator
 from tests.integration.owner import assign, create_identity, delete_identity, unassign
 from tests.integration.resources import GitLab
@@ -41,10 +42,12 @@ SETTINGS: dict[str, Any] = {"policy": WORLDS_POLICY, "propagationLimit": 0}
 
 @dataclass
 class Scene:
-    """The resource `gitlab` of a world, which the world applies itself. `ends` is unwound when the world has been looked at."""
+    """The resource `gitlab` of a world, which the world applies itself. `person` asks `doctor` about it. `ends` is unwound when
+    the world has been looked at."""
 
     gitlab: GitLab
     operator: Operator
+    person: Colleague
     ends: ExitStack = field(default_factory=ExitStack)
 
     @property
@@ -74,7 +77,12 @@ class Scene:
         identity = found["status"].get("identity", {})
         own = {
             key: identity[field]
-            for key, field in {"identity": "name", "principal": "principalId"}.items()
+            for key, field in {
+                "identity": "name",
+                "principal": "principalId",
+                "client": "clientId",
+                "tenant": "tenantId",
+            }.items()
             if field in identity
         }
         return {
@@ -100,8 +108,10 @@ class Scene:
 
     def restart(self, **settings: Any) -> None:
         """Restart the operator with these settings. It has the usual ones again at the end."""
-        self.operator.restart(**SETTINGS | settings)
+        self.ends.callback(publish_settings, self.lab, **SETTINGS)
         self.ends.callback(self.operator.restart, **SETTINGS)
+        self.operator.restart(**SETTINGS | settings)
+        publish_settings(self.lab, **SETTINGS | settings)
 
     def identity(self) -> Object:
         """An identity that somebody else made, and that the policy lets the resource use. Its name is this world's."""
@@ -136,6 +146,33 @@ class Scene:
 
     def apply_on(self, account: str, **spec: Any) -> GitLab:
         return self.gitlab.apply(storage={"accountName": account}, **spec)
+
+
+WEBHOOK = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/azure-wi-webhook-mutating-webhook-configuration"
+
+
+@contextmanager
+def webhook_without(gitlab: GitLab) -> Iterator[None]:
+    """The webhook leaves out the namespace of the resource."""
+    (one,) = gitlab.lab.api.get(WEBHOOK)["webhooks"]
+    excluding = {
+        "matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [gitlab.namespace]}]
+    }
+    gitlab.lab.api.patch(WEBHOOK, {"webhooks": [{**one, "namespaceSelector": excluding}]})
+    until(lambda: not _injects(gitlab), "the API server leaves the webhook out")
+    yield
+    gitlab.lab.api.patch(WEBHOOK, {"webhooks": [one]})
+    until(lambda: _injects(gitlab), "the API server asks the webhook again")
+
+
+def _injects(gitlab: GitLab) -> bool:
+    """Whether a pod with the label would get its variables."""
+    pod = {
+        "metadata": {"name": "probe", "labels": {"azure.workload.identity/use": "true"}},
+        "spec": {"serviceAccountName": "gitlab", "containers": [{"name": "probe", "image": "probe"}]},
+    }
+    made: Object = gitlab.lab.api.post(f"{gitlab.path('pod')}?dryRun=All", {"apiVersion": "v1", "kind": "Pod", **pod})
+    return "env" in made["spec"]["containers"][0]
 
 
 Make = Callable[[Scene], object]
