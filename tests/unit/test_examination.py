@@ -58,6 +58,9 @@ REPORT = "The operator reports RolesAssigned=True, Assigned: They say."
         (PROGRESSING, TRUE, True, State.BROKEN, "changed-since", (REPORT,)),
         # the operator has not looked yet
         (PROGRESSING, None, True, State.WAITS, "Progressing", ()),
+        # the operator waits too, for another link
+        (PROGRESSING, PENDING, True, State.WAITS, "Pending", ()),
+        (PROGRESSING, UNKNOWN, True, State.WAITS, "Progressing", ()),
         # what a person sees counts before what the operator reports
         (STALLED, FALSE, True, State.BROKEN, "AccountNotFound", ()),
         (STALLED, TRUE, True, State.BROKEN, "AccountNotFound", ()),

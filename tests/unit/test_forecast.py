@@ -106,3 +106,14 @@ def test_an_object_of_somebody_else_is_in_the_way_before_the_identity_is_there()
 def test_without_an_identity_to_create_nothing_else_is_foreseen() -> None:
     for observation in (Observation(standing()), replace(Observation(Observed()), no_account=MISSING)):
         assert foreseen_with_identity(goal(), observation) == foreseen(goal(), observation)
+
+
+def test_what_would_only_be_removed_makes_no_link_bad() -> None:
+    """Such as the role at a former storage account, until the next look after access was proven."""
+    have = standing()
+    (present,) = have.assignments
+    former = replace(present, name="former", scope=replace(present.scope, account="former"))
+    observation = Observation(replace(have, assignments=(present, former)))
+
+    assert told(observation) == ["role assignment former at storage account former"]
+    assert reasons(observation)["RolesAssigned"] == "Assigned"

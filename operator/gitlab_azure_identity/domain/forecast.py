@@ -47,7 +47,7 @@ def foreseen(goal: Goal, observation: Observation) -> tuple[Finding, ...]:
     if absent and observation.have.identity is None:
         return tuple(one for one in stopped(Link.ROLES, absent) if one.link.planned)
     unseen = {**observation.unseen, Link.ROLES: absent} if absent else observation.unseen
-    return judge(goal, observation.have, PassRecord(unseen, (), observation.former))
+    return judge(goal, observation.have, PassRecord(unseen, (), observation.former, foreseen=True))
 
 
 def foreseen_with_identity(goal: Goal, observation: Observation) -> tuple[Finding, ...]:

@@ -23,6 +23,7 @@ class PassRecord:
     observing: Mapping[Link, Failure] = field(default_factory=dict)
     applying: Sequence[tuple[Change, Failure]] = ()
     former: Mapping[str, Failure] = field(default_factory=dict)
+    foreseen: bool = False  # nobody carries out the plan: what it would only take away is in nobody's way
 
     @property
     def lingering(self) -> tuple[tuple[Revocation, Failure], ...]:
@@ -39,8 +40,9 @@ class PassRecord:
 def judge(goal: Goal, have: Observed, record: PassRecord) -> tuple[Finding, ...]:
     """One finding for each link except AccessVerified, which only a live attempt can establish.
 
-    No link is good while the plan holds a change for it, but for a removal that was tried and failed. Its finding names the
-    obstacle, or else the failure, or else the broken link that it waits for, or else the change that is not done yet."""
+    No link is good while the plan holds a change for it, but for a removal that was tried and failed, or that is only foreseen.
+    Its finding names the obstacle, or else the failure, or else the broken link that it waits for, or else the change that is
+    not done yet."""
     usable = goal.may_use(have)
     links = PLANNED if usable else (Link.IDENTITY,)
     failures = {link: failure for link in links if (failure := _failure(link, goal, have, record)) is not None}
@@ -49,7 +51,7 @@ def judge(goal: Goal, have: Observed, record: PassRecord) -> tuple[Finding, ...]
     pending = {
         change.link: change
         for change in reversed(plan(goal, have))
-        if not (change.link in lingers and isinstance(change, Revocation))
+        if not (isinstance(change, Revocation) and (record.foreseen or change.link in lingers))
     }
 
     def finding(link: Link) -> Finding:

@@ -62,8 +62,9 @@ def weighed(mine: Finding, resource: Resource, *, seen: bool = True) -> Check:
         case Outlook.TRANSIENT:
             return Check(mine.link, State.UNSEEN, mine.message, mine.reason).with_details(*_told(theirs))
         case Outlook.WAITING if mine.reason is Reason.PROGRESSING and theirs is not None:
-            cause = CHANGED_SINCE if theirs.status == "True" else mine.reason
-            return Check(mine.link, State.BROKEN, mine.message, cause).with_details(*_told(theirs))
+            if theirs.status == "True":
+                return Check(mine.link, State.BROKEN, mine.message, CHANGED_SINCE).with_details(*_told(theirs))
+            return Check(mine.link, State.WAITS, theirs.message, theirs.reason)
         case Outlook.WAITING | Outlook.BLOCKED:
             return Check(mine.link, State.WAITS, mine.message, mine.reason)
     return Check(mine.link, State.HOLDS if mine.known else State.WAITS, mine.message, mine.reason)
