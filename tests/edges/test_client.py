@@ -254,7 +254,7 @@ async def test_the_version_of_an_object_is_read_without_its_content(pod: Pod, se
     async with client.connect(TIMEOUT) as cluster:
         await cluster.find("/api/v1/namespaces/gitlab/secrets/one")
         await cluster.find_metadata("/api/v1/namespaces/gitlab/secrets/one")
-        assert cluster.sent == 2
+        assert cluster.sent.requests == 2
 
     assert server.paths[-1] == "/api/v1/namespaces/gitlab/secrets/one?resourceVersion=0"
     assert server.accepted == ["application/json", "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"]

@@ -209,8 +209,8 @@ WORLDS = [
         trust.identity_that_nobody_made,
         IDENTITY,
         "NotFound",
-        "Managed identity theirs-99 does not exist in resource group rg-gitlab",
-        "az identity create --subscription {subscription} --resource-group rg-gitlab --name theirs-99",
+        "Managed identity theirs-0 does not exist in resource group rg-gitlab",
+        "az identity create --subscription {subscription} --resource-group rg-gitlab --name theirs-0",
     ),
     World(
         trust.no_credential,

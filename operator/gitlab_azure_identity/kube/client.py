@@ -114,18 +114,27 @@ class _Rest(RESTClientObject):
         )
 
 
+@dataclass
+class Sent:
+    """How many requests were sent to the API server since the start of the process."""
+
+    requests: int = 0
+
+
 class Cluster:
     """Sends requests to the API server. `timeout` bounds one request, in seconds. Writes need the permit, and end with it.
 
     A watch keeps its connection, so `watches` is a client of its own: else watches would leave the requests none."""
 
-    def __init__(self, api: ApiClient, watches: _Rest, timeout: float, permit: Permit) -> None:
+    def __init__(
+        self, api: ApiClient, watches: _Rest, timeout: float, permit: Permit, sent: Sent | None = None
+    ) -> None:
         self._api, self._watches, self._timeout, self._permit = api, watches, timeout, permit
-        self.sent = 0  # requests, since the start of the process
+        self.sent = sent or Sent()
 
     def for_leases(self, timeout: float) -> "Cluster":
-        """The same login, for the requests that decide on the permit. They need none."""
-        return Cluster(self._api, self._watches, timeout, Permit())
+        """The same login, for the requests that decide on the permit. They need none, and are counted with the others."""
+        return Cluster(self._api, self._watches, timeout, Permit(), self.sent)
 
     async def access(self) -> Access:
         """The access of this client, read again from its source. Raises ValueError as `connect` does."""
@@ -155,7 +164,7 @@ class Cluster:
         """The answer's JSON. Raises ClusterError."""
         if method != "GET" and not self._permit.left:
             raise ClusterError(0, "NotLeading", NOT_LEADING)
-        self.sent += 1
+        self.sent.requests += 1
         CLUSTER_REQUESTS.labels(method).inc()
         try:
             with of_request(), tracing.of_request(method, method, f"{self._api.configuration.host}{path}") as span:
@@ -195,7 +204,7 @@ class Cluster:
     async def watch(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[Json, None]:
         """The events of a watch until the API server ends it, which it does before the session would. Raises ClusterError, with
         status 410 when the API server no longer knows the version that the watch goes on from."""
-        self.sent += 1
+        self.sent.requests += 1
         CLUSTER_REQUESTS.labels("GET").inc()
         method, url, headers, *_ = await self._api.param_serialize(
             "GET",

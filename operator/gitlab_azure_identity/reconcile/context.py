@@ -218,7 +218,7 @@ class Kube:
             Pods(cluster),
             Deployments(cluster),
             Rehearsal(Objects(cluster, clock, rehearsing=True)),
-            Budget(rate, lambda: cluster.sent, clock.steady),
+            Budget(rate, lambda: cluster.sent.requests, clock.steady),
         )
 
 

@@ -81,7 +81,7 @@ class Person:
         """Run a command that the lab can answer only with an error, or that somebody must refuse. Returns what it says."""
         ran = self._bash(_filled(_as_told(command), values))
         assert ran.returncode != 0, ran.stdout
-        return ran.stderr
+        return ran.stdout + ran.stderr
 
     def watches(self, command: str, until: str) -> str:
         """Run a command that does not end by itself until it prints a word. Returns the line."""

@@ -129,11 +129,12 @@ def test_secrets_with_access_keys_are_moved_in_place_and_no_pod_loses_access(
     person.runs(
         "kubectl -n gitlab annotate secret registry-storage rails-storage backup-storage gitlabazure.io/adopt-by=gitlab"
     )
-    planned = person.runs("kubectl gai plan -f gitlab.yaml")
+    planned = person.is_refused("kubectl gai plan -f gitlab.yaml")
     person.runs("kubectl apply -f gitlab.yaml")
     gitlab.uid = gitlab.live()["metadata"]["uid"]
     message = stalled(gitlab, "AwaitingWorkloads")
     assert "~ secret registry-storage (key config, without azure.accountkey)" in planned
+    assert "SecretsWritten AwaitingWorkloads" in planned
     assert node.without_access() == []
 
     # 3

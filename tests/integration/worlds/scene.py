@@ -23,7 +23,7 @@ OBSERVE = {"management": "Observe"}
 # What the worlds may use beside what the policy of all tests admits: names that people misspell, and identities of their own.
 MISSPELT_GROUP = f"{SUBSCRIPTION}/resourceGroups/rg-gitlba"
 ELSEWHERE = "99999999-2222-3333-4444-555555555555"
-THEIRS = [f"{IDENTITIES}/theirs-{number}" for number in range(100)]
+THEIRS = [f"{IDENTITIES}/theirs-{number}" for number in range(1000)]
 WORLDS_POLICY: list[dict[str, Any]] = [
     *POLICY,
     {

@@ -8,7 +8,7 @@ LOGIN = "POST login.microsoftonline.com/*"
 
 
 def identity_that_nobody_made(scene: Scene) -> None:
-    scene.observes(name="theirs-99")
+    scene.observes(name="theirs-0")
 
 
 def no_credential(scene: Scene) -> None:
