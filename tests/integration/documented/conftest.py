@@ -121,9 +121,10 @@ def watch(person: Person, operator: Operator) -> Iterator[Watch]:
 
 @pytest.fixture
 def gitlab(person: Person, watch: Watch) -> Iterator[GitLab]:
-    """README's resource, which the test has to apply. It is let go at the end."""
+    """README's resource, which the test has to apply. It is let go at the end, and so are the pods that the test created."""
     resource = GitLab(person.lab, watch, NAMESPACE)
     yield resource
+    person.shell("kubectl -n gitlab delete pods --all --grace-period=0 --force")
     if resource.exists("gai", resource.name):
         resource.uid = resource.live()["metadata"]["uid"]
         resource.delete()
