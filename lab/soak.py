@@ -19,13 +19,12 @@ import yaml
 
 from lab import interrupts, lifecycle
 from lab.azure import seeded
+from lab.bench.resources import RESOURCES, ready_condition
 from lab.controls import Call, RefusedError
 from lab.errors import LabError
 from lab.operators import Operator
 from lab.running import Lab
 
-NAMESPACE = "gitlab"
-RESOURCES = f"/apis/gitlabazure.io/v1alpha1/namespaces/{NAMESPACE}/gitlabazureidentities"
 GROUP = f"/subscriptions/{seeded.SUBSCRIPTION}/resourceGroups/rg-gitlab/providers/Microsoft.ManagedIdentity"
 ACCOUNT = (
     f"/subscriptions/{seeded.SUBSCRIPTION}/resourceGroups/rg-storage/providers"
@@ -149,7 +148,7 @@ def _settled(lab: Lab) -> list[dict[str, Any]]:
 
 
 def _done(resource: dict[str, Any]) -> bool:
-    ready = _ready(resource)
+    ready = ready_condition(resource)
     return (
         "deletionTimestamp" not in resource["metadata"]
         and ready.get("status") == "True"
@@ -157,13 +156,8 @@ def _done(resource: dict[str, Any]) -> bool:
     )
 
 
-def _ready(resource: dict[str, Any]) -> dict[str, Any]:
-    conditions = resource.get("status", {}).get("conditions", ())
-    return next((each for each in conditions if each["type"] == "Ready"), {})
-
-
 def _says(resource: dict[str, Any]) -> str:
-    ready = _ready(resource)
+    ready = ready_condition(resource)
     return f"{resource['metadata']['name']}: {ready.get('reason')}: {ready.get('message')}"
 
 
