@@ -10,9 +10,10 @@ import asyncio
 import logging
 import os
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import TypeVar
 
 from gitlab_azure_identity.clock import Clock
 from gitlab_azure_identity.kube.client import ClusterError
@@ -22,6 +23,7 @@ from gitlab_azure_identity.permit import Permit
 from gitlab_azure_identity.waiting import unless, within
 
 log = logging.getLogger(__name__)
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Leadership:
         self._leases, self._holder, self._timing = leases, holder, timing
         self._permit, self._standby, self._clock = permit, standby, clock
         permit.withdraw()
+        LEADER.labels(leases.name).set(0)
 
     async def terms(self, stop: asyncio.Event) -> AsyncGenerator[asyncio.Event, None]:
         """An event for each term, until `stop` is set. The event is set when the term ends, or when `stop` is set: the work that
@@ -68,7 +71,8 @@ class Leadership:
                 LEADER.labels(self._leases.name).set(0)
 
     async def _taken(self) -> Lease:
-        """The Lease, as soon as nobody else holds it."""
+        """The Lease, as soon as nobody else holds it. One that names this process was taken by a request whose answer was lost,
+        or in a term that has ended."""
         seen: Lease | None = None
         expiry = 0.0
         while True:
@@ -76,7 +80,7 @@ class Leadership:
                 lease = await self._leases.get()
                 if lease and (seen is None or lease.version != seen.version):
                     seen, expiry = lease, self._expiry(lease)
-                if lease is None or not lease.holder or self._clock.steady() >= expiry:
+                if lease is None or lease.holder in ("", self._holder) or self._clock.steady() >= expiry:
                     return await self._take(lease)
                 if not self._standby.is_set():
                     log.info("standing by: %s is held by %s", self._leases, lease.holder)
@@ -119,7 +123,7 @@ class Leadership:
         while not await within(self._timing.retry, over):
             asked = self._clock.steady()
             try:
-                lease = await self._leases.renew(lease, self._clock.now())
+                lease = await self._as_holder(lease, lambda mine: self._leases.renew(mine, self._clock.now()))
             except ClusterError as error:
                 log.warning("%s was not renewed: %s", self._leases, error)
                 if is_conflict(error) or error.not_found:
@@ -129,6 +133,19 @@ class Leadership:
                 if self._permit.left:
                     self._permit.until(asked + self._timing.deadline)
         return lease if self._permit.left else None
+
+    async def _as_holder(self, lease: Lease, write: Callable[[Lease], Awaitable[Done]]) -> Done:
+        """Write the Lease. A version that is not known here may still name this process: the answer to a write was lost, or
+        somebody has labelled the Lease. Raises ClusterError, with status 409 when it names another."""
+        try:
+            return await write(lease)
+        except ClusterError as error:
+            if not is_conflict(error):
+                raise
+            found = await self._leases.get()
+            if found is None or found.holder != self._holder:
+                raise
+            return await write(found)
 
     async def _end(self, stop: asyncio.Event, over: asyncio.Event) -> None:
         """End the term when `stop` is set, or when the Lease was not renewed in time."""
@@ -145,6 +162,6 @@ class Leadership:
         if lease is None:
             return
         try:
-            await self._leases.give_back(lease, self._clock.now())
+            await self._as_holder(lease, lambda mine: self._leases.give_back(mine, self._clock.now()))
         except ClusterError as error:
             log.warning("%s was not given back: %s", self._leases, error)

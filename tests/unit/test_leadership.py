@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import pytest
+from prometheus_client import REGISTRY
 
 from gitlab_azure_identity.clock import SYSTEM
 from gitlab_azure_identity.kube.client import ClusterError
@@ -25,6 +26,7 @@ class Server:
 
     lease: Lease | None = None
     failing: ClusterError | None = None
+    losing: bool = False  # the next write is made, and its answer is lost
     name: str = "operator"
     _versions: int = 0
     _written: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -61,6 +63,9 @@ class Server:
         async with self._written:
             self.lease = replace(lease, version=str(self._versions))
             self._written.notify_all()
+        if self.losing:
+            self.losing = False
+            raise NO_ANSWER
         return self.lease
 
     def _fail(self) -> None:
@@ -178,6 +183,71 @@ def test_a_lease_that_another_took_or_somebody_deleted_ends_the_term_at_once(tak
         await replica.end(task)
 
     asyncio.run(course())
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_version_that_is_not_the_leaders_and_names_it_ends_no_term(labelled: bool) -> None:
+    """Somebody has labelled the Lease, or the answer to a renewal was lost."""
+
+    async def course() -> None:
+        server = Server()
+        replica = Replica(server)
+        task = replica.start()
+        await replica.leading.wait()
+        if labelled:
+            assert server.lease is not None
+            server.lease = replace(server.lease, version="labelled")
+        else:
+            server.losing = True
+
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(TIMING.duration):
+                await replica.over.wait()
+
+        assert replica.permit.left > 0
+        await replica.end(task)
+        assert server.lease is not None
+        assert server.lease.holder == ""
+
+    asyncio.run(course())
+
+
+def test_a_lease_that_names_this_process_is_its_own() -> None:
+    """As after a creation whose answer was lost: nobody else has its name."""
+
+    async def course() -> None:
+        server = Server(losing=True)
+        replica = Replica(server)
+        began = asyncio.get_running_loop().time()
+        task = replica.start()
+        await replica.leading.wait()
+
+        assert asyncio.get_running_loop().time() - began < TIMING.duration / 2
+        await replica.end(task)
+
+    asyncio.run(course())
+
+
+def test_a_lease_whose_last_answer_was_lost_is_given_back_too() -> None:
+    async def course() -> None:
+        server = Server()
+        replica = Replica(server)
+        task = replica.start()
+        await replica.leading.wait()
+        assert server.lease is not None
+        server.lease = replace(server.lease, version="another")
+        await replica.end(task)
+
+        assert server.lease.holder == ""
+
+    asyncio.run(course())
+
+
+def test_a_replica_that_has_not_led_yet_says_so() -> None:
+    """An alert compares with 0: without a series it would keep silent about replicas of which none can lead."""
+    Leadership(Server(name="new"), "one", TIMING, Permit(), asyncio.Event(), SYSTEM)  # type: ignore[arg-type]
+
+    assert REGISTRY.get_sample_value("leader_election_master_status", {"name": "new"}) == 0
 
 
 def test_without_an_answer_the_permit_ends_before_the_lease_can_pass_on() -> None:
