@@ -72,6 +72,6 @@ def register(
 
     @kopf.on.cleanup(registry=registry)
     async def leave(**_: Any) -> None:
-        """End the loops, and kopf's own wait for its stop flag. kopf would wait five seconds for them before it cancels them."""
+        """End the loops, and kopf's own wait for its stop flag, which would outlast kopf."""
         await loop.leave()
         over.set()

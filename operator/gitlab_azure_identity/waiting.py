@@ -15,7 +15,7 @@ async def finished(
     and the next pass must find it done.
 
     Raises TimeoutError when it takes longer than the limit, and the expected errors. Its task returns the errors instead
-    of raising them: at the end of the operator kopf waits for every task, and would fail with the error of one."""
+    of raising them: a caller that was cancelled does not ask for them."""
 
     async def bounded() -> Result | Exception:
         try:

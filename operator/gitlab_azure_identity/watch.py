@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 import kopf
@@ -12,9 +13,10 @@ from kopf._cogs.clients.watching import WatchingError
 
 from gitlab_azure_identity import handlers
 from gitlab_azure_identity.api import GROUP, PLURAL, VERSION
+from gitlab_azure_identity.clock import SYSTEM
 from gitlab_azure_identity.kube.client import Cluster, ClusterError
 from gitlab_azure_identity.reconcile.loop import Loop
-from gitlab_azure_identity.waiting import unless
+from gitlab_azure_identity.waiting import unless, within
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 10.0  # seconds between two attempts to reach the API server
 log = logging.getLogger(__name__)
@@ -32,8 +34,11 @@ class Signs:
 
 async def watch(cluster: Cluster, loop: Loop, timeout: float, signs: Signs) -> None:
     """Watch until it is over. Without the definition of our resources, or the right to list them, the API server ends the watch,
-    and kopf ends with it."""
+    and kopf ends with it. A watch that ends again soon, such as one without the right to it, is begun after a growing wait: each
+    begins with a pass over every resource."""
+    wait = FIRST_WAIT
     while not signs.over.is_set() and await listed(cluster, signs.over):
+        began = SYSTEM.steady()
         try:
             await _watch_once(cluster, loop, timeout, signs)
         except (APIError, WatchingError, aiohttp.ClientError, OSError) as error:
@@ -41,6 +46,8 @@ async def watch(cluster: Cluster, loop: Loop, timeout: float, signs: Signs) -> N
             log.warning("%s are not watched any more, until the API server lists them: %s", PLURAL, message)
         finally:
             signs.ready.clear()
+        wait = min(2 * wait, LONGEST_WAIT) if SYSTEM.steady() - began < LONGEST_WAIT else FIRST_WAIT
+        await within(wait, signs.over)
 
 
 async def listed(cluster: Cluster, stop: asyncio.Event) -> bool:
@@ -68,13 +75,26 @@ async def _lists(cluster: Cluster) -> bool:
     return True
 
 
+class _Every(frozenset[Any]):
+    """The set of everything."""
+
+    def __contains__(self, _: object) -> bool:
+        return True
+
+
 async def _watch_once(cluster: Cluster, loop: Loop, timeout: float, signs: Signs) -> None:
-    """Have kopf watch until it is over or the watch fails. The loops have ended when this returns."""
+    """Have kopf watch until it is over or the watch fails. The loops have ended when this returns.
+
+    At its end kopf would wait five seconds for every other task of the process, and cancel those that last longer (kopf 1.45.2,
+    run_tasks): a connection of Prometheus, or a renewal of the Lease. So it is told to ignore every task but its own. At its
+    start it installs signal handlers that set its own stop flag. Ours are installed again at once."""
     registry, flag = kopf.OperatorRegistry(), asyncio.Event()
     handlers.register(registry, loop, cluster.access, timeout, flag)
+    tasks = await kopf.spawn_tasks(registry=registry, clusterwide=True, ready_flag=signs.ready, stop_flag=flag)
+    stop_on_signal(signs.stop)
     leaving = asyncio.ensure_future(_leave(signs, flag))
     try:
-        await kopf.operator(registry=registry, clusterwide=True, ready_flag=signs.ready, stop_flag=flag)
+        await kopf.run_tasks(tasks, ignored=_Every())
     finally:
         leaving.cancel()
 
@@ -87,10 +107,8 @@ def stop_on_signal(stop: asyncio.Event) -> None:
 
 
 async def _leave(signs: Signs, flag: asyncio.Event) -> None:
-    """End kopf, by its stop flag, when it is over. At its start kopf installs signal handlers of its own, which set its stop flag
-    five seconds late (measured, kopf 1.45.2). So ours are installed again after that."""
+    """End kopf, by its stop flag, when it is over."""
     if await unless(signs.over, signs.ready.wait()):
-        stop_on_signal(signs.stop)
         log.info("ready")
         await signs.over.wait()
     flag.set()

@@ -1,10 +1,11 @@
 """Two replicas of the operator: one leads, the other stands by, and takes over."""
 
+import http.client
 import re
 import time
 import urllib.error
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -136,12 +137,16 @@ def test_when_the_leader_is_killed_the_other_takes_over_and_writes_nothing_that_
 
 
 def test_a_leader_that_ends_gives_the_lease_back(pair: Pair) -> None:
+    """Also while Prometheus keeps its connection, as it does between two scrapes."""
     gitlab = pair.gitlab
     gitlab.apply().ready()
+    with closing(http.client.HTTPConnection("127.0.0.1", pair.leader.port)) as scraper:
+        scraper.request("GET", "/metrics")
+        scraper.getresponse().read()
 
-    pair.leader.stop()
+        ended = pair.leader.stop()
 
-    assert pair.until_led_by(pair.other) < 2
+        assert ended + pair.until_led_by(pair.other) < 2
     gitlab.reconcile_now()
 
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
+import kopf
 import pytest
 
 from gitlab_azure_identity import __main__ as command_line
@@ -96,3 +101,45 @@ async def test_the_wait_for_the_api_server_can_be_ended() -> None:
 
     async with asyncio.timeout(1):
         assert not await waiting
+
+
+async def test_a_signal_that_comes_while_kopf_starts_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    signs = watch.Signs(asyncio.Event(), asyncio.Event(), asyncio.Event())
+
+    async def spawn_tasks(**_: object) -> tuple[()]:
+        """As kopf does it: the last thing is its own signal handlers."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: None)
+        return ()
+
+    async def run_tasks(_tasks: object, **_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(1):
+            await signs.stop.wait()
+
+    monkeypatch.setattr(kopf, "spawn_tasks", spawn_tasks)
+    monkeypatch.setattr(kopf, "run_tasks", run_tasks)
+
+    await watch._watch_once(cast("Any", SimpleNamespace(access=None)), cast("Any", None), 5.0, signs)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().remove_signal_handler(number)
+
+
+async def test_a_watch_that_ends_at_once_is_begun_again_after_a_growing_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the operator may list and not watch."""
+    signs, waits = watch.Signs(asyncio.Event(), asyncio.Event(), asyncio.Event()), list[float]()
+
+    async def refused(*_: object) -> None:
+        raise OSError("gitlabazureidentities is forbidden")
+
+    async def within(seconds: float, over: asyncio.Event) -> None:
+        waits.append(seconds)
+        if len(waits) == 6:
+            over.set()
+
+    monkeypatch.setattr(watch, "_watch_once", refused)
+    monkeypatch.setattr(watch, "within", within)
+
+    await watch.watch(cast("Any", Cluster()), cast("Any", None), 5.0, signs)
+
+    assert waits == [1, 2, 4, 8, 10, 10]
