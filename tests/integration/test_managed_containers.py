@@ -2,12 +2,15 @@
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import yaml
 
 from lab.running import Lab
 
 from .behind import create_container, until_events
+from .colleague import Colleague
 from .operating import STORAGE
 from .owner import stalled
 from .resources import GitLab
@@ -34,6 +37,12 @@ def storage(name: str, management: str, **more: str) -> Object:
         "containers": {"externalDiffs": {"name": name, "management": management}},
         **more,
     }
+
+
+def a_file(folder: Path, gitlab: GitLab, management: str, name: str) -> str:
+    file = folder / f"{name}.yaml"
+    file.write_text(yaml.safe_dump(gitlab.manifest(storage=storage(name, management))), encoding="utf-8")
+    return str(file)
 
 
 def state(gitlab: GitLab, name: str) -> str:
@@ -124,4 +133,73 @@ def test_what_cannot_create_a_container_is_refused(gitlab: GitLab) -> None:
     )
     assert "use verification: Report, or create the containers" in gitlab.refused(
         storage=storage("own", "Manage"), verification="Disabled"
+    )
+
+
+def test_plan_shows_the_container_that_would_be_created(
+    gitlab: GitLab, reader: Colleague, tmp_path: Path, name: str
+) -> None:
+    file = a_file(tmp_path, gitlab, "Manage", name)
+
+    ran = reader.gai("plan", "-f", file)
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    told = [line.strip() for line in ran.stdout.splitlines()]
+    assert told[0] == f"{gitlab.namespace}/gitlab: 9 changes"
+    assert told[5:7] == [f"+ container {name} of storage account gitlabstore", "in the cluster"]
+    (change,) = [one for one in reader.answer("plan", "-f", file)["changes"] if one["link"] == "AccessVerified"]
+    assert (change["action"], change["in"]) == ("create", "Azure")
+    assert not exists(gitlab.lab, name)
+
+    gitlab.apply(storage=storage(name, "Manage")).ready()
+
+    ran = reader.gai("plan", "gitlab", "-n", gitlab.namespace)
+    assert (ran.returncode, ran.stdout) == (0, f"{gitlab.namespace}/gitlab: no change\n")
+
+
+def test_plan_says_which_containers_are_missing_and_stay_so(
+    gitlab: GitLab, reader: Colleague, tmp_path: Path, name: str
+) -> None:
+    create_container(gitlab.lab, name)
+
+    misspelt = reader.gai("plan", "-f", a_file(tmp_path, gitlab, "Observe", f"{name}s"))
+
+    assert misspelt.returncode == 1
+    assert misspelt.stdout.startswith(f"{gitlab.namespace}/gitlab: 8 changes\n")
+    assert f"AccessVerified ContainerNotFound: There is no container {name}s " in misspelt.stdout
+    assert f"Did you mean {name}?" in misspelt.stdout
+
+    gitlab.apply(storage=storage(name, "Manage")).ready()
+    assert gitlab.azure("DELETE", f"{CONTAINERS}/{name}")[0] == 200
+
+    deleted = reader.gai("plan", "gitlab", "-n", gitlab.namespace)
+    assert deleted.returncode == 1
+    assert deleted.stdout.startswith(f"{gitlab.namespace}/gitlab: no change\n")
+    assert f"{name} existed before: restore what soft delete keeps" in deleted.stdout
+
+
+def test_plan_creates_no_container_behind_what_is_in_the_way(
+    gitlab: GitLab, reader: Colleague, tmp_path: Path, name: str
+) -> None:
+    """The operator attempts access, and so learns of a missing container, only where every other link holds."""
+    metadata = {"name": "gitlab-object-storage", "namespace": gitlab.namespace}
+    gitlab.lab.apply([{"apiVersion": "v1", "kind": "Secret", "metadata": metadata}])
+
+    ran = reader.gai("plan", "-f", a_file(tmp_path, gitlab, "Manage", name))
+
+    assert ran.returncode == 1
+    assert "SecretsWritten NotOwned: " in ran.stdout
+    assert f"+ container {name}" not in ran.stdout
+
+
+def test_plan_says_that_it_could_not_list_the_containers(
+    gitlab: GitLab, reader: Colleague, tmp_path: Path, name: str
+) -> None:
+    gitlab.lab.controls.add_fault(f"GET {CONTAINERS}", status=403, code="AuthorizationFailed")
+
+    ran = reader.gai("plan", "-f", a_file(tmp_path, gitlab, "Manage", name))
+
+    assert ran.returncode == 2
+    assert (
+        "You may not list the containers of storage account gitlabstore. Ask for the role Reader there." in ran.stdout
     )

@@ -56,6 +56,10 @@ def reading_account(account: StorageScope) -> Operation:
     return _on_storage("read", account, _OR_NO_ACCOUNT)
 
 
+def listing_containers(account: StorageScope) -> Operation:
+    return _on_storage("list the containers of", account)
+
+
 def changing(change: Change) -> Operation:
     """The operation of a change in Azure. What a write is below was seen or created before it is sent. Raises ValueError for a
     change in the cluster."""

@@ -11,6 +11,7 @@ from rich.tree import Tree
 
 from gitlab_azure_identity.api.conditions import Link, Place
 from gitlab_azure_identity.api.resource import Key, Resource
+from gitlab_azure_identity.cli.containers import foreseen_containers
 from gitlab_azure_identity.cli.files import read, text_of
 from gitlab_azure_identity.cli.looking import looking
 from gitlab_azure_identity.cli.problems import NOT_CHECKED, PROBLEM, CouldNotCheck
@@ -24,6 +25,7 @@ from gitlab_azure_identity.domain.changes import (
     ApplyObject,
     ApplyServiceAccount,
     Change,
+    CreateContainer,
     PutIdentity,
     Revocation,
 )
@@ -39,12 +41,15 @@ NOT_ADMITTED = (
 )
 
 
+Planned = Change | CreateContainer
+
+
 @dataclass(frozen=True)
 class Plan:
     """The changes of a pass, what stands in its way, and what this person could not see."""
 
     key: Key
-    changes: tuple[Change, ...]
+    changes: tuple[Planned, ...]
     obstacles: tuple[Finding, ...]
     unseen: tuple[Finding, ...]
     notes: tuple[str, ...]
@@ -106,10 +111,11 @@ async def _planned(session: Session, resource: Resource, settings: str | None) -
         try:
             found = await look.aim(resource, await look.terms(resource), await look.issuer(resource))
         except CannotProceed as stop:
-            found, seen = None, failed(stop.link, stop.failure)
-    if found is None:
-        return _plan(resource.key, (), [seen], notes)
-    return _plan(resource.key, forecast(found.goal, found.observation), findings(found), notes)
+            return _plan(resource.key, (), [failed(stop.link, stop.failure)], notes)
+        seen = findings(found)
+        containers, unmet = await foreseen_containers(look, found, bad(seen))
+    changes = *forecast(found.goal, found.observation), *containers
+    return _plan(resource.key, changes, [*seen, *unmet], notes)
 
 
 def findings(found: Aim) -> list[Finding]:
@@ -120,10 +126,14 @@ def findings(found: Aim) -> list[Finding]:
     return list(with_proof(found.resource, unmanaged, judged, not_tried, SYSTEM.now(), 0.0))
 
 
-def _plan(key: Key, changes: tuple[Change, ...], seen: Sequence[Finding], notes: Sequence[str]) -> Plan:
-    bad = [one for one in seen if one.failure and one.outlook in (Outlook.STALLED, Outlook.TRANSIENT)]
-    unseen = tuple(one for one in bad if one.failure and about_the_caller(one.failure))
-    obstacles = tuple(one for one in bad if one not in unseen)
+def bad(seen: Sequence[Finding]) -> list[Finding]:
+    """The findings that no change of the plan mends."""
+    return [one for one in seen if one.failure and one.outlook in (Outlook.STALLED, Outlook.TRANSIENT)]
+
+
+def _plan(key: Key, changes: tuple[Planned, ...], seen: Sequence[Finding], notes: Sequence[str]) -> Plan:
+    unseen = tuple(one for one in bad(seen) if one.failure and about_the_caller(one.failure))
+    obstacles = tuple(one for one in bad(seen) if one not in unseen)
     return Plan(key, changes, obstacles, unseen, tuple(notes))
 
 
@@ -148,7 +158,7 @@ def _headline(plan: Plan) -> str:
 def _parts(plan: Plan) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
     """Each part of a plan: its title, its style, and its lines with their marks."""
     for place in (Place.AZURE, Place.CLUSTER):
-        changes = [(mark(one), printable(str(one))) for one in plan.changes if one.link.place is place]
+        changes = [(mark(one), printable(str(one))) for one in plan.changes if place_of(one) is place]
         if changes:
             yield f"in {place.value}", "", changes
     if plan.obstacles:
@@ -165,7 +175,12 @@ ACTIONS = {"+": "create", "~": "change", "-": "remove"}
 STYLES = {"+": "green", "~": "yellow", "-": "red", "✗": "bold red", "?": "yellow", "!": "yellow"}
 
 
-def mark(change: Change) -> str:
+def place_of(change: Planned) -> Place:
+    """Where the changed object is. The access that a container is created for takes objects in both places."""
+    return Place.AZURE if isinstance(change, CreateContainer) else change.link.place
+
+
+def mark(change: Planned) -> str:
     """Whether something is made, changed or taken away."""
     match change:
         case PutIdentity():
@@ -201,7 +216,7 @@ def answer(plan: Plan) -> dict[str, Any]:
         "changes": [
             {
                 "action": ACTIONS[mark(change)],
-                "in": change.link.place.value,
+                "in": place_of(change).value,
                 "link": str(change.link),
                 "object": str(change),
             }
