@@ -3,16 +3,20 @@
 A Lease says who leads. The leader renews it. Whoever sees it unchanged for its whole duration may take it. Times are taken from
 the steady clock of each process, and never compared between processes, as client-go does (tools/leaderelection).
 
+Anybody with the right may edit the Lease or delete it. The leader learns that only when it renews the Lease, and may write until
+then. So it is no reason for another to take the Lease sooner. The leader writes it again, unless another's name stands there.
+
 The leader's permit to write is counted from the moment before it sent its last successful renewal, and is shorter than the Lease.
 So it has ended before anybody else can lead, also when the API server does not answer any more."""
 
 import asyncio
 import logging
+import math
 import os
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from gitlab_azure_identity.clock import Clock
@@ -41,6 +45,38 @@ def own_name() -> str:
     return f"{os.environ.get('HOSTNAME', 'operator')}_{uuid.uuid4().hex[:8]}"
 
 
+class Sight:
+    """What one that waits has seen of the Lease, and when it may take it."""
+
+    def __init__(self, holder: str, duration: float, clock: Clock) -> None:
+        self._holder, self._duration, self._clock = holder, duration, clock
+        self.lease: Lease | None = None
+        self._free = -math.inf
+
+    def note(self, lease: Lease | None) -> None:
+        """Note the Lease as it is now. None: it does not exist."""
+        if lease == self.lease:
+            return
+        former, self.lease = self.lease, lease
+        now = self._clock.steady()
+        if lease and (lease.given_back or lease.holder == self._holder):
+            self._free = now
+        elif lease and lease.holder:
+            self._free = now + max(lease.duration, self._duration)
+        elif former and former.holder:  # somebody deleted it or took the name out: its holder does not know that yet
+            self._free = now + self._duration
+
+    @property
+    def holder(self) -> str:
+        """Who holds it, in words."""
+        return (self.lease.holder if self.lease else "") or "somebody whose name was taken out"
+
+    @property
+    def left(self) -> float:
+        """The seconds until the Lease may be taken, unless it is renewed."""
+        return max(0.0, self._free - self._clock.steady())
+
+
 class Leadership:
     """The terms in which this process leads."""
 
@@ -65,51 +101,39 @@ class Leadership:
             try:
                 yield over
             finally:
+                LEADER.labels(self._leases.name).set(0)
                 over.set()
                 ending.cancel()
                 await self._give_back(await keeping)
-                LEADER.labels(self._leases.name).set(0)
 
     async def _taken(self) -> Lease:
-        """The Lease, as soon as nobody else holds it. One that names this process was taken by a request whose answer was lost,
-        or in a term that has ended."""
-        seen: Lease | None = None
-        expiry = 0.0
+        """The Lease, as soon as nobody else holds it."""
+        sight = Sight(self._holder, self._timing.duration, self._clock)
         while True:
             try:
-                lease = await self._leases.get()
-                if lease and (seen is None or lease.version != seen.version):
-                    seen, expiry = lease, self._expiry(lease)
-                if lease is None or lease.holder in ("", self._holder) or self._clock.steady() >= expiry:
-                    return await self._take(lease)
+                sight.note(await self._leases.get())
+                if not sight.left:
+                    return await self._take(sight.lease)
                 if not self._standby.is_set():
-                    log.info("standing by: %s is held by %s", self._leases, lease.holder)
+                    log.info("standing by: %s is held by %s", self._leases, sight.holder)
                 self._standby.set()
-                seen, expiry = await self._followed(lease, expiry)
+                await self._follow(sight)
             except ClusterError as error:
                 if not is_conflict(error):
                     self._standby.clear()
                     log.warning("%s cannot be taken: %s", self._leases, error)
                     await asyncio.sleep(self._timing.retry)
 
-    def _expiry(self, lease: Lease) -> float:
-        """When a Lease that is seen now may be taken, unless it is renewed."""
-        return self._clock.steady() + lease.duration
-
-    async def _followed(self, lease: Lease, expiry: float) -> tuple[Lease, float]:
-        """Follow the renewals of another, until there is none in time or the Lease was given back. Returns the last version that
-        was seen, and when that may be taken. A watch may end before that. Raises ClusterError."""
+    async def _follow(self, sight: Sight) -> None:
+        """Follow the Lease until it may be taken. A watch may end before that. Raises ClusterError."""
         try:
-            async with asyncio.timeout(expiry - self._clock.steady()) as limit:
-                async with aclosing(self._leases.versions(lease)) as versions:
-                    async for version in versions:
-                        lease, expiry = version, self._expiry(version)
-                        if not lease.holder:
-                            break
-                        limit.reschedule(asyncio.get_running_loop().time() + lease.duration)
+            async with asyncio.timeout(sight.left) as limit:
+                async with aclosing(self._leases.versions(sight.lease)) as versions:
+                    async for lease in versions:
+                        sight.note(lease)
+                        limit.reschedule(asyncio.get_running_loop().time() + sight.left)
         except TimeoutError:
             pass  # the caller looks whether it was renewed
-        return lease, expiry
 
     async def _take(self, former: Lease | None) -> Lease:
         asked = self._clock.steady()
@@ -126,7 +150,7 @@ class Leadership:
                 lease = await self._as_holder(lease, lambda mine: self._leases.renew(mine, self._clock.now()))
             except ClusterError as error:
                 log.warning("%s was not renewed: %s", self._leases, error)
-                if is_conflict(error) or error.not_found:
+                if is_conflict(error):
                     self._permit.withdraw()
                     over.set()
             else:
@@ -135,17 +159,20 @@ class Leadership:
         return lease if self._permit.left else None
 
     async def _as_holder(self, lease: Lease, write: Callable[[Lease], Awaitable[Done]]) -> Done:
-        """Write the Lease. A version that is not known here may still name this process: the answer to a write was lost, or
-        somebody has labelled the Lease. Raises ClusterError, with status 409 when it names another."""
+        """Write the Lease. Where it was written or deleted since, it still is this process's unless it names another: the answer
+        to a write was lost, or somebody edited it. Raises ClusterError, with status 409 when it names another."""
         try:
             return await write(lease)
         except ClusterError as error:
-            if not is_conflict(error):
+            if not (is_conflict(error) or error.not_found):
                 raise
             found = await self._leases.get()
-            if found is None or found.holder != self._holder:
+            if found and found.holder not in ("", self._holder):
                 raise
-            return await write(found)
+            log.warning("%s was written or deleted since its last renewal, and names nobody else", self._leases)
+            if found is None:
+                found = await self._leases.take(None, self._holder, self._timing.duration, self._clock.now())
+            return await write(replace(lease, version=found.version, transitions=found.transitions))
 
     async def _end(self, stop: asyncio.Event, over: asyncio.Event) -> None:
         """End the term when `stop` is set, or when the Lease was not renewed in time."""

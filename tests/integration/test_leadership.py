@@ -1,6 +1,7 @@
 """Two replicas of the operator: one leads, the other stands by, and takes over."""
 
 import http.client
+import json
 import re
 import time
 import urllib.error
@@ -18,7 +19,7 @@ from .apart import FAST, started_lab
 from .behind import until, until_matched
 from .operating import Operator
 from .resources import GitLab
-from .watching import Watch
+from .watching import Object, Watch
 
 NAMESPACE = "t-two"
 DURATION, DEADLINE = 6, 4  # seconds: shorter than the defaults, so that the tests are
@@ -168,6 +169,56 @@ def test_a_leader_that_is_cut_off_from_the_api_server_sends_no_write_after_its_d
     assert 'leader_election_master_status{name="gitlab-azure-identity"} 0.0' in pair.leader.get("/metrics")
     pair.line.mend()
     until(lambda: state(pair.leader) == "standby", "the former leader stands by")
+
+
+LEASE = ("lease", "gitlab-azure-identity", "--namespace=gitlab-azure-identity")
+EDITS = {
+    "labelled": ("label", *LEASE, "seen=yes"),
+    "for a second": ("patch", *LEASE, "--type=merge", '--patch={"spec":{"leaseDurationSeconds":1}}'),
+    "for 68 years": ("patch", *LEASE, "--type=merge", '--patch={"spec":{"leaseDurationSeconds":2147483647}}'),
+    "renewed in 2099": (
+        "patch",
+        *LEASE,
+        "--type=merge",
+        '--patch={"spec":{"renewTime":"2099-01-01T00:00:00.000000Z"}}',
+    ),
+    "without a holder": ("patch", *LEASE, "--type=merge", '--patch={"spec":{"holderIdentity":""}}'),
+    "empty": ("patch", *LEASE, "--type=merge", '--patch={"spec":null}'),
+    "deleted": ("delete", *LEASE),
+}
+
+
+def lease(lab: Lab) -> Object:
+    found = lab.kubectl("get", "leases", LEASE[2], f"--field-selector=metadata.name={LEASE[1]}", "--output=json")
+    return next((each["spec"] for each in json.loads(found)["items"]), {})
+
+
+def test_a_lease_that_somebody_edits_or_deletes_stays_with_its_leader(pair: Pair) -> None:
+    """The leader learns it at its next renewal. Until then it writes, so nobody else may lead."""
+    holder = lease(pair.lab)["holderIdentity"]
+    for edit in EDITS.values():
+        pair.lab.kubectl(*edit)
+        until(
+            lambda: (
+                (lease(pair.lab).get("holderIdentity"), lease(pair.lab).get("leaseDurationSeconds"))
+                == (holder, DURATION)
+            ),
+            "the leader wrote it again",
+        )
+
+    assert (state(pair.leader), state(pair.other)) == ("ok", "standby")
+    led = [entry["logger"] for entry in pair.other.entries() if entry["message"].startswith("leading")]
+    assert led == []
+
+
+def test_a_lease_in_a_strangers_name_ends_the_term_and_passes_on_after_its_duration(pair: Pair) -> None:
+    pair.lab.kubectl("patch", *LEASE, "--type=merge", '--patch={"spec":{"holderIdentity":"stranger"}}')
+    began = time.monotonic()
+    until(lambda: state(pair.leader) == "standby", "the term ended")
+
+    until(lambda: "ok" in (state(pair.leader), state(pair.other)), "one of them leads")
+
+    assert DURATION - 1 < time.monotonic() - began < DURATION + 3
 
 
 @pytest.mark.parametrize("policy", ["Delete", "Retain"])

@@ -1,7 +1,7 @@
 """Who leads, as the API server's Lease decides: what one replica does when others write it, or nobody answers."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -46,11 +46,10 @@ class Server:
     async def give_back(self, lease: Lease, now: datetime) -> None:
         await self._write(lease, replace(lease, holder="", duration=1))
 
-    async def versions(self, lease: Lease) -> AsyncGenerator[Lease, None]:
+    async def versions(self, lease: Lease | None) -> AsyncGenerator[Lease | None, None]:
         while True:
             async with self._written:
                 await self._written.wait_for(lambda: self.lease != lease)
-            assert self.lease is not None
             yield (lease := self.lease)
 
     async def _write(self, former: Lease | None, lease: Lease) -> Lease:
@@ -59,18 +58,43 @@ class Server:
             raise ClusterError(404, "NotFound", "not found")
         if former and self.lease and former.version != self.lease.version:
             raise CONFLICT
+        return await self._put(lease)
+
+    async def _put(self, lease: Lease) -> Lease:
         self._versions += 1
+        written = replace(lease, version=str(self._versions))
         async with self._written:
-            self.lease = replace(lease, version=str(self._versions))
+            self.lease = written
             self._written.notify_all()
         if self.losing:
             self.losing = False
             raise NO_ANSWER
-        return self.lease
+        return written
+
+    async def edit(self, change: "Edit") -> None:
+        """Somebody writes the Lease, or deletes it."""
+        assert self.lease is not None
+        if edited := change(self.lease):
+            await self._put(edited)
+        else:
+            async with self._written:
+                self.lease = None
+                self._written.notify_all()
 
     def _fail(self) -> None:
         if self.failing:
             raise self.failing
+
+
+Edit = Callable[[Lease], Lease | None]
+EDITS: dict[str, Edit] = {
+    "a label, or a renewal whose answer was lost": lambda lease: lease,
+    "no duration": lambda lease: replace(lease, duration=0),
+    "68 years": lambda lease: replace(lease, duration=2**31 - 1),
+    "no holder": lambda lease: replace(lease, holder=""),
+    "nothing in it": lambda _: Lease("", "", 0, 0),
+    "deleted": lambda _: None,
+}
 
 
 @dataclass
@@ -168,18 +192,68 @@ def test_a_lease_that_is_not_renewed_is_taken_after_its_duration_and_no_sooner()
     asyncio.run(course())
 
 
-@pytest.mark.parametrize("taken_by", ["two", None])
-def test_a_lease_that_another_took_or_somebody_deleted_ends_the_term_at_once(taken_by: str | None) -> None:
+def test_a_lease_that_another_took_ends_the_term() -> None:
     async def course() -> None:
         server = Server()
         replica = Replica(server)
         task = replica.start()
         await replica.leading.wait()
-        server.lease = Lease("other", taken_by, 60, 1) if taken_by else None
 
+        await server.edit(lambda _: Lease("", "two", 60, 1))
         await replica.over.wait()
 
-        assert replica.permit.left == 0 or replica.terms > 1
+        assert replica.permit.left == 0
+        await replica.standby.wait()
+        assert server.lease is not None
+        assert server.lease.holder == "two"
+        await replica.end(task)
+
+    asyncio.run(course())
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+def test_a_lease_that_somebody_edits_or_deletes_stays_with_its_leader(edit: Edit) -> None:
+    """Until it renews the Lease it cannot know, and writes. So the other must not take it meanwhile."""
+
+    async def course() -> None:
+        server = Server()
+        first, second = Replica(server), Replica(server, "two")
+        leader, other = first.start(), second.start()
+        await first.leading.wait()
+        await second.standby.wait()
+
+        await server.edit(edit)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.5 * TIMING.duration):
+                await second.leading.wait()
+
+        assert (first.terms, first.over.is_set()) == (1, False)
+        assert first.permit.left > 0
+        assert server.lease is not None
+        assert (server.lease.holder, server.lease.duration) == ("one", TIMING.duration)
+        await first.end(leader)
+        async with asyncio.timeout(TIMING.duration / 2):
+            await second.leading.wait()
+        await second.end(other)
+
+    asyncio.run(course())
+
+
+@pytest.mark.parametrize("edit", [EDITS[name] for name in ("no duration", "no holder", "nothing in it", "deleted")])
+def test_an_edited_lease_whose_leader_is_gone_is_taken_after_the_usual_duration(edit: Edit) -> None:
+    """So a Lease with an enormous duration is deleted, and need not be waited for."""
+
+    async def course() -> None:
+        server = Server(Lease("7", "gone", 2**31 - 1, 3))
+        replica = Replica(server, "two")
+        task = replica.start()
+        await replica.standby.wait()
+
+        await server.edit(edit)
+        began = asyncio.get_running_loop().time()
+        await replica.leading.wait()
+
+        assert TIMING.duration <= asyncio.get_running_loop().time() - began < 2 * TIMING.duration
         await replica.end(task)
 
     asyncio.run(course())

@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from gitlab_azure_identity.kube.client import MERGE, Cluster, ClusterError, Json
 
+GIVEN_BACK = 1  # seconds: the duration of a Lease that was given back, as client-go writes it
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"  # a MicroTime, in UTC
 
 
@@ -19,6 +20,11 @@ class Lease:
     holder: str
     duration: float
     transitions: int
+
+    @property
+    def given_back(self) -> bool:
+        """Whether its holder let it go. A name that somebody else took out does not tell that holder."""
+        return not self.holder and self.duration == GIVEN_BACK
 
 
 class Leases:
@@ -54,21 +60,22 @@ class Leases:
 
     async def renew(self, lease: Lease, now: datetime) -> Lease:
         """The Lease after it was renewed. Raises ClusterError with status 409 when somebody wrote it."""
-        return await self._write(lease, {"renewTime": now.strftime(_TIME)})
+        kept = {"holderIdentity": lease.holder, "leaseDurationSeconds": round(lease.duration)}
+        return await self._write(lease, {**kept, "renewTime": now.strftime(_TIME)})
 
     async def give_back(self, lease: Lease, now: datetime) -> None:
         """Let another take the Lease at once, as client-go does: no holder, and a duration of a second."""
-        await self._write(lease, {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": now.strftime(_TIME)})
+        free = {"holderIdentity": "", "leaseDurationSeconds": GIVEN_BACK}
+        await self._write(lease, {**free, "renewTime": now.strftime(_TIME)})
 
-    async def versions(self, lease: Lease) -> AsyncGenerator[Lease, None]:
-        """The versions after this one, as they are written. A deleted Lease has no holder. The API server ends the watch after
-        some minutes, or when it no longer knows the version."""
-        query = {"fieldSelector": f"metadata.name={self.name}", "resourceVersion": lease.version}
+    async def versions(self, lease: Lease | None) -> AsyncGenerator[Lease | None, None]:
+        """The versions after this one, as they are written: None when it is deleted. The API server ends the watch after some
+        minutes, or when it no longer knows the version."""
+        query = {"fieldSelector": f"metadata.name={self.name}"} | ({"resourceVersion": lease.version} if lease else {})
         try:
             async with aclosing(self._cluster.watch(self._collection, query)) as events:
                 async for event in events:
-                    found = _lease(event["object"])
-                    yield replace(found, holder="") if event["type"] == "DELETED" else found
+                    yield None if event["type"] == "DELETED" else _lease(event["object"])
         except ClusterError as error:
             if not error.expired:
                 raise
