@@ -29,10 +29,10 @@ def run_operator() -> None:
 
     Exits with 2 when the settings or the environment cannot be used.
     """
-    from gitlab_azure_identity.domain.redaction import redact  # noqa: PLC0415 - not needed for --help
-    from gitlab_azure_identity.logs import configure_logging  # noqa: PLC0415
+    from gitlab_azure_identity.logs import configure_logging, not_started  # noqa: PLC0415 - not needed for --help
     from gitlab_azure_identity.settings import Unusable, load  # noqa: PLC0415
 
+    configure_logging("INFO")  # for what is said before the settings are known
     try:
         settings = load()
         configure_logging(settings.log_level)
@@ -40,7 +40,7 @@ def run_operator() -> None:
 
         asyncio.run(run(settings))
     except Unusable as error:
-        sys.stderr.write(f"gitlab-azure-identity: {redact(str(error))}\n")
+        not_started(str(error))
         sys.exit(UNUSABLE)
 
 

@@ -51,3 +51,8 @@ def configure_logging(level: str) -> None:
         # watch.py logs the error that ended kopf.
         logging.getLogger(f"kopf._core.reactor.{name}").setLevel(logging.CRITICAL)
     sys.excepthook = lambda kind, error, trace: log.critical("ended by a defect", exc_info=(kind, error, trace))
+
+
+def not_started(why: str) -> None:
+    """Log what a person must correct before the operator starts."""
+    log.critical("not started: %s", why)

@@ -1,5 +1,6 @@
 """The operator's settings and the chart's values that change something for every resource."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -119,8 +120,8 @@ def test_a_chart_that_withholds_tokens_is_named_with_what_to_do(gitlab: GitLab) 
 # settings with which it does not start
 
 
-def output_at_start(lab: Lab, without: str = "", **variables: str) -> str:
-    """The output of an operator that ends at once, with the exit status for mistakes that a person must correct."""
+def said_at_start(lab: Lab, without: str = "", **variables: str) -> str:
+    """What an operator logs that ends at once, with the exit status for mistakes that a person must correct."""
     environment = lab.operator_env(**variables)
     environment.pop(without, None)
     ran = subprocess.run(
@@ -133,15 +134,16 @@ def output_at_start(lab: Lab, without: str = "", **variables: str) -> str:
         timeout=30,
     )
     assert ran.returncode == 2, ran.stderr
-    assert "Traceback" not in ran.stderr
-    return ran.stderr.strip().splitlines()[0]
+    (entry,) = map(json.loads, ran.stderr.splitlines())
+    assert entry["severity"] == "critical"
+    return str(entry["message"])
 
 
 def test_with_settings_that_cannot_be_used_it_does_not_start(lab: Lab) -> None:
-    assert output_at_start(lab, GAI_CLOUD="AzureMoon").startswith(
-        "gitlab-azure-identity: the settings cannot be used (GAI_SETTINGS_FILE="
+    assert said_at_start(lab, GAI_CLOUD="AzureMoon").startswith(
+        "not started: the settings cannot be used (GAI_SETTINGS_FILE="
     )
 
 
 def test_without_an_identity_of_its_own_it_does_not_start(lab: Lab) -> None:
-    assert output_at_start(lab, without="AZURE_CLIENT_ID").startswith("gitlab-azure-identity: cannot log in to Azure: ")
+    assert said_at_start(lab, without="AZURE_CLIENT_ID").startswith("not started: cannot log in to Azure: ")

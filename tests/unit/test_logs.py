@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 import textwrap
@@ -84,3 +85,27 @@ def test_what_ends_the_process_is_logged_too() -> None:
     assert (ended.returncode, found["severity"], found["message"]) == (1, "critical", "ended by a defect")
     assert "ValueError: Bearer [redacted]" in found["exception"]
     assert TOKEN not in line
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"GAI_CLOUD": "AzureMoon"}, "cloud: "),
+        ({"GAI_CLUSTER": "lab", "GAI_LOG_LEVEL": "LOUD"}, "logLevel: "),
+        ({"GAI_SETTINGS_FILE": "/nowhere/settings.yaml"}, "/nowhere/settings.yaml"),
+        ({"GAI_CLUSTER": "lab"}, "cannot log in to Azure"),
+    ],
+)
+def test_why_the_operator_does_not_start_is_an_entry_too(variables: dict[str, str], said: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "gitlab_azure_identity", "run"],
+        env={"PATH": os.environ["PATH"], **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    (found,) = map(json.loads, ended.stderr.splitlines())
+    assert (ended.returncode, found["severity"]) == (2, "critical")
+    assert found["message"].startswith("not started: ")
+    assert said in found["message"]

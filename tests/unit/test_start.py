@@ -38,18 +38,18 @@ def _settings_and_azure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     monkeypatch.setattr(logs, "configure_logging", lambda level: None)
 
 
-def test_without_a_cluster_it_ends_with_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_cluster_it_ends_with_a_sentence(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(SystemExit) as ended:
         command_line.main()
 
     assert ended.value.code == 2
-    said = capsys.readouterr().err
-    assert said.startswith("gitlab-azure-identity: cannot log in to the cluster: KUBECONFIG is not set")
-    assert said.count("\n") == 1
+    (said,) = caplog.messages
+    assert said.startswith("not started: cannot log in to the cluster: KUBECONFIG is not set")
+    assert "\n" not in said
 
 
 def test_without_a_login_to_azure_it_ends_with_a_sentence(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AZURE_CLIENT_ID")
 
@@ -57,7 +57,7 @@ def test_without_a_login_to_azure_it_ends_with_a_sentence(
         command_line.main()
 
     assert ended.value.code == 2
-    assert capsys.readouterr().err.startswith("gitlab-azure-identity: cannot log in to Azure: ")
+    assert caplog.messages[-1].startswith("not started: cannot log in to Azure: ")
 
 
 class Cluster:
