@@ -79,7 +79,8 @@ crd: $(READY) ## Write the CRD from the model, into crds/ and the chart
 	mv $(CRD).new $(CRD)
 	cp $(CRD) $(CHART)/files/crd.yaml
 
-values: $(READY) ## Write the table of values in the chart's README from values.yaml and its schema
+values: $(READY) ## Write the schema of the chart's settings from the model, and the table of values in its README from both
+	$(BIN)/python -m tests.chart.settings_schema
 	$(BIN)/python -m tests.chart.values_table
 
 troubleshooting: $(READY) ## Write docs/troubleshooting.md from the table of causes

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from pathlib import Path
 
 import yaml
 
-from . import values_table
+from . import settings_schema, values_table
 from .rendering import CHART, MINIMAL, NAMESPACE, RELEASE, Helm, Values
 
 
@@ -48,6 +49,10 @@ def test_the_notes_have_the_operators_own_federated_credential(helm: Helm) -> No
 
 def test_the_readme_has_the_table_of_the_values_and_their_schema() -> None:
     assert values_table.README.read_text(encoding="utf-8") == values_table.readme(), "run `make values`"
+
+
+def test_helm_knows_every_setting_of_the_operator() -> None:
+    assert json.loads(settings_schema.FILE.read_text(encoding="utf-8")) == settings_schema.schema(), "run `make values`"
 
 
 def test_the_chart_has_the_version_of_the_project() -> None:

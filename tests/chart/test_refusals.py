@@ -34,6 +34,14 @@ def test_all_missing_values_are_reported_at_once(helm: Helm) -> None:
         ),
         ({"settings": {"cluster": "prod", "httpPort": 0}}, "settings.httpPort is 0. Name a port"),
         ({"settings": {"cluster": "prod", "httpPort": "http"}}, "settings.httpPort is http. Name a port"),
+        (
+            {"extraEnv": [{"name": "GAI_HTTP_PORT", "value": "9090"}]},
+            "extraEnv has GAI_HTTP_PORT. Set settings.httpPort instead: other objects of the chart need it too.",
+        ),
+        (
+            {"extraEnv": [{"name": "GAI_SETTINGS_FILE", "value": "/mine"}]},
+            "extraEnv has GAI_SETTINGS_FILE, which the chart sets. Take it out.",
+        ),
     ],
 )
 def test_an_unusable_value_is_refused_with_what_to_do(helm: Helm, values: dict[str, object], message: str) -> None:
@@ -52,6 +60,17 @@ def test_an_unusable_value_is_refused_with_what_to_do(helm: Helm, values: dict[s
         ({"namespaces": ["gitlab", "gitlab"]}, "namespaces"),
         ({"namespaces": ["git*"]}, "namespaces.0"),
         ({"settings": {"cluster": 7}}, "settings.cluster"),
+        ({"settings": {"cluster": "my cluster"}}, "settings.cluster"),
+        ({"settings": {"cluster": "prod", "polices": []}}, "polices"),
+        ({"settings": {"cluster": "prod", "throttle": {"rate": "Unlimited"}}}, "settings.throttle"),
+        ({"settings": {"cluster": "prod", "resyncInterval": "1h"}}, "settings.resyncInterval"),
+        ({"settings": {"cluster": "prod", "policy": [{"namespace": "gitlab"}]}}, "settings.policy.0"),
+        (
+            {"settings": {"cluster": "prod", "policy": [{"namespaces": ["a"], "storage": [{"name": "b"}]}]}},
+            "settings.policy.0.storage.0",
+        ),
+        ({"settings": {"cluster": "prod", "leaderElection": {"namespace": "other"}}}, "settings.leaderElection"),
+        ({"restart": None, "azure": {"proxy": None}}, "restart"),  # as `helm upgrade --reuse-values` leaves them out
         ({"verification": {"enable": False}}, "verification"),
         ({"extraEnv": [{"value": "x"}]}, "extraEnv.0"),
         ({"extraArgs": ["--verbose"]}, "extraArgs"),  # the operator takes no arguments but `run`

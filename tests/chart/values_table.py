@@ -35,7 +35,7 @@ def _leaves(values: dict[str, Any], properties: dict[str, Any], above: str = "")
     """Each value with its path, its default, and its meaning. What the schema does not describe further is one value."""
     for key, value in values.items():
         described = properties[key]
-        if "properties" in described:
+        if value and "properties" in described:
             yield from _leaves(value, described["properties"], f"{above}{key}.")
         else:
             yield above + key, value, described["description"]

@@ -42,7 +42,15 @@
 {{- $_ := set $given "SSL_CERT_FILE" $bundle -}}
 {{- $_ := set $values "SSL_CERT_FILE" $bundle -}}
 {{- end -}}
+{{- $elsewhere := dict "GAI_CLOUD" "settings.cloud" "GAI_HTTP_PORT" "settings.httpPort" "GAI_REQUEST_TIMEOUT" "settings.requestTimeout" -}}
 {{- range .Values.extraEnv -}}
+{{- $name := .name -}}
+{{- with get $elsewhere (upper $name) -}}
+{{- $problems = append $problems (printf "extraEnv has %s. Set %s instead: other objects of the chart need it too." $name .) -}}
+{{- end -}}
+{{- if has (upper $name) (list "GAI_SETTINGS_FILE" "GAI_LEADER_ELECTION__NAMESPACE" "GAI_LEADER_ELECTION__NAME") -}}
+{{- $problems = append $problems (printf "extraEnv has %s, which the chart sets. Take it out." $name) -}}
+{{- end -}}
 {{- if get $values (upper .name) -}}
 {{- $problems = append $problems (printf "extraEnv has %s, and %s is set. Keep one of them." .name (get $given (upper .name))) -}}
 {{- end -}}
