@@ -45,7 +45,7 @@ class Prometheus:
 
     def alerts(self) -> dict[str, dict[str, Any]]:
         """The rules of the alerts, by their names."""
-        return {rule["name"]: rule for group in self.ask("rules")["groups"] for rule in group["rules"]}
+        return {rule["name"]: rule for group in self.ask("rules", type="alert")["groups"] for rule in group["rules"]}
 
 
 @contextmanager

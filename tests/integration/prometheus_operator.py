@@ -9,6 +9,7 @@ STRINGS = {"type": "object", "additionalProperties": STRING}
 ENDPOINT = {"port": STRING, "path": STRING, "interval": STRING, "honorLabels": {"type": "boolean"}}
 RULE = {
     "alert": STRING,
+    "record": STRING,
     "expr": {"x-kubernetes-int-or-string": True},
     "for": STRING,
     "labels": STRINGS,

@@ -28,10 +28,12 @@ CHAPTER = Chapter(
             what="Operators run, and none of them has held the Lease for 2 minutes.",
             why="""No resource is looked at. The operators' logs say `cannot be taken` with the answer of the API server.
             With 403 their Role or its binding is missing. Without an answer they do not reach the API server. A Lease that
-            names a holder that no longer exists is taken after `leaseDuration` by itself.""",
+            names a holder that no longer exists is taken after `leaseDuration` by itself, or after its own
+            `leaseDurationSeconds` if that is longer.""",
             steps=(
                 Step("Look who holds the Lease", commands.SHOW_LEASE),
                 Step("Look at the logs", commands.OPERATOR_LOG),
+                Step("If somebody wrote a holder or a duration into the Lease that no operator has, delete it."),
             ),
         ),
         Cause(
@@ -53,7 +55,7 @@ CHAPTER = Chapter(
             why="The alert names the reason, which has a section on this page.",
             steps=(
                 Step("Look what is wrong, and what to do", commands.FIRST_TROUBLE),
-                Step("The alert ends with the next pass after that."),
+                Step("The alert ends with the next pass after that, and three minutes after its resource was deleted."),
             ),
         ),
         Cause(
