@@ -13,12 +13,15 @@ from lab.places import ROOT
 
 RELEASE = "gitlab-azure-identity"
 """The operator's Helm release, namespace and service account. The operator's own identity trusts this service account."""
+FIELD_MANAGER = "helm"
+"""Helm 4's own, so that it finds no field of another's when it takes the objects over."""
 
 Manifest = dict[str, Any]
 
 
 def render(helm: Path, namespaces: Sequence[str], extra: Sequence[str] = ()) -> list[Manifest]:
-    """The manifests that Helm installs with the lab's values; a hook is none of them. Raises LabError with Helm's message."""
+    """The manifests that Helm installs with the lab's values; a hook is none of them. They belong to the release, so
+    `helm install` takes them over. Raises LabError with Helm's message."""
     command = [
         str(helm), "template", RELEASE, str(ROOT / "charts" / RELEASE), "--no-hooks",
         "--namespace", RELEASE,
@@ -30,7 +33,14 @@ def render(helm: Path, namespaces: Sequence[str], extra: Sequence[str] = ()) -> 
     ran = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if ran.returncode != 0:
         raise LabError(f"The operator's chart could not be rendered: {ran.stderr.strip()}")
-    return [manifest for manifest in yaml.safe_load_all(ran.stdout) if manifest]
+    return [_of_release(manifest) for manifest in yaml.safe_load_all(ran.stdout) if manifest]
+
+
+def _of_release(manifest: Manifest) -> Manifest:
+    """With the annotations that Helm gives what it installs. A template has none."""
+    owner = {"meta.helm.sh/release-name": RELEASE, "meta.helm.sh/release-namespace": RELEASE}
+    metadata = manifest["metadata"]
+    return {**manifest, "metadata": {**metadata, "annotations": {**metadata.get("annotations", {}), **owner}}}
 
 
 def settings_file(manifests: Iterable[Manifest]) -> str:

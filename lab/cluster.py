@@ -90,6 +90,7 @@ class Cluster:
         binary = builds.binary(builds.CONTROL_PLANE)
         _write_signing_key(self._folder / "sa.key")
         (self._folder / "tokens.csv").write_text(f"{self.api.token},admin,admin,system:masters\n")
+        self._places.kubeconfig.touch(mode=0o600)  # Helm 3 warns of one that others may read
         self._places.kubeconfig.write_text(self.api.kubeconfig("admin", self.api.token))
         etcd = self._parts.spawn("etcd", [binary, "etcd", *self._etcd_flags()], self._env)
         self._parts.until("etcd", etcd, lambda: listens(self._ports.etcd), START_TIMEOUT)

@@ -166,7 +166,8 @@ def _install(lab: Lab, parts: Parts, cluster: Cluster, namespaces: Sequence[str]
             admission.configuration(cluster.webhook_url, cluster.api.ca_file),
             *(chart.namespace(name) for name in dict.fromkeys([*namespaces, chart.RELEASE])),
             *(manifest for manifest in manifests if manifest["kind"] != "Deployment"),
-        ]
+        ],
+        chart.FIELD_MANAGER,
     )
     wanted = [RESOURCES, *(f"/api/v1/namespaces/{name}/serviceaccounts/default" for name in namespaces)]
     server = parts.known()["apiserver"]

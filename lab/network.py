@@ -62,7 +62,7 @@ class Line:
         return made
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
+        with suppress(OSError, asyncio.CancelledError):  # asyncio would print one that was cancelled (Python 3.11)
             onward_reader, onward_writer = await asyncio.open_connection(self._host, self._port)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._pass_on(reader, onward_writer))

@@ -153,16 +153,17 @@ class Lab:
 
     # The cluster
 
-    def apply(self, manifests: Sequence[chart.Manifest]) -> None:
+    def apply(self, manifests: Sequence[chart.Manifest], manager: str = "kubectl") -> None:
         """Apply objects as the administrator, on the server's side. Raises ToolError."""
         everything = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
-        self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(everything))
+        how = ("--server-side", "--force-conflicts", f"--field-manager={manager}")
+        self.kubectl("apply", *how, "-f", "-", stdin=json.dumps(everything))
 
     def admit_namespaces(self, *names: str) -> None:
         """Create namespaces where they are missing, and give the operator the chart's rights in them. Raises ToolError."""
         manifests = chart.render(self.tool("helm"), names)
         rights = [each for name in names for each in chart.in_namespace(manifests, name)]
-        self.apply([*(chart.namespace(name) for name in names), *rights])
+        self.apply([*(chart.namespace(name) for name in names), *rights], chart.FIELD_MANAGER)
 
     def token(self, namespace: str, account: str, audience: str = seeded.AUDIENCE, seconds: int = 3600) -> str:
         """A service account's token, as the kubelet would project it. Raises ApiError."""

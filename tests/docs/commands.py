@@ -143,6 +143,7 @@ def _in_lines(path: Path) -> Iterator[str]:
 NAMED = (
     "az identity federated-credential create",
     "az lock",
+    "helm install",
     "helm uninstall",
     "helm upgrade",
     "kubectl apply",

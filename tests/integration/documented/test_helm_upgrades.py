@@ -21,7 +21,7 @@ from tests.integration.prometheus_operator import DEFINITIONS
 from tests.integration.resources import GitLab
 from tests.integration.watching import Object, Watch
 
-from .person import NAMESPACE, Person, checkout, without_release
+from .person import NAMESPACE, Person, checkout
 
 README = page("charts/gitlab-azure-identity/README.md")
 PREVIOUS = ROOT / "tests" / "integration" / "previous"
@@ -33,7 +33,8 @@ COLLECTION = f"/apis/gitlabazure.io/v1alpha1/namespaces/{NAMESPACE}/gitlabazurei
 
 @pytest.fixture(scope="module")
 def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    """Somebody with the previous release installed, and with resources that it worked on."""
+    """Somebody with the previous release installed, and with resources that it worked on. The lab has the operator's rights from
+    its start on: Helm takes them over."""
     with started_lab(tmp_path_factory.mktemp("upgrades")) as (lab, _):
         lab.controls.set(**FAST)
         admin = Person(lab, checkout(tmp_path_factory.mktemp("checkout")))
@@ -41,8 +42,6 @@ def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
         values["azure"]["clientId"] = seeded.OPERATOR_CLIENT
         (admin.folder / "operator-values.yaml").write_text(yaml.safe_dump(values))
         previous = previous_chart(admin.folder)
-        without_release(lab)
-        admin.shell(f"kubectl create namespace {NAMESPACE}")
         admin.shell(
             f"helm install gitlab-azure-identity {previous} --namespace {chart.RELEASE} --create-namespace "
             "--values operator-values.yaml"
