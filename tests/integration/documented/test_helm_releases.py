@@ -5,16 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import yaml
 
 from lab import tools
-from lab.azure import seeded
-from lab.places import ROOT
+from tests.docs.markdown import page
 from tests.integration.apart import started_lab
 from tests.integration.kubelet import Kubelet
 
-from .person import NAMESPACE, Person, checkout, without_installation
+from .person import Person, checkout, without_installation
 
+README = page("charts/gitlab-azure-identity/README.md")
 AGAIN = "helm upgrade --install {} charts/gitlab-azure-identity --namespace {} --create-namespace --values operator-values.yaml"
 
 
@@ -24,10 +23,9 @@ def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
     with started_lab(tmp_path_factory.mktemp("releases")) as (lab, _):
         without_installation(lab)
         admin = Person(lab, checkout(tmp_path_factory.mktemp("checkout")))
-        values = yaml.safe_load((ROOT / "examples" / "operator-values.yaml").read_text(encoding="utf-8"))
-        (admin.folder / "operator-values.yaml").write_text(yaml.safe_dump(values))
-        (admin.folder / "settings.yaml").write_text(yaml.safe_dump({"settings": values["settings"]}))
-        admin.shell(f"kubectl create namespace {NAMESPACE}")
+        (values,) = (text for text in README.blocks("yaml") if "policy:" in text)
+        (admin.folder / "operator-values.yaml").write_text(values)
+        admin.runs("kubectl create namespace gitlab")
         yield admin
 
 
@@ -36,11 +34,7 @@ def kept(admin: Person) -> Iterator[str]:
     """The uid of a resource whose definition was kept when its release was uninstalled."""
     admin.runs(
         "helm install gitlab-azure-identity charts/gitlab-azure-identity --namespace gitlab-azure-identity --create-namespace "
-        "--set image.repository=<where you pushed the image> --set azure.clientId=<client ID of the operator's managed "
-        "identity> --set settings.cluster=<a name for this cluster> --set 'namespaces={gitlab}' --values settings.yaml",
-        where_you_pushed_the_image="example.azurecr.io/gitlab-azure-identity",
-        client_ID_of_the_operator_s_managed_identity=seeded.OPERATOR_CLIENT,
-        a_name_for_this_cluster="prod",
+        "--values operator-values.yaml"
     )
     admin.shell("kubectl apply -f examples/gitlab.yaml")
     admin.runs("helm uninstall gitlab-azure-identity --namespace gitlab-azure-identity --no-hooks")
@@ -112,7 +106,10 @@ def test_the_operator_is_not_uninstalled_while_a_resource_exists(
         "batch.kubernetes.io/job-name=gitlab-azure-identity-uninstall"
     )
 
+    about = admin.runs("kubectl -n gitlab-azure-identity describe job gitlab-azure-identity-uninstall")
+
     assert "Job/gitlab-azure-identity/gitlab-azure-identity-uninstall not ready. status: Failed" in refused
+    assert "FailJob" in about
     assert said.startswith(
         "The operator is not uninstalled: only it removes what a resource has in Azure. There is gitlab/gitlab."
     )
