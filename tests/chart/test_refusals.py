@@ -35,6 +35,10 @@ def test_all_missing_values_are_reported_at_once(helm: Helm) -> None:
         ({"settings": {"cluster": "prod", "httpPort": 0}}, "settings.httpPort is 0. Name a port"),
         ({"settings": {"cluster": "prod", "httpPort": "http"}}, "settings.httpPort is http. Name a port"),
         (
+            {"azure": {"proxy": {"https": "http://me:secret@proxy.example.com:3128"}}},
+            "azure.proxy.https has a login, which everybody who sees the Deployment would read.",
+        ),
+        (
             {"extraEnv": [{"name": "GAI_HTTP_PORT", "value": "9090"}]},
             "extraEnv has GAI_HTTP_PORT. Set settings.httpPort instead: other objects of the chart need it too.",
         ),

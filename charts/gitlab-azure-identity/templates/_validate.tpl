@@ -36,6 +36,9 @@
 {{- if and .Values.azure.proxy.noProxy (not .Values.azure.proxy.https) -}}
 {{- $problems = append $problems "azure.proxy.noProxy is set, and azure.proxy.https is empty. Set that to the proxy, or empty both." -}}
 {{- end -}}
+{{- if contains "@" (default "" .Values.azure.proxy.https) -}}
+{{- $problems = append $problems "azure.proxy.https has a login, which everybody who sees the Deployment would read. Empty it, and give HTTPS_PROXY in extraEnv from a secret." -}}
+{{- end -}}
 {{- $given := dict "HTTPS_PROXY" "azure.proxy.https" "NO_PROXY" "azure.proxy.noProxy" -}}
 {{- $values := dict "HTTPS_PROXY" .Values.azure.proxy.https "NO_PROXY" .Values.azure.proxy.noProxy -}}
 {{- range $bundle := $bundles -}}
