@@ -31,7 +31,7 @@ from gitlab_azure_identity.watch import Signs, stop_on_signal, watch
 async def run(settings: Settings) -> None:
     """Run the operator until SIGTERM or SIGINT.
 
-    Raises Unusable when the environment does not say how to log in, to Azure or to the cluster."""
+    Raises Unusable when the environment does not say how to log in, to Azure or to the cluster, or the port is taken."""
     ready, standby, stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
     stop_on_signal(stop)
     permit, places = Permit(), Places(settings.max_concurrent, settings.request_timeout)
@@ -40,7 +40,10 @@ async def run(settings: Settings) -> None:
         await stack.enter_async_context(traced(settings.tracing.endpoint))
         azure, session = await _connect_to_azure(stack, settings, permit)
         cluster = await _connect_to_cluster(stack, settings, permit)
-        await stack.enter_async_context(serve(settings.http_port, ready, standby, places.stuck))
+        try:
+            await stack.enter_async_context(serve(settings.http_port, ready, standby, places.stuck))
+        except OSError as error:
+            raise Unusable(f"httpPort {settings.http_port} cannot be used: {error.strerror or error}") from error
         # The objects that the imports created stay as long as the process: the collector need not examine them again.
         gc.collect()
         gc.freeze()

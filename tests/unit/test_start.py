@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -58,6 +60,30 @@ def test_without_a_login_to_azure_it_ends_with_a_sentence(
 
     assert ended.value.code == 2
     assert caplog.messages[-1].startswith("not started: cannot log in to Azure: ")
+
+
+def test_a_port_that_is_taken_ends_it_with_a_sentence(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    context = {"name": "lab", "context": {"cluster": "lab", "user": "lab"}}
+    config = {
+        "current-context": "lab",
+        "contexts": [context],
+        "clusters": [{"name": "lab", "cluster": {"server": "http://127.0.0.1:1"}}],
+        "users": [{"name": "lab", "user": {"token": "a token"}}],
+    }
+    (tmp_path / "kubeconfig").write_text(json.dumps(config))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+
+    with socket.create_server(("0.0.0.0", 0)) as taken:  # noqa: S104 - as the operator does
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("GAI_HTTP_PORT", str(port))
+        with pytest.raises(SystemExit) as ended:
+            command_line.main()
+
+    assert ended.value.code == 2
+    assert caplog.messages[-1].startswith(f"not started: httpPort {port} cannot be used: ")
+    assert "address already in use" in caplog.messages[-1]
 
 
 class Cluster:
