@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -25,9 +26,10 @@ from lab.apiserver import ApiError
 from tests.unit.texts import FOX, texts
 from tests.unit.worlds import NOW, NOW_TEXT
 
-from .behind import OBJECTS, until
+from .behind import OBJECTS, reasons, until
 from .owner import admission_policy, stalled
 from .resources import GitLab
+from .watching import Object
 
 FORBIDDEN = f"Resource 'x' was disallowed by policy '{FOX} No identities \ud83e in \x85 here \x07'."
 
@@ -78,31 +80,50 @@ def test_the_beginning_of_a_long_request_is_answered(gitlab: GitLab) -> None:
     gitlab.until(lambda found: found["status"].get("lastHandledReconcileAt") == "long" * 64)
 
 
-@pytest.fixture
-def censored(gitlab: GitLab) -> Iterator[str]:
-    """A word that this cluster lets nobody write into a status in the resource's namespace."""
-    word, name = "unspeakable", f"censored-{gitlab.namespace}"
-    expression = f"!has(object.status) || !object.status.conditions.exists(c, c.message.contains('{word}'))"
+@contextmanager
+def denied(gitlab: GitLab, unwanted: str, condition: Object) -> Iterator[None]:
+    """This cluster lets nobody write a status with a condition `c` that is unwanted (CEL), such as this one, into the resource's
+    namespace."""
+    name = f"denied-{gitlab.namespace}"
+    expression = f"!has(object.status) || !object.status.conditions.exists(c, {unwanted})"
     validations = [{"expression": expression, "message": "watch your language"}]
     policy = admission_policy(gitlab, name, "gitlabazureidentities/status", validations=validations)
     probe = GitLab(gitlab.lab, gitlab.watch, gitlab.namespace, "probe")
     probe.apply(suspend=True).condition("Ready", "False", "Suspended")
-    condition = {"type": "Ready", "status": "False", "observedGeneration": 1, "lastTransitionTime": NOW_TEXT}
-    spoken = {"status": {"conditions": [{**condition, "reason": "Suspended", "message": word}]}}
+    whole = {"type": "Ready", "observedGeneration": 1, "lastTransitionTime": NOW_TEXT, "reason": "Tried", **condition}
 
     def refused() -> bool:
         """Whether the policy is in effect, which takes the API server a moment."""
         try:
-            gitlab.lab.api.patch(f"{probe.path('gai', 'probe')}/status?dryRun=All", spoken)
+            gitlab.lab.api.patch(f"{probe.path('gai', 'probe')}/status?dryRun=All", {"status": {"conditions": [whole]}})
         except ApiError as error:
             return "watch your language" in str(error)
         return False
 
     gitlab.lab.apply(policy)
     until(refused, "the policy has its effect")
-    yield word
-    gitlab.lab.kubectl("delete", "validatingadmissionpolicybinding,validatingadmissionpolicy", name)
-    probe.delete()
+    try:
+        yield
+    finally:
+        gitlab.lab.kubectl("delete", "validatingadmissionpolicybinding,validatingadmissionpolicy", name)
+        probe.delete()
+
+
+@pytest.fixture
+def censored(gitlab: GitLab) -> Iterator[str]:
+    """A word that this cluster lets nobody write into a status in the resource's namespace."""
+    word = "unspeakable"
+    with denied(gitlab, f"c.message.contains('{word}')", {"status": "False", "message": word}):
+        yield word
+
+
+def test_a_status_that_could_not_be_written_is_written_as_soon_as_it_can_be(gitlab: GitLab) -> None:
+    """Although nothing else is to be done, and the next pass over a Ready resource comes after an hour."""
+    with denied(gitlab, "c.type == 'Ready' && c.status == 'True'", {"status": "True", "message": ""}):
+        gitlab.apply()
+        until(lambda: "StatusNotWritten" in reasons(gitlab), "the status is refused")
+
+    gitlab.ready()
 
 
 def test_a_refused_status_is_reported_by_an_event_and_written_without_its_texts(gitlab: GitLab, censored: str) -> None:
@@ -140,6 +161,7 @@ class StatusWriter:
             written = await Reporter(cast("Kube", SimpleNamespace(resources=resources, events=NoEvents()))).status(
                 Resource.parse(body), status
             )
+            assert written is not None
             assert written.status == presentable(status)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from gitlab_azure_identity.domain.findings import Outlook
 from gitlab_azure_identity.domain.goal import Terms
 from gitlab_azure_identity.domain.policy import PolicyRule
 from gitlab_azure_identity.kube.client import ClusterError
+from gitlab_azure_identity.reconcile import workloads
 from gitlab_azure_identity.reconcile.context import Context
 from gitlab_azure_identity.reconcile.issuer import Issuer
 from gitlab_azure_identity.reconcile.memory import Memory, ObjectMemory
@@ -21,6 +23,7 @@ from gitlab_azure_identity.reconcile.reconciler import Reconciler
 from gitlab_azure_identity.reconcile.report import Reporter
 from gitlab_azure_identity.reconcile.workloads import Workloads
 
+from .test_workloads import WANT
 from .worlds import ACCOUNT, DEFAULTS, GROUP, ISSUER, NOW, STORAGE, resource
 
 KEY, UID = Key("gitlab", "gitlab"), "uid-of-gitlab-gitlab"
@@ -112,3 +115,26 @@ async def test_the_pods_of_a_suspended_resource_are_followed_no_longer() -> None
     await world.reconciler.run(resource({"suspend": True}), memory)
 
     assert world.workloads._releases._followed == {}
+
+
+async def test_a_suspension_that_cannot_be_told_is_tried_again() -> None:
+    world = Empty(ClusterError(503, "ServiceUnavailable", "not now"))
+
+    outcome = await world.reconciler.run(resource({"suspend": True}), ObjectMemory(KEY, UID))
+
+    assert outcome.outlook is Outlook.TRANSIENT
+
+
+async def test_what_is_news_of_pods_and_cannot_be_told_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No other pod may be news for hours."""
+    monkeypatch.setattr(workloads, "SETTLING", 0.001)
+    monkeypatch.setattr(workloads, "RETRY", 0.001)
+    world = Empty(ClusterError(503, "ServiceUnavailable", "not now"))
+    world.workloads._releases = cast("Any", SimpleNamespace(known=lambda _release: ()))
+    memory = ObjectMemory(KEY, UID, carried=WANT, resource=resource())
+
+    await world.workloads.judge_again(memory)
+
+    async with asyncio.timeout(1):
+        await memory.pods.wait()
+    assert world.statuses_sent == 1

@@ -35,7 +35,9 @@ class ObjectMemory:
     pods: asyncio.Event = field(default_factory=asyncio.Event)  # a pod of its GitLab is news
     carried: Carried | None = None  # what the pods are to carry, by the last pass; None: they are not judged
     no_restart: Step | None = None  # why a restart was refused in this pass
-    resource: Resource | None = None  # the resource of the last pass, with its status as it was written last
+    resource: Resource | None = (
+        None  # that of the last pass, as its status was written last; None: it could not be written
+    )
     changes: int = 0  # checks in a row that found something for a pass to do
     _look: asyncio.TimerHandle | None = None
     _posted: dict[Reason, Event] = field(default_factory=dict)
@@ -63,11 +65,11 @@ class ObjectMemory:
         """Whether there is news within so many seconds."""
         return await within(seconds, self.wake)
 
-    def look_again(self, look: asyncio.TimerHandle | None) -> None:
-        """Note the next look at a rollout. There is one at most."""
+    def look_again(self, seconds: float | None) -> None:
+        """Have the pods judged again after so many seconds, also when none of them is news. None: not by itself."""
         if self._look:
             self._look.cancel()
-        self._look = look
+        self._look = None if seconds is None else asyncio.get_running_loop().call_later(seconds, self.pods.set)
 
     async def stirred(self, seconds: float) -> bool:
         """Whether there is news, or a pod is news, within so many seconds."""

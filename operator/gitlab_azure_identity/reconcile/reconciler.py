@@ -100,8 +100,8 @@ class Reconciler:
             await self._add_finalizer(resource)
             if resource.legible.suspend:
                 self._workloads.forget(memory)
-                await self._report.status(resource, suspended(resource, self._clock.now()))
-                return Outcome((), Outlook.GOOD)
+                written = await self._report.status(resource, suspended(resource, self._clock.now()))
+                return Outcome((), Outlook.GOOD if written else Outlook.TRANSIENT)
             resource, goal, observation = await self._aim(resource)
             return await self._converge(resource, memory, goal, observation)
         except CannotProceed as stop:
@@ -110,8 +110,8 @@ class Reconciler:
             judged = assessment.overdue(resource, found, memory.waited(found, now))
             findings = stopped(stop.link, judged.failure or stop.failure)
             status = with_conditions(resource, findings, now)
-            await self._write(resource, memory, findings, status, lacking=False)
-            return Outcome(findings, judged.outlook)
+            written = await self._write(resource, memory, findings, status, lacking=False)
+            return Outcome(findings, judged.outlook if written else Outlook.TRANSIENT)
 
     async def verify_again(self, awaiting: AwaitingAccess, memory: ObjectMemory) -> Outcome:
         """Try access once more. Everything else stays as the last pass left it."""
@@ -202,7 +202,7 @@ class Reconciler:
         if records_the_same(status, resource.status):
             return resource
         written = await self._report.status(resource, status)
-        if written.status.identity != status.identity or written.status.role_assignments != status.role_assignments:
+        if written is None:
             message = (
                 "The status could not be written, and nothing is created that it does not record. It is tried again."
             )
@@ -263,14 +263,15 @@ class Reconciler:
         judged = await self._workloads.judge(memory, awaiting.resource, awaiting.goal, awaiting.have, others)
         findings = (*others, judged.finding)
         status = self._status(awaiting, findings, proof, judged, now)
-        resource = await self._write(awaiting.resource, memory, findings, status, lacking=awaiting.lacking)
-        await self._workloads.act(memory, judged)
+        written = await self._write(awaiting.resource, memory, findings, status, lacking=awaiting.lacking)
+        if written is not None:
+            await self._workloads.act(memory, judged)
         outlook = assessment.outlook_of(findings, awaiting.goal.desired.verification)
         if assessment.only_access_is_awaited(findings, outlook):
-            return Outcome(findings, outlook, replace(awaiting, resource=resource, refused=()))
+            return Outcome(findings, outlook, replace(awaiting, resource=written or awaiting.resource, refused=()))
         if outlook is Outlook.GOOD:  # what could not be removed is tried again, as what could not be written
             outlook = assessment.outlook_of_removals(awaiting.refused)
-        return Outcome(findings, outlook, refused=awaiting.refused)
+        return Outcome(findings, outlook if written else Outlook.TRANSIENT, refused=awaiting.refused)
 
     def _status(
         self, awaiting: AwaitingAccess, findings: Sequence[Finding], proof: Proof, judged: Judged, now: datetime
@@ -283,9 +284,9 @@ class Reconciler:
 
     async def _write(
         self, resource: Resource, memory: ObjectMemory, findings: Sequence[Finding], status: Status, *, lacking: bool
-    ) -> Resource:
+    ) -> Resource | None:
         """Write the status. A Ready resource keeps its former status while it meets only transient failures and nothing that
-        GitLab needs is known to be missing."""
+        GitLab needs is known to be missing. None when it could not be written."""
         self._report.transient(resource, findings)
         tolerance = None
         if assessment.may_be_tolerated(resource, findings, lacking=lacking):

@@ -25,11 +25,11 @@ class Reporter:
     def __init__(self, kube: Kube) -> None:
         self._kube = kube
 
-    async def status(self, resource: Resource, status: Status) -> Resource:
-        """Write the status, redacted, unless the resource has it already. Returns the resource with the status that it has then.
+    async def status(self, resource: Resource, status: Status) -> Resource | None:
+        """Write the status, redacted, unless the resource has it already. Returns the resource with the status that it has then,
+        or None when the status could not be written, which is logged.
 
-        A status that could not be written is logged. The next pass compares again, and writes it then. A status that the API
-        server refuses is written without its texts, and an event says so."""
+        A status that the API server refuses is written without its texts, and an event says so."""
         status = presentable(status)
         key = resource.key
         CONDITIONS.set(key.namespace, key.name, ((one.type, one.status, one.reason) for one in status.conditions))
@@ -43,7 +43,7 @@ class Reporter:
             await self._refused(resource, status, refusal)
             refusal = await self._written(resource, written)
         if refusal:
-            return resource
+            return None
         for event in (ready_event(resource.status, status), workloads_event(resource.status, status)):
             await self.event(resource, event)
         return replace(resource, status=written)

@@ -1,6 +1,5 @@
 """Restarts of GitLab's Deployments, for resources that ask for them: looks, decides by the domain, and restarts one."""
 
-import asyncio
 import logging
 from collections.abc import Sequence
 
@@ -57,7 +56,7 @@ class Restarts:
             else:
                 await self._report.event(memory.resource, restarted_event(step.restarted.name, step.cause))
         if step.waits:
-            memory.look_again(asyncio.get_running_loop().call_later(LOOK, memory.pods.set))
+            memory.look_again(LOOK)
 
 
 def _refused(error: ClusterError, want: Carried) -> Step:

@@ -24,6 +24,7 @@ from gitlab_azure_identity.reconcile.report import Reporter
 from gitlab_azure_identity.reconcile.restarts import Restarts
 
 SETTLING = 1.0  # seconds; the pods of a rollout are news many times in a second
+RETRY = 5.0  # seconds, after a status that could not be written
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,11 @@ class Workloads:
         except ClusterError as error:
             judged = _unknown(error, want, resource)
         status = with_workloads(resource, judged.finding, judged.lines, self._clock.now())
-        memory.resource = await self._report.status(resource, status)
+        written = await self._report.status(resource, status)
+        if written is None:
+            memory.look_again(RETRY)
+            return
+        memory.resource = written
         await self.act(memory, judged)
 
     async def _judged(self, memory: ObjectMemory, pods: Sequence[Pod], want: Carried, is_ready: bool) -> Judged:
