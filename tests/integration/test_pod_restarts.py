@@ -89,6 +89,17 @@ def _message(found: Object) -> str:
     return str(next((one["message"] for one in conditions if one["type"] == "WorkloadsReady"), ""))
 
 
+def test_pods_that_do_not_become_ready_are_not_waited_for(gitlab: GitLab) -> None:
+    """The registry does not start as an identity that is gone. Its rollout would never end."""
+    gitlab.apply(gitlab=WHEN_STALE).ready()
+    installed(gitlab, "registry")
+
+    another_identity(gitlab)
+
+    until(lambda: restarted(gitlab, "registry"), "the restart", ROLLED_OUT)
+    assert "waits for the rollout of deployment/gitlab-registry" in message(gitlab)
+
+
 def test_pods_of_an_old_content_are_restarted(gitlab: GitLab) -> None:
     running(gitlab, "registry", "toolbox")
     (registry,) = pods(gitlab, "registry")

@@ -84,6 +84,35 @@ def old(component: str, **changed: Any) -> Pod:
             None,
             "The operator waits for the rollout of deployment/gitlab-registry to end.",
         ),
+        # but for one that is rolled out, and of which no pod gets ready: it may lack what the restart would give it
+        (
+            [old("registry"), old("webservice")],
+            [rollout("registry", done=False), rollout("webservice", done=False)],
+            True,
+            "gitlab-registry",
+            "The operator restarts deployment/gitlab-registry.",
+        ),
+        (
+            [old("registry"), old("webservice")],
+            [rollout("registry", CAUSE, done=False), rollout("webservice", done=False)],
+            True,
+            None,
+            "The operator waits for the rollout of deployment/gitlab-registry to end.",
+        ),
+        (
+            [old("registry"), pod("webservice")],
+            [rollout("registry"), rollout("webservice", done=False)],
+            True,
+            None,
+            "The operator waits for the rollout of deployment/gitlab-webservice to end.",
+        ),
+        (
+            [old("registry")],
+            [rollout("registry", done=False, replaced=False)],  # its new pods may have what it lacks
+            True,
+            None,
+            "The operator waits for the rollout of deployment/gitlab-registry to end.",
+        ),
         # once for a cause
         (
             [old("webservice")],
@@ -208,26 +237,27 @@ def deployment(generation: int = 2, *, replicas: int = 2, **status: int) -> dict
 
 
 @pytest.mark.parametrize(
-    ("found", "done"),
+    ("found", "replaced", "done"),
     [
-        (deployment(), True),
-        (deployment(generation=3), False),  # the controller has not seen the restart yet
-        (deployment(updatedReplicas=1), False),
-        (deployment(replicas=3), False),
+        (deployment(), True, True),
+        (deployment(generation=3), False, False),  # the controller has not seen the restart yet
+        (deployment(updatedReplicas=1), False, False),
+        (deployment(replicas=3), False, False),
         (
             {
                 **deployment(),
                 "status": {"observedGeneration": 2, "replicas": 3, "updatedReplicas": 2, "availableReplicas": 2},
             },
             False,
+            False,
         ),
-        (deployment(availableReplicas=1), False),
-        ({**deployment(), "status": {}}, False),
-        (deployment(replicas=0) | {"status": {"observedGeneration": 2}}, True),
+        (deployment(availableReplicas=1), True, False),
+        ({**deployment(), "status": {}}, False, False),
+        (deployment(replicas=0) | {"status": {"observedGeneration": 2}}, True, True),
     ],
 )
-def test_when_a_rollout_is_done(found: dict[str, Any], done: bool) -> None:
-    assert _rollout(found).done is done
+def test_when_a_rollout_is_done(found: dict[str, Any], replaced: bool, done: bool) -> None:
+    assert (_rollout(found).replaced, _rollout(found).done) == (replaced, done)
 
 
 def test_what_a_deployment_remembers() -> None:

@@ -15,13 +15,14 @@ REMEMBERED = 10  # causes that a Deployment remembers
 
 @dataclass(frozen=True)
 class Rollout:
-    """A Deployment, as far as a restart goes. `causes` are those that it was restarted for. It is `done` when all of its pods are
-    those of its present template, and can be used."""
+    """A Deployment, as far as a restart goes. `causes` are those that it was restarted for. It is `replaced` when all of its pods
+    are those of its present template, and `done` when they can be used as well."""
 
     name: str
     uid: str
     version: str
     causes: tuple[str, ...] = ()
+    replaced: bool = True
     done: bool = True
     paused: bool = False
 
@@ -71,18 +72,19 @@ def _is_deployment(owner: Owner) -> bool:
 def step(lines: Sequence[Line], rollouts: Mapping[str, Rollout], *, ready: bool, now: datetime) -> Step | None:
     """The next step, or None when no restart would mend anything.
 
-    While a Deployment rolls out, whoever began that, nothing else is restarted. What was restarted for a cause is not restarted
-    for it again: a new pod that still has the problem has it for another cause. A content that has just changed is waited for:
-    by the kubelet's clock, a pod that starts now could have started before."""
+    While a Deployment rolls out, whoever began that, nothing else is restarted. A stale one whose pods are all of its present
+    template is not waited for: they may never be ready without what the restart gives them. What was restarted for a cause is not
+    restarted for it again: a new pod that still has the problem has it for another cause. A content that has just changed is
+    waited for: by the kubelet's clock, a pod that starts now could have started before."""
     causes = {name: cause for name, cause in stale(lines).items() if name in rollouts}
     if not causes:
         return None
     if not ready:
         return Step(f"The operator restarts {' and '.join(map(_name, causes))} once the resource is Ready.")
-    rolling = next((one for one in rollouts.values() if not one.done), None)
+    left = {name: cause for name, cause in causes.items() if cause not in rollouts[name].causes}
+    rolling = next((one for one in rollouts.values() if not (one.done or (one.replaced and one.name in left))), None)
     if rolling is not None:
         return Step(f"The operator waits for the rollout of {_name(rolling.name)} to end.", waits=True)
-    left = {name: cause for name, cause in causes.items() if cause not in rollouts[name].causes}
     if any(line.problem.since > now - CLOCKS for line in lines if line.problem and line.problem.since):
         return Step("The operator restarts what is stale in a few seconds.", waits=True)
     for name, cause in left.items():

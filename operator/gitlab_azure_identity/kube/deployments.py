@@ -48,15 +48,18 @@ def _rollout(found: Json) -> Rollout:
     metadata, spec, status = found["metadata"], found["spec"], found.get("status") or {}
     annotations = (spec["template"].get("metadata") or {}).get("annotations") or {}
     updated = status.get("updatedReplicas", 0)
+    replaced = (
+        status.get("observedGeneration", 0) >= metadata["generation"]
+        and updated >= spec.get("replicas", 1)
+        and status.get("replicas", 0) <= updated
+    )
     causes = annotations.get(RESTARTED_FOR_ANNOTATION, "")
     return Rollout(
         name=metadata["name"],
         uid=metadata["uid"],
         version=metadata["resourceVersion"],
         causes=tuple(causes.split(_BETWEEN)) if causes else (),
-        done=status.get("observedGeneration", 0) >= metadata["generation"]
-        and updated >= spec.get("replicas", 1)
-        and status.get("replicas", 0) <= updated
-        and status.get("availableReplicas", 0) >= updated,
+        replaced=replaced,
+        done=replaced and status.get("availableReplicas", 0) >= updated,
         paused=bool(spec.get("paused")),
     )
