@@ -265,8 +265,8 @@ async def test_the_version_of_an_object_is_read_without_its_content(pod: Pod, se
     [
         ('{"type": "ERROR", "object": {"code": 410, "reason": "Expired", "message": "too old"}}', 410, "Expired"),
         ('{"type": "ERROR", "object": {}}', 0, "Unknown"),
-        ("<html>Sign in</html>", 0, "NoEvent"),
-        ('{"type": "MODIFIED"}', 0, "NoEvent"),
+        ("<html>Sign in</html>", 0, "NoObject"),
+        ('{"type": "MODIFIED"}', 0, "NoObject"),
     ],
 )
 async def test_a_watch_gives_events_until_an_error_or_what_is_none(
@@ -339,3 +339,14 @@ async def test_an_api_server_that_keeps_silent_is_not_waited_for(
     gone.set()
     server.close()
     await server.wait_closed()
+
+
+@pytest.mark.parametrize("text", ["<html>Log in to go on.</html>", "", "[]", '{"items": [{"meta'])
+async def test_a_success_that_is_no_object_tells_nothing(pod: Pod, server: ApiServer, text: str) -> None:
+    """A proxy's page is no object that does not exist, and no list without entries."""
+    server.text = text
+    async with client.connect(TIMEOUT) as cluster:
+        with pytest.raises(client.ClusterError, match="something on the way answered") as refused:
+            await cluster.find("/api/v1/namespaces/gitlab/secrets/one")
+
+    assert refused.value.status == 0

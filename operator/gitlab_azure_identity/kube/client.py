@@ -175,7 +175,9 @@ class Cluster:
             raise ClusterError(0, type(error).__name__, str(error) or "no answer in time") from error
         answer = _decoded(text)
         if status >= 400:  # noqa: PLR2004
-            raise _error(status, answer, text)
+            raise _error(status, answer or {}, text)
+        if answer is None:
+            raise _stranger(text)
         return answer
 
     async def _sent(
@@ -219,7 +221,7 @@ class Cluster:
             async with response:
                 if response.status >= 400:  # noqa: PLR2004
                     text = await response.read()
-                    raise _error(response.status, _decoded(text), text)
+                    raise _error(response.status, _decoded(text) or {}, text)
                 rest = b""  # not by lines: aiohttp takes none that is longer than 128 KiB
                 async for piece in response.content.iter_any():
                     *whole, rest = (rest + piece).split(b"\n")
@@ -262,20 +264,25 @@ class Cluster:
             raise
 
 
-def _decoded(text: bytes) -> Json:
+def _decoded(text: bytes) -> Json | None:
+    """The JSON of an object. None for anything else, such as the page of a proxy."""
     try:
-        answer = json.loads(text or b"{}")
+        answer = json.loads(text)
     except (ValueError, RecursionError):
-        return {}
-    return answer if isinstance(answer, dict) else {}
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+def _stranger(text: bytes) -> ClusterError:
+    return ClusterError(0, "NoObject", f"something on the way answered {text[:100].decode(errors='replace')!r}")
 
 
 def _event(line: bytes) -> Json:
     """An event of a watch. Raises ClusterError for one that tells an error, and for what is no event."""
-    event = _decoded(line)
+    event = _decoded(line) or {}
     found = event.get("object")
     if not isinstance(found, dict):
-        raise ClusterError(0, "NoEvent", f"something on the way answered {line[:100].decode(errors='replace')!r}")
+        raise _stranger(line)
     if event.get("type") == "ERROR":
         raise _error(int(found.get("code") or 0), found, line)
     return event
