@@ -78,3 +78,25 @@ def test_what_cannot_be_used_is_told_with_what_to_do(
     with pytest.raises(ValueError, match=r"kubeconfig") as raised:
         find(context, {"KUBECONFIG": str(file)})
     assert said.format(file=file) in str(raised.value)
+
+
+def test_a_file_that_may_not_be_looked_at_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As /root/.kube/config after `sudo --user`. The tests may run as root, who may look at everything."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", refused)
+    monkeypatch.setattr(Path, "read_text", refused)
+
+    with pytest.raises(ValueError, match=r"/root/[.]kube/config cannot be read: .*Permission denied"):
+        find(None, {"KUBECONFIG": "/root/.kube/config"})
+
+
+def test_without_a_home_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs as a number without a name."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000_000)
+
+    with pytest.raises(ValueError, match="There is no kubeconfig at"):
+        find(None, {})

@@ -23,8 +23,8 @@ def find(context: str | None, variables: Mapping[str, str] = os.environ) -> Kube
     """The kubeconfig that kubectl would use: the existing files of KUBECONFIG, else ~/.kube/config. Of a name that several files
     give, the first counts (Kubernetes documentation, "Organizing Cluster Access Using kubeconfig Files"). Raises ValueError when
     there is none, or when it does not have the context."""
-    given = variables.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-    files = [each for each in given.split(os.pathsep) if each and Path(each).exists()]
+    given = variables.get("KUBECONFIG") or os.path.expanduser("~/.kube/config")  # noqa: PTH111 - Path raises without a home
+    files = [each for each in given.split(os.pathsep) if each and _is_there(each)]
     if not files:
         raise ValueError(f"There is no kubeconfig at {given}. Set KUBECONFIG to the file that names your cluster.")
     paths, current, known = os.pathsep.join(files), context, dict[str, Any]()
@@ -40,6 +40,14 @@ def find(context: str | None, variables: Mapping[str, str] = os.environ) -> Kube
         advice = f"Did you mean {near[0]}?" if near else f"It has: {_listed(known)}."
         raise ValueError(f"The kubeconfig {paths} has no context {current}. {advice}")
     return Kubeconfig(paths, current, str(known[current].get("namespace") or "default"))
+
+
+def _is_there(file: str) -> bool:
+    """Whether a file exists. One that may not be looked at counts: reading it tells why."""
+    try:
+        return Path(file).exists()
+    except OSError:
+        return True
 
 
 def _listed(names: Collection[str]) -> str:
