@@ -35,6 +35,17 @@ SERVER = "the cluster of context prod"
             id="no CRD",
         ),
         pytest.param(
+            ClusterError(404, "NotFound", 'pods "gai-doctor-x" not found'),
+            'Could not read a/b in the cluster of context prod: pods "gai-doctor-x" not found.',
+            id="an object that is gone",
+        ),
+        pytest.param(
+            ClusterError(404, "NotFound", "the server could not find the requested resource"),
+            "The cluster of context prod does not know GitLabAzureIdentity. Check the context, or install the operator's "
+            "chart: README.md.",
+            id="another version of the CRD",
+        ),
+        pytest.param(
             ClusterError(500, "InternalError", "etcd is\naway"),
             "Could not read a/b in the cluster of context prod: etcd is away.",
             id="a failing API server",

@@ -2,6 +2,7 @@
 
 import asyncio
 import difflib
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from gitlab_azure_identity.kube.resources import collection, path
 
 TIMEOUT = 10.0  # seconds of one request
 FIELD_MANAGER = "kubectl-gai"
+_OBJECT_GONE = re.compile(r'" not found$')  # the API server knows the kind, and names the object
 Result = TypeVar("Result")
 
 
@@ -156,7 +158,7 @@ def of_cluster(error: ClusterError, doing: str, server: str) -> CouldNotCheck:
             text = f"{name} does not accept your login: {said}. Log in to the cluster again."
         case 403:
             text = f"You may not {doing}: {said}. Ask for that right in {server}."
-        case 404:
+        case 404 if not _OBJECT_GONE.search(error.message):
             text = f"{name} does not know GitLabAzureIdentity. Check the context, or install the operator's chart: README.md."
         case _:
             text = f"Could not {doing} in {server}: {said}."
