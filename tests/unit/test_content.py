@@ -122,3 +122,14 @@ NEW = Content(changed=NOON, created=NOON - timedelta(seconds=1))
 )
 def test_which_pods_missed_a_change(content: Content, pod: Pod, missed: bool) -> None:
     assert content.missed_by(pod, "s") is missed
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00"])
+def test_any_time_that_somebody_wrote_is_compared(text: str) -> None:
+    content = content_of(SECRET, found(hash=MARK[HASH], changed=text))
+
+    assert content is not None
+    assert content.missed_by(Pod("p", "u", "registry", {}, "gitlab", (), None, NOON), "s") is False
+    started = Container("c", secrets=frozenset({"s"}), started=NOON)
+    pod = Pod("p", "u", "registry", {}, "gitlab", (started,), None, NOON, accepted=NOON)
+    assert content.missed_by(pod, "s") is text.startswith("9999")

@@ -33,7 +33,7 @@ class Content:
         read = pod.mounted(secret)
         if read is None:
             return False
-        if self.created >= self.changed - CLOCKS:
+        if self.created + CLOCKS >= self.changed:
             return read < self.created - CLOCKS
         return read < self.changed or (pod.accepted is not None and pod.accepted < self.changed)
 
