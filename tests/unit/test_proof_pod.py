@@ -152,3 +152,10 @@ def test_long_texts_are_cut_to_what_kubernetes_keeps() -> None:
 def test_any_other_text_is_no_proof(text: str) -> None:
     with pytest.raises(ValueError, match=r"proof|Expecting"):
         read(text)
+
+
+def test_what_is_relayed_has_no_secret() -> None:
+    """Whoever may read the pod reads it: a proxy's page may repeat the request that it refused."""
+    echoed = AzureError("", 502, "Bad gateway: Authorization: Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.c2ln")
+
+    assert "eyJ" not in written(echoed, None)

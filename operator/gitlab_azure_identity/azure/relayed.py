@@ -8,6 +8,7 @@ from typing import Any
 from gitlab_azure_identity.azure.access import Answers
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.domain.access import Right
+from gitlab_azure_identity.domain.redaction import redact
 
 KEPT = 4096  # bytes
 LENGTHS = (1000, 300, 100, 0)  # of Azure's texts, in characters: the first at which all of it fits
@@ -29,7 +30,7 @@ def _written(exchange: AzureError | None, answers: Answers | None, length: int) 
         told = {
             "code": error.code,
             "status": error.status,
-            "detail": error.detail[:length],
+            "detail": redact(error.detail)[:length],
             "login": error.login,
             "oauth": error.oauth,
         }
