@@ -232,3 +232,16 @@ async def test_a_defect_ends_no_wait_silently_and_the_next_follower_starts_again
 
     assert known.known(RELEASE) == (FIRST,)
     known.clear()
+
+
+async def test_a_refusal_that_is_told_again_and_again_does_not_grow() -> None:
+    """An error keeps the frames that it was raised through, and all that they know."""
+    known, depths = following(Server(FORBIDDEN)), set[int]()
+    known.follow(RELEASE, asyncio.Event())
+    for _ in range(3):
+        with pytest.raises(ClusterError) as refused:
+            await known.pods(RELEASE)
+        depths.add(len(refused.traceback))
+
+    assert len(depths) == 1
+    known.clear()

@@ -75,7 +75,7 @@ class Releases:
         if known.task and known.task.done():
             known.task.result()  # raises what ended it
         if known.refusal is not None:
-            raise known.refusal
+            raise known.refusal.with_traceback(None)
         return tuple(known.pods.values())
 
     async def _keep(self, release: Release, known: _Followed) -> None:
