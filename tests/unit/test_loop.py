@@ -803,6 +803,23 @@ async def test_a_deleted_object_is_forgotten_but_not_its_successor() -> None:
     assert next(iter(CONDITIONS.collect())).samples == []
 
 
+async def test_an_object_that_was_let_go_is_forgotten_without_an_event() -> None:
+    """A watch that begins anew tells nothing of what has gone meanwhile."""
+    harness = Harness()
+    harness.loop._finalizer = cast("Any", SimpleNamespace(run=nothing_left))
+    CONDITIONS.set(KEY.namespace, KEY.name, [("Ready", "False", "DeletionBlocked")])
+    harness.delete()
+    await harness.cluster.went.wait()
+    await asyncio.gather(*harness.loops)
+
+    assert harness.loop._memory._objects == {}
+    assert next(iter(CONDITIONS.collect())).samples == []
+
+
+async def nothing_left(_resource: Resource) -> None:
+    """Nothing of ours stands."""
+
+
 async def test_a_loop_makes_no_pass_over_another_object_of_the_name() -> None:
     harness = Harness()
     harness.notice(uid=LATER)

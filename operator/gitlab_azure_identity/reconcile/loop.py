@@ -111,6 +111,9 @@ class Loop:
         """End the loop of an object that was deleted or no longer has our finalizer."""
         if task := self._tasks.get(uid):
             task.cancel()
+        self._drop(key, uid)
+
+    def _drop(self, key: Key, uid: str) -> None:
         if memory := self._memory.forget(uid):
             self._workloads.forget(memory)
         if not self._memory.knows(key):
@@ -134,6 +137,7 @@ class Loop:
             turn = self._remove(memory) if memory.deleting.is_set() else self._keep(memory)
             delay = await self._survived(memory, turn)
             if delay is None:
+                self._drop(memory.key, memory.uid)  # a watch that begins anew tells nothing of what is gone
                 return
             if after_defect := await self._survived(memory, self._idle(memory, delay)):
                 await memory.woken(after_defect)
