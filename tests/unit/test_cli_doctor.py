@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Key
 from gitlab_azure_identity.cli.doctor import Report, lines, told
+from gitlab_azure_identity.cli.examining import _webhook
+from gitlab_azure_identity.cli.looking import Look
 from gitlab_azure_identity.cli.showing import to_paste
 from gitlab_azure_identity.domain.doctor.examination import Check, State
+from gitlab_azure_identity.kube.client import ClusterError
+
+from .test_doctor import registered as configuration
 
 NAMES = {"namespace": "gitlab", "name": "gitlab", "account": "store"}
 HOLDS = Check(Link.IDENTITY, State.HOLDS, "It exists.", Reason.CREATED)
@@ -76,3 +84,28 @@ def test_a_cause_that_is_no_reason_has_no_word() -> None:
     nobody = Check("Ready", State.BROKEN, "No operator has looked at this resource yet.", "no-status")
 
     assert "  broken    Ready                     No operator has looked at this resource yet." in lines(report(nobody))
+
+
+async def test_a_webhook_whose_pods_may_not_be_seen_is_not_said_to_work() -> None:
+    async def registered() -> list[dict[str, Any]]:
+        return [configuration()]
+
+    async def labels(_namespace: str) -> dict[str, str]:
+        return {}
+
+    async def answering(_namespace: str, _service: str) -> bool:
+        raise ClusterError(403, "Forbidden", "may not")
+
+    look = SimpleNamespace(
+        webhooks=SimpleNamespace(registered=registered, answering=answering),
+        namespaces=SimpleNamespace(labels=labels),
+        session=SimpleNamespace(server="the cluster of context prod"),
+    )
+
+    found = await _webhook(cast("Look", look), "gitlab")
+
+    assert found.state is State.UNSEEN
+    assert found.message == (
+        "The webhook is registered for namespace gitlab. You may not list endpointslices in namespace kube-system: may not. Ask "
+        "for that right in the cluster of context prod. So whether it answers was not seen. Try it: --as-pod."
+    )

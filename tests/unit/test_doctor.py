@@ -213,6 +213,7 @@ OTHERS = {"metadata": {"name": "istio"}, "webhooks": [{"name": "sidecar.istio.io
 EXCLUDED = {"matchExpressions": [{"key": "control-plane", "operator": "DoesNotExist"}]}
 
 
+ANOTHER = {"service": {"namespace": "own", "name": "webhook"}}
 ELSEWHERE = registered(clientConfig={"url": "https://127.0.0.1/"})
 
 
@@ -262,6 +263,35 @@ def test_the_webhook_changes_the_pods_of_a_namespace_or_it_is_said_why_not(
 
     assert (found.cause if found else None) == cause
     assert said in (found.sentence if found else "")
+
+
+@pytest.mark.parametrize(
+    ("configurations", "labels", "answering", "seen"),
+    [
+        ([registered()], {}, {SERVICE: True}, True),
+        ([registered()], {}, {}, False),
+        ([registered(), registered(failurePolicy="Ignore", clientConfig=ANOTHER)], {}, {SERVICE: True}, True),
+        # whether one with an address of its own answers, a person's command cannot see: `--as-pod` can
+        ([ELSEWHERE], {}, {}, True),
+        # one that answers, and is not asked
+        (
+            [registered(namespaceSelector=EXCLUDED), registered(clientConfig=ANOTHER)],
+            {"control-plane": "x"},
+            {SERVICE: True},
+            False,
+        ),
+    ],
+)  # fmt: skip
+def test_a_webhook_whose_pods_cannot_be_seen_is_not_said_to_answer(
+    configurations: list[dict[str, Any]],
+    labels: dict[str, str],
+    answering: dict[tuple[str, str], bool],
+    seen: bool,
+) -> None:
+    webhooks = webhook.identity_webhooks(configurations)
+
+    assert webhook.silence(webhooks, "gitlab", labels, answering) is None
+    assert webhook.is_seen(webhooks, labels, answering) is seen
 
 
 # clocks

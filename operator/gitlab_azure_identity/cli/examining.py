@@ -29,6 +29,7 @@ from gitlab_azure_identity.reconcile.observe import observe_objects
 
 IN_AZURE = (Link.IDENTITY, Link.CREDENTIALS, Link.ROLES)
 WEBHOOK, CLOCK, SETTINGS = "Webhook", "Clock", "Settings"
+ELSEWHERE = "So whether it answers was not seen. Try it: --as-pod."
 
 
 @dataclass(frozen=True)
@@ -161,15 +162,17 @@ async def _webhook(look: Look, namespace: str) -> Check:
     except ClusterError as error:
         refused = of_cluster(error, "read the registration of webhooks", look.session.server)
         return Check(WEBHOOK, State.UNSEEN, refused.message)
-    answering = {}
+    answering, why = {}, ""
     for service in {one.service for one in webhooks if one.service}:
         try:
             answering[service] = await look.webhooks.answering(*service)
-        except ClusterError:  # who may see the registration may not see the namespace kube-system
-            continue
+        except ClusterError as error:  # who may see the registration may not see the namespace kube-system
+            why = of_cluster(error, f"list endpointslices in namespace {service[0]}", look.session.server).message
     silent = webhook.silence(webhooks, namespace, labels, answering)
     if silent:
         return Check(WEBHOOK, State.BROKEN, silent.sentence, silent.cause)
+    if not webhook.is_seen(webhooks, labels, answering):
+        return Check(WEBHOOK, State.UNSEEN, f"The webhook is registered for namespace {namespace}. {why} {ELSEWHERE}")
     return Check(WEBHOOK, State.HOLDS, f"The webhook changes pods with the label in namespace {namespace}.")
 
 

@@ -79,15 +79,8 @@ def silence(
     pods = [webhook for webhook in webhooks if webhook.mutates_pods]
     if not pods:
         return Silence(MISSING, "The webhook of azure-workload-identity is not registered in this cluster.")
-    excluded: list[str] = []
-    asked: list[Webhook] = []
-    for webhook in pods:
-        if reason := unmet(webhook.namespace_selector, labels):
-            excluded.append(f"by its namespaceSelector label {reason}")
-        elif reason := unmet(webhook.object_selector, {USE_LABEL: "true"}):
-            excluded.append(f"by its objectSelector label {reason}")
-        else:
-            asked.append(webhook)
+    excluded = [reason for webhook in pods if (reason := _exclusion(webhook, labels))]
+    asked = _asked(webhooks, labels)
     silent = [(one, one.service) for one in asked if one.service and not answering.get(one.service, True)]
     for webhook, service in silent:
         if webhook.fails_closed or len(silent) == len(asked):
@@ -96,6 +89,25 @@ def silence(
         return None
     what = "; ".join(excluded)
     return Silence(EXCLUDING, f"The webhook {pods[0].configuration} leaves out namespace {namespace}: {what}.")
+
+
+def is_seen(webhooks: Sequence[Webhook], labels: Mapping[str, str], answering: Mapping[tuple[str, str], bool]) -> bool:
+    """Whether one of the webhooks that would change such a pod is known to answer, as far as its registration tells where."""
+    return any(one.service is None or answering.get(one.service) for one in _asked(webhooks, labels))
+
+
+def _asked(webhooks: Sequence[Webhook], labels: Mapping[str, str]) -> list[Webhook]:
+    """The webhooks that the API server asks about a labelled pod of a namespace with these labels."""
+    return [one for one in webhooks if one.mutates_pods and _exclusion(one, labels) is None]
+
+
+def _exclusion(webhook: Webhook, labels: Mapping[str, str]) -> str | None:
+    """Why the API server does not ask a webhook about such a pod."""
+    if reason := unmet(webhook.namespace_selector, labels):
+        return f"by its namespaceSelector label {reason}"
+    if reason := unmet(webhook.object_selector, {USE_LABEL: "true"}):
+        return f"by its objectSelector label {reason}"
+    return None
 
 
 def _silent(webhook: Webhook, namespace: str, service: str) -> str:
