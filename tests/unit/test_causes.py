@@ -7,7 +7,7 @@ import pytest
 
 from gitlab_azure_identity.api.conditions import CHAIN, READY
 from gitlab_azure_identity.api.reasons import Reason
-from gitlab_azure_identity.domain.causes import CAUSES, CHAPTERS, commands, explained, possible, reasons_of
+from gitlab_azure_identity.domain.causes import CAUSES, CHAPTERS, commands, possible, reasons_of
 from gitlab_azure_identity.domain.causes.model import Case, Cause, Command, Step, fill, plain
 from gitlab_azure_identity.domain.causes.page import EXAMPLES, render
 
@@ -71,7 +71,7 @@ def test_a_terminal_shows_the_words_of_links() -> None:
 
 
 def test_advice_is_that_of_the_case_which_the_message_tells() -> None:
-    advice = explained(Reason.NETWORK_BLOCKED).advice(
+    advice = CAUSES[Reason.NETWORK_BLOCKED].advice(
         "Storage account store refused to let the operator list container registry: …",
         account="store",
     )
@@ -82,7 +82,7 @@ def test_advice_is_that_of_the_case_which_the_message_tells() -> None:
 
 
 def test_a_code_is_not_taken_for_one_that_it_begins_with() -> None:
-    advice = explained(Reason.TOKEN_REJECTED).advice("Entra refused the token of service account x (AADSTS700213). …")
+    advice = CAUSES[Reason.TOKEN_REJECTED].advice("Entra refused the token of service account x (AADSTS700213). …")
 
     assert advice.steps[0].text == "Compare it with status.federatedCredentials."
     assert advice.why == "The code in brackets says why: No federated credential has the subject of the token."
@@ -100,8 +100,3 @@ def test_advice_without_a_case_is_that_of_the_cause_alone() -> None:
     assert cause.advice("a and b differ, again").why == "Y. D."
     assert cause.advice("all is quiet").why == "Y."
     assert cause.advice(name="gitlab").steps == (Step("See S of gitlab."), Step("Run", Command("x gitlab")))
-
-
-def test_an_unknown_name_is_an_error() -> None:
-    with pytest.raises(KeyError):
-        explained("nothing-of-the-kind")

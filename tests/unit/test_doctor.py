@@ -10,7 +10,7 @@ import pytest
 from gitlab_azure_identity.domain.desired import Credential
 from gitlab_azure_identity.domain.doctor import clock, webhook
 from gitlab_azure_identity.domain.doctor.compared import difference, fitted, nearest
-from gitlab_azure_identity.domain.doctor.selectors import selects, unmet
+from gitlab_azure_identity.domain.doctor.selectors import unmet
 from gitlab_azure_identity.domain.doctor.token import Claims, compared, trusted_by
 
 from .worlds import ISSUER
@@ -188,7 +188,6 @@ def test_a_selector_admits_what_the_api_server_admits(
     selector: dict[str, Any] | None, labels: dict[str, str], reason: str | None
 ) -> None:
     assert unmet(selector, labels) == reason
-    assert selects(selector, labels) == (reason is None)
 
 
 # the webhook

@@ -14,7 +14,6 @@ it (`make troubleshooting`). A cause is one entry in one of these modules:
 
 from collections.abc import Mapping
 
-from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.domain.causes import (
     access,
     alerts,
@@ -59,11 +58,6 @@ CHAPTERS: tuple[Chapter, ...] = (
 """In the order of the page."""
 
 CAUSES: Mapping[str, Cause] = {cause.key: cause for chapter in CHAPTERS for cause in chapter.causes}
-
-
-def explained(key: Reason | str) -> Cause:
-    """The cause of that reason, or of that name. Raises KeyError for one that has no entry."""
-    return CAUSES[key]
 
 
 def possible(chapter: Chapter, cause: Cause) -> frozenset[str]:

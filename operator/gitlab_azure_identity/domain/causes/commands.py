@@ -66,7 +66,6 @@ LIST_BLOBS = Command(
 )
 
 # the webhook
-SHOW_WEBHOOKS = Command("kubectl get mutatingwebhookconfigurations")
 SHOW_SELECTORS = Command(
     "kubectl get mutatingwebhookconfiguration azure-wi-webhook-mutating-webhook-configuration -o yaml"
 )

@@ -4,13 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
-    """Whether a selector admits an object with these labels. No selector, and an empty one, admit every object."""
-    return unmet(selector, labels) is None
-
-
 def unmet(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> str | None:
-    """The first requirement that the labels do not meet, in words. None when they meet all."""
+    """The first requirement that the labels do not meet, in words. None when the selector admits an object with these labels. No
+    selector, and an empty one, admit every object."""
     given = selector or {}
     for key, value in (given.get("matchLabels") or {}).items():
         if labels.get(key) != value:
