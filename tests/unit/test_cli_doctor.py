@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+import yaml
 
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.reasons import Reason
@@ -13,7 +15,7 @@ from gitlab_azure_identity.api.resource import Key
 from gitlab_azure_identity.cli.doctor import Report, lines, told
 from gitlab_azure_identity.cli.examining import _webhook
 from gitlab_azure_identity.cli.looking import Look
-from gitlab_azure_identity.cli.showing import to_paste
+from gitlab_azure_identity.cli.showing import print_data, to_paste
 from gitlab_azure_identity.domain.doctor.examination import Check, State
 from gitlab_azure_identity.kube.client import ClusterError
 
@@ -109,3 +111,16 @@ async def test_a_webhook_whose_pods_may_not_be_seen_is_not_said_to_work() -> Non
         "The webhook is registered for namespace gitlab. You may not list endpointslices in namespace kube-system: may not. Ask "
         "for that right in the cluster of context prod. So whether it answers was not seen. Try it: --as-pod."
     )
+
+
+@pytest.mark.parametrize("output", ["json", "yaml"])
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1"])
+def test_an_answer_for_a_program_keeps_its_characters(
+    output: str, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding, errors="replace"))
+
+    print_data({"message": "It lacks …"}, output)
+
+    assert yaml.safe_load(written.getvalue().decode(encoding)) == {"message": "It lacks …"}

@@ -1,7 +1,9 @@
 """The commands of a person: names, options and help. What they do is imported when they are run, so that help starts at once."""
 
 import io
+import os
 import sys
+from pathlib import Path
 from typing import IO
 
 import click
@@ -221,6 +223,9 @@ def complete() -> None:
 
 def run(group: click.Group, program: str) -> None:
     """Run a command line. Exits with its status: 130 after Ctrl-C."""
+    for stream, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, stream) is None:  # whoever started this process has closed it
+            setattr(sys, stream, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - until the end
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # for a terminal that cannot show a message's every character
     try:

@@ -12,16 +12,21 @@ from gitlab_azure_identity.domain.causes.model import commands_in
 
 
 def print_data(data: object, output: str) -> None:
-    """Print an answer for a program, as json or yaml."""
+    """Print an answer for a program, as json or yaml. What the output's encoding lacks is escaped."""
     if output == "json":
-        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(data, indent=2, ensure_ascii=not _takes_all()))
     else:
-        click.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), nl=False)
+        click.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=_takes_all()), nl=False)
 
 
 def in_terminal() -> bool:
     """Whether a tree can be drawn: in a terminal that has its characters."""
-    return sys.stdout.isatty() and sys.stdout.encoding.lower().startswith("utf")
+    return sys.stdout.isatty() and _takes_all()
+
+
+def _takes_all() -> bool:
+    """Whether the output's encoding has every character."""
+    return sys.stdout.encoding.lower().startswith("utf")
 
 
 INDENTED = 8  # columns of a tree before its texts
