@@ -9,6 +9,7 @@ from typing import Any
 from gitlab_azure_identity.kube.client import MERGE, Cluster, ClusterError, Json
 
 GIVEN_BACK = 1  # seconds: the duration of a Lease that was given back, as client-go writes it
+_MOST_TRANSITIONS = 2**31 - 1  # an int32: the API server refuses a greater number
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"  # a MicroTime, in UTC
 
 
@@ -51,7 +52,7 @@ class Leases:
             "leaseDurationSeconds": round(duration),
             "acquireTime": time,
             "renewTime": time,
-            "leaseTransitions": former.transitions + 1 if former else 0,
+            "leaseTransitions": min(former.transitions + 1, _MOST_TRANSITIONS) if former else 0,
         }
         if former:
             return await self._write(former, spec)
