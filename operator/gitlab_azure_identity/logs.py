@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+import threading
 from datetime import UTC, datetime
 
 from gitlab_azure_identity.domain.redaction import redact
@@ -38,8 +39,8 @@ def _reference(record: logging.LogRecord) -> str | None:
 
 
 def configure_logging(level: str) -> None:
-    """Log to standard error, an exception that ends the process too. Libraries that log requests with their headers never log
-    below WARNING."""
+    """Log to standard error: also warnings, and what ends the process or a thread. Libraries that log requests with their headers
+    never log below WARNING."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
@@ -50,7 +51,14 @@ def configure_logging(level: str) -> None:
     for name in ("orchestration", "running"):
         # watch.py logs the error that ended kopf.
         logging.getLogger(f"kopf._core.reactor.{name}").setLevel(logging.CRITICAL)
+    logging.captureWarnings(capture=True)
+    threading.excepthook = _thread_ended
     sys.excepthook = lambda kind, error, trace: log.critical("ended by a defect", exc_info=(kind, error, trace))
+
+
+def _thread_ended(ended: threading.ExceptHookArgs) -> None:
+    error = ended.exc_value or ended.exc_type()
+    log.error("a thread ended by a defect", exc_info=(ended.exc_type, error, ended.exc_traceback))
 
 
 def not_started(why: str) -> None:

@@ -170,3 +170,7 @@ def test_the_image_has_the_charts_version_unless_the_values_name_another(helm: H
 
 def test_the_container_runs_the_console_script(minimal: Rendered) -> None:
     assert container(minimal)["command"] + container(minimal)["args"] == ["gitlab-azure-identity", "run"]
+
+
+def test_why_it_did_not_start_stands_in_the_status_of_the_pod(minimal: Rendered) -> None:
+    assert container(minimal)["terminationMessagePolicy"] == "FallbackToLogsOnError"

@@ -68,22 +68,38 @@ def test_no_secret_is_logged_with_an_exception() -> None:
     assert "ValueError: Bearer [redacted]" in found["exception"]
 
 
-def test_what_ends_the_process_is_logged_too() -> None:
-    """Otherwise Python would print it as it is: lines that are no entries, with whatever they repeat."""
-    program = f"""
+@pytest.mark.parametrize(
+    ("program", "status", "severity", "said"),
+    [
+        (f'raise ValueError("Bearer {TOKEN}")', 1, "critical", "ended by a defect"),
+        (f"""
+            def fail():
+                raise ValueError("Bearer {TOKEN}")
+            threading.Thread(target=fail).start()
+         """, 0, "error", "a thread ended by a defect"),
+        (f'warnings.warn("ValueError: Bearer {TOKEN}")', 0, "warning", "ValueError: Bearer [redacted]"),
+    ],
+)  # fmt: skip
+def test_what_python_would_print_is_logged_too(program: str, status: int, severity: str, said: str) -> None:
+    """As it is it would be lines that are no entries, with whatever they repeat."""
+    beginning = """
+        import threading, warnings
         from gitlab_azure_identity.logs import configure_logging
         configure_logging("INFO")
-        raise ValueError("Bearer {TOKEN}")
     """
 
     ended = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", textwrap.dedent(beginning) + textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     (line,) = ended.stderr.splitlines()
     found = json.loads(line)
-    assert (ended.returncode, found["severity"], found["message"]) == (1, "critical", "ended by a defect")
-    assert "ValueError: Bearer [redacted]" in found["exception"]
+    assert (ended.returncode, found["severity"]) == (status, severity)
+    assert said in found["message"]
+    assert "ValueError: Bearer [redacted]" in found.get("exception", found["message"])
     assert TOKEN not in line
 
 

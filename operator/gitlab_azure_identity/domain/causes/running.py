@@ -7,7 +7,7 @@ _LINES = (
     Case(
         sign="exit status 2",
         why="The settings cannot be used.",
-        steps=(Step("The last line of the log says which field."),),
+        steps=(Step("The last line of the log says which field, and so does the last state of the pod."),),
     ),
     Case(
         says="cannot log in to Azure",
