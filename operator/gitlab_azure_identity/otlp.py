@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind, StatusCode, format_trace_id, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from gitlab_azure_identity.tracing import Attributes, Span
+from gitlab_azure_identity.tracing import Attributes, NoSpan, Span
 
 NAME = "gitlab-azure-identity"
 
@@ -33,7 +33,11 @@ class Otlp:
 
     @contextmanager
     def span(self, name: str, attributes: Attributes, *, request: bool) -> Iterator[Span]:
-        """A span within the present one. An error that ends it is noted by its type: its text is in the log, redacted."""
+        """A span within the present one. An error that ends it is noted by its type: its text is in the log, redacted. A request
+        that belongs to no pass has none: the Lease is renewed, and objects are checked, all the time."""
+        if request and not get_current_span().get_span_context().is_valid:
+            yield NoSpan()
+            return
         kind = SpanKind.CLIENT if request else SpanKind.INTERNAL
         with self._tracer.start_as_current_span(
             name, kind=kind, attributes=dict(attributes), record_exception=False, set_status_on_exception=False

@@ -27,13 +27,15 @@ class Traces(Protocol):
     def trace_id(self) -> str | None: ...
 
 
-class _NoSpan:
+class NoSpan:
+    """Of what is not traced."""
+
     def set_attribute(self, key: str, value: str | int) -> None: ...
 
 
 class _NoTraces:
     def __init__(self) -> None:
-        self._span = nullcontext(_NoSpan())
+        self._span = nullcontext(NoSpan())
 
     def span(self, name: str, attributes: Attributes, *, request: bool) -> AbstractContextManager[Span]:
         del name, attributes, request
@@ -77,8 +79,8 @@ def of_pass(what: str, namespace: str, name: str) -> AbstractContextManager[Span
 
 
 def of_request(name: str, method: str, url: str) -> AbstractContextManager[Span]:
-    """A span for a request. Its address is without the query. The names of attributes are those of OpenTelemetry's semantic
-    conventions for HTTP clients."""
+    """A span for a request of a pass. Its address is without the query. The names of attributes are those of OpenTelemetry's
+    semantic conventions for HTTP clients."""
     parts = urlsplit(url)
     attributes = {"http.request.method": method, "server.address": parts.hostname or "", "url.path": parts.path}
     return _traces.span(name, attributes, request=True)

@@ -43,7 +43,7 @@ async def server() -> AsyncIterator[TestServer]:
         return web.Response()
 
     async def answer(request: web.Request) -> web.Response:
-        return web.Response(text=request.headers.get("traceparent"))
+        return web.Response(text=request.headers.get("traceparent", ""))
 
     app = web.Application()
     app.add_routes([web.post("/v1/traces", collect), web.get("/", answer)])
@@ -61,6 +61,15 @@ async def test_a_request_names_its_trace_to_whoever_answers(server: TestServer) 
     assert trace
     # W3C Trace Context, version 00: the id of the trace, that of the request's span, and that they are recorded (bit 0)
     assert re.fullmatch(rf"00-{trace}-[0-9a-f]{{16}}-0[13]", answer.text())
+
+
+async def test_a_request_of_no_pass_begins_no_trace(server: TestServer) -> None:
+    """Else the renewals of the Lease and the checks, many in a second, would be traces of their own."""
+    url = str(server.make_url("/"))
+    async with aiohttp.ClientSession() as session, tracing.traced(url):
+        answer = await Transport(session, 5).send(HttpRequest("GET", url))
+
+    assert answer.text() == ""
 
 
 async def test_a_line_of_the_log_has_the_id_of_its_trace(server: TestServer) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
-from typing import cast
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from gitlab_azure_identity.domain.pods import Pod
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.kube.pods import Change, Listed, Pods
+from gitlab_azure_identity.progress import Progress, _current, observed
 from gitlab_azure_identity.reconcile import releases
 from gitlab_azure_identity.reconcile.releases import Releases
 
@@ -244,4 +246,18 @@ async def test_a_refusal_that_is_told_again_and_again_does_not_grow() -> None:
         depths.add(len(refused.traceback))
 
     assert len(depths) == 1
+    known.clear()
+
+
+async def test_the_pods_are_followed_by_no_pass() -> None:
+    """A pass only begins it: what is asked for later is neither its sign nor part of its trace."""
+    server, follower = Server((FIRST,)), asyncio.Event()
+    known, of_a_pass = following(server), Progress()
+    with observed(of_a_pass):
+        known.follow(RELEASE, follower)
+    seen: list[Progress] = []
+    server.asked = cast("Any", SimpleNamespace(append=lambda _: seen.append(_current.get())))
+    await news(follower)
+
+    assert of_a_pass not in seen
     known.clear()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextvars import Context
 from dataclasses import dataclass, field
 
 from gitlab_azure_identity.domain.pods import Pod
@@ -46,7 +47,8 @@ class Releases:
             known = self._followed.setdefault(release, _Followed())
             known.followers.add(follower)
         if known.task is None or known.task.done():
-            known.task = asyncio.ensure_future(self._keep(release, known))
+            # No part of the pass that begins it: neither its sign, nor of its trace.
+            known.task = asyncio.get_running_loop().create_task(self._keep(release, known), context=Context())
 
     def leave(self, follower: asyncio.Event) -> None:
         """Follow nothing any more. A release without followers is no longer watched."""
