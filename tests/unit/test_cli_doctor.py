@@ -8,11 +8,12 @@ from typing import Any, cast
 
 import pytest
 import yaml
+from rich.console import Console
 
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Key
-from gitlab_azure_identity.cli.doctor import Report, lines, told
+from gitlab_azure_identity.cli.doctor import Report, lines, told, tree
 from gitlab_azure_identity.cli.examining import _webhook
 from gitlab_azure_identity.cli.looking import Look
 from gitlab_azure_identity.cli.showing import print_data, to_paste
@@ -124,3 +125,14 @@ def test_an_answer_for_a_program_keeps_its_characters(
     print_data({"message": "It lacks …"}, output)
 
     assert yaml.safe_load(written.getvalue().decode(encoding)) == {"message": "It lacks …"}
+
+
+def test_a_terminal_obeys_nothing_that_a_pod_or_a_status_says() -> None:
+    check = HOLDS.with_details("AZURE_CLIENT_ID: \x1b[2Jnothing\nto see", "   ^ here")
+
+    told = list(lines(report(check)))
+
+    assert told[-2:] == ["            AZURE_CLIENT_ID:  [2Jnothing to see", "               ^ here"]
+    drawn = Console(width=80, file=io.StringIO())
+    drawn.print(tree(report(check), 80))
+    assert "\x1b" not in cast("io.StringIO", drawn.file).getvalue()

@@ -25,7 +25,7 @@ from gitlab_azure_identity.domain.causes.model import Advice
 from gitlab_azure_identity.domain.doctor.compared import fitted
 from gitlab_azure_identity.domain.doctor.examination import Check, State
 from gitlab_azure_identity.domain.readiness import was_ready
-from gitlab_azure_identity.domain.texts import printable
+from gitlab_azure_identity.domain.texts import harmless, printable
 
 SYMBOLS: Mapping[State, str] = {State.HOLDS: "✓", State.BROKEN: "✗", State.WAITS: "·", State.UNSEEN: "?"}
 STYLES: Mapping[State, str] = {
@@ -138,7 +138,7 @@ def lines(report: Report) -> Iterator[str]:
     yield f"{report.key}: {report.headline}"
     for check, advice in report.entries:
         yield f"  {check.state:{_STATE}}  {check.about:{_ABOUT}}  {_told(check)}".rstrip()
-        for line in (*check.details, *_advised(check, advice)):
+        for line in (*map(harmless, check.details), *_advised(check, advice)):
             yield f"  {'':{_STATE}}  {line}"
 
 
@@ -148,7 +148,7 @@ def tree(report: Report, width: int) -> Tree:
     for check, advice in report.entries:
         mark = (SYMBOLS[check.state], STYLES[check.state])
         branch = root.add(Text.assemble(mark, " ", f"{check.about:{_ABOUT}}", "  ", _told(check)))
-        for line in fitted(check.details, width - INDENTED):
+        for line in fitted([*map(harmless, check.details)], width - INDENTED):
             branch.add(Text(line, no_wrap=line.startswith(_TABULAR)))
         for line in _advised(check, advice):
             branch.add(Text(line, "cyan" if line.startswith("$ ") else ""))

@@ -52,6 +52,11 @@ def _cut(message: str) -> str:
 
 
 def printable(text: str) -> str:
-    """The text on one line. Whoever may write to Azure or to a status can put control characters there, which a terminal would
-    obey."""
-    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+    """The text on one line, with one blank between two words."""
+    return " ".join(harmless(text).split())
+
+
+def harmless(text: str) -> str:
+    """The text on one line. Whoever may write to Azure, to a pod or to a status can put control characters there, which a
+    terminal would obey."""
+    return "".join(each if each.isprintable() else " " for each in text)
