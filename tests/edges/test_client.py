@@ -42,12 +42,17 @@ class ApiServer:
         self.authorizations: list[str] = []
         self.accepted: list[str] = []
         self.bodies: list[tuple[str | None, bytes]] = []
+        self.slow = asyncio.Event()  # what is slow is answered once it is set
+        self.arrived: asyncio.Queue[web.BaseRequest] = asyncio.Queue()
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         self.paths.append(request.path_qs)
         self.authorizations.append(request.headers.get("Authorization", ""))
         self.accepted.append(request.headers.get("Accept", ""))
         self.bodies.append((request.headers.get("Content-Type"), await request.read()))
+        if request.path == "/slow":
+            self.arrived.put_nowait(request)
+            await self.slow.wait()
         return web.Response(text=self.text, content_type="application/json")
 
 
@@ -350,3 +355,16 @@ async def test_a_success_that_is_no_object_tells_nothing(pod: Pod, server: ApiSe
             await cluster.find("/api/v1/namespaces/gitlab/secrets/one")
 
     assert refused.value.status == 0
+
+
+async def test_the_lease_waits_for_no_other_request(pod: Pod, server: ApiServer) -> None:
+    """While the API server is slow, the leader must not lose its term to its own requests."""
+    async with client.connect(TIMEOUT) as cluster:
+        others = [asyncio.ensure_future(cluster.request("GET", "/slow")) for _ in range(client.CONNECTIONS)]
+        for _ in others:
+            await server.arrived.get()
+
+        assert await cluster.for_leases(1.0).request("PATCH", "/lease", {}) == {}
+
+        server.slow.set()
+        await asyncio.gather(*others)

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -133,8 +134,11 @@ class Cluster:
         self.sent = sent or Sent()
 
     def for_leases(self, timeout: float) -> "Cluster":
-        """The same login, for the requests that decide on the permit. They need none, and are counted with the others."""
-        return Cluster(self._api, self._watches, timeout, Permit(), self.sent)
+        """The same login, for the requests that decide on the permit. They need none, and are counted with the others. They wait
+        for no connection of the others: while the API server is slow, the leader would lose its term to its own requests."""
+        api = copy(self._api)
+        api.rest_client = self._watches
+        return Cluster(api, self._watches, timeout, Permit(), self.sent)
 
     async def access(self) -> Access:
         """The access of this client, read again from its source. Raises ValueError as `connect` does."""
