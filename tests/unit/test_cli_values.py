@@ -19,9 +19,10 @@ from tests.docs.markdown import ROOT
 from .worlds import wanted
 
 
-def written(name: str | None = "gitlab", **spec: Any) -> str:
+def written(name: str | None = "gitlab", *, namespace: str | None = None, **spec: Any) -> str:
     """A resource as a person writes it."""
     metadata = {} if name is None else {"name": name}
+    metadata |= {"namespace": namespace} if namespace else {}
     whole = {"storage": {"accountName": "gitlabstore"}, **spec}
     return yaml.safe_dump({"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": whole})
 
@@ -29,7 +30,7 @@ def written(name: str | None = "gitlab", **spec: Any) -> str:
 def values(text: str, name: str | None = None, *, shape: Shape = Shape.HELM, cloud: str = "AzurePublic") -> str:
     file = io.StringIO(text)
     file.name = "gai.yaml"
-    return of_file(file, name, cloud).text(shape)
+    return of_file(file, name, None, cloud).text(shape)
 
 
 @pytest.mark.parametrize(
@@ -79,8 +80,9 @@ def test_other_documents_of_the_file_do_not_matter() -> None:
     assert read(text, "gai.yaml").key.name == "gitlab"
 
 
-def test_a_list_is_read_too() -> None:
-    text = yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": [yaml.safe_load(written("in-a-list"))]})
+@pytest.mark.parametrize("kind", ["List", f"{KIND}List"])
+def test_a_list_is_read_too(kind: str) -> None:
+    text = yaml.safe_dump({"apiVersion": "v1", "kind": kind, "items": [yaml.safe_load(written("in-a-list")), 5]})
     assert read(text, "gai.yaml").key.name == "in-a-list"
 
 
@@ -93,6 +95,31 @@ def test_what_else_a_person_wrote_does_not_matter() -> None:
 def test_of_several_resources_a_name_chooses_one() -> None:
     text = f"{written('one')}---\n{written('two')}"
     assert read(text, "gai.yaml", "two").key.name == "two"
+
+
+def test_of_several_resources_of_one_name_the_namespace_chooses_one() -> None:
+    text = f"{written(namespace='eu')}---\n{written(namespace='us')}"
+    assert [str(read(text, "gai.yaml", None, one).key) for one in ("eu", "us")] == ["eu/gitlab", "us/gitlab"]
+
+
+@pytest.mark.parametrize(
+    ("own", "asked", "namespace"),
+    [("eu", None, "eu"), ("eu", "eu", "eu"), (None, "eu", "eu"), (None, None, "of-the-context")],
+)
+def test_the_namespace_of_a_resource_is_its_own_or_the_one_that_a_person_means(
+    own: str | None, asked: str | None, namespace: str
+) -> None:
+    assert read(written(namespace=own), "gai.yaml", None, asked, "of-the-context").key.namespace == namespace
+
+
+def test_of_a_resource_that_is_written_twice_the_last_counts_as_for_kubectl() -> None:
+    text = f"{written()}---\n{written(storage={'accountName': 'second'})}"
+    assert read(text, "gai.yaml").legible.storage.account_name == "second"
+
+
+def test_a_field_without_a_value_counts_as_none_as_it_does_for_the_api_server() -> None:
+    empty = written(deletionPolicy=None, secrets={"registry": {"name": None}}, storage={"accountName": "sss", "roleScope": None})
+    assert values(empty) == values(written(storage={"accountName": "sss"}))
 
 
 @pytest.mark.parametrize(
@@ -112,6 +139,24 @@ def test_of_several_resources_a_name_chooses_one() -> None:
             "spec.serviceAccounts.managment. See: kubectl explain gai.spec.serviceAccounts",
         ),
         (written(storage=None), None, "The spec of gitlab does not fit the schema: spec.storage:"),
+        (written(suspend="true"), None, "spec.suspend: Input should be a valid boolean"),
+        (
+            written(secrets={"registry": {"parameters": {"maxRetries": "5"}}}), None,
+            "spec.secrets.registry.parameters.maxRetries: Input should be a valid integer",
+        ),
+        (
+            f"{written()}sepc: {{}}\n", None,
+            "gitlab in gai.yaml has a field that no GitLabAzureIdentity has: sepc. See: kubectl explain gai",
+        ),
+        (
+            "kind: GitlabAzureIdentity\napiVersion: gitlabazure.io/v1\n", None,
+            f"no {KIND} of {API_VERSION}. It has: GitlabAzureIdentity of gitlabazure.io/v1. Name a file that has one.",
+        ),
+        (
+            f"{written(namespace='eu')}---\n{written(namespace='us')}", None,
+            "has 2 resources. Name one of them, and its --namespace: eu/gitlab, us/gitlab.",
+        ),
+        ("a: &a [*a]\n", None, "gai.yaml is not YAML: Circular reference detected. Correct it there."),
     ],
 )  # fmt: skip
 def test_a_file_that_cannot_be_used_is_told_with_what_to_do(text: str, name: str | None, said: str) -> None:
@@ -125,7 +170,7 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
     file = tmp_path / "gai.yaml"
     file.write_bytes(b"\xff\xfe\x00")
     with file.open(encoding="utf-8") as opened, pytest.raises(CouldNotCheck, match="is not text"):
-        of_file(opened, None, "AzurePublic")
+        of_file(opened, None, None, "AzurePublic")
 
 
 def test_what_the_values_cannot_do_is_told_beside_them(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The resource as the operator reads it: its metadata, its spec, and the status last written."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -66,7 +67,7 @@ class Resource:
         spec: Spec | None = None
         unreadable = ""
         try:
-            spec = legible = Spec.model_validate(given)
+            spec = legible = Spec.model_validate_json(json.dumps(given), strict=True)
         except ValidationError as error:
             legible = _legible(given)
             unreadable = "; ".join(f"spec.{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in error.errors())

@@ -52,7 +52,7 @@ def values(
 
     if filename is None and name is None:
         raise click.UsageError("Name a resource, or a file with -f.")
-    found = of_file(filename, name, cloud) if filename else of_resource(str(name), context, namespace, cloud)
+    found = of_file(filename, name, namespace, cloud) if filename else of_resource(str(name), context, namespace, cloud)
     click.echo(found.text(Shape(shape)), nl=False)
     for sentence in (*found.obstacles, *found.notes):
         click.echo(sentence, err=True)

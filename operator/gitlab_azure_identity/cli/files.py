@@ -1,5 +1,6 @@
-"""A resource from a file, as a person wrote it."""
+"""A resource from a file, as a person wrote it, and as kubectl would send it."""
 
+import json
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -11,6 +12,7 @@ from gitlab_azure_identity.api.spec import Spec
 from gitlab_azure_identity.cli.problems import CouldNotCheck
 
 WRITTEN = {"uid": "", "resourceVersion": "", "generation": 0}  # the API server fills these in
+FIELDS = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
 
 
 def text_of(file: IO[str]) -> str:
@@ -21,36 +23,98 @@ def text_of(file: IO[str]) -> str:
         raise CouldNotCheck(f"{file.name} is not text: {error}.") from error
 
 
-def read(text: str, file: str, name: str | None = None, namespace: str | None = None) -> Resource:
-    """The resource of that name in the YAML of a file, which may have other documents too. Without a name it must be the only
-    one. `namespace` is that of a resource which names none. Raises CouldNotCheck."""
-    try:
-        documents = list(yaml.safe_load_all(text))
-    except yaml.YAMLError as error:
-        raise CouldNotCheck(f"{file} is not YAML: {' '.join(str(error).split())}. Correct it there.") from error
-    found = {_name(each, file): each for each in _resources(documents)}
-    if not found:
-        raise CouldNotCheck(f"{file} has no {KIND} of {API_VERSION}. Name a file that has one.")
-    if name is None and len(found) > 1:
-        raise CouldNotCheck(f"{file} has {len(found)} resources. Name one of them: {', '.join(sorted(found))}.")
-    chosen = name or next(iter(found))
-    if chosen not in found:
-        raise CouldNotCheck(f"{file} has no {KIND} {chosen}. It has: {', '.join(sorted(found))}.")
-    own = found[chosen]["metadata"].get("namespace")
-    metadata = {"namespace": str(own or namespace or "default"), "name": chosen, **WRITTEN}
-    resource = Resource.parse({"metadata": metadata, "spec": found[chosen].get("spec")})
-    if resource.spec is not None and (stray := next(_stray(found[chosen]["spec"], _kept(resource.spec), "spec"), None)):
-        raise CouldNotCheck(f"{chosen} in {file} has a field that no {KIND} has: {stray}")
+def read(text: str, file: str, name: str | None = None, namespace: str | None = None, default: str = "default") -> Resource:
+    """The resource in the YAML of a file, which may have other documents too. `name` and `namespace` are what a person asks for:
+    without them it must be the only one. `default` is the namespace of a resource that names none. Raises CouldNotCheck."""
+    body = _chosen(_bodies(text, file), file, name, namespace)
+    metadata = {"namespace": _namespace(body) or namespace or default, "name": _name(body), **WRITTEN}
+    resource = Resource.parse({"metadata": metadata, "spec": body.get("spec")})
+    if stray := next(_strays(body, resource.spec), None):
+        raise CouldNotCheck(f"{_name(body)} in {file} has a field that no {KIND} has: {stray}")
     return resource
 
 
-def _kept(spec: Spec) -> Any:
-    return spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
+def _bodies(text: str, file: str) -> list[dict[str, Any]]:
+    """The resources of a file. kubectl applies them one after the other, so of several for one object the last counts."""
+    try:
+        documents = [_as_sent(each) for each in yaml.safe_load_all(text)]
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: it contains itself
+        raise CouldNotCheck(f"{file} is not YAML: {' '.join(str(error).split())}. Correct it there.") from error
+    entries = list(_entries(documents))
+    found = [each for each in entries if (each.get("apiVersion"), each.get("kind")) == (API_VERSION, KIND)]
+    if not found:
+        kinds = sorted({f"{each['kind']} of {each.get('apiVersion')}" for each in entries if each.get("kind")})
+        there = f" It has: {', '.join(kinds)}." if kinds else ""
+        raise CouldNotCheck(f"{file} has no {KIND} of {API_VERSION}.{there} Name a file that has one.")
+    if not all(map(_name, found)):
+        raise CouldNotCheck(f"A {KIND} in {file} has no metadata.name. Add it: the names of its secrets begin with it.")
+    return list({(_namespace(each), _name(each)): each for each in found}.values())
+
+
+def _as_sent(document: Any) -> Any:
+    """The document as kubectl sends it, which makes JSON of it, and as the API server takes it: a field without a value counts as
+    one that is not there."""
+    return _without_nulls(json.loads(json.dumps(document, default=str)))
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
+    return list(map(_without_nulls, value)) if isinstance(value, list) else value
+
+
+def _entries(documents: list[Any]) -> Iterator[dict[str, Any]]:
+    """The objects among the documents, and in a list among them: of kind List, or of a kind's own list."""
+    for each in documents:
+        if isinstance(each, dict):
+            items = each.get("items") if str(each.get("kind")).endswith("List") else None
+            yield from (one for one in items if isinstance(one, dict)) if isinstance(items, list) else [each]
+
+
+def _chosen(found: list[dict[str, Any]], file: str, name: str | None, namespace: str | None) -> dict[str, Any]:
+    names = sorted(map(_name, found))
+    named = [each for each in found if name in (None, _name(each))]
+    if not named:
+        raise CouldNotCheck(f"{file} has no {KIND} {name}. It has: {', '.join(names)}.")
+    there = [each for each in named if namespace is None or _namespace(each) in (None, namespace)]
+    if not there:
+        others = ", ".join(sorted({str(_namespace(each)) for each in named}))
+        raise CouldNotCheck(
+            f"{_name(named[0])} in {file} is of namespace {others}, and --namespace says {namespace}. Leave one of them out."
+        )
+    if len(there) > 1 and len(set(names)) == len(names):
+        raise CouldNotCheck(f"{file} has {len(there)} resources. Name one of them: {', '.join(names)}.")
+    if len(there) > 1:
+        listed = ", ".join(f"{_namespace(each) or '(no namespace)'}/{_name(each)}" for each in there)
+        raise CouldNotCheck(f"{file} has {len(there)} resources. Name one of them, and its --namespace: {listed}.")
+    return there[0]
+
+
+def _metadata(body: dict[str, Any]) -> dict[str, Any]:
+    found = body.get("metadata")
+    return found if isinstance(found, dict) else {}
+
+
+def _name(body: dict[str, Any]) -> str:
+    """The name, or an empty text where there is none."""
+    found = _metadata(body).get("name")
+    return found if isinstance(found, str) else ""
+
+
+def _namespace(body: dict[str, Any]) -> str | None:
+    found = _metadata(body).get("namespace")
+    return str(found) if found else None
+
+
+def _strays(body: dict[str, Any], spec: Spec | None) -> Iterator[str]:
+    """The fields that no resource has, each with the command that shows those that there are. kubectl refuses them too."""
+    yield from (f"{name}. See: kubectl explain gai" for name in body.keys() - FIELDS)
+    if spec is not None:
+        yield from _stray(body["spec"], spec.model_dump(mode="json", by_alias=True, exclude_unset=True), "spec")
 
 
 def _stray(given: Any, kept: Any, path: str) -> Iterator[str]:
-    """The fields that were dropped when the spec was read, each with the command that shows those that there are. kubectl refuses
-    them too."""
+    """The fields that were dropped when the spec was read."""
     if isinstance(given, dict) and isinstance(kept, dict):
         for name, value in given.items():
             if name in kept:
@@ -60,23 +124,3 @@ def _stray(given: Any, kept: Any, path: str) -> Iterator[str]:
     elif isinstance(given, list) and isinstance(kept, list):
         for one, other in zip(given, kept, strict=True):
             yield from _stray(one, other, path)
-
-
-def _resources(documents: list[Any]) -> list[dict[str, Any]]:
-    """The resources among the documents, and in a list among them."""
-    mappings = [each for each in documents if isinstance(each, dict)]
-    lists = [each.get("items") for each in mappings if each.get("kind") == "List"]
-    entries = [item for each in lists if isinstance(each, list) for item in each]
-    return [
-        each
-        for each in (*mappings, *entries)
-        if isinstance(each, dict) and (each.get("apiVersion"), each.get("kind")) == (API_VERSION, KIND)
-    ]
-
-
-def _name(body: dict[str, Any], file: str) -> str:
-    metadata = body.get("metadata")
-    name = metadata.get("name") if isinstance(metadata, dict) else None
-    if not isinstance(name, str) or not name:
-        raise CouldNotCheck(f"A {KIND} in {file} has no metadata.name. Add it: the names of its secrets begin with it.")
-    return name

@@ -80,12 +80,7 @@ def of_file(file: IO[str], name: str | None, namespace: str | None, settings: st
     """The plan for a resource as a file has it, with the record of the one of that name in the cluster."""
 
     async def work(session: Session) -> int:
-        wanted = read(text_of(file), file.name, name, session.namespace)
-        if namespace and wanted.key.namespace != namespace:
-            raise CouldNotCheck(
-                f"{wanted.key.name} in {file.name} is of namespace {wanted.key.namespace}, and --namespace says {namespace}. "
-                "Leave one of them out."
-            )
+        wanted = read(text_of(file), file.name, name, namespace, session.namespace or "default")
         resource = recorded(wanted, await session.found(wanted.key))
         return _print(await _planned(session, resource, settings), output)
 
@@ -99,7 +94,11 @@ def recorded(wanted: Resource, body: Json | None) -> Resource:
         return wanted
     there = Resource.parse(body)
     return replace(
-        there, spec=wanted.spec, legible=wanted.legible, generation=there.generation + (there.spec != wanted.spec)
+        there,
+        spec=wanted.spec,
+        legible=wanted.legible,
+        unreadable=wanted.unreadable,
+        generation=there.generation + (there.spec != wanted.spec),
     )
 
 

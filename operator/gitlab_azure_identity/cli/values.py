@@ -54,9 +54,9 @@ class Values:
         return about_the_values(self.use)
 
 
-def of_file(file: IO[str], name: str | None, cloud: str) -> Values:
+def of_file(file: IO[str], name: str | None, namespace: str | None, cloud: str) -> Values:
     """The values for the resource in a file. Raises CouldNotCheck."""
-    return _values(read(text_of(file), file.name, name), cloud)
+    return _values(read(text_of(file), file.name, name, namespace), cloud)
 
 
 def of_resource(name: str, context: str | None, namespace: str | None, cloud: str) -> Values:
