@@ -94,6 +94,20 @@ def test_pods_that_carry_the_identity_are_well(gitlab: GitLab, reader: Colleague
     assert f"AZURE_CLIENT_ID: {gitlab.live()['status']['identity']['clientId']}" in ran.stdout
 
 
+def test_a_pod_that_uses_no_storage_lacks_nothing(gitlab: GitLab, reader: Colleague) -> None:
+    gitlab.apply().ready()
+    deploy(gitlab, "kas", label=None)
+    until(lambda: pods(gitlab, "kas"), "its pod")
+    (pod,) = pods(gitlab, "kas")
+    name = pod["metadata"]["name"]
+
+    ran = reader.gai("doctor", "gitlab", "-n", gitlab.namespace, "--pod", name)
+
+    assert ran.returncode == 0, ran.stdout
+    needs = "GitLab's registry, webservice, sidekiq and toolbox pods alone need one."
+    assert f"Pod {name}  It has no identity, and {needs}" in ran.stdout
+
+
 def test_access_that_the_resource_does_not_want_checked_is_checked_for_a_person(
     gitlab: GitLab, reader: Colleague
 ) -> None:

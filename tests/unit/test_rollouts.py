@@ -20,6 +20,10 @@ from .test_workloads import CHANGED, LACKS_IT, NOON, WANT, pod
 from .worlds import CLIENT
 
 CAUSE = f"identity {CLIENT}"
+PAUSED = (
+    "The operator cannot restart deployment/gitlab-webservice, which is paused. Resume it: kubectl -n gitlab rollout resume "
+    "deployment/gitlab-webservice."
+)
 
 
 def rollout(component: str, *causes: str, **changed: Any) -> Rollout:
@@ -158,7 +162,22 @@ def old(component: str, **changed: Any) -> Pod:
             [rollout("webservice", paused=True)],
             True,
             None,
-            "The operator cannot restart deployment/gitlab-webservice, which is paused.",
+            PAUSED,
+        ),
+        # and a paused one rolls nothing out that could be waited for
+        (
+            [pod("registry"), old("webservice")],
+            [rollout("registry", paused=True, done=False), rollout("webservice")],
+            True,
+            "gitlab-webservice",
+            "The operator restarts deployment/gitlab-webservice.",
+        ),
+        (
+            [pod("registry"), old("webservice")],
+            [rollout("registry"), rollout("webservice", paused=True, done=False)],
+            True,
+            None,
+            PAUSED,
         ),
         # what is no Deployment, or is gone
         ([old("webservice", owner="StatefulSet")], [], True, None, None),
@@ -169,7 +188,7 @@ def old(component: str, **changed: Any) -> Pod:
 def test_the_next_step(
     pods: list[Pod], rollouts: list[Rollout], ready: bool, restarted: str | None, words: str | None
 ) -> None:
-    found = step(judged(pods, WANT), {one.name: one for one in rollouts}, ready=ready, now=NOON)
+    found = step(judged(pods, WANT), {one.name: one for one in rollouts}, "gitlab", ready=ready, now=NOON)
 
     assert (found and found.words) == words
     assert (found and found.restarted and found.restarted.name) == restarted
@@ -209,7 +228,8 @@ def test_a_content_that_has_just_changed_is_waited_for(seconds: int, words: str)
     """Else the new pod would seem to have started before the change, and the restart would be in vain."""
     lines = judged([pod("registry")], CHANGED)
 
-    found = step(lines, {"gitlab-registry": rollout("registry")}, ready=True, now=NOON + timedelta(seconds=seconds))
+    rollouts = {"gitlab-registry": rollout("registry")}
+    found = step(lines, rollouts, "gitlab", ready=True, now=NOON + timedelta(seconds=seconds))
 
     assert found is not None
     assert (found.words, found.waits) == (words, True)

@@ -147,7 +147,8 @@ def judgement(*pods: Pod, want: Carried = WANT) -> Finding:
             "StalePods",
             (
                 f"The webservice pod has client ID {OLD}, and the managed identity has {CLIENT}. {RESTART} "
-                "deployment/gitlab-webservice"
+                "deployment/gitlab-webservice. Where GitLab's own values set AZURE_CLIENT_ID, such as by extraEnv, take it out "
+                "there: the webhook keeps it."
             ),
         ),
         (
@@ -156,7 +157,8 @@ def judgement(*pods: Pod, want: Carried = WANT) -> Finding:
             "StalePods",
             (
                 f"The webservice pod has tenant {OLD}, and the managed identity is in {TENANT}. {RESTART} "
-                "deployment/gitlab-webservice"
+                "deployment/gitlab-webservice. Where GitLab's own values set AZURE_TENANT_ID, such as by extraEnv, take it out "
+                "there: the webhook keeps it."
             ),
         ),
         (
@@ -194,8 +196,8 @@ def judgement(*pods: Pod, want: Carried = WANT) -> Finding:
             pod(variables=without("AZURE_CLIENT_ID"), owner="ReplicaSet"),
             "StalePods",
             (
-                "The webservice pod was created before service account gitlab was annotated, and has no AZURE_CLIENT_ID. Nothing "
-                "that makes pods anew has made gitlab-webservice-1: delete it and create it anew."
+                "The webservice pod was created before service account gitlab was annotated, and has no AZURE_CLIENT_ID. Delete "
+                "what its controller then makes anew: kubectl -n gitlab delete pod gitlab-webservice-1"
             ),
         ),
         (
@@ -269,7 +271,25 @@ LACKS_IT = without("AZURE_CLIENT_ID")
             (
                 "The registry pod was created before service account gitlab was annotated, and has no AZURE_CLIENT_ID. "
                 "status.workloads says what is wrong with webservice. "
-                f"{RESTART} deployment/gitlab-registry deployment/gitlab-webservice"
+                f"{RESTART} deployment/gitlab-registry deployment/gitlab-webservice. Where GitLab's own values set "
+                "AZURE_CLIENT_ID, such as by extraEnv, take it out there: the webhook keeps it."
+            ),
+        ),
+        # whatever made them: a controller that kubectl cannot restart, such as an Argo Rollout, and nobody
+        (
+            [
+                pod(variables=LACKS_IT),
+                pod("registry", 1, variables=LACKS_IT, owner="ReplicaSet"),
+                pod("registry", 2, variables=LACKS_IT, owner="CloneSet"),
+                pod("toolbox", 1, variables=LACKS_IT, owner=None),
+                pod("toolbox", 2, variables=LACKS_IT, owner=None),
+            ],
+            "StalePods",
+            (
+                "The registry, webservice and toolbox pods were created before service account gitlab was annotated, and have no "
+                f"AZURE_CLIENT_ID. {RESTART} deployment/gitlab-webservice. Delete what its controller then makes anew: "
+                "kubectl -n gitlab delete pod gitlab-registry-1 gitlab-registry-2. Nothing that makes pods anew has made "
+                "gitlab-toolbox-1 and gitlab-toolbox-2: delete them and create them anew."
             ),
         ),
         # components that do not need the identity

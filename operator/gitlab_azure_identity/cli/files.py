@@ -108,19 +108,18 @@ def _namespace(body: dict[str, Any]) -> str | None:
 
 def _strays(body: dict[str, Any], spec: Spec | None) -> Iterator[str]:
     """The fields that no resource has, each with the command that shows those that there are. kubectl refuses them too."""
-    yield from (f"{name}. See: kubectl explain gai" for name in body.keys() - FIELDS)
-    if spec is not None:
-        yield from _stray(body["spec"], spec.model_dump(mode="json", by_alias=True, exclude_unset=True), "spec")
+    kept = dict.fromkeys(FIELDS) | ({"spec": spec.model_dump(mode="json", by_alias=True, exclude_unset=True)} if spec else {})
+    yield from _dropped(body, kept, "")
 
 
-def _stray(given: Any, kept: Any, path: str) -> Iterator[str]:
-    """The fields that were dropped when the spec was read."""
+def _dropped(given: Any, kept: Any, path: str) -> Iterator[str]:
+    """The fields that were dropped when the resource was read."""
     if isinstance(given, dict) and isinstance(kept, dict):
         for name, value in given.items():
             if name in kept:
-                yield from _stray(value, kept[name], f"{path}.{name}")
+                yield from _dropped(value, kept[name], f"{path}.{name}")
             else:
-                yield f"{path}.{name}. See: kubectl explain gai.{path}"
+                yield f"{path}.{name}".removeprefix(".") + f". See: kubectl explain gai{path}"
     elif isinstance(given, list) and isinstance(kept, list):
         for one, other in zip(given, kept, strict=True):
-            yield from _stray(one, other, path)
+            yield from _dropped(one, other, path)

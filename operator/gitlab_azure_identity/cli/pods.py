@@ -7,7 +7,7 @@ from gitlab_azure_identity.cli.session import of_cluster
 from gitlab_azure_identity.domain.doctor.compared import nearest
 from gitlab_azure_identity.domain.doctor.examination import Check, State
 from gitlab_azure_identity.domain.pods import INJECTED, USE_LABEL, Pod
-from gitlab_azure_identity.domain.workloads import Line, carried, mending, problem, sentence
+from gitlab_azure_identity.domain.workloads import Line, carried, mending, problem, sentence, words
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.reconcile.aim import Aim
 
@@ -27,6 +27,9 @@ async def examine_pod(look: Look, found: Aim | None, resource: Resource, name: s
         return Check(about, State.UNSEEN, "What it must carry is not known before the identity is.").with_details(
             *_carries(pod)
         )
+    if want.components and not pod.labelled and pod.component not in want.components:
+        needs = f"It has no identity, and GitLab's {words(want.components, 'and')} pods alone need one."
+        return Check(about, State.HOLDS, needs).with_details(*_carries(pod))
     wrong = problem(pod, want)
     if wrong is None:
         return Check(about, State.HOLDS, "It carries the identity.").with_details(*_carries(pod))

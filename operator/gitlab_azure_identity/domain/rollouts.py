@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gitlab_azure_identity.api.reasons import Reason
+from gitlab_azure_identity.domain.causes import commands
 from gitlab_azure_identity.domain.content import CLOCKS
 from gitlab_azure_identity.domain.findings import Failure, Outlook
 from gitlab_azure_identity.domain.pods import Owner
@@ -69,10 +70,12 @@ def _is_deployment(owner: Owner) -> bool:
     return owner.kind == "Deployment"
 
 
-def step(lines: Sequence[Line], rollouts: Mapping[str, Rollout], *, ready: bool, now: datetime) -> Step | None:
+def step(
+    lines: Sequence[Line], rollouts: Mapping[str, Rollout], namespace: str, *, ready: bool, now: datetime
+) -> Step | None:
     """The next step, or None when no restart would mend anything.
 
-    While a Deployment rolls out, whoever began that, nothing else is restarted. A stale one whose pods are all of its present
+    While a Deployment rolls out, whoever began that, nothing else is restarted. One that is paused rolls nothing out. A stale one whose pods are all of its present
     template is not waited for: they may never be ready without what the restart gives them. What was restarted for a cause is not
     restarted for it again: a new pod that still has the problem has it for another cause. A content that has just changed is
     waited for: by the kubelet's clock, a pod that starts now could have started before."""
@@ -82,7 +85,7 @@ def step(lines: Sequence[Line], rollouts: Mapping[str, Rollout], *, ready: bool,
     if not ready:
         return Step(f"The operator restarts {' and '.join(map(_name, causes))} once the resource is Ready.")
     left = {name: cause for name, cause in causes.items() if cause not in rollouts[name].causes}
-    rolling = next((one for one in rollouts.values() if not (one.done or (one.replaced and one.name in left))), None)
+    rolling = next((one for one in rollouts.values() if not (one.done or one.paused or (one.replaced and one.name in left))), None)
     if rolling is not None:
         return Step(f"The operator waits for the rollout of {_name(rolling.name)} to end.", waits=True)
     if any(line.problem.since > now - CLOCKS for line in lines if line.problem and line.problem.since):
@@ -91,7 +94,9 @@ def step(lines: Sequence[Line], rollouts: Mapping[str, Rollout], *, ready: bool,
         if not rollouts[name].paused:
             return Step(f"The operator restarts {_name(name)}.", rollouts[name], cause, waits=True)
     if left:
-        return Step(f"The operator cannot restart {_name(next(iter(left)))}, which is paused.")
+        name = _name(next(iter(left)))
+        resume = commands.RESUME_ROLLOUT.filled(namespace=namespace, workload=name)
+        return Step(f"The operator cannot restart {name}, which is paused. Resume it: {resume}.")
     names = words([_name(name) for name in causes], "and")
     return Step(f"The operator has restarted {names} for this once, and does not again.")
 

@@ -20,7 +20,7 @@ from gitlab_azure_identity.domain.gitlab.migration import Refused
 from gitlab_azure_identity.domain.goal import Goal
 from gitlab_azure_identity.domain.handover import handover
 from gitlab_azure_identity.domain.observed import Observed
-from gitlab_azure_identity.domain.pods import USE_LABEL, Owner, Pod
+from gitlab_azure_identity.domain.pods import CLIENT_ID, TENANT_ID, USE_LABEL, Owner, Pod
 
 LISTED = 3  # names that a sentence has at most
 
@@ -73,13 +73,15 @@ def _content(goal: Goal, have: Observed, wanted: WantedObject) -> Content | None
 @dataclass(frozen=True)
 class Problem:
     """What is wrong with a pod. Pods with the same problem share a sentence: `one` and `several` are its verb phrases. `cause`
-    is the same text for the same cause, and another one for another."""
+    is the same text for the same cause, and another one for another. `unless` is a sentence about what a restart does not
+    mend."""
 
     reason: Reason
     one: str
     several: str
     cause: str = ""
     since: datetime | None = None  # when the cause came about, by the operator's clock
+    unless: str = ""
 
 
 # The first in order is the worst: what it lacks, the next ones build on.
@@ -125,6 +127,7 @@ def _injection(pod: Pod, want: Carried) -> Problem | None:
 def _client(pod: Pod, want: Carried) -> Problem | None:
     if pod.client_id == want.client_id:
         return None
+    unless = ""
     if not pod.client_id:
         account = f"service account {pod.service_account} was annotated, and"
         without = "no AZURE_CLIENT_ID"
@@ -132,7 +135,8 @@ def _client(pod: Pod, want: Carried) -> Problem | None:
     else:
         what = f"client ID {pod.client_id}, and the managed identity has {want.client_id}"
         one, several = f"has {what}", f"have {what}"
-    return Problem(Reason.STALE_PODS, one, several, cause=f"identity {want.client_id}")
+        unless = _set_by_hand(CLIENT_ID)
+    return Problem(Reason.STALE_PODS, one, several, cause=f"identity {want.client_id}", unless=unless)
 
 
 def _tenant(pod: Pod, want: Carried) -> Problem | None:
@@ -140,7 +144,13 @@ def _tenant(pod: Pod, want: Carried) -> Problem | None:
         return None
     what = f"tenant {pod.tenant_id or 'none'}, and the managed identity is in {want.tenant_id}"
     cause = f"identity {want.client_id} in {want.tenant_id}"
-    return Problem(Reason.STALE_PODS, f"has {what}", f"have {what}", cause=cause)
+    unless = _set_by_hand(TENANT_ID) if pod.tenant_id else ""
+    return Problem(Reason.STALE_PODS, f"has {what}", f"have {what}", cause=cause, unless=unless)
+
+
+def _set_by_hand(variable: str) -> str:
+    """The webhook keeps a variable that a container has already (azure-workload-identity 1.6.0, pkg/webhook/webhook.go)."""
+    return f"Where GitLab's own values set {variable}, such as by extraEnv, take it out there: the webhook keeps it."
 
 
 def _secrets(pod: Pod, want: Carried) -> Problem | None:
@@ -270,13 +280,14 @@ def mending(lines: Sequence[Line], want: Carried) -> str:
     reason = lines[0].problem.reason if lines[0].problem else None
     if reason in (Reason.NOT_LABELLED, Reason.WRONG_SERVICE_ACCOUNT):
         return _with_values(lines, want)
-    again = _restarting(lines, want)
+    again = _made_anew(lines, want)
     if reason is Reason.NOT_INJECTED:
         return (
             f"See that azure-workload-identity's webhook runs, and does not exclude namespace {want.namespace}: "
             f"{commands.SHOW_WEBHOOKS.text}. Then {again[0].lower()}{again[1:]}"
         )
-    return again
+    unless = dict.fromkeys(line.problem.unless for line in lines if line.problem and line.problem.unless)
+    return " ".join([f"{again.rstrip('.')}.", *unless]) if unless else again
 
 
 def _with_values(lines: Sequence[Line], want: Carried) -> str:
@@ -286,14 +297,27 @@ def _with_values(lines: Sequence[Line], want: Carried) -> str:
     return " ".join(["Give the chart the operator's values:", command, *(f"--version {one}" for one in versions[:1])])
 
 
-def _restarting(lines: Sequence[Line], want: Carried) -> str:
-    owners = list(dict.fromkeys(owner.reference for line in lines for owner in line.owners if owner.restartable))
-    if not owners:
-        names = words([pod.name for line in lines for pod in line.affected][:LISTED], "and")
-        return f"Nothing that makes pods anew has made {names}: delete it and create it anew."
-    first, *others = owners
-    command = commands.RESTART_WORKLOAD.filled(namespace=want.namespace, workload=first)
-    return f"Restart what makes them: {' '.join([command, *others])}"
+def _made_anew(lines: Sequence[Line], want: Carried) -> str:
+    """How each affected pod is replaced: by a restart of what made it, by whatever else made it once it is deleted, or by hand."""
+    affected = [pod for line in lines for pod in line.affected]
+    restarted = dict.fromkeys(pod.owner.reference for pod in affected if pod.owner and pod.owner.restartable)
+    deleted = [pod.name for pod in affected if pod.owner and not pod.owner.restartable]
+    by_hand = [pod.name for pod in affected if pod.owner is None]
+    sentences = []
+    if restarted:
+        first, *others = restarted
+        command = commands.RESTART_WORKLOAD.filled(namespace=want.namespace, workload=first)
+        sentences.append(f"Restart what makes them: {' '.join([command, *others])}")
+    if deleted:
+        first, *others = deleted
+        command = commands.DELETE_OBJECT.filled(namespace=want.namespace, kind="pod", object=first)
+        sentences.append(f"Delete what its controller then makes anew: {' '.join([command, *others])}")
+    if by_hand:
+        it = "it" if len(by_hand) == 1 else "them"
+        sentences.append(
+            f"Nothing that makes pods anew has made {words(by_hand[:LISTED], 'and')}: delete {it} and create {it} anew."
+        )
+    return ". ".join(sentences)
 
 
 def words(names: Sequence[str], conjunction: str) -> str:

@@ -37,7 +37,7 @@ class Restarts:
                     found[name] = rollout
         except ClusterError as error:
             return _refused(error, want)
-        return rollouts.step(lines, found, ready=ready, now=self._clock.now())
+        return rollouts.step(lines, found, want.namespace, ready=ready, now=self._clock.now())
 
     async def make(self, memory: ObjectMemory, want: Carried, step: Step) -> None:
         """Make a step that was told. A rollout announces nothing, so it is looked at again a little later."""

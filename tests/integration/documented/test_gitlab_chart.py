@@ -142,6 +142,8 @@ def test_the_message_about_a_missing_label_gives_the_chart_the_values(person: Pe
         "helm upgrade gitlab gitlab/gitlab --namespace gitlab --reuse-values -f -"
     )
     assert "gitlab" in person.runs("helm list -n gitlab")
+    person.shell("kubectl -n gitlab rollout pause deployment/gitlab-toolbox")
+    assert "resumed" in person.runs("kubectl -n gitlab rollout resume deployment/gitlab-toolbox")
     assert "restarted" in person.runs("kubectl -n gitlab rollout restart deployment/gitlab-toolbox")
 
 

@@ -49,6 +49,7 @@ GIVE_VALUES = Command(
     "helm upgrade {release} gitlab/gitlab --namespace {namespace} --reuse-values -f -"
 )
 RESTART_WORKLOAD = Command("kubectl -n {namespace} rollout restart {workload}")
+RESUME_ROLLOUT = Command("kubectl -n {namespace} rollout resume {workload}")
 SHOW_WEBHOOKS = Command("kubectl get mutatingwebhookconfigurations")
 LIST_RELEASES = Command("helm list -n {namespace}")
 RESTART = Command("kubectl -n {namespace} rollout restart deployment --selector release={release}")

@@ -63,10 +63,15 @@ CHAPTER = Chapter(
                     This is so after a first installation where Helm creates the accounts (`management: Annotate`) and the
                     pods in the same second.""",
                 ),
-                Case(says="client ID {former}, and the managed identity has", why="The identity was created again."),
+                Case(
+                    says="client ID {former}, and the managed identity has",
+                    why="""The identity was created again. Or GitLab's own values set `AZURE_CLIENT_ID`, and the webhook keeps
+                    that: no restart changes it.""",
+                ),
                 Case(
                     says="tenant {former}, and the managed identity is in",
-                    why="Its service account had another tenant.",
+                    why="""Its service account had another tenant. Or GitLab's own values set `AZURE_TENANT_ID`, and the webhook
+                    keeps that: no restart changes it.""",
                 ),
                 Case(
                     says="before its content changed",
@@ -76,6 +81,7 @@ CHAPTER = Chapter(
             steps=(
                 Step("Look at the variables of a pod", commands.SHOW_VARIABLES),
                 Step("Restart what the message names, or all of GitLab's Deployments", commands.RESTART),
+                Step("Resume a Deployment that is paused first: it cannot be restarted", commands.RESUME_ROLLOUT),
             ),
         ),
         Cause(
