@@ -101,6 +101,19 @@ def test_what_somebody_else_made_is_used_with_the_right_to_read_alone(
     unassign(gitlab.lab, role)
 
 
+@pytest.mark.parametrize(
+    ("scope", "where"), [(GROUP, "resource group rg-gitlab"), (ACCOUNT, "storage account gitlabstore")]
+)
+def test_an_operator_that_may_not_see_it_is_told_the_role_that_only_reads(
+    gitlab: GitLab, theirs: Object, scope: str, where: str
+) -> None:
+    with without_rights(gitlab.lab, scope):
+        observed(gitlab, theirs)
+        message = stalled(gitlab, "AuthorizationFailed")
+
+    assert f'Grant its identity "Reader" on {where}: docs/azure-permissions.md#only-to-observe.' in message
+
+
 def test_what_is_missing_is_told_link_by_link(gitlab: GitLab, theirs: Object, reader_only: None) -> None:
     """The platform team adds what the status says, one after the other."""
     gitlab.lab.controls.clear_calls()

@@ -54,6 +54,23 @@ REFUSED = [code for code, line in entra.TABLE.items() if line.trouble is Trouble
 ASSIGN = operations.changing(next(change for change in CHANGES if change.link is Link.ROLES))
 
 
+@pytest.mark.parametrize(
+    "reading",
+    [
+        operations.reading_identity(WANT.identity, {Link.IDENTITY, Link.CREDENTIALS}),
+        operations.reading_credentials(WANT.identity, {Link.IDENTITY, Link.CREDENTIALS}),
+        operations.reading_assignments(ACCOUNT, {Link.ROLES}),
+        operations.reading_account(ACCOUNT, {Link.ROLES}),
+    ],
+)
+def test_what_is_only_observed_takes_the_role_that_only_reads(reading: Operation) -> None:
+    message = classify(AzureError("AuthorizationFailed", 403, DETAIL), reading).message
+
+    assert 'Grant its identity "Reader" on ' in message
+    assert "docs/azure-permissions.md#only-to-observe" in message
+    assert "Contributor" not in message
+
+
 def test_all_acts_are_there() -> None:
     assert (len(READS), len(WRITES), len(DELETES)) == (4, 3, 3)
     with pytest.raises(ValueError, match="not a change in Azure"):

@@ -1,7 +1,9 @@
 """What each request to Azure does, and the right that it needs: the words for its refusal."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
+from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.azure.errors import Act, Operation
 from gitlab_azure_identity.domain.arm_ids import StorageScope
 from gitlab_azure_identity.domain.changes import (
@@ -19,15 +21,21 @@ IDENTITY_ROLE = "Managed Identity Contributor"
 STORAGE_ROLE = "Role Based Access Control Administrator"
 
 
-def _on_identities(doing: str, group: str, hint: str = "") -> Operation:
-    right = f'Grant its identity "{IDENTITY_ROLE}" on resource group {group}: docs/azure-permissions.md#identities.'
+def _on_identities(doing: str, group: str, hint: str = "", *, observed: bool = False) -> Operation:
+    right = _right(IDENTITY_ROLE, f"resource group {group}", "identities", observed=observed)
     return Operation(doing, right + hint, "spec.azure", group=group)
 
 
-def _on_storage(doing: str, scope: StorageScope, hint: str = "") -> Operation:
-    right = f'Grant its identity "{STORAGE_ROLE}" on {scope.words}: docs/azure-permissions.md#storage.'
+def _on_storage(doing: str, scope: StorageScope, hint: str = "", *, observed: bool = False) -> Operation:
+    right = _right(STORAGE_ROLE, scope.words, "storage", observed=observed)
     where = f"{doing} {scope.words}"
     return Operation(where, right + hint, "spec.storage", provider="Microsoft.Storage", group=scope.resource_group)
+
+
+def _right(role: str, where: str, page: str, *, observed: bool) -> str:
+    """The role that is missing. What the resource only observes takes none that writes."""
+    role, page = ("Reader", "only-to-observe") if observed else (role, page)
+    return f'Grant its identity "{role}" on {where}: docs/azure-permissions.md#{page}.'
 
 
 # Azure gives one answer both when the right to read is missing and when the object does not exist (403, "or the scope is
@@ -38,22 +46,23 @@ _OR_NO_ACCOUNT = (
 )
 
 
-def reading_identity(identity: WantedIdentity) -> Operation:
+def reading_identity(identity: WantedIdentity, unmanaged: Collection[Link] = ()) -> Operation:
     group = identity.id.resource_group
-    return _on_identities(f"read managed identities in resource group {group}", group, _OR_NO_GROUP)
+    doing = f"read managed identities in resource group {group}"
+    return _on_identities(doing, group, _OR_NO_GROUP, observed=Link.IDENTITY in unmanaged)
 
 
-def reading_credentials(identity: WantedIdentity) -> Operation:
+def reading_credentials(identity: WantedIdentity, unmanaged: Collection[Link] = ()) -> Operation:
     doing = f"read the federated credentials of managed identity {identity.name}"
-    return _on_identities(doing, identity.id.resource_group)
+    return _on_identities(doing, identity.id.resource_group, observed=Link.CREDENTIALS in unmanaged)
 
 
-def reading_assignments(account: StorageScope) -> Operation:
-    return _on_storage("read role assignments on", account, _OR_NO_ACCOUNT)
+def reading_assignments(account: StorageScope, unmanaged: Collection[Link] = ()) -> Operation:
+    return _on_storage("read role assignments on", account, _OR_NO_ACCOUNT, observed=Link.ROLES in unmanaged)
 
 
-def reading_account(account: StorageScope) -> Operation:
-    return _on_storage("read", account, _OR_NO_ACCOUNT)
+def reading_account(account: StorageScope, unmanaged: Collection[Link] = ()) -> Operation:
+    return _on_storage("read", account, _OR_NO_ACCOUNT, observed=Link.ROLES in unmanaged)
 
 
 def listing_containers(account: StorageScope) -> Operation:

@@ -11,7 +11,7 @@ from gitlab_azure_identity.azure import operations
 from gitlab_azure_identity.azure.errors import AzureError, Operation
 from gitlab_azure_identity.domain.arm_ids import IdentityId, ResourceGroupId, StorageScope
 from gitlab_azure_identity.domain.changes import link_of, words
-from gitlab_azure_identity.domain.desired import Credential
+from gitlab_azure_identity.domain.desired import Credential, WantedIdentity
 from gitlab_azure_identity.domain.findings import CannotProceed, Failure, Outlook, worst
 from gitlab_azure_identity.domain.observed import Assignment, ClusterObject, Identity, Observation, Observed
 from gitlab_azure_identity.domain.pods import Pod
@@ -80,7 +80,7 @@ async def _at(azure: AzureReads, where: WhereToLook, place: IdentityId, told: To
     """The identity at the place that the status names. That its resource group or subscription does not exist takes two answers
     too. Raises CannotProceed."""
     try:
-        found = await _asked(azure.identities.get(place), operations.reading_identity(where.desired.identity), told)
+        found = await _asked(azure.identities.get(place), _reading(where, where.desired.identity), told)
     except CannotProceed as stop:
         if stop.failure.reason not in (Reason.RESOURCE_GROUP_NOT_FOUND, Reason.SUBSCRIPTION_NOT_FOUND):
             raise
@@ -95,7 +95,7 @@ async def _in_group(azure: AzureReads, where: WhereToLook, group: ResourceGroupI
     ours."""
     wanted = replace(where.desired.identity, id=where.desired.identity.id.within(group))
     home = group == where.groups[0]
-    single = _asked(azure.identities.get(wanted.id), operations.reading_identity(wanted), told)
+    single = _asked(azure.identities.get(wanted.id), _reading(where, wanted), told)
     try:
         if not where.granting or (where.creating and home):
             found, listed = await asyncio.gather(single, _listed(azure, where, group, wanted.name, told))
@@ -116,7 +116,7 @@ async def _listed(
     try:
         identities = await azure.identities.list_in(group)
     except AzureError as error:
-        failure = told.azure(error, operations.reading_identity(where.desired.identity))
+        failure = told.azure(error, _reading(where, where.desired.identity))
         if failure.reason is Reason.AUTHORIZATION_FAILED:
             return None
         if failure.reason is Reason.NOT_KNOWN_YET:  # a list cannot be missing in a group that exists
@@ -125,6 +125,10 @@ async def _listed(
     named = (found for found in identities if found.name.lower() == name.lower())
     ours = (found for found in identities if where.owner.owns_identity(found.tags))
     return next(named, None) or next(ours, None)
+
+
+def _reading(where: WhereToLook, identity: WantedIdentity) -> Operation:
+    return operations.reading_identity(identity, where.desired.unmanaged)
 
 
 async def _asked(question: Awaitable[Answer], operation: Operation, told: Told) -> Answer:
@@ -151,7 +155,8 @@ async def _credentials(
         missing = where.recorded_credentials(identity) - {credential.name for credential in listed}
         again = await asyncio.gather(*(azure.credentials.get(identity.id, name) for name in sorted(missing)))
     except AzureError as error:
-        failure = told.azure(error, operations.reading_credentials(where.desired.identity))
+        operation = operations.reading_credentials(where.desired.identity, where.desired.unmanaged)
+        failure = told.azure(error, operation)
         if not error.not_found:
             return (), failure
         return (), replace(failure, outlook=Outlook.TRANSIENT) if where.granting else None
@@ -203,7 +208,8 @@ class _Assignments:
             if error.not_found or account.key in self._where.gone:
                 self.absent.add(account.key)
                 return ()
-            failure = self._told.azure(error, operations.reading_assignments(account))
+            operation = operations.reading_assignments(account, self._where.desired.unmanaged)
+            failure = self._told.azure(error, operation)
             if not self._where.granting and failure.reason is Reason.AUTHORIZATION_FAILED:
                 if await self._is_deleted(account):
                     self.absent.add(account.key)
@@ -246,7 +252,7 @@ async def _account(azure: AzureReads, where: WhereToLook, told: Told) -> tuple[S
     try:
         account = await azure.accounts.get(scope, age=where.account_age)
     except AzureError as error:
-        return None, told.azure(error, operations.reading_account(scope))
+        return None, told.azure(error, operations.reading_account(scope, where.desired.unmanaged))
     if account is not None:
         return account, None
     message = (
