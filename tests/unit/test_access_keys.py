@@ -113,6 +113,40 @@ def test_it_stays_until_access_is_proven_which_does_not_wait_for_it() -> None:
     assert access_key_may_go(goal(), have, findings, not_asked(Link.ACCESS, Reason.DISABLED, "")) is False
 
 
+def test_a_key_that_gitlab_may_read_instead_is_named() -> None:
+    """Else the secret would have both texts, and GitLab would go on with its key."""
+    theirs = replace(secret(), data={"azurerm.yaml": WITH_KEY, "note": "kept"})
+
+    found = finding(PROVEN, world(theirs))
+
+    assert changes(PROVEN, world(theirs)) == []
+    assert (found.reason, found.outlook) == (Reason.SECRET_NOT_UNDERSTOOD, Outlook.STALLED)
+    assert found.message.startswith(
+        f"Secret {NAME} has an access key under azurerm.yaml, and nothing under connection. If GitLab reads azurerm.yaml, name it as "
+        "the key of that secret in spec.secrets. Nothing is changed in it."
+    )
+
+
+@pytest.mark.parametrize("other", [{"note": "kept"}, {"azurerm.yaml": WITHOUT_KEY}, {}])
+def test_without_such_a_key_the_one_that_is_missing_is_added(other: dict[str, str]) -> None:
+    (change,) = plan(PROVEN, world(replace(secret(), data=other)))
+
+    assert str(change) == f"secret {NAME} (key connection)"
+
+
+def test_a_secret_that_nobody_can_change_is_told_with_the_command_that_keeps_what_is_in_it() -> None:
+    found = finding(PROVEN, world(secret(immutable=True)))
+
+    assert changes(PROVEN, world(secret(immutable=True))) == []
+    assert (found.reason, found.outlook) == (Reason.IMMUTABLE, Outlook.STALLED)
+    assert found.message == (
+        f"Secret {NAME} has immutable: true, so its access key cannot be taken out. Create it anew without that: kubectl -n gitlab "
+        f"get secret {NAME} -o json | jq 'del(.immutable)' | kubectl replace --force -f -"
+    )
+    assert changes(PROVEN, world(secret(WITHOUT_KEY, immutable=True))) == []
+    assert finding(PROVEN, world(secret(WITHOUT_KEY, immutable=True))).outlook is Outlook.GOOD
+
+
 LAGS: dict[str, tuple[tuple[Pod, ...], str]] = {
     "no label": (
         (without_label("webservice"), pod("sidekiq")),

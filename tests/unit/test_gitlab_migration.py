@@ -107,6 +107,20 @@ CASES = {
         RAILS,
         "provider: AzureRM\nazure_storage_account_name: 'gitlabstore'\n",
     ),
+    "Rails with the endpoint that the account has": Case(
+        f"provider: AzureRM\nazure_storage_account_name: gitlabstore\nazure_storage_access_key: {KEY}\n"
+        "azure_storage_endpoint: https://gitlabstore.blob.core.windows.net\n",
+        RAILS,
+        "provider: AzureRM\nazure_storage_account_name: 'gitlabstore'\n"
+        "azure_storage_endpoint: https://gitlabstore.blob.core.windows.net\n",
+        ("azure_storage_access_key",),
+    ),
+    "JSON, with the line ends of Windows": Case(
+        f'{{"provider": "AzureRM",\r\n "azure_storage_account_name": "gitlabstore",\r\n "azure_storage_access_key": "{KEY}"}}\r\n',
+        RAILS,
+        "provider: AzureRM\nazure_storage_account_name: 'gitlabstore'\n",
+        ("azure_storage_access_key",),
+    ),
     "backups": Case(
         f"azure_storage_account_name: gitlabstore\nazure_storage_access_key: {KEY}\n",
         BACKUPS,
@@ -140,6 +154,11 @@ CASES = {
         REGISTRY,
         "azure_v2:\n  accountname: 'gitlabstore'\n  container: 'registry'\n  credentials_type: default_credentials\n"
         "  max_retries: 5\n  credentialstype: default_credentials\n  realm: core.windows.net\n",
+    ),
+    "without a key, another endpoint follows the resource": Case(
+        "provider: AzureRM\nazure_storage_account_name: gitlabstore\nazure_storage_endpoint: https://former.example.com\n",
+        RAILS,
+        "provider: AzureRM\nazure_storage_account_name: 'gitlabstore'\nazure_storage_domain: blob.core.windows.net\n",
     ),
     "without a key, another domain follows the resource": Case(
         "provider: AzureRM\nazure_storage_account_name: gitlabstore\nazure_storage_domain: blob.core.windows.net\n",
@@ -240,6 +259,10 @@ REFUSED = {
     ),
     "another domain of Rails": (
         f"{RAILS_ACCOUNT}azure_storage_access_key: {KEY}\nazure_storage_domain: blob.core.usgovcloudapi.net\n", RAILS,
+        "has another endpoint than gitlabstore.blob.core.windows.net",
+    ),
+    "an endpoint of its own": (
+        f"{RAILS_ACCOUNT}azure_storage_access_key: {KEY}\nazure_storage_endpoint: https://proxy.example.com\n", RAILS,
         "has another endpoint than gitlabstore.blob.core.windows.net",
     ),
     "a connection string": (

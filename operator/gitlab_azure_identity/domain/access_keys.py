@@ -11,6 +11,7 @@ from dataclasses import replace
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.spec import Verification
+from gitlab_azure_identity.domain.causes import commands
 from gitlab_azure_identity.domain.desired import WantedObject
 from gitlab_azure_identity.domain.findings import Failure, Outlook
 from gitlab_azure_identity.domain.gitlab.migration import Refused
@@ -38,6 +39,8 @@ def handover_obstacle(goal: Goal, have: Observed, wanted: WantedObject, found: C
         return Failure(Reason.SECRET_NOT_UNDERSTOOD, message, Outlook.STALLED)
     if becomes.kept and (becomes.differs_from(found) or becomes.copied) and other_writer(found) is not None:
         return written_elsewhere(found)
+    if becomes.kept and becomes.differs_from(found) and found.immutable:
+        return _fixed(goal, found)
     return _key_stays(goal, have, found.name) if becomes.dropped else None
 
 
@@ -51,6 +54,13 @@ def written_elsewhere(found: ClusterObject) -> Failure | None:
         f"{writer.place}: docs/migrating.md#in-place. Or {WAY_OUT}"
     )
     return Failure(Reason.NOT_OWNED, message, Outlook.STALLED)
+
+
+def _fixed(goal: Goal, found: ClusterObject) -> Failure:
+    """The failure for a secret of somebody else that cannot be changed. Deleted alone, it would lose what that person wrote."""
+    anew = commands.WITHOUT_IMMUTABLE.filled(namespace=goal.owner.namespace, secret=found.name)
+    message = f"Secret {found.name} has immutable: true, so its access key cannot be taken out. Create it anew without that: {anew}"
+    return Failure(Reason.IMMUTABLE, message, Outlook.STALLED)
 
 
 def access_keys(goal: Goal, objects: Mapping[tuple[str, str], ClusterObject]) -> dict[str, tuple[str, ...]]:

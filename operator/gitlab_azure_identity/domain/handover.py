@@ -1,6 +1,7 @@
 """Secrets that somebody handed over: what stays in them of what a person wrote."""
 
 import base64
+import contextlib
 import json
 from dataclasses import dataclass, replace
 
@@ -33,6 +34,11 @@ def handover(goal: Goal, wanted: WantedObject, found: ClusterObject | None) -> H
     data: dict[str, str] = {}
     dropped: list[str] = []
     for key, ours in wanted.data.items():
+        if key not in found.data and (other := _meant(found, wanted, ours)):
+            raise Refused(
+                f"Secret {found.name} has an access key under {other}, and nothing under {key}. If GitLab reads {other}, name it as "
+                "the key of that secret in spec.secrets"
+            )
         try:
             result = migrated(found.data.get(key, ""), ours)
         except Refused as refused:
@@ -40,6 +46,16 @@ def handover(goal: Goal, wanted: WantedObject, found: ClusterObject | None) -> H
         data[key] = result.text
         dropped += result.dropped
     return Handover(replace(wanted, data=data), True, tuple(dropped), _copied(wanted, found))
+
+
+def _meant(found: ClusterObject, wanted: WantedObject, ours: str) -> str | None:
+    """The key that GitLab may read instead of one that the secret does not have: its text is of the same kind, with an access
+    key. None when there is none."""
+    for key in sorted(found.data.keys() - wanted.data.keys()):
+        with contextlib.suppress(Refused):
+            if migrated(found.data[key], ours).dropped:
+                return key
+    return None
 
 
 def _copied(wanted: WantedObject, found: ClusterObject) -> bool:

@@ -69,6 +69,7 @@ class ClusterObject:
     applied_keys: frozenset[str] = frozenset()  # keys of `data` that our own field manager applied
     created: datetime | None = None
     owners: tuple[tuple[str, str], ...] = ()  # kind and name of the objects that it belongs to
+    immutable: bool = False  # nobody can change its data
 
     @property
     def key(self) -> tuple[str, str]:

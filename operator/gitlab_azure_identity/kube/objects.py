@@ -159,6 +159,7 @@ def _object(owner: Owner, kind: str, found: Json) -> ClusterObject:
         applied_keys=frozenset(key.removeprefix("f:") for fields in applied for key in fields.get("f:data") or ())
         - {"."},
         created=datetime.fromisoformat(metadata["creationTimestamp"]) if "creationTimestamp" in metadata else None,
+        immutable=found.get("immutable") is True,
     )
 
 

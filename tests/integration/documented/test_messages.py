@@ -110,6 +110,35 @@ def test_an_object_is_handed_over_by_the_command_of_its_cause(person: Person, gi
     gitlab.ready()
 
 
+def test_an_immutable_secret_that_was_handed_over_is_made_anew_with_what_somebody_wrote(
+    person: Person, ready: GitLab
+) -> None:
+    rails = f"provider: AzureRM\nazure_storage_account_name: {seeded.BLOB_ACCOUNT}\nazure_storage_access_key: a2V5\nnote: kept\n"
+    theirs = {
+        "metadata": {"annotations": {"gitlabazure.io/adopt-by": ready.name}},
+        "immutable": True,
+        "stringData": {"connection": rails, "other": "kept"},
+    }
+    create(ready, "Secret", "rails-storage", theirs)
+    patch(ready, "gai", ready.name, {"spec": {"secrets": {"objectStorage": {"name": "rails-storage"}}}})
+
+    person.follows(
+        stalled(ready, "Immutable"),
+        "kubectl -n {} get secret {} -o json | jq 'del(.immutable)' | kubectl replace --force -f -",
+    )
+
+    ready.ready()
+    secret = ready.secret("rails-storage")
+    assert secret["connection"] == (
+        f"provider: AzureRM\nazure_storage_account_name: '{seeded.BLOB_ACCOUNT}'\nnote: kept\n"
+    )
+    assert secret["other"] == "kept"
+    person.runs(
+        "kubectl -n gitlab get secret <secret> -o json | jq 'del(.immutable)' | kubectl replace --force -f -",
+        secret="rails-storage",
+    )
+
+
 def test_an_immutable_secret_is_created_again_by_the_command_in_the_message(person: Person, ready: GitLab) -> None:
     patch(ready, "secret", SECRET, {"immutable": True})
     create_container(ready.lab, "registry-2", seeded.BLOB_ACCOUNT)

@@ -63,11 +63,21 @@ CHAPTER = Chapter(
         ),
         Cause(
             key=Reason.IMMUTABLE,
-            what="A secret or config map of the operator has `immutable: true`, so its content cannot be corrected.",
-            steps=(
-                Step("Delete it, and the operator creates it again", commands.DELETE_OBJECT),
-                Step("Find out who makes objects immutable, such as a policy engine."),
+            what="A secret or config map has `immutable: true`, so its content cannot be corrected.",
+            cases=(
+                Case(
+                    says="Delete it, and the operator creates it again",
+                    why="The operator created it.",
+                    steps=(Step("Delete it, and the operator creates it again", commands.DELETE_OBJECT),),
+                ),
+                Case(
+                    says="so its access key cannot be taken out",
+                    why="""Somebody handed the secret over. What else they wrote into it would be lost if it were only
+                    deleted. ([in place](migrating.md#in-place))""",
+                    steps=(Step("Create it anew without that", commands.WITHOUT_IMMUTABLE),),
+                ),
             ),
+            steps=(Step("Find out who makes objects immutable, such as a policy engine."),),
         ),
         Cause(
             key=Reason.INVALID,

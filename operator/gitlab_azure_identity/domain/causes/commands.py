@@ -23,6 +23,9 @@ RESUME = Command("""kubectl -n {namespace} patch gai {name} --type merge -p '{"s
 
 # objects in the cluster
 HAND_OVER = Command(f"kubectl -n {{namespace}} annotate {{kind}} {{object}} {ADOPT_ANNOTATION}={{name}}")
+WITHOUT_IMMUTABLE = Command(
+    "kubectl -n {namespace} get secret {secret} -o json | jq 'del(.immutable)' | kubectl replace --force -f -"
+)
 DELETE_OBJECT = Command("kubectl -n {namespace} delete {kind} {object}")
 SHOW_FIELDS = Command("kubectl -n {namespace} get {kind} {object} -o yaml --show-managed-fields")
 SHOW_QUOTAS = Command("kubectl -n {namespace} describe quota")

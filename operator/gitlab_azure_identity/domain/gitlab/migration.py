@@ -99,7 +99,7 @@ def _rails(text: Mapping[str, Node], wanted: Mapping[str, Node]) -> tuple[dict[s
     if dropped and not at_home:
         raise Refused(f"has another endpoint than {_rails_host(wanted)}")
     ours = _without(wanted, ("azure_storage_domain",) if at_home else ())
-    return _laid_over(_without(text, RAILS_LOGIN), ours), dropped
+    return _laid_over(_without(text, (*RAILS_LOGIN, *(() if at_home else ("azure_storage_endpoint",)))), ours), dropped
 
 
 def _mapping(settings: Node) -> Mapping[str, Node]:
@@ -135,6 +135,10 @@ def _registry_host(settings: Mapping[str, Node]) -> str:
 
 
 def _rails_host(settings: Mapping[str, Node]) -> str:
+    """The host that Rails sends its requests to. An `azure_storage_endpoint`, which gitlab-fog-azure-rm knows too (2.3.0,
+    storage.rb), may name another one than the domain does."""
+    if "azure_storage_endpoint" in settings:
+        return urlsplit(str(settings["azure_storage_endpoint"])).netloc
     return f"{settings.get('azure_storage_account_name')}.{settings.get('azure_storage_domain', DOMAIN)}"
 
 
