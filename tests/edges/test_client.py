@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -111,15 +112,15 @@ def pod(tmp_path: Path, certificates: Certificates, server: ApiServer, monkeypat
     return Pod(tmp_path, certificates, server.port, monkeypatch)
 
 
-def kubeconfig(path: Path, port: int, ca: Path, token: str, name: str = "here") -> Path:
-    """A kubeconfig file for a server on this machine."""
+def kubeconfig(path: Path, port: int, ca: Path, token: str, name: str = "here", user: object = None) -> Path:
+    """A kubeconfig file for a server on this machine. `user` is another login than the token."""
     content = {
         "current-context": name,
         "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
         "clusters": [
             {"name": name, "cluster": {"server": f"https://127.0.0.1:{port}", "certificate-authority": str(ca)}}
         ],
-        "users": [{"name": name, "user": {"token": token}}],
+        "users": [{"name": name, "user": user or {"token": token}}],
     }
     path.write_text(yaml.safe_dump(content))
     return path
@@ -203,6 +204,67 @@ async def test_a_kubeconfig_takes_precedence_over_the_pods_service_account(
 
     assert server.authorizations == ["Bearer theirs"]
     assert (login.server, login.token) == (f"https://127.0.0.1:{server.port}", "theirs")
+
+
+async def test_a_file_with_a_token_may_end_with_a_newline(
+    tmp_path: Path, server: ApiServer, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "token").write_text("theirs\n")
+    config = kubeconfig(
+        tmp_path / "config", server.port, certificates.ca_file, "", user={"tokenFile": str(tmp_path / "token")}
+    )
+    monkeypatch.setenv("KUBECONFIG", str(config))
+
+    async with client.connect(TIMEOUT) as cluster:
+        await cluster.request("GET", "/api")
+
+    assert server.authorizations == ["Bearer theirs"]
+
+
+EXEC = {"apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never"}
+
+
+async def test_a_program_that_logs_in_is_run(
+    tmp_path: Path, server: ApiServer, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = json.dumps({**EXEC, "kind": "ExecCredential", "status": {"token": "theirs"}})
+    login = {"exec": {**EXEC, "command": "echo", "args": [given]}}
+    monkeypatch.setenv(
+        "KUBECONFIG", str(kubeconfig(tmp_path / "config", server.port, certificates.ca_file, "", user=login))
+    )
+
+    async with client.connect(TIMEOUT) as cluster:
+        await cluster.request("GET", "/api")
+
+    assert server.authorizations == ["Bearer theirs"]
+
+
+@pytest.mark.parametrize(
+    ("command", "args", "said"),
+    [
+        ("no-such-kubelogin", [], "No such file or directory: 'no-such-kubelogin'"),
+        ("sh", ["-c", "echo AADSTS700082: expired. >&2; exit 1"], "exec: process returned 1. AADSTS700082: expired."),
+        ("echo", ["{}"], "exec: malformed response. missing key 'apiVersion'."),
+    ],
+)
+async def test_a_program_that_was_to_log_in_and_failed_is_told(
+    command: str,
+    args: list[str],
+    said: str,
+    tmp_path: Path,
+    certificates: Certificates,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else a request without a login would be answered that somebody anonymous lacks a right."""
+    login = {"exec": {**EXEC, "command": command, "args": args}}
+    path = kubeconfig(tmp_path / "config", 9, certificates.ca_file, "", user=login)
+    monkeypatch.setenv("KUBECONFIG", str(path))
+
+    refused = await refusal()
+
+    assert refused.startswith(f"KUBECONFIG={path} gives no login: ")
+    assert said in refused
+    assert refused.endswith("Log in to the cluster again.")
 
 
 async def test_with_several_kubeconfigs_the_client_and_kopf_use_the_same_cluster(

@@ -29,6 +29,22 @@ def test_of_all_that_was_tried_the_azure_cli_is_quoted() -> None:
     assert why("no answer\nin time") == "no answer in time"
 
 
+REFUSED = """PersonLogin failed to retrieve a token from the included credentials.
+Attempted credentials:
+\tEnvironmentCredential: EnvironmentCredential authentication unavailable. Environment variables are not fully configured.
+\tWorkloadIdentityCredential: Microsoft Entra ID error '(invalid_request) AADSTS70021: No matching federated identity record.
+Content: {"error": "invalid_request", "correlation_id": "d6202c2c"}
+To mitigate this issue, please refer to the troubleshooting guidelines."""
+
+
+def test_a_login_that_entra_refuses_is_told_without_those_that_were_not_there() -> None:
+    assert why(REFUSED) == (
+        "WorkloadIdentityCredential: Microsoft Entra ID error '(invalid_request) AADSTS70021: No matching federated identity "
+        "record. Correct the AZURE_ variables of your shell, or unset them."
+    )
+    assert why(REFUSED.replace("Workload", "Managed")).endswith("No matching federated identity record.")
+
+
 async def test_a_login_that_failed_is_tried_once_for_all_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = 0
 

@@ -122,8 +122,8 @@ def test_a_key_that_gitlab_may_read_instead_is_named() -> None:
     assert changes(PROVEN, world(theirs)) == []
     assert (found.reason, found.outlook) == (Reason.SECRET_NOT_UNDERSTOOD, Outlook.STALLED)
     assert found.message.startswith(
-        f"Secret {NAME} has an access key under azurerm.yaml, and nothing under connection. If GitLab reads azurerm.yaml, name it as "
-        "the key of that secret in spec.secrets. Nothing is changed in it."
+        f"Secret {NAME} has an access key under azurerm.yaml, and nothing under connection. If GitLab reads azurerm.yaml, name "
+        "it as the key of that secret in spec.secrets. Nothing is changed in it."
     )
 
 
@@ -140,7 +140,7 @@ def test_a_secret_that_nobody_can_change_is_told_with_the_command_that_keeps_wha
     assert changes(PROVEN, world(secret(immutable=True))) == []
     assert (found.reason, found.outlook) == (Reason.IMMUTABLE, Outlook.STALLED)
     assert found.message == (
-        f"Secret {NAME} has immutable: true, so its access key cannot be taken out. Create it anew without that: kubectl -n gitlab "
+        f"Secret {NAME} has immutable: true, so nothing in it can be changed. Create it anew without that: kubectl -n gitlab "
         f"get secret {NAME} -o json | jq 'del(.immutable)' | kubectl replace --force -f -"
     )
     assert changes(PROVEN, world(secret(WITHOUT_KEY, immutable=True))) == []

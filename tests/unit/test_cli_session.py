@@ -29,6 +29,12 @@ SERVER = "the cluster of context prod"
             id="no rights",
         ),
         pytest.param(
+            ClusterError(403, "Forbidden", 'User "system:anonymous" cannot list resource.'),
+            "The cluster of context prod does not know you, since the kubeconfig has no login for it: "
+            'User "system:anonymous" cannot list resource. Log in to the cluster again.',
+            id="no login",
+        ),
+        pytest.param(
             ClusterError(404, "Unknown", "404 page not found"),
             "The cluster of context prod does not know GitLabAzureIdentity. Check the context, or install the operator's "
             "chart: README.md.",

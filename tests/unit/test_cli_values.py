@@ -118,7 +118,9 @@ def test_of_a_resource_that_is_written_twice_the_last_counts_as_for_kubectl() ->
 
 
 def test_a_field_without_a_value_counts_as_none_as_it_does_for_the_api_server() -> None:
-    empty = written(deletionPolicy=None, secrets={"registry": {"name": None}}, storage={"accountName": "sss", "roleScope": None})
+    empty = written(
+        deletionPolicy=None, secrets={"registry": {"name": None}}, storage={"accountName": "sss", "roleScope": None}
+    )
     assert values(empty) == values(written(storage={"accountName": "sss"}))
 
 

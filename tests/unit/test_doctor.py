@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gitlab_azure_identity.domain.causes import CAUSES
 from gitlab_azure_identity.domain.desired import Credential
 from gitlab_azure_identity.domain.doctor import clock, webhook
 from gitlab_azure_identity.domain.doctor.compared import difference, fitted, nearest
@@ -291,6 +292,53 @@ def test_a_webhook_whose_pods_cannot_be_seen_is_not_said_to_answer(
 
     assert webhook.silence(webhooks, "gitlab", labels, answering) is None
     assert webhook.is_seen(webhooks, labels, answering) is seen
+
+
+ELSE = ("azure-workload-identity-system", "webhook")
+
+
+@pytest.mark.parametrize(
+    ("fields", "answering", "command"),
+    [
+        (
+            {"clientConfig": {"service": {"namespace": ELSE[0], "name": ELSE[1]}}},
+            {ELSE: False},
+            f"kubectl -n {ELSE[0]} get pods",
+        ),
+        (
+            {"objectSelector": {"matchLabels": {"use": "yes"}}},
+            {},
+            "kubectl get mutatingwebhookconfiguration mine-azure-wi-webhook",
+        ),
+    ],
+)  # fmt: skip
+def test_the_commands_about_the_webhook_have_the_names_of_this_one(
+    fields: dict[str, Any], answering: dict[tuple[str, str], bool], command: str
+) -> None:
+    configuration = {**registered(**fields), "metadata": {"name": "mine-azure-wi-webhook"}}
+
+    found = webhook.silence(webhook.identity_webhooks([configuration]), "gitlab", {}, answering)
+
+    assert found is not None
+    advice = CAUSES[found.cause].advice(found.sentence, **webhook.OF_AKS | dict(found.names))
+    assert any(one.startswith(command) for one in advice.commands)
+
+
+def test_conditions_that_the_api_server_evaluates_are_not_guessed() -> None:
+    conditional = registered(matchConditions=[{"name": "gitlab", "expression": "request.namespace != 'gitlab'"}])
+
+    worlds: list[list[dict[str, Any]]] = [[conditional], [conditional, registered()], []]
+
+    said = [webhook.unknown(webhook.identity_webhooks(found), {}) for found in worlds]
+
+    assert said == [
+        (
+            "The webhook azure-wi-webhook-mutating-webhook-configuration has matchConditions. Only a new pod shows whether they "
+            "admit the pods of GitLab: --as-pod."
+        ),
+        None,
+        None,
+    ]
 
 
 # clocks

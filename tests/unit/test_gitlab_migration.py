@@ -116,7 +116,8 @@ CASES = {
         ("azure_storage_access_key",),
     ),
     "JSON, with the line ends of Windows": Case(
-        f'{{"provider": "AzureRM",\r\n "azure_storage_account_name": "gitlabstore",\r\n "azure_storage_access_key": "{KEY}"}}\r\n',
+        '{"provider": "AzureRM",\r\n "azure_storage_account_name": "gitlabstore",\r\n'
+        f' "azure_storage_access_key": "{KEY}"}}\r\n',
         RAILS,
         "provider: AzureRM\nazure_storage_account_name: 'gitlabstore'\n",
         ("azure_storage_access_key",),

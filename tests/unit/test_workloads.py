@@ -45,6 +45,7 @@ HELM = (
     "Give the chart the operator's values: kubectl -n gitlab get cm gitlab-gitlab-values -o jsonpath='{.data.values\\.yaml}' | "
     "helm upgrade gitlab gitlab/gitlab --namespace gitlab --reuse-values -f -"
 )
+BY_HAND = "If GitLab's own values set {}, such as by extraEnv, take it out there: the webhook keeps it."
 RESTART = "Restart what makes them: kubectl -n gitlab rollout restart"
 
 
@@ -146,9 +147,8 @@ def judgement(*pods: Pod, want: Carried = WANT) -> Finding:
             pod(variables={**VARIABLES, "AZURE_CLIENT_ID": OLD}),
             "StalePods",
             (
-                f"The webservice pod has client ID {OLD}, and the managed identity has {CLIENT}. {RESTART} "
-                "deployment/gitlab-webservice. Where GitLab's own values set AZURE_CLIENT_ID, such as by extraEnv, take it out "
-                "there: the webhook keeps it."
+                f"The webservice pod has client ID {OLD}, and the managed identity has {CLIENT}. "
+                f"{BY_HAND.format('AZURE_CLIENT_ID')} {RESTART} deployment/gitlab-webservice"
             ),
         ),
         (
@@ -156,9 +156,8 @@ def judgement(*pods: Pod, want: Carried = WANT) -> Finding:
             pod(variables={**VARIABLES, "AZURE_TENANT_ID": OLD}),
             "StalePods",
             (
-                f"The webservice pod has tenant {OLD}, and the managed identity is in {TENANT}. {RESTART} "
-                "deployment/gitlab-webservice. Where GitLab's own values set AZURE_TENANT_ID, such as by extraEnv, take it out "
-                "there: the webhook keeps it."
+                f"The webservice pod has tenant {OLD}, and the managed identity is in {TENANT}. "
+                f"{BY_HAND.format('AZURE_TENANT_ID')} {RESTART} deployment/gitlab-webservice"
             ),
         ),
         (
@@ -271,8 +270,7 @@ LACKS_IT = without("AZURE_CLIENT_ID")
             (
                 "The registry pod was created before service account gitlab was annotated, and has no AZURE_CLIENT_ID. "
                 "status.workloads says what is wrong with webservice. "
-                f"{RESTART} deployment/gitlab-registry deployment/gitlab-webservice. Where GitLab's own values set "
-                "AZURE_CLIENT_ID, such as by extraEnv, take it out there: the webhook keeps it."
+                f"{RESTART} deployment/gitlab-registry deployment/gitlab-webservice"
             ),
         ),
         # whatever made them: a controller that kubectl cannot restart, such as an Argo Rollout, and nobody

@@ -11,7 +11,9 @@ from gitlab_azure_identity.azure.transport import azure_errors
 
 LOGIN_LIMIT = 30.0  # seconds for the whole chain: the Azure CLI alone takes up to 10
 # azure-identity 1.27: one line for each credential that was tried, `\t<Credential>: <why not>`.
-_AZURE_CLI = re.compile(r"^\s*AzureCliCredential: (?P<why>.+)$", re.MULTILINE)
+_TRIED = re.compile(r"^\s*(?P<credential>\w+Credential): (?P<why>.+)$", re.MULTILINE)
+_AZURE_CLI = "AzureCliCredential"
+_BY_VARIABLES = ("EnvironmentCredential", "WorkloadIdentityCredential")
 
 
 class PersonLogin(DefaultAzureCredential):
@@ -36,6 +38,13 @@ class PersonLogin(DefaultAzureCredential):
 
 
 def why(text: str) -> str:
-    """What the Azure CLI says, of all that was tried; else the whole text."""
-    found = _AZURE_CLI.search(text)
-    return " ".join((found["why"] if found else text).split())
+    """What the Azure CLI says, of all that was tried. Without that, what the last one says: the chain ends with the first login
+    that is refused. Else the whole text."""
+    tried = {found["credential"]: " ".join(found["why"].split()) for found in _TRIED.finditer(text)}
+    if not tried:
+        return " ".join(text.split())
+    if _AZURE_CLI in tried:
+        return tried[_AZURE_CLI]
+    credential, said = list(tried.items())[-1]
+    advice = " Correct the AZURE_ variables of your shell, or unset them." if credential in _BY_VARIABLES else ""
+    return f"{credential}: {said.rstrip('.')}.{advice}"

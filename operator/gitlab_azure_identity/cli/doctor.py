@@ -24,6 +24,7 @@ from gitlab_azure_identity.cli.status import Work, nothing_there
 from gitlab_azure_identity.domain.causes.model import Advice
 from gitlab_azure_identity.domain.doctor.compared import fitted
 from gitlab_azure_identity.domain.doctor.examination import Check, State
+from gitlab_azure_identity.domain.doctor.webhook import OF_AKS
 from gitlab_azure_identity.domain.readiness import was_ready
 from gitlab_azure_identity.domain.texts import harmless, printable
 
@@ -112,7 +113,7 @@ def _worst(reports: Sequence[Report]) -> int:
 def _values(examined: Examined, about: str) -> dict[str, str]:
     """The names that fill in the commands of a check."""
     resource, found = examined.resource, examined.found
-    values = {"namespace": resource.key.namespace, "name": resource.key.name}
+    values = OF_AKS | {"namespace": resource.key.namespace, "name": resource.key.name}
     values["account"] = resource.legible.storage.account_name
     if found:
         desired, identity = found.goal.desired, found.observation.have.identity

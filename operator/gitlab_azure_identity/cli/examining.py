@@ -170,9 +170,11 @@ async def _webhook(look: Look, namespace: str) -> Check:
             why = of_cluster(error, f"list endpointslices in namespace {service[0]}", look.session.server).message
     silent = webhook.silence(webhooks, namespace, labels, answering)
     if silent:
-        return Check(WEBHOOK, State.BROKEN, silent.sentence, silent.cause)
+        return Check(WEBHOOK, State.BROKEN, silent.sentence, silent.cause, names=silent.names)
     if not webhook.is_seen(webhooks, labels, answering):
         return Check(WEBHOOK, State.UNSEEN, f"The webhook is registered for namespace {namespace}. {why} {ELSEWHERE}")
+    if conditions := webhook.unknown(webhooks, labels):
+        return Check(WEBHOOK, State.UNSEEN, conditions)
     return Check(WEBHOOK, State.HOLDS, f"The webhook changes pods with the label in namespace {namespace}.")
 
 

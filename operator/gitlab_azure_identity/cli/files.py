@@ -23,7 +23,9 @@ def text_of(file: IO[str]) -> str:
         raise CouldNotCheck(f"{file.name} is not text: {error}.") from error
 
 
-def read(text: str, file: str, name: str | None = None, namespace: str | None = None, default: str = "default") -> Resource:
+def read(
+    text: str, file: str, name: str | None = None, namespace: str | None = None, default: str = "default"
+) -> Resource:
     """The resource in the YAML of a file, which may have other documents too. `name` and `namespace` are what a person asks for:
     without them it must be the only one. `default` is the namespace of a resource that names none. Raises CouldNotCheck."""
     body = _chosen(_bodies(text, file), file, name, namespace)
@@ -108,7 +110,9 @@ def _namespace(body: dict[str, Any]) -> str | None:
 
 def _strays(body: dict[str, Any], spec: Spec | None) -> Iterator[str]:
     """The fields that no resource has, each with the command that shows those that there are. kubectl refuses them too."""
-    kept = dict.fromkeys(FIELDS) | ({"spec": spec.model_dump(mode="json", by_alias=True, exclude_unset=True)} if spec else {})
+    kept = dict.fromkeys(FIELDS) | (
+        {"spec": spec.model_dump(mode="json", by_alias=True, exclude_unset=True)} if spec else {}
+    )
     yield from _dropped(body, kept, "")
 
 

@@ -52,7 +52,8 @@ async def _containers(look: Look, found: Aim, check: Check) -> Check:
     known = await look.names.containers(storage.scope)
     missing = [name for name in storage.containers.values() if name not in known]
     told = MEANT in check.message  # the identity may list the containers, and so the operator has told it
-    sentences = (sentence for name in missing if not told for sentence in _meant("container", name, known))
+    free = [name for name in known if name not in storage.containers.values()]
+    sentences = (sentence for name in missing if not told for sentence in _meant("container", name, free))
     named = replace(check, names=(("container", missing[0]),)) if missing else check
     return named.with_details(*sentences)
 
@@ -69,12 +70,9 @@ async def _service_accounts(look: Look, found: Aim, check: Check) -> Check:
         return check
     desired, namespace = found.goal.desired, found.goal.owner.namespace
     known = await look.accounts(namespace)
-    sentences = (
-        sentence
-        for account in desired.service_accounts
-        if account.name not in known
-        for sentence in _meant("service account", account.name, known)
-    )
+    names = [account.name for account in desired.service_accounts]
+    free = [name for name in known if name not in names]
+    sentences = (sentence for name in names if name not in known for sentence in _meant("service account", name, free))
     return check.with_details(*sentences)
 
 

@@ -18,6 +18,7 @@ from gitlab_azure_identity.kube.resources import collection, path
 TIMEOUT = 10.0  # seconds of one request
 FIELD_MANAGER = "kubectl-gai"
 _OBJECT_GONE = re.compile(r'" not found$')  # the API server knows the kind, and names the object
+ANONYMOUS = '"system:anonymous"'  # what the API server calls a request without a login
 Result = TypeVar("Result")
 
 
@@ -156,6 +157,8 @@ def of_cluster(error: ClusterError, doing: str, server: str) -> CouldNotCheck:
             text = f"{name} does not answer: {said}. Check the network, and that the cluster runs."
         case 401:
             text = f"{name} does not accept your login: {said}. Log in to the cluster again."
+        case 403 if ANONYMOUS in said:
+            text = f"{name} does not know you, since the kubeconfig has no login for it: {said}. Log in to the cluster again."
         case 403:
             text = f"You may not {doing}: {said}. Ask for that right in {server}."
         case 404 if not _OBJECT_GONE.search(error.message):

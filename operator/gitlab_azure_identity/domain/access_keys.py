@@ -59,7 +59,9 @@ def written_elsewhere(found: ClusterObject) -> Failure | None:
 def _fixed(goal: Goal, found: ClusterObject) -> Failure:
     """The failure for a secret of somebody else that cannot be changed. Deleted alone, it would lose what that person wrote."""
     anew = commands.WITHOUT_IMMUTABLE.filled(namespace=goal.owner.namespace, secret=found.name)
-    message = f"Secret {found.name} has immutable: true, so its access key cannot be taken out. Create it anew without that: {anew}"
+    message = (
+        f"Secret {found.name} has immutable: true, so nothing in it can be changed. Create it anew without that: {anew}"
+    )
     return Failure(Reason.IMMUTABLE, message, Outlook.STALLED)
 
 

@@ -36,8 +36,8 @@ def handover(goal: Goal, wanted: WantedObject, found: ClusterObject | None) -> H
     for key, ours in wanted.data.items():
         if key not in found.data and (other := _meant(found, wanted, ours)):
             raise Refused(
-                f"Secret {found.name} has an access key under {other}, and nothing under {key}. If GitLab reads {other}, name it as "
-                "the key of that secret in spec.secrets"
+                f"Secret {found.name} has an access key under {other}, and nothing under {key}. If GitLab reads {other}, name "
+                "it as the key of that secret in spec.secrets"
             )
         try:
             result = migrated(found.data.get(key, ""), ours)

@@ -75,10 +75,10 @@ def step(
 ) -> Step | None:
     """The next step, or None when no restart would mend anything.
 
-    While a Deployment rolls out, whoever began that, nothing else is restarted. One that is paused rolls nothing out. A stale one whose pods are all of its present
-    template is not waited for: they may never be ready without what the restart gives them. What was restarted for a cause is not
-    restarted for it again: a new pod that still has the problem has it for another cause. A content that has just changed is
-    waited for: by the kubelet's clock, a pod that starts now could have started before."""
+    While a Deployment rolls out, whoever began that, nothing else is restarted. One that is paused rolls nothing out. A stale one
+    whose pods are all of its present template is not waited for: they may never be ready without what the restart gives them.
+    What was restarted for a cause is not restarted for it again: a new pod that still has the problem has it for another cause.
+    A content that has just changed is waited for: by the kubelet's clock, a pod that starts now could have started before."""
     causes = {name: cause for name, cause in stale(lines).items() if name in rollouts}
     if not causes:
         return None

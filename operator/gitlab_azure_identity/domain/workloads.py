@@ -73,8 +73,7 @@ def _content(goal: Goal, have: Observed, wanted: WantedObject) -> Content | None
 @dataclass(frozen=True)
 class Problem:
     """What is wrong with a pod. Pods with the same problem share a sentence: `one` and `several` are its verb phrases. `cause`
-    is the same text for the same cause, and another one for another. `unless` is a sentence about what a restart does not
-    mend."""
+    is the same text for the same cause, and another one for another. `unless` is a sentence about what no restart mends."""
 
     reason: Reason
     one: str
@@ -150,7 +149,7 @@ def _tenant(pod: Pod, want: Carried) -> Problem | None:
 
 def _set_by_hand(variable: str) -> str:
     """The webhook keeps a variable that a container has already (azure-workload-identity 1.6.0, pkg/webhook/webhook.go)."""
-    return f"Where GitLab's own values set {variable}, such as by extraEnv, take it out there: the webhook keeps it."
+    return f"If GitLab's own values set {variable}, such as by extraEnv, take it out there: the webhook keeps it."
 
 
 def _secrets(pod: Pod, want: Carried) -> Problem | None:
@@ -194,9 +193,8 @@ def sentence(problem: Problem, lines: Sequence[Line]) -> str:
     pods, affected = sum(line.pods for line in lines), sum(len(line.affected) for line in lines)
     names = words([line.component for line in lines], "and")
     verb = problem.one if affected == 1 else problem.several
-    if affected < pods:
-        return f"{affected} of {pods} {names} pods {verb}."
-    return f"The {names} pod{'s' * (pods > 1)} {verb}."
+    which = f"{affected} of {pods} {names} pods" if affected < pods else f"The {names} pod{'s' * (pods > 1)}"
+    return " ".join([f"{which} {verb}.", *filter(None, [problem.unless])])
 
 
 def judged(pods: Iterable[Pod], want: Carried) -> tuple[Line, ...]:
@@ -286,8 +284,7 @@ def mending(lines: Sequence[Line], want: Carried) -> str:
             f"See that azure-workload-identity's webhook runs, and does not exclude namespace {want.namespace}: "
             f"{commands.SHOW_WEBHOOKS.text}. Then {again[0].lower()}{again[1:]}"
         )
-    unless = dict.fromkeys(line.problem.unless for line in lines if line.problem and line.problem.unless)
-    return " ".join([f"{again.rstrip('.')}.", *unless]) if unless else again
+    return again
 
 
 def _with_values(lines: Sequence[Line], want: Carried) -> str:
@@ -298,7 +295,7 @@ def _with_values(lines: Sequence[Line], want: Carried) -> str:
 
 
 def _made_anew(lines: Sequence[Line], want: Carried) -> str:
-    """How each affected pod is replaced: by a restart of what made it, by whatever else made it once it is deleted, or by hand."""
+    """How each affected pod is replaced: by a restart of what made it, by its controller once it is deleted, or by hand."""
     affected = [pod for line in lines for pod in line.affected]
     restarted = dict.fromkeys(pod.owner.reference for pod in affected if pod.owner and pod.owner.restartable)
     deleted = [pod.name for pod in affected if pod.owner and not pod.owner.restartable]

@@ -5,7 +5,9 @@ objects would need methods of its own. The operator only handles the part of an 
 
 import asyncio
 import json
+import logging
 import os
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from copy import copy
@@ -337,11 +339,13 @@ async def _log_in(configuration: Configuration, kubeconfig: Kubeconfig | None = 
     """The one place that decides which cluster is used. Raises ValueError when there is none."""
     paths = kubeconfig.paths if kubeconfig else os.environ.get("KUBECONFIG")
     context = kubeconfig.context if kubeconfig else None
+    failures = _Failures()
     try:
         if paths:
-            await load_kube_config(  # type: ignore[no-untyped-call]
-                config_file=paths, context=context, client_configuration=configuration
-            )
+            with failures:
+                await load_kube_config(  # type: ignore[no-untyped-call]
+                    config_file=paths, context=context, client_configuration=configuration
+                )
         else:
             load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     except (ConfigException, OSError, ValueError, yaml.YAMLError, TypeError) as error:
@@ -352,3 +356,31 @@ async def _log_in(configuration: Configuration, kubeconfig: Kubeconfig | None = 
             f"KUBECONFIG is not set, and there is no service account as in a pod ({str(error).rstrip('.')}). "
             "Set KUBECONFIG to the file that kubectl uses, or run the operator in a pod"
         ) from error
+    token = configuration.api_key.get("BearerToken")
+    if failures.said and not (token or configuration.cert_file):
+        raise ValueError(
+            f"{_source(kubeconfig)} gives no login: {'; '.join(failures.said)}. Log in to the cluster again."
+        )
+    if token:
+        configuration.api_key["BearerToken"] = token.strip()  # a file may end with a newline
+
+
+class _Failures(logging.Handler):
+    """Hears of a program that was to log in, such as kubelogin, and failed. The Kubernetes client only logs that, and goes on
+    without a login (kubernetes 37.0.2, aio/config/kube_config.py). `said` has its words, with the program's own."""
+
+    _logger = logging.getLogger("kubernetes.aio.config.kube_config")
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a message. What the program wrote is in it as Python writes bytes."""
+        self.said.append(re.sub(r"b(['\"])(.*)\1$", r"\2", record.getMessage()).rstrip("."))
+
+    def __enter__(self) -> None:
+        self._logger.addHandler(self)
+
+    def __exit__(self, *_: object) -> None:
+        self._logger.removeHandler(self)

@@ -71,9 +71,9 @@ CHAPTER = Chapter(
                     steps=(Step("Delete it, and the operator creates it again", commands.DELETE_OBJECT),),
                 ),
                 Case(
-                    says="so its access key cannot be taken out",
-                    why="""Somebody handed the secret over. What else they wrote into it would be lost if it were only
-                    deleted. ([in place](migrating.md#in-place))""",
+                    says="so nothing in it can be changed",
+                    why="""Somebody [handed the secret over](migrating.md#in-place). What else they wrote into it would be lost
+                    if it were only deleted.""",
                     steps=(Step("Create it anew without that", commands.WITHOUT_IMMUTABLE),),
                 ),
             ),

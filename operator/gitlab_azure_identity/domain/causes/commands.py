@@ -70,10 +70,8 @@ LIST_BLOBS = Command(
 )
 
 # the webhook
-SHOW_SELECTORS = Command(
-    "kubectl get mutatingwebhookconfiguration azure-wi-webhook-mutating-webhook-configuration -o yaml"
-)
-SHOW_WEBHOOK_PODS = Command("kubectl -n kube-system get pods -l azure-workload-identity.io/system=true")
+SHOW_SELECTORS = Command("kubectl get mutatingwebhookconfiguration {webhook} -o yaml")
+SHOW_WEBHOOK_PODS = Command("kubectl -n {webhook_namespace} get pods -l azure-workload-identity.io/system=true")
 SHOW_NAMESPACE_LABELS = Command("kubectl get namespace {namespace} --show-labels")
 ENABLE_WEBHOOK = Command(
     "az aks update --name <cluster> --resource-group <group> --enable-oidc-issuer --enable-workload-identity"

@@ -42,14 +42,17 @@ KEYS = (
             ),
             Case(
                 says="has another endpoint than",
-                why="Its `realm`, `serviceurl`, `azure_storage_domain` or `azure_storage_endpoint` leads to another host than the storage account has.",
+                why="""Its `realm`, `serviceurl`, `azure_storage_domain` or `azure_storage_endpoint` leads to another host than
+                the storage account has.""",
                 steps=(Step("Correct it. Without it GitLab takes `core.windows.net`."),),
             ),
             Case(
                 says="has an access key under {other}, and nothing under",
                 why="""GitLab may read another key of the secret than the resource names. By default the resource names
                 `config` for the registry and the backups, and `connection` for Rails.""",
-                steps=(Step("Set `key` of that secret under `spec.secrets`. Or take the other key out of the secret."),),
+                steps=(
+                    Step("Set `key` of that secret under `spec.secrets`. Or take the other key out of the secret."),
+                ),
             ),
             Case(
                 says="looks like a credential",

@@ -10,6 +10,7 @@ from gitlab_azure_identity.domain.causes import CHAPTERS, commands
 from gitlab_azure_identity.domain.causes.holds import NOT_A_FAILURE
 from gitlab_azure_identity.domain.causes.model import Case, Cause, Chapter, Command, Step, fill, in_message
 from gitlab_azure_identity.domain.causes.waiting import CHAPTER as WAITING
+from gitlab_azure_identity.domain.doctor.webhook import OF_AKS
 
 WIDTH = 120
 EXAMPLES = {
@@ -21,6 +22,7 @@ EXAMPLES = {
     "workload": "deployment/gitlab-toolbox",
     "principal": "<status.identity.principalId>",
     "identity_id": "<status.identity.resourceId>",
+    **OF_AKS,
 }
 """The names that the page shows. What is not here is shown in angle brackets."""
 

@@ -12,6 +12,8 @@ from gitlab_azure_identity.domain.pods import USE_LABEL
 
 NAME = "azure-workload-identity.io"  # the end of its name
 CONFIGURATION = "azure-wi-webhook"  # a part of the name of its configuration
+OF_AKS = {"webhook": "azure-wi-webhook-mutating-webhook-configuration", "webhook_namespace": "kube-system"}
+"""The names that fill in commands, where it is the one that AKS installs."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Webhook:
     rules: Sequence[Mapping[str, Any]]
     fails_closed: bool  # failurePolicy Fail: without its answer no pod is created
     service: tuple[str, str] | None
+    conditional: bool = False  # it has matchConditions
 
     @property
     def mutates_pods(self) -> bool:
@@ -56,15 +59,18 @@ def _webhooks(configuration: Mapping[str, Any]) -> Iterator[Webhook]:
                 rules=each.get("rules") or (),
                 fails_closed=each.get("failurePolicy", "Fail") == "Fail",
                 service=(service["namespace"], service["name"]) if service else None,
+                conditional=bool(each.get("matchConditions")),
             )
 
 
 @dataclass(frozen=True)
 class Silence:
-    """Why the webhook does not change GitLab's pods: the key of the cause, and a sentence about this cluster."""
+    """Why the webhook does not change GitLab's pods: the key of the cause, and a sentence about this cluster. `names` fill in the
+    commands of the cause."""
 
     cause: str
     sentence: str
+    names: tuple[tuple[str, str], ...] = ()
 
 
 MISSING, EXCLUDING, SILENT = "webhook-missing", "webhook-excludes-namespace", "webhook-silent"
@@ -84,11 +90,24 @@ def silence(
     silent = [(one, one.service) for one in asked if one.service and not answering.get(one.service, True)]
     for webhook, service in silent:
         if webhook.fails_closed or len(silent) == len(asked):
-            return Silence(SILENT, _silent(webhook, *service))
+            return Silence(SILENT, _silent(webhook, *service), (("webhook_namespace", service[0]),))
     if asked:
         return None
     what = "; ".join(excluded)
-    return Silence(EXCLUDING, f"The webhook {pods[0].configuration} leaves out namespace {namespace}: {what}.")
+    sentence = f"The webhook {pods[0].configuration} leaves out namespace {namespace}: {what}."
+    return Silence(EXCLUDING, sentence, (("webhook", pods[0].configuration),))
+
+
+def unknown(webhooks: Sequence[Webhook], labels: Mapping[str, str]) -> str | None:
+    """A sentence about the conditions under which a webhook is asked, where all have some: only the API server evaluates them.
+    None where one has none."""
+    asked = _asked(webhooks, labels)
+    if not asked or not all(webhook.conditional for webhook in asked):
+        return None
+    return (
+        f"The webhook {asked[0].configuration} has matchConditions. Only a new pod shows whether they admit the pods of GitLab: "
+        "--as-pod."
+    )
 
 
 def is_seen(webhooks: Sequence[Webhook], labels: Mapping[str, str], answering: Mapping[tuple[str, str], bool]) -> bool:
