@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 import click
 
-from lab import envfile, interrupts, lifecycle
+from lab import envfile, interrupts, lifecycle, person
 from lab.azure import seeded
 from lab.controls import RefusedError
 from lab.errors import LabError
@@ -213,6 +213,13 @@ def token(folder: str | None, namespace: str, service_account: str, audience: st
 def arm_token(folder: str | None, as_: str) -> None:
     """Print a bearer token for Azure Resource Manager."""
     click.echo(Lab.of(folder).arm_token(as_))
+
+
+@cli.command()
+@click.pass_obj
+def login(folder: str | None) -> None:
+    """Print a login to Azure that may read the subscription, as export lines: for kubectl gai doctor and plan."""
+    click.echo(envfile.exports(person.log_in(Lab.of(folder))), nl=False)
 
 
 @cli.command("pod-env")

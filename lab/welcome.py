@@ -10,6 +10,7 @@ TEXT = """\
 
   kubectl apply -f examples/gitlab.yaml
   kubectl -n gitlab get gai -w                     # `make operator` in another terminal makes it Ready
+  eval "$(python -m lab login)"; kubectl gai doctor -n gitlab
   python -m lab calls                              # every request that Azure received
   python -m lab set role-propagation=10            # how long Azure takes
   python -m lab fault add --match 'PUT */roleAssignments/*' --status 429 --retry-after 2 --times 3

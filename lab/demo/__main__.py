@@ -6,9 +6,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from lab import interrupts, lifecycle
+from lab import interrupts, lifecycle, person
 from lab.controls import RefusedError
-from lab.demo import azure, steps
+from lab.demo import steps
 from lab.demo.demonstration import Demonstration
 from lab.demo.terminal import Terminal
 from lab.errors import LabError
@@ -53,7 +53,7 @@ def _run(terminal: Terminal, folder: Path) -> None:
     Operator.start(lab)
     terminal.passed(f"They run after {time.monotonic() - began:.1f} s.")
     demo = Demonstration(lab, terminal)
-    login = azure.let_person_read(lab)
+    login = person.log_in(lab)
     before = steps.AzureBefore.seen(demo)
     lab.controls.clear_calls()
     steps.apply_until_ready(demo)

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable
 
 from lab.azure import seeded
-from lab.azure.roles import BY_NAME
 from lab.controls import Call
 from lab.demo.demonstration import StepError, poll_until
 from lab.running import Lab
@@ -19,7 +18,6 @@ GROUPS = f"/subscriptions/{seeded.SUBSCRIPTION}/resourceGroups"
 IDENTITIES = f"{GROUPS}/{seeded.IDENTITY_GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
 ACCOUNT = f"{GROUPS}/{seeded.STORAGE_GROUP}/providers/Microsoft.Storage/storageAccounts/{seeded.BLOB_ACCOUNT}"
 ASSIGNMENTS = "providers/Microsoft.Authorization/roleAssignments"
-PERSON = "you"
 BLOB_DATA_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
 OK, MULTIPLE_CHOICES = 200, 300
 WRITES = frozenset({"PUT", "PATCH", "POST", "DELETE"})
@@ -34,31 +32,6 @@ def let_owner_read_blobs(lab: Lab) -> None:
         "principalType": "ServicePrincipal",
     }
     call_as_owner(lab, "PUT", f"{ACCOUNT}/{ASSIGNMENTS}/{uuid.uuid4()}", {"properties": body})
-
-
-def let_person_read(lab: Lab) -> dict[str, str]:
-    """Somebody who may read the subscription. Returns the variables by which `DefaultAzureCredential` logs them in."""
-    path = f"{GROUPS}/{seeded.PLATFORM_GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{PERSON}"
-    made = _properties(call_as_owner(lab, "PUT", path, {"location": seeded.LOCATION}))
-    trusted = {
-        "issuer": seeded.ISSUER,
-        "subject": "system:serviceaccount:default:default",
-        "audiences": [seeded.AUDIENCE],
-    }
-    call_as_owner(lab, "PUT", f"{path}/federatedIdentityCredentials/{PERSON}", {"properties": trusted})
-    subscription = f"/subscriptions/{seeded.SUBSCRIPTION}"
-    definition = f"{subscription}/providers/Microsoft.Authorization/roleDefinitions/{BY_NAME['Reader'].id}"
-    principal = str(made["principalId"])
-    body = {"roleDefinitionId": definition, "principalId": principal, "principalType": "ServicePrincipal"}
-    call_as_owner(lab, "PUT", f"{subscription}/{ASSIGNMENTS}/{uuid.uuid4()}", {"properties": body})
-    lab.controls.name_principal(PERSON, principal)
-    token = lab.dir / f"{PERSON}.token"
-    token.write_text(lab.token("default", "default"), encoding="utf-8")
-    return {
-        "AZURE_CLIENT_ID": str(made["clientId"]),
-        "AZURE_TENANT_ID": seeded.TENANT,
-        "AZURE_FEDERATED_TOKEN_FILE": str(token),
-    }
 
 
 def call_as_owner(lab: Lab, method: str, path: str, body: object = None) -> dict[str, object]:

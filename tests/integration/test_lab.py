@@ -116,6 +116,14 @@ def test_a_service_accounts_token_and_a_pods_environment(shell: Shell, gitlab: G
     assert "hello.txt" in listed
 
 
+def test_a_login_lets_a_person_look_at_azure_and_may_be_asked_for_again(shell: Shell, gitlab: GitLab) -> None:
+    gitlab.apply().ready()
+    plan = f'eval "$(python -m lab login)"; kubectl gai plan gitlab -n {gitlab.namespace}'
+
+    for _ in range(2):
+        assert shell(plan).startswith(f"{gitlab.namespace}/gitlab: no change\n")
+
+
 def test_in_that_shell_kubectl_reaches_the_cluster_and_nothing_else_is_reached(shell: Shell) -> None:
     assert "gitlab" in shell("kubectl get namespaces -o name")
     assert "403" in shell("curl -s -o /dev/null -w '%{http_connect}' https://example.com || true")
