@@ -13,6 +13,7 @@ from lab.places import ROOT
 from lab.processes import Parts
 from lab.running import Lab
 
+from .colleague import publish_settings
 from .resources import GitLab
 from .test_webhook import LABEL, create_pod
 
@@ -118,6 +119,7 @@ def test_a_service_accounts_token_and_a_pods_environment(shell: Shell, gitlab: G
 
 def test_a_login_lets_a_person_look_at_azure_and_may_be_asked_for_again(shell: Shell, gitlab: GitLab) -> None:
     gitlab.apply().ready()
+    publish_settings(gitlab.lab)
     plan = f'eval "$(python -m lab login)"; kubectl gai plan gitlab -n {gitlab.namespace}'
 
     for _ in range(2):

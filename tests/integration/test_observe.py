@@ -107,6 +107,8 @@ def test_what_somebody_else_made_is_used_with_the_right_to_read_alone(
 def test_an_operator_that_may_not_see_it_is_told_the_role_that_only_reads(
     gitlab: GitLab, theirs: Object, scope: str, where: str
 ) -> None:
+    federate(gitlab, theirs)
+
     with without_rights(gitlab.lab, scope):
         observed(gitlab, theirs)
         message = stalled(gitlab, "AuthorizationFailed")

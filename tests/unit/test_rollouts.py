@@ -16,7 +16,7 @@ from gitlab_azure_identity.domain.rollouts import REMEMBERED, Rollout, Step, dep
 from gitlab_azure_identity.domain.workloads import judged
 from gitlab_azure_identity.kube.deployments import _rollout
 
-from .test_workloads import CHANGED, LACKS_IT, NOON, WANT, pod
+from .test_workloads import CHANGED, LACKS_IT, NOON, VARIABLES, WANT, pod
 from .worlds import CLIENT
 
 CAUSE = f"identity {CLIENT}"
@@ -124,6 +124,17 @@ def old(component: str, **changed: Any) -> Pod:
             True,
             None,
             "The operator has restarted deployment/gitlab-webservice for this once, and does not again.",
+        ),
+        # a variable that somebody set by hand is there in the new pod too
+        (
+            [pod(variables={**VARIABLES, "AZURE_CLIENT_ID": "theirs"})],
+            [rollout("webservice", CAUSE)],
+            True,
+            None,
+            (
+                "The operator has restarted deployment/gitlab-webservice for this once, and does not again. If GitLab's own "
+                "values set AZURE_CLIENT_ID, such as by extraEnv, take it out there: the webhook keeps it."
+            ),
         ),
         # another cause is another restart
         (

@@ -45,7 +45,6 @@ HELM = (
     "Give the chart the operator's values: kubectl -n gitlab get cm gitlab-gitlab-values -o jsonpath='{.data.values\\.yaml}' | "
     "helm upgrade gitlab gitlab/gitlab --namespace gitlab --reuse-values -f -"
 )
-BY_HAND = "If GitLab's own values set {}, such as by extraEnv, take it out there: the webhook keeps it."
 RESTART = "Restart what makes them: kubectl -n gitlab rollout restart"
 
 
@@ -147,8 +146,8 @@ def judgement(*pods: Pod, want: Carried = WANT) -> Finding:
             pod(variables={**VARIABLES, "AZURE_CLIENT_ID": OLD}),
             "StalePods",
             (
-                f"The webservice pod has client ID {OLD}, and the managed identity has {CLIENT}. "
-                f"{BY_HAND.format('AZURE_CLIENT_ID')} {RESTART} deployment/gitlab-webservice"
+                f"The webservice pod has client ID {OLD}, and the managed identity has {CLIENT}. {RESTART} "
+                "deployment/gitlab-webservice"
             ),
         ),
         (
@@ -156,8 +155,8 @@ def judgement(*pods: Pod, want: Carried = WANT) -> Finding:
             pod(variables={**VARIABLES, "AZURE_TENANT_ID": OLD}),
             "StalePods",
             (
-                f"The webservice pod has tenant {OLD}, and the managed identity is in {TENANT}. "
-                f"{BY_HAND.format('AZURE_TENANT_ID')} {RESTART} deployment/gitlab-webservice"
+                f"The webservice pod has tenant {OLD}, and the managed identity is in {TENANT}. {RESTART} "
+                "deployment/gitlab-webservice"
             ),
         ),
         (

@@ -85,7 +85,9 @@ def step(
     if not ready:
         return Step(f"The operator restarts {' and '.join(map(_name, causes))} once the resource is Ready.")
     left = {name: cause for name, cause in causes.items() if cause not in rollouts[name].causes}
-    rolling = next((one for one in rollouts.values() if not (one.done or one.paused or (one.replaced and one.name in left))), None)
+    rolling = next(
+        (one for one in rollouts.values() if not (one.done or one.paused or (one.replaced and one.name in left))), None
+    )
     if rolling is not None:
         return Step(f"The operator waits for the rollout of {_name(rolling.name)} to end.", waits=True)
     if any(line.problem.since > now - CLOCKS for line in lines if line.problem and line.problem.since):
@@ -98,7 +100,8 @@ def step(
         resume = commands.RESUME_ROLLOUT.filled(namespace=namespace, workload=name)
         return Step(f"The operator cannot restart {name}, which is paused. Resume it: {resume}.")
     names = words([_name(name) for name in causes], "and")
-    return Step(f"The operator has restarted {names} for this once, and does not again.")
+    unless = dict.fromkeys(line.problem.unless for line in lines if line.problem and line.problem.unless)
+    return Step(" ".join([f"The operator has restarted {names} for this once, and does not again.", *unless]))
 
 
 def refused(failure: Failure, said: str) -> Step:

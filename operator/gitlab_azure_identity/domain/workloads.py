@@ -73,7 +73,7 @@ def _content(goal: Goal, have: Observed, wanted: WantedObject) -> Content | None
 @dataclass(frozen=True)
 class Problem:
     """What is wrong with a pod. Pods with the same problem share a sentence: `one` and `several` are its verb phrases. `cause`
-    is the same text for the same cause, and another one for another. `unless` is a sentence about what no restart mends."""
+    is the same text for the same cause, and another one for another. `unless` says why a restart may have been in vain."""
 
     reason: Reason
     one: str
@@ -126,7 +126,6 @@ def _injection(pod: Pod, want: Carried) -> Problem | None:
 def _client(pod: Pod, want: Carried) -> Problem | None:
     if pod.client_id == want.client_id:
         return None
-    unless = ""
     if not pod.client_id:
         account = f"service account {pod.service_account} was annotated, and"
         without = "no AZURE_CLIENT_ID"
@@ -134,8 +133,8 @@ def _client(pod: Pod, want: Carried) -> Problem | None:
     else:
         what = f"client ID {pod.client_id}, and the managed identity has {want.client_id}"
         one, several = f"has {what}", f"have {what}"
-        unless = _set_by_hand(CLIENT_ID)
-    return Problem(Reason.STALE_PODS, one, several, cause=f"identity {want.client_id}", unless=unless)
+    cause = f"identity {want.client_id}"
+    return Problem(Reason.STALE_PODS, one, several, cause=cause, unless=_set_by_hand(pod, CLIENT_ID))
 
 
 def _tenant(pod: Pod, want: Carried) -> Problem | None:
@@ -143,12 +142,13 @@ def _tenant(pod: Pod, want: Carried) -> Problem | None:
         return None
     what = f"tenant {pod.tenant_id or 'none'}, and the managed identity is in {want.tenant_id}"
     cause = f"identity {want.client_id} in {want.tenant_id}"
-    unless = _set_by_hand(TENANT_ID) if pod.tenant_id else ""
-    return Problem(Reason.STALE_PODS, f"has {what}", f"have {what}", cause=cause, unless=unless)
+    return Problem(Reason.STALE_PODS, f"has {what}", f"have {what}", cause=cause, unless=_set_by_hand(pod, TENANT_ID))
 
 
-def _set_by_hand(variable: str) -> str:
+def _set_by_hand(pod: Pod, variable: str) -> str:
     """The webhook keeps a variable that a container has already (azure-workload-identity 1.6.0, pkg/webhook/webhook.go)."""
+    if not pod.variable(variable):
+        return ""
     return f"If GitLab's own values set {variable}, such as by extraEnv, take it out there: the webhook keeps it."
 
 
@@ -193,8 +193,9 @@ def sentence(problem: Problem, lines: Sequence[Line]) -> str:
     pods, affected = sum(line.pods for line in lines), sum(len(line.affected) for line in lines)
     names = words([line.component for line in lines], "and")
     verb = problem.one if affected == 1 else problem.several
-    which = f"{affected} of {pods} {names} pods" if affected < pods else f"The {names} pod{'s' * (pods > 1)}"
-    return " ".join([f"{which} {verb}.", *filter(None, [problem.unless])])
+    if affected < pods:
+        return f"{affected} of {pods} {names} pods {verb}."
+    return f"The {names} pod{'s' * (pods > 1)} {verb}."
 
 
 def judged(pods: Iterable[Pod], want: Carried) -> tuple[Line, ...]:
