@@ -9,16 +9,14 @@ does Set Blob Metadata (Microsoft Learn, "Authorize with Microsoft Entra ID": pe
 
 import asyncio
 import re
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import aiohttp
-from azure.core import AsyncPipelineClient
 from azure.core.credentials import AccessTokenInfo
-from azure.core.exceptions import HttpResponseError
-from azure.core.pipeline.policies import RequestIdPolicy, UserAgentPolicy
 from azure.core.rest import HttpRequest
 from azure.identity.aio import ClientAssertionCredential
 
@@ -71,14 +69,7 @@ class BlobAccess:
         self, cloud: Cloud, session: aiohttp.ClientSession, timeout: float, clock: Clock, permit: Permit | None = None
     ) -> None:
         self._cloud, self._session, self._timeout, self._clock = cloud, session, timeout, clock
-        self._client: AsyncPipelineClient[Any, Any] = AsyncPipelineClient(
-            base_url="",
-            policies=[
-                RequestIdPolicy(),
-                UserAgentPolicy(USER_AGENT, user_agent_overwrite=True),
-            ],
-            transport=Transport(session, timeout, permit),
-        )
+        self._transport = Transport(session, timeout, permit)
 
     async def exchange(self, identity: Identity, assertion: str) -> AccessTokenInfo:
         """The storage token that Entra gives the identity for a service account's token. Raises AzureError."""
@@ -142,12 +133,19 @@ class BlobAccess:
 
     async def _sent(self, request: HttpRequest, token: AccessTokenInfo) -> Any:
         """The response to a request that Blob Storage carried out. Raises AzureError."""
-        request.headers.update({"Authorization": f"Bearer {token.token}", "x-ms-version": BLOB_API_VERSION})
+        request.headers.update(
+            {
+                "Authorization": f"Bearer {token.token}",
+                "User-Agent": USER_AGENT,
+                "x-ms-client-request-id": str(uuid.uuid4()),
+                "x-ms-version": BLOB_API_VERSION,
+            }
+        )
         async with azure_errors():
-            response = await self._client.send_request(request)
-            if response.status_code >= 300:  # noqa: PLR2004 - Blob Storage redirects nobody: a proxy on the way may
-                raise HttpResponseError(response=response)
-            return response
+            response = await self._transport.send(request)
+        if response.status_code >= 300:  # noqa: PLR2004 - Blob Storage redirects nobody: a proxy on the way may
+            raise refusal(response.status_code, response.headers, response.content)
+        return response
 
 
 def _requests(host: str, container: str) -> dict[Right, HttpRequest]:
