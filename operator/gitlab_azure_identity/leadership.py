@@ -125,13 +125,16 @@ class Leadership:
                     await asyncio.sleep(self._timing.retry)
 
     async def _follow(self, sight: Sight) -> None:
-        """Follow the Lease until it may be taken. A watch may end before that. Raises ClusterError."""
+        """Follow the Lease until it may be taken. A watch may end before that: one that ends at once is not begun again before
+        the time between two renewals. Raises ClusterError."""
+        again = self._clock.steady() + self._timing.retry
         try:
             async with asyncio.timeout(sight.left) as limit:
                 async with aclosing(self._leases.versions(sight.lease)) as versions:
                     async for lease in versions:
                         sight.note(lease)
                         limit.reschedule(asyncio.get_running_loop().time() + sight.left)
+                await asyncio.sleep(again - self._clock.steady())
         except TimeoutError:
             pass  # the caller looks whether it was renewed
 

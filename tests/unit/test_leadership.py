@@ -27,11 +27,14 @@ class Server:
     lease: Lease | None = None
     failing: ClusterError | None = None
     losing: bool = False  # the next write is made, and its answer is lost
+    watches_end: bool = False  # as soon as they begin, as behind a proxy that permits none
+    asked: int = 0
     name: str = "operator"
     _versions: int = 0
     _written: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def get(self) -> Lease | None:
+        self.asked += 1
         self._fail()
         return self.lease
 
@@ -47,7 +50,7 @@ class Server:
         await self._write(lease, replace(lease, holder="", duration=1))
 
     async def versions(self, lease: Lease | None) -> AsyncGenerator[Lease | None, None]:
-        while True:
+        while not self.watches_end:
             async with self._written:
                 await self._written.wait_for(lambda: self.lease != lease)
             yield (lease := self.lease)
@@ -206,6 +209,19 @@ def test_a_lease_that_another_took_ends_the_term() -> None:
         await replica.standby.wait()
         assert server.lease is not None
         assert server.lease.holder == "two"
+        await replica.end(task)
+
+    asyncio.run(course())
+
+
+def test_where_watches_end_at_once_the_lease_is_read_as_often_as_it_is_renewed() -> None:
+    async def course() -> None:
+        server = Server(Lease("7", "gone", TIMING.duration, 3), watches_end=True)
+        replica = Replica(server)
+        task = replica.start()
+        await replica.leading.wait()
+
+        assert server.asked <= TIMING.duration / TIMING.retry + 2
         await replica.end(task)
 
     asyncio.run(course())
