@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from .rendering import RELEASE, Document, Helm, Rendered
@@ -174,3 +176,15 @@ def test_the_container_runs_the_console_script(minimal: Rendered) -> None:
 
 def test_why_it_did_not_start_stands_in_the_status_of_the_pod(minimal: Rendered) -> None:
     assert container(minimal)["terminationMessagePolicy"] == "FallbackToLogsOnError"
+
+
+@pytest.mark.parametrize("name", ["a" * 63, "a" * 51 + "-b", "a" * 50 + "---b"])
+def test_a_long_name_is_cut_to_one_that_kubernetes_takes(helm: Helm, name: str) -> None:
+    names = {document["metadata"]["name"] for document in helm.template(fullnameOverride=name).documents}
+
+    assert all(re.fullmatch("[a-z0-9]([-.a-z0-9]*[a-z0-9])?", each) for each in names)
+    assert max(map(len, names)) < 253
+    labels = helm.template(nameOverride=name).pod["metadata"]["labels"]
+    assert all(
+        re.fullmatch("([A-Za-z0-9]([-_.A-Za-z0-9]*[A-Za-z0-9])?)?", each) and len(each) < 64 for each in labels.values()
+    )

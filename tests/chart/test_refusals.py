@@ -34,6 +34,7 @@ def test_all_missing_values_are_reported_at_once(helm: Helm) -> None:
         ),
         ({"settings": {"cluster": "prod", "httpPort": 0}}, "settings.httpPort is 0. Name a port"),
         ({"settings": {"cluster": "prod", "httpPort": "http"}}, "settings.httpPort is http. Name a port"),
+        ({"settings": {"cluster": "prod", "httpPort": 80800}}, "settings.httpPort is 80800. Name a port"),
         (
             {"azure": {"proxy": {"https": "http://me:secret@proxy.example.com:3128"}}},
             "azure.proxy.https has a login, which everybody who sees the Deployment would read.",

@@ -1,16 +1,16 @@
 {{- define "gai.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimAll "-." -}}
 {{- end -}}
 
 {{- define "gai.fullname" -}}
 {{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" -}}
+{{- .Values.fullnameOverride | trunc 52 | trimAll "-." -}}
 {{- else -}}
 {{- $name := include "gai.name" . -}}
 {{- if contains $name .Release.Name -}}
-{{- .Release.Name | trunc 52 | trimSuffix "-" -}}
+{{- .Release.Name | trunc 52 | trimAll "-." -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name $name | trunc 52 | trimSuffix "-" -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 52 | trimAll "-." -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -24,7 +24,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- $own := dict
   "app.kubernetes.io/version" .Chart.AppVersion
   "app.kubernetes.io/managed-by" .Release.Service
-  "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") -}}
+  "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimAll "-.") -}}
 {{- toYaml (merge (include "gai.selectorLabels" . | fromYaml) $own .Values.commonLabels) -}}
 {{- end -}}
 
@@ -46,7 +46,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
 {{- define "gai.uninstallLabel" -}}
-{{- printf "%s-uninstall" (include "gai.name" . | trunc 53 | trimSuffix "-") -}}
+{{- printf "%s-uninstall" (include "gai.name" . | trunc 53 | trimAll "-.") -}}
 {{- end -}}
 
 {{- /* The port of the proxy for Azure, or nothing without one. */ -}}

@@ -18,7 +18,8 @@
 {{- if not (or .Values.serviceAccount.create .Values.serviceAccount.name) -}}
 {{- $problems = append $problems "serviceAccount.create is false and serviceAccount.name is empty. Name the service account that exists." -}}
 {{- end -}}
-{{- if and (hasKey .Values.settings "httpPort") (not (int .Values.settings.httpPort)) -}}
+{{- $port := int .Values.settings.httpPort -}}
+{{- if and (hasKey .Values.settings "httpPort") (or (lt $port 1) (gt $port 65535)) -}}
 {{- $problems = append $problems (printf "settings.httpPort is %v. Name a port, such as 8080: the kubelet sends its probes there, and does not know a port that the operator chooses by itself." .Values.settings.httpPort) -}}
 {{- end -}}
 {{- $bundles := list -}}
