@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -53,6 +55,24 @@ def test_the_readme_has_the_table_of_the_values_and_their_schema() -> None:
 
 def test_helm_knows_every_setting_of_the_operator() -> None:
     assert json.loads(settings_schema.FILE.read_text(encoding="utf-8")) == settings_schema.schema(), "run `make values`"
+
+
+def sections(values: dict[str, Any], schema: dict[str, Any], above: str = "") -> Iterator[tuple[str, bool]]:
+    """The values that have values of their own, and whether the schema requires them."""
+    for name, value in values.items():
+        if value and "properties" in (described := schema["properties"][name]):
+            yield above + name, name in schema.get("required", ())
+            yield from sections(value, described, f"{above}{name}.")
+
+
+def test_values_without_a_section_are_told_by_the_schema_and_not_by_a_template_that_fails() -> None:
+    """`helm upgrade --reuse-values` has the sections of the former chart only."""
+    values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
+    schema = json.loads(settings_schema.FILE.read_text(encoding="utf-8"))
+
+    found = dict(sections(values, schema))
+    assert "azure.proxy" in found
+    assert [name for name, required in found.items() if not required] == []
 
 
 def test_the_chart_has_the_version_of_the_project() -> None:
