@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from lab import interrupts, lifecycle
+from lab.apiserver import ApiError
 from lab.azure import seeded
 from lab.bench.resources import RESOURCES, ready_condition
 from lab.controls import Call, RefusedError
@@ -98,7 +100,7 @@ def soak(lab: Lab, plan: Plan, folder: Path) -> str:
         end = time.monotonic() + plan.seconds
         kill_at = time.monotonic() + choose.uniform(0, 2 * plan.between_kills)
         while time.monotonic() < end:
-            edits[_edit(lab, choose, f"soak-{choose.randrange(plan.resources)}")] += 1
+            edits[_edited(lab, choose, f"soak-{choose.randrange(plan.resources)}")] += 1
             if time.monotonic() >= kill_at:
                 replicas.replace(choose)
                 kill_at = time.monotonic() + choose.uniform(0, 2 * plan.between_kills)
@@ -110,6 +112,16 @@ def soak(lab: Lab, plan: Plan, folder: Path) -> str:
         replicas.stop()
     done = ", ".join(f"{count} {kind}" for kind, count in sorted(edits.items()))
     return f"{done}; {replicas.started - 2} operators replaced; {writers} wrote; {len(found)} resources whole"
+
+
+def _edited(lab: Lab, choose: random.Random, name: str) -> str:
+    """Edit the resource. Returns what was done; a resource that was being deleted may be let go in the same moment."""
+    try:
+        return _edit(lab, choose, name)
+    except ApiError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        return "edits that came too late"
 
 
 def _edit(lab: Lab, choose: random.Random, name: str) -> str:
