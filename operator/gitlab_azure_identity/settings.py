@@ -191,7 +191,7 @@ def _in_file() -> dict[str, Any]:
         return {}
     try:
         text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise Unusable(f"{path}: {error}") from error
     return _content(text, path)
 

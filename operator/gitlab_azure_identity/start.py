@@ -83,8 +83,8 @@ async def _connect_to_azure(
         )
     except ValueError as error:
         raise Unusable(
-            f'cannot log in to Azure: {error}. The pod needs the label azure.workload.identity/use: "true" and a service '
-            "account annotated with the client ID of the operator's identity"
+            f"cannot log in to Azure: {str(error).rstrip('.')}. The pod needs the label azure.workload.identity/use: "
+            '"true" and a service account annotated with the client ID of the operator\'s identity'
         ) from error
 
 

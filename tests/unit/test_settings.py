@@ -160,6 +160,13 @@ def test_a_file_that_is_no_mapping(file: File, text: str, part: str) -> None:
     assert part in told
 
 
+def test_a_file_that_is_no_text(file: File) -> None:
+    file.holds("{}")
+    file.path.write_bytes(b"\xff\xfe")
+
+    assert refused().startswith(f"{file.path}: 'utf-8' codec can't decode")
+
+
 def test_a_file_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GAI_SETTINGS_FILE", "/nowhere/settings.yaml")
 

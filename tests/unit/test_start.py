@@ -60,6 +60,7 @@ def test_without_a_login_to_azure_it_ends_with_a_sentence(
 
     assert ended.value.code == 2
     assert caplog.messages[-1].startswith("not started: cannot log in to Azure: ")
+    assert ".." not in caplog.messages[-1]
 
 
 def test_a_port_that_is_taken_ends_it_with_a_sentence(

@@ -349,9 +349,9 @@ async def _log_in(configuration: Configuration, kubeconfig: Kubeconfig | None = 
         else:
             load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     except (ConfigException, OSError, ValueError, yaml.YAMLError, TypeError) as error:
-        # TypeError: the file is no mapping.
         if paths:
-            raise ValueError(f"{_source(kubeconfig)} cannot be used: {error}") from error
+            why = "it is no mapping" if isinstance(error, TypeError) else error
+            raise ValueError(f"{_source(kubeconfig)} cannot be used: {why}") from error
         raise ValueError(
             f"KUBECONFIG is not set, and there is no service account as in a pod ({str(error).rstrip('.')}). "
             "Set KUBECONFIG to the file that kubectl uses, or run the operator in a pod"
