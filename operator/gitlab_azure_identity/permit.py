@@ -38,7 +38,10 @@ class Permit:
 
     @asynccontextmanager
     async def limit(self, seconds: float) -> AsyncIterator[None]:
-        """Bounds a write: by so many seconds, and by the permit, which may be extended meanwhile. Raises TimeoutError."""
+        """Bounds a write: by so many seconds, and by the permit, which may be extended meanwhile. Raises TimeoutError, also
+        before the write begins: the permit may have ended since somebody asked for it."""
+        if not self.left:
+            raise TimeoutError(NOT_LEADING)
         own = asyncio.get_running_loop().time() + seconds
         async with asyncio.timeout_at(self._first(own)) as limit:
             self._limits[limit] = own

@@ -1,7 +1,7 @@
 """The one place for races between tasks, for time-outs, and for requests that must be finished."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
@@ -9,7 +9,7 @@ Result = TypeVar("Result")
 
 
 async def finished(
-    work: Awaitable[Result], limit: AbstractAsyncContextManager[object], *expected: type[Exception]
+    work: Coroutine[Any, Any, Result], limit: AbstractAsyncContextManager[object], *expected: type[Exception]
 ) -> Result:
     """Await a request to its end, even when the caller is cancelled meanwhile. A request that was sent cannot be called back,
     and the next pass must find it done.
@@ -25,6 +25,8 @@ async def finished(
             return error
         except expected as error:
             return error
+        finally:
+            work.close()  # it may never have begun
 
     task = asyncio.ensure_future(bounded())
     try:

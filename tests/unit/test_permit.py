@@ -1,12 +1,14 @@
 """A write needs the permit, and ends with it."""
 
 import asyncio
+import gc
 from dataclasses import dataclass
 
 import pytest
 
 from gitlab_azure_identity.clock import Clock
 from gitlab_azure_identity.permit import Permit
+from gitlab_azure_identity.waiting import finished
 
 
 @dataclass
@@ -101,3 +103,18 @@ def test_a_write_in_flight_goes_on_when_the_permit_is_extended() -> None:
 
 def test_a_write_has_its_own_time_out_too() -> None:
     assert asyncio.run(ended(Permit(), limit=0.01))
+
+
+async def test_a_write_that_begins_after_the_end_is_not_sent(recwarn: pytest.WarningsRecorder) -> None:
+    """The process was stopped between the question and the write."""
+    permit, sent = Permit(), list[str]()
+    permit.withdraw()
+
+    async def send() -> None:
+        sent.append("a write")
+
+    with pytest.raises(TimeoutError, match="does not lead"):
+        await finished(send(), permit.limit(5.0))
+
+    gc.collect()
+    assert (sent, recwarn.list) == ([], [])
