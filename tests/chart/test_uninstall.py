@@ -59,6 +59,14 @@ def test_its_pod_is_as_restricted_as_the_operators_and_none_of_them(minimal: Ren
     assert "azure.workload.identity/use" not in pod["metadata"]["labels"]
 
 
+def test_what_a_mesh_or_a_policy_wants_of_pods_its_pod_has_too(helm: Helm) -> None:
+    wanted = {"sidecar.istio.io/inject": "false"}
+    metadata = hook_pod(helm.template(podLabels=wanted, podAnnotations=wanted))["metadata"]
+
+    assert metadata["annotations"] == wanted
+    assert metadata["labels"].items() >= {**wanted, "app.kubernetes.io/name": JOB}.items()
+
+
 @pytest.mark.parametrize(
     ("values", "account"),
     [
