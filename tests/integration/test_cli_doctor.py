@@ -18,7 +18,7 @@ import yaml
 from lab.azure import seeded
 from lab.running import Lab
 
-from .behind import create_service_account, create_store, until, until_matched
+from .behind import create, create_service_account, create_store, until, until_matched
 from .colleague import SECONDS, Colleague, publish_settings
 from .operating import STORAGE, Operator
 from .owner import assign, foreign_identity
@@ -117,6 +117,22 @@ def test_access_that_the_resource_does_not_want_checked_is_checked_for_a_person(
 
     assert ran.returncode == 0, ran.stdout
     assert "ok        AccessVerified            1 service account exchanged a token at Entra." in ran.stdout
+
+
+def test_a_secret_that_keeps_its_key_is_not_in_the_way_of_access(gitlab: GitLab, reader: Colleague) -> None:
+    """As for the operator: the key waits for the pods, and access does not wait for the key."""
+    rails = "provider: AzureRM\nazure_storage_account_name: gitlabstore\nazure_storage_access_key: a2V5\n"
+    handed_over = {"metadata": {"annotations": {"gitlabazure.io/adopt-by": "gitlab"}}}
+    create(gitlab, "Secret", "gitlab-object-storage", {**handed_over, "stringData": {"connection": rails}})
+    deploy(gitlab, "webservice", label=None, account=None)
+    until(lambda: pods(gitlab, "webservice"), "its pod")
+    gitlab.apply()
+    gitlab.condition("SecretsWritten", "False", "AwaitingWorkloads")
+
+    found = reader.answer("doctor", "gitlab", "-n", gitlab.namespace)
+
+    states = {one["check"]: one["state"] for one in found["checks"]}
+    assert (states["SecretsWritten"], states["AccessVerified"]) == ("broken", "ok")
 
 
 # names

@@ -14,10 +14,10 @@ from gitlab_azure_identity.cli.proving import access, proven, token_details
 from gitlab_azure_identity.cli.session import of_cluster
 from gitlab_azure_identity.cli.telling import about_the_caller
 from gitlab_azure_identity.clock import SYSTEM
-from gitlab_azure_identity.domain.assessment import is_only_unseen, with_proof
+from gitlab_azure_identity.domain.assessment import in_the_way_of_access, with_proof
 from gitlab_azure_identity.domain.doctor import clock, webhook
 from gitlab_azure_identity.domain.doctor.examination import Check, State, of_the_whole, of_this_generation, weighed
-from gitlab_azure_identity.domain.findings import CannotProceed, Failure, Finding, blocked, first_broken, stopped
+from gitlab_azure_identity.domain.findings import CannotProceed, Failure, Finding, blocked, stopped
 from gitlab_azure_identity.domain.forecast import foreseen
 from gitlab_azure_identity.domain.goal import Goal, Terms, reconcile_goal
 from gitlab_azure_identity.domain.observed import Identity, Observation, Observed
@@ -113,7 +113,7 @@ async def _links(look: Look, found: Aim) -> AsyncIterator[Check]:
     """The checks of all links, as a person and the operator see them together."""
     resource, unmanaged = found.resource, found.goal.desired.unmanaged
     seen = foreseen(found.goal, found.observation)
-    broken = first_broken([one for one in seen if _is_seen(one) and not is_only_unseen(one, unmanaged)])
+    broken = in_the_way_of_access([one for one in seen if _is_seen(one)], unmanaged)
     identity = found.observation.have.identity
     if identity is None or broken is not None:
         proof = blocked(Link.ACCESS, broken.link if broken else Link.IDENTITY)

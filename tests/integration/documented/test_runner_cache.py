@@ -36,6 +36,7 @@ spec:
     metadata:
       labels:
         app: gitlab-runner
+        release: {{ .Release.Name | quote }}
         {{- tpl (toYaml .Values.podLabels) . | nindent 8 }}
     spec:
       {{- if hasKey .Values "automountServiceAccountToken" }}
@@ -111,6 +112,7 @@ def test_the_runner_manager_gets_identity_and_cache(person: Person, runner: GitL
     }
     mounted = [mount["mountPath"] for mount in pod["spec"]["containers"][0]["volumeMounts"]]
     assert "/var/run/secrets/kubernetes.io/serviceaccount" in mounted, "the manager creates job pods"
+    runner.condition("WorkloadsReady", "True", "Current")
     name = pod["metadata"]["name"]
     assert runner.azcopy_list(name, "runner-cache").returncode == 0
     assert "AuthorizationPermissionMismatch" in runner.azcopy_list(name, seeded.BLOB_CONTAINER).stdout
