@@ -30,6 +30,13 @@ CASES: dict[str, tuple[dict[str, Any], Writer | None]] = {
         {"owners": (("SealedSecret", "storage"),)},
         Writer("SealedSecret storage", "in SealedSecret storage"),
     ),
+    "the Secrets Store CSI driver, which AKS has as an add-on": (
+        {
+            "owners": (("ReplicaSet", "gitlab-webservice-default-7d4b9c6f5"),),
+            "labels": {"secrets-store.csi.k8s.io/managed": "true"},
+        },
+        Writer("the Secrets Store CSI driver", "in the key vault that its SecretProviderClass names"),
+    ),
     "another operator": (
         {"owners": (("VaultStaticSecret", "v"),)},
         Writer("VaultStaticSecret v", "in VaultStaticSecret v"),

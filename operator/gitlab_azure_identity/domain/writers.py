@@ -22,6 +22,10 @@ def other_writer(found: ClusterObject) -> Writer | None:
 
 
 def _writers(found: ClusterObject) -> Iterator[Writer]:
+    # The driver makes the ReplicaSet of the pod that mounts it the owner, where nobody can change anything
+    # (secrets-store-csi-driver, controllers/secretproviderclasspodstatus_controller.go).
+    if found.labels.get("secrets-store.csi.k8s.io/managed") == "true":
+        yield Writer("the Secrets Store CSI driver", "in the key vault that its SecretProviderClass names")
     # An owner reference stands before a label: it names the object. External Secrets Operator, Sealed Secrets, and whatever else
     # creates secrets for an object of its own.
     for kind, name in found.owners:
