@@ -146,6 +146,8 @@ def test_a_field_without_a_value_counts_as_none_as_it_does_for_the_api_server() 
             written(secrets={"registry": {"parameters": {"maxRetries": "5"}}}), None,
             "spec.secrets.registry.parameters.maxRetries: Input should be a valid integer",
         ),
+        (written("GitLab_x"), None, "metadata.name of GitLab_x in gai.yaml is none that the API server takes. Use lower-case"),
+        (written("g" * 64), None, "63 characters at most."),
         (
             f"{written()}sepc: {{}}\n", None,
             "gitlab in gai.yaml has a field that no GitLabAzureIdentity has: sepc. See: kubectl explain gai",

@@ -1,6 +1,7 @@
 """A resource from a file, as a person wrote it, and as kubectl would send it."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -12,6 +13,9 @@ from gitlab_azure_identity.api.spec import Spec
 from gitlab_azure_identity.cli.problems import CouldNotCheck
 
 WRITTEN = {"uid": "", "resourceVersion": "", "generation": 0}  # the API server fills these in
+NAME = re.compile(
+    r"(?!.{64})[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+)  # as the API server takes it
 FIELDS = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
 
 
@@ -29,6 +33,11 @@ def read(
     """The resource in the YAML of a file, which may have other documents too. `name` and `namespace` are what a person asks for:
     without them it must be the only one. `default` is the namespace of a resource that names none. Raises CouldNotCheck."""
     body = _chosen(_bodies(text, file), file, name, namespace)
+    if not NAME.fullmatch(_name(body)):
+        raise CouldNotCheck(
+            f"metadata.name of {_name(body)} in {file} is none that the API server takes. Use lower-case letters, digits, dashes "
+            "and dots, 63 characters at most."
+        )
     metadata = {"namespace": _namespace(body) or namespace or default, "name": _name(body), **WRITTEN}
     resource = Resource.parse({"metadata": metadata, "spec": body.get("spec")})
     if stray := next(_strays(body, resource.spec), None):
