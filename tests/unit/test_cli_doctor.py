@@ -15,12 +15,16 @@ from gitlab_azure_identity.api.reasons import Reason
 from gitlab_azure_identity.api.resource import Key
 from gitlab_azure_identity.cli.doctor import Report, lines, told, tree
 from gitlab_azure_identity.cli.examining import _webhook
+from gitlab_azure_identity.cli.hints import hint
 from gitlab_azure_identity.cli.looking import Look
 from gitlab_azure_identity.cli.showing import print_data, to_paste
 from gitlab_azure_identity.domain.doctor.examination import Check, State
+from gitlab_azure_identity.domain.observed import Observation, Observed
 from gitlab_azure_identity.kube.client import ClusterError
+from gitlab_azure_identity.reconcile.aim import Aim
 
 from .test_doctor import registered as configuration
+from .worlds import desired_of, goal, resource
 
 NAMES = {"namespace": "gitlab", "name": "gitlab", "account": "store"}
 HOLDS = Check(Link.IDENTITY, State.HOLDS, "It exists.", Reason.CREATED)
@@ -136,3 +140,50 @@ def test_a_terminal_obeys_nothing_that_a_pod_or_a_status_says() -> None:
     drawn = Console(width=80, file=io.StringIO())
     drawn.print(tree(report(check), 80))
     assert "\x1b" not in cast("io.StringIO", drawn.file).getvalue()
+
+
+class Names:
+    """What exists beside the resource."""
+
+    async def accounts(self, namespace: str) -> list[str]:
+        assert namespace == "gitlab"
+        return ["default", "gitlab", "helms"]
+
+    async def containers(self, _: object) -> list[str]:
+        return ["registry", "gitlab-artifacts", "gitlab-artefact"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "check", "details"),
+    [
+        (
+            {"serviceAccounts": [{"name": "gitlab"}, {"name": "helm", "management": "Annotate"}]},
+            Check(Link.SERVICE_ACCOUNTS, State.BROKEN, "", Reason.NOT_FOUND),
+            ("There is no service account helm. Did you mean helms?",),
+        ),
+        (
+            {"serviceAccounts": [{"name": "gitlab"}, {"name": "gitla", "management": "Annotate"}]},
+            Check(Link.SERVICE_ACCOUNTS, State.BROKEN, "", Reason.NOT_FOUND),
+            ("There is no service account gitla. You see: default, helms.",),
+        ),
+        (
+            {
+                "storage": {
+                    "accountName": "gitlabstore",
+                    "purposes": ["artifacts", "pages"],
+                    "containers": {"pages": {"name": "gitlab-artifact"}},
+                }
+            },
+            Check(Link.ACCESS, State.BROKEN, "", Reason.CONTAINER_NOT_FOUND),
+            ("There is no container gitlab-artifact. Did you mean gitlab-artefact?",),
+        ),
+    ],
+)
+async def test_what_the_resource_has_already_is_not_the_name_that_was_meant(
+    spec: dict[str, Any], check: Check, details: tuple[str, ...]
+) -> None:
+    one, names = resource(spec), Names()
+    found = Aim(one, goal(desired_of(one)), Observation(Observed()))
+    look = cast("Look", SimpleNamespace(accounts=names.accounts, names=names))
+
+    assert (await hint(look, found, check)).details == details
