@@ -9,6 +9,7 @@ from lab import chart
 from lab.errors import LabError
 
 from .behind import create_container, until
+from .colleague import Colleague
 from .operating import Operator
 from .resources import GitLab
 from .test_rights import OPERATOR
@@ -44,7 +45,7 @@ def us_government(gitlab: GitLab, operator: Operator) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("us_government")
-def test_in_azure_us_government_everything_is_that_clouds(gitlab: GitLab) -> None:
+def test_in_azure_us_government_everything_is_that_clouds(gitlab: GitLab, nobody: Colleague) -> None:
     create_container(gitlab.lab, "gitaly-backups")
     create_container(gitlab.lab, "runner-cache")
     gitlab.lab.controls.clear_calls()
@@ -63,6 +64,8 @@ def test_in_azure_us_government_everything_is_that_clouds(gitlab: GitLab) -> Non
     domain = "blob.core.usgovcloudapi.net"
     assert f"azure_storage_domain: {domain}\n" in gitlab.secret("gitlab-object-storage")["connection"]
     assert f"azure_storage_domain: {domain}\n" in gitlab.secret("gitlab-azure-backup-conf")["config"]
-    values = yaml.safe_load(gitlab.fetch("configmap", "gitlab-gitlab-values")["data"]["values.yaml"])
+    written = gitlab.fetch("configmap", "gitlab-gitlab-values")["data"]["values.yaml"]
+    assert nobody.gai("values", "gitlab", "-n", gitlab.namespace).stdout == written
+    values = yaml.safe_load(written)
     assert values["gitlab"]["gitaly"]["backup"]["goCloudUrl"].endswith(f"&domain={domain}")
     assert values["gitlab-runner"]["extraEnv"]["CACHE_AZURE_STORAGE_DOMAIN"] == domain

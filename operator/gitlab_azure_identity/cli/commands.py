@@ -36,12 +36,17 @@ namespace_option = click.option("-n", "--namespace", metavar="NAMESPACE", help="
 @click.option("--for", "shape", type=click.Choice(["helm", "gitlab-operator", "gitlab-runner"]), default="helm",
               show_default=True, help="Who is to read them: Helm for GitLab's chart, the GitLab Operator in a GitLab resource, "
               "or Helm for GitLab Runner's own chart.")  # fmt: skip
-@click.option("--cloud", type=click.Choice(list(CLOUDS)), default="AzurePublic", show_default=True,
+@click.option("--cloud", type=click.Choice(list(CLOUDS)), show_default="that of the status, or AzurePublic",
               help="The operator's setting. Addresses for Gitaly and the runner have the domain of the cloud.")  # fmt: skip
 @namespace_option
 @context_option
 def values(
-    name: str | None, filename: IO[str] | None, shape: str, cloud: str, namespace: str | None, context: str | None
+    name: str | None,
+    filename: IO[str] | None,
+    shape: str,
+    cloud: str | None,
+    namespace: str | None,
+    context: str | None,
 ) -> int:
     """Print the Helm values for the GitLab chart, to the byte as the operator writes them.
 

@@ -14,6 +14,7 @@ from gitlab_azure_identity.domain.gitlab.notes import about_the_values
 from gitlab_azure_identity.domain.gitlab.use import Use
 from gitlab_azure_identity.domain.gitlab.values import gitlab_operator_values, gitlab_values, runner_values
 from gitlab_azure_identity.domain.gitlab.versions import unusable
+from gitlab_azure_identity.domain.terms import recorded_cloud
 
 
 class Shape(StrEnum):
@@ -54,12 +55,12 @@ class Values:
         return about_the_values(self.use)
 
 
-def of_file(file: IO[str], name: str | None, namespace: str | None, cloud: str) -> Values:
+def of_file(file: IO[str], name: str | None, namespace: str | None, cloud: str | None) -> Values:
     """The values for the resource in a file. Raises CouldNotCheck."""
     return _values(read(text_of(file), file.name, name, namespace), cloud)
 
 
-def of_resource(name: str, context: str | None, namespace: str | None, cloud: str) -> Values:
+def of_resource(name: str, context: str | None, namespace: str | None, cloud: str | None) -> Values:
     """The values for a resource in the cluster. Raises CouldNotCheck."""
     from gitlab_azure_identity.cli.session import ran  # noqa: PLC0415 - a file needs no client of the API server
 
@@ -67,11 +68,13 @@ def of_resource(name: str, context: str | None, namespace: str | None, cloud: st
     return _values(Resource.parse(body), cloud)
 
 
-def _values(resource: Resource, cloud: str) -> Values:
+def _values(resource: Resource, named: str | None) -> Values:
+    """The values in the cloud that the person named, or else in that of the status."""
     if resource.spec is None:
         raise CouldNotCheck(
             f"The spec of {resource.key.name} does not fit the schema: {resource.unreadable}. Correct it."
         )
     account = resource.spec.storage.account_name
-    domain = known_host(resource, account, CLOUDS[cloud]).removeprefix(f"{account}.")
+    cloud = CLOUDS[named] if named else recorded_cloud(resource) or CLOUDS["AzurePublic"]
+    domain = known_host(resource, account, cloud).removeprefix(f"{account}.")
     return Values(resource.key.name, use_of(resource.spec, resource.key.name, domain))
