@@ -1,5 +1,6 @@
 """Ownership in the cluster: an existing object is left alone unless somebody hands it over by annotation."""
 
+import re
 import shlex
 from collections.abc import Callable
 
@@ -40,7 +41,7 @@ def create_theirs(gitlab: GitLab, kind: str, name: str, content: Object) -> Obje
 
 def run(gitlab: GitLab, message: str) -> None:
     """Run the command that a message ends with."""
-    program, *arguments = shlex.split(message.partition("To hand it over: ")[2])
+    program, *arguments = shlex.split(re.split("To hand (?:it|them) over: ", message)[1])
     assert program == "kubectl"
     gitlab.lab.kubectl(*arguments)
 
@@ -85,6 +86,20 @@ def test_an_existing_object_is_handed_over_by_the_command_in_the_message_and_sta
         assert "automountServiceAccountToken" not in left
     else:
         assert left["data"] == taken["data"]  # pods may still mount it
+
+
+def test_several_existing_objects_are_handed_over_by_one_command(gitlab: GitLab) -> None:
+    names = ("gitlab-azure-backup-conf", "gitlab-object-storage", "gitlab-registry-storage")
+    for name in names:
+        create_theirs(gitlab, "Secret", name, {"stringData": {"note": "kept"}})
+
+    gitlab.apply()
+
+    message = stalled(gitlab, "NotOwned")
+    assert message.startswith(f"Secrets {', '.join(names)} exist and were not created by this operator. ")
+    run(gitlab, message)
+    gitlab.ready(seconds=15)
+    assert {name: gitlab.secret(name)["note"] for name in names} == dict.fromkeys(names, "kept")
 
 
 def test_an_adopted_object_is_found_by_a_resource_that_is_created_again(gitlab: GitLab) -> None:

@@ -206,8 +206,11 @@ def hand_made(count: int) -> tuple[Credential, ...]:
     return tuple(Credential(f"hand-{n}", "https://x/", f"repo:{n}", "api://x") for n in range(count))
 
 
-def helms(kind: str, name: str, **changed: Any) -> Observed:
-    return with_object(HAVE, kind, name, **{"labels": {"app": "x"}, "annotations": {}, **changed})
+def helms(kind: str, *names: str, **changed: Any) -> Observed:
+    have = HAVE
+    for name in names:
+        have = with_object(have, kind, name, **{"labels": {"app": "x"}, "annotations": {}, **changed})
+    return have
 
 
 TWIN = replace(WANT.credentials[0], name="hand-made", audience="api://other")
@@ -268,6 +271,17 @@ ANNOTATE = wanted({"serviceAccounts": [{"name": "runner", "management": "Annotat
                 "Secret gitlab-object-storage exists and belongs to GitLabAzureIdentity other. Choose another name here, "
                 "or take it from that one. To hand it over: kubectl "
                 "-n gitlab annotate secret gitlab-object-storage gitlabazure.io/adopt-by=gitlab"
+            ),
+        ),
+        (
+            goal(),
+            helms("Secret", "gitlab-object-storage", "gitlab-registry-storage"),
+            Link.SECRETS,
+            "NotOwned",
+            (
+                "Secrets gitlab-object-storage, gitlab-registry-storage exist and were not created by this operator. To hand "
+                "them over: kubectl -n gitlab annotate secret gitlab-object-storage gitlab-registry-storage "
+                "gitlabazure.io/adopt-by=gitlab"
             ),
         ),
         (

@@ -143,24 +143,24 @@ def _listed(things: Sequence[str]) -> str:
 
 
 def _service_accounts_obstacle(goal: Goal, have: Observed) -> Failure | None:
-    for account in goal.service_accounts:
-        found = have.objects.get(("ServiceAccount", account.name))
+    wanted = [(one, have.objects.get(("ServiceAccount", one.name))) for one in goal.service_accounts]
+    for account, found in wanted:
         if found is None and not account.managed:
             message = (
                 f"Service account {account.name} does not exist. With management: Annotate somebody else creates it, such as "
                 "the GitLab chart; with management: Manage the operator does."
             )
             return Failure(Reason.NOT_FOUND, message, Outlook.STALLED)
-        if found is not None and account.managed and not goal.may_write(found):
-            return _not_owned(goal, found)
-    return None
+    managed = (found for account, found in wanted if found is not None and account.managed)
+    return _not_owned(goal, [found for found in managed if not goal.may_write(found)])
 
 
 def _objects_obstacle(goal: Goal, have: Observed) -> Failure | None:
     wanted = [(one, have.objects.get((one.kind, one.name))) for one in goal.objects]
-    foreign = next((found for _, found in wanted if found is not None and not goal.may_write(found)), None)
-    if foreign is not None:
-        return (written_elsewhere(foreign) if foreign.kind == "Secret" else None) or _not_owned(goal, foreign)
+    foreign = [found for _, found in wanted if found is not None and not goal.may_write(found)]
+    elsewhere = (written_elsewhere(found) for found in foreign if found.kind == "Secret")
+    if failure := next(filter(None, elsewhere), None) or _not_owned(goal, foreign):
+        return failure
     if reasons := [known.message for known in unusable(goal.desired.use)]:
         message = f"{' '.join(reasons)} Then say the new version in spec.gitlab.version."
         return Failure(Reason.VERSION_UNSUPPORTED, message, Outlook.STALLED)
@@ -168,18 +168,37 @@ def _objects_obstacle(goal: Goal, have: Observed) -> Failure | None:
     return worst(found) if (found := [obstacle for obstacle in obstacles if obstacle is not None]) else None
 
 
-def _not_owned(goal: Goal, found: ClusterObject) -> Failure:
-    """The failure for an object that is not ours, with the command that hands it over."""
-    owner = handed_to(found.annotations) or found.labels.get(OWNER_LABEL)
-    kind = words(found.kind)
-    theirs = f"belongs to GitLabAzureIdentity {owner}. Choose another name here, or take it from that one"
+def _not_owned(goal: Goal, foreign: Sequence[ClusterObject]) -> Failure | None:
+    """The failure for the first object that is not ours, and for all others of its kind and owner: one command hands them over.
+    None where there is none."""
+    if not foreign:
+        return None
+    kind, owner = foreign[0].kind, _owner(foreign[0])
+    alike = [one for one in foreign if one.kind == kind and _owner(one) == owner]
+    names = [one.name for one in alike]
+    if len(names) == 1:
+        subject, belongs, was, name, it = f"{words(kind)} {names[0]} exists", "belongs", "was", "another name", "it"
+    else:
+        subject, belongs, was, name, it = (
+            f"{words(kind)}s {_listed(names)} exist",
+            "belong",
+            "were",
+            "other names",
+            "them",
+        )
+    theirs = f"{belongs} to GitLabAzureIdentity {owner}. Choose {name} here, or take {it} from that one"
+    whose = theirs if owner else f"{was} not created by this operator"
     hand_over = commands.HAND_OVER.filled(
-        namespace=goal.owner.namespace, kind=found.kind.lower(), object=found.name, name=goal.owner.name
+        namespace=goal.owner.namespace, kind=kind.lower(), object=names, name=goal.owner.name
     )
-    whose = theirs if owner else "was not created by this operator"
-    again = " --overwrite" if handed_to(found.annotations) else ""
-    message = f"{kind.capitalize()} {found.name} exists and {whose}. To hand it over: {hand_over}{again}"
+    again = " --overwrite" if any(handed_to(one.annotations) for one in alike) else ""
+    message = f"{subject[0].upper()}{subject[1:]} and {whose}. To hand {it} over: {hand_over}{again}"
     return Failure(Reason.NOT_OWNED, message, Outlook.STALLED)
+
+
+def _owner(found: ClusterObject) -> str | None:
+    """The resource that an object belongs to, by the word of a person or by its label."""
+    return handed_to(found.annotations) or found.labels.get(OWNER_LABEL)
 
 
 OBSTACLES = {

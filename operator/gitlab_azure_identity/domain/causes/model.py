@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitlab_azure_identity.api.reasons import Reason
@@ -38,9 +38,10 @@ class Command:
 
     text: str
 
-    def filled(self, **values: str) -> str:
-        """The command with its placeholders filled in, each value as one word of a shell."""
-        return fill(self.text, {name: shlex.quote(value) for name, value in values.items()})
+    def filled(self, **values: str | Sequence[str]) -> str:
+        """The command with its placeholders filled in: each text as one word of a shell, several texts as several words."""
+        words = {name: [value] if isinstance(value, str) else value for name, value in values.items()}
+        return fill(self.text, {name: shlex.join(several) for name, several in words.items()})
 
 
 @dataclass(frozen=True)

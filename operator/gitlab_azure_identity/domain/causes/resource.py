@@ -97,7 +97,7 @@ RESOURCE = (
                 ),
             ),
             Case(
-                says="To hand it over",
+                says="To hand {it} over",
                 why="Somebody else created the secret, config map or service account.",
                 steps=(
                     Step("Hand it over", commands.HAND_OVER),
