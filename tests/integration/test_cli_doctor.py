@@ -626,14 +626,15 @@ def test_it_asks_first_and_creates_nothing_when_nobody_agrees(gitlab: GitLab, re
     terminal.types("n\n")
 
     assert piped.returncode == 2
-    assert "add --yes" in piped.stderr
+    assert "not seen  As pod " in piped.stdout
+    assert "add --yes" in piped.stdout
     assert (
         f"Create 1 pod in namespace {gitlab.namespace}, as service account gitlab, of image x, and delete it" in asked
     )
     assert terminal.ended() == 2
     assert gitlab.lab.api.get(gitlab.path("pod"))["items"] == []
     unknown = reader.gai("doctor", "gitlab", "-n", gitlab.namespace, "--as-pod", "--yes")
-    assert "Name one with --image." in unknown.stderr
+    assert "Name one with --image." in unknown.stdout
     assert "are for --as-pod" in reader.gai("doctor", "--yes").stderr
 
 

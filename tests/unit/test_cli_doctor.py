@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,9 +13,11 @@ from rich.console import Console
 
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.reasons import Reason
-from gitlab_azure_identity.api.resource import Key
+from gitlab_azure_identity.api.resource import Key, Resource
+from gitlab_azure_identity.cli import doctor
+from gitlab_azure_identity.cli.as_pod import AsPod
 from gitlab_azure_identity.cli.doctor import Report, lines, told, tree
-from gitlab_azure_identity.cli.examining import _webhook
+from gitlab_azure_identity.cli.examining import Examined, _webhook
 from gitlab_azure_identity.cli.hints import hint
 from gitlab_azure_identity.cli.looking import Look
 from gitlab_azure_identity.cli.showing import print_data, to_paste
@@ -187,3 +190,21 @@ async def test_what_the_resource_has_already_is_not_the_name_that_was_meant(
     look = cast("Look", SimpleNamespace(accounts=names.accounts, names=names))
 
     assert (await hint(look, found, check)).details == details
+
+
+async def test_what_was_found_is_told_also_where_no_pod_can_prove_access(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def examined(_look: object, resource: Resource) -> Examined:
+        return Examined(resource, (BROKEN,), None)
+
+    monkeypatch.setattr(doctor, "looking", lambda *_: nullcontext())
+    monkeypatch.setattr(doctor, "examine", examined)
+
+    found = await doctor._report(cast("Any", None), resource(), None, AsPod(None, agreed=True), None)
+
+    told = list(lines(found))
+    assert (found.exit_status, found.headline) == (1, "1 problem")
+    assert told[1].startswith("  broken    AccessVerified")
+    assert told[-1] == (
+        "  not seen  As pod                    There is no identity yet that a pod could be. Mend what is above, and try "
+        "--as-pod again."
+    )

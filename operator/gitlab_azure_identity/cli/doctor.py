@@ -100,7 +100,10 @@ async def _report(
     async with looking(session, resource, settings) as look:
         examined = await examine(look, resource)
         more = [await examine_pod(look, examined.found, resource, pod)] if pod else []
-        more += await prove_as_pods(look, examined.found, as_pod) if as_pod else []
+        try:
+            more += await prove_as_pods(look, examined.found, as_pod) if as_pod else []
+        except CouldNotCheck as lost:  # what was examined is told all the same
+            more.append(Check("As pod", State.UNSEEN, lost.message))
     entries = tuple((check, check.advice(**_values(examined, check.about))) for check in (*examined.checks, *more))
     return Report(resource.key, was_ready(resource), entries)
 
