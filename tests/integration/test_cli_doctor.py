@@ -18,10 +18,10 @@ import yaml
 from lab.azure import seeded
 from lab.running import Lab
 
-from .behind import create, create_service_account, create_store, until, until_matched
+from .behind import create, create_service_account, create_store, remove, until, until_matched
 from .colleague import SECONDS, Colleague, publish_settings
 from .operating import STORAGE, Operator
-from .owner import assign, foreign_identity
+from .owner import assign, foreign_identity, stalled
 from .pods import deploy, pods
 from .resources import GitLab
 from .test_access import READ_ONLY
@@ -349,6 +349,24 @@ def test_a_webhook_without_a_pod(gitlab: GitLab, reader: Colleague, webhook: Obj
     assert list(found) == ["Webhook"]
     assert found["Webhook"]["reason"] == "webhook-silent"
     gitlab.lab.api.delete(WEBHOOK)
+
+
+# a deletion
+
+
+def test_of_a_deletion_that_is_blocked_the_obstacle_is_told(gitlab: GitLab, reader: Colleague) -> None:
+    """And not what the deletion has removed."""
+    gitlab.apply().ready()
+    remove(gitlab, "rolebinding", "gitlab-azure-identity")
+    gitlab.ask_to_delete()
+    said = stalled(gitlab, "DeletionBlocked")
+
+    found = problems(reader, gitlab)
+
+    assert list(found) == ["Ready"]
+    assert (found["Ready"]["reason"], found["Ready"]["message"]) == ("DeletionBlocked", said)
+    gitlab.lab.admit_namespaces(gitlab.namespace)
+    gitlab.until_gone()
 
 
 # clocks

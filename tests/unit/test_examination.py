@@ -8,7 +8,7 @@ import pytest
 
 from gitlab_azure_identity.api.conditions import Link
 from gitlab_azure_identity.api.reasons import Reason
-from gitlab_azure_identity.domain.doctor.examination import AGAIN, Check, State, of_the_whole, weighed
+from gitlab_azure_identity.domain.doctor.examination import AGAIN, Check, State, of_a_deletion, of_the_whole, weighed
 from gitlab_azure_identity.domain.findings import Failure, Finding, Outlook, blocked, failed, good, not_asked
 
 from .worlds import BEFORE_TEXT, resource
@@ -117,6 +117,34 @@ def test_the_whole_says_what_no_link_says(ready: Any, checks: list[Check], said:
     found = of_the_whole(resource(status={"conditions": [ready] if ready else []}), checks)
 
     assert (found.message if found else None) == said
+
+
+REMOVED = condition("False", "Removed", ROLES)
+
+
+@pytest.mark.parametrize(
+    ("ready", "state", "said"),
+    [
+        (condition("False", "DeletionBlocked", "Ready", message="It waits."), State.BROKEN, "It waits."),
+        (
+            condition("Unknown", "AzureUnavailable", "Ready", message="Not now."),
+            State.WAITS,
+            "It is being deleted. Not now.",
+        ),
+        (
+            condition("True", "Ready", "Ready", generation=0),
+            State.BROKEN,
+            "The operator has not looked at generation 1 ",
+        ),
+        (None, State.BROKEN, "No operator has looked at this resource yet."),
+    ],
+)
+def test_of_a_deletion_is_told_how_far_it_is_and_no_link(ready: Any, state: State, said: str) -> None:
+    """Those that the deletion has removed are to be so."""
+    found = of_a_deletion(resource(status={"conditions": [*([ready] if ready else []), REMOVED]}))
+
+    assert (found.about, found.state) == ("Ready", state)
+    assert found.message.startswith(said)
 
 
 # advice

@@ -16,7 +16,14 @@ from gitlab_azure_identity.cli.telling import about_the_caller
 from gitlab_azure_identity.clock import SYSTEM
 from gitlab_azure_identity.domain.assessment import in_the_way_of_access, with_proof
 from gitlab_azure_identity.domain.doctor import clock, webhook
-from gitlab_azure_identity.domain.doctor.examination import Check, State, of_the_whole, of_this_generation, weighed
+from gitlab_azure_identity.domain.doctor.examination import (
+    Check,
+    State,
+    of_a_deletion,
+    of_the_whole,
+    of_this_generation,
+    weighed,
+)
 from gitlab_azure_identity.domain.findings import CannotProceed, Failure, Finding, blocked, stopped
 from gitlab_azure_identity.domain.forecast import foreseen
 from gitlab_azure_identity.domain.goal import Goal, Terms, reconcile_goal
@@ -44,6 +51,8 @@ class Examined:
 
 async def examine(look: Look, resource: Resource) -> Examined:
     """Look at everything. What cannot be looked at is a check of its own."""
+    if resource.deleting:
+        return Examined(resource, (of_a_deletion(resource),), None)
     aside = asyncio.gather(_webhook(look, resource.key.namespace), _clock(look))
     try:
         found, seen = await _chain(look, resource)

@@ -97,6 +97,13 @@ def _as_i_see(mine: Finding, theirs: Condition, *, seen: bool) -> tuple[str, ...
     return ()
 
 
+def of_a_deletion(resource: Resource) -> Check:
+    """The check of a resource that is being deleted: how far the operator is with it. Its links are no longer to hold."""
+    ready = resource.status.condition(READY)
+    said = f"It is being deleted. {ready.message if ready else ''}".rstrip()
+    return of_the_whole(resource, ()) or Check(READY, State.WAITS, said)
+
+
 def of_the_whole(resource: Resource, checks: Sequence[Check]) -> Check | None:
     """The check of Ready, where it says what no link says: that no operator has looked, or that the resource is suspended or
     being deleted. None when the links say it all."""
