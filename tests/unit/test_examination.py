@@ -87,6 +87,16 @@ def test_a_link_is_what_a_person_sees_and_what_the_operator_knows(
     assert (check.state, check.cause, check.details) == (state, cause, details)
 
 
+def test_what_changed_while_the_resource_is_suspended_is_mended_by_its_end() -> None:
+    """A pass that is asked for is not made."""
+    check = weighed(PROGRESSING, resource({"suspend": True}, status={"conditions": [TRUE]}))
+
+    advice = check.advice(namespace="gitlab", name="gitlab")
+    assert (check.state, check.cause, check.details) == (State.BROKEN, "Suspended", (REPORT,))
+    assert advice is not None
+    assert advice.commands == ("""kubectl -n gitlab patch gai gitlab --type merge -p '{"spec":{"suspend":false}}'""",)
+
+
 def test_a_refusal_of_the_person_does_not_hide_what_the_operator_reports() -> None:
     check = weighed(MINE_REFUSED, resource(status={"conditions": [FALSE]}), seen=False)
 
@@ -104,6 +114,7 @@ def broken(about: str = ROLES) -> Check:
         (condition("Unknown", "Propagating", "Ready"), [], None),
         (condition("False", "AccountNotFound", "Ready"), [broken()], None),
         (condition("False", "Suspended", "Ready", message="It is suspended."), [], "It is suspended."),
+        (condition("False", "Suspended", "Ready", message="It is suspended."), [broken()], "It is suspended."),
         (condition("False", "DeletionBlocked", "Ready", message="It waits."), [], "It waits."),
         (
             condition("True", "Ready", "Ready", generation=0),

@@ -74,6 +74,11 @@ CHAPTER = Chapter(
                     keeps that: no restart changes it.""",
                 ),
                 Case(
+                    says="which is paused",
+                    why="A Deployment whose rollout is paused cannot be restarted.",
+                    steps=(Step("Resume it", commands.RESUME_ROLLOUT),),
+                ),
+                Case(
                     says="before its content changed",
                     why="GitLab's pods copy a secret when they start, and its content changed after that.",
                 ),
@@ -81,7 +86,6 @@ CHAPTER = Chapter(
             steps=(
                 Step("Look at the variables of a pod", commands.SHOW_VARIABLES),
                 Step("Restart what the message names, or all of GitLab's Deployments", commands.RESTART),
-                Step("Resume a Deployment that is paused first: it cannot be restarted", commands.RESUME_ROLLOUT),
             ),
         ),
         Cause(

@@ -63,7 +63,8 @@ def weighed(mine: Finding, resource: Resource, *, seen: bool = True) -> Check:
             return Check(mine.link, State.UNSEEN, mine.message, mine.reason).with_details(*_told(theirs))
         case Outlook.WAITING if mine.reason is Reason.PROGRESSING and theirs is not None:
             if theirs.status == "True":
-                return Check(mine.link, State.BROKEN, mine.message, CHANGED_SINCE).with_details(*_told(theirs))
+                cause = Reason.SUSPENDED if resource.legible.suspend else CHANGED_SINCE
+                return Check(mine.link, State.BROKEN, mine.message, cause).with_details(*_told(theirs))
             return Check(mine.link, State.WAITS, theirs.message, theirs.reason)
         case Outlook.WAITING | Outlook.BLOCKED:
             return Check(mine.link, State.WAITS, mine.message, mine.reason)
@@ -116,7 +117,8 @@ def of_the_whole(resource: Resource, checks: Sequence[Check]) -> Check | None:
             f"{ready.observed_generation}."
         )
         return Check(READY, State.BROKEN, message, NO_STATUS)
-    if ready.status == "False" and not any(check.state is State.BROKEN for check in checks):
+    told_by_links = any(check.state is State.BROKEN for check in checks) and ready.reason != Reason.SUSPENDED
+    if ready.status == "False" and not told_by_links:
         return Check(READY, State.BROKEN, ready.message, ready.reason)
     return None
 
