@@ -1,7 +1,9 @@
 """The operator's rights, enforced on both sides: the chart's RBAC by the API server, its roles by Azure."""
 
 import itertools
+import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from .behind import create_service_account, create_store, remove
 from .operating import GROUP, STORAGE
 from .owner import assert_nothing_was_written, condition, granted, stalled, standing, without_rights
 from .resources import GitLab
-from .watching import Watch
+from .watching import Object, Watch
 
 MakeGitLab = Callable[..., GitLab]
 ACCOUNT = f"{STORAGE}/gitlabstore"
@@ -236,3 +238,40 @@ def test_no_token_is_written_into_a_secret(admitted: GitLab) -> None:
     assert "the operator may create secrets of type Opaque only" in as_operator(
         admitted, "create", "-f", "-", stdin=manifest
     )
+
+
+RESTART = "2026-11-26T09:00:00Z"
+CHANGES_OF_A_DEPLOYMENT: dict[str, Any] = {
+    "image": {"spec": {"template": {"spec": {"containers": [{"name": "web", "image": "evil"}]}}}},
+    "service account": {"spec": {"template": {"spec": {"serviceAccountName": "default"}}}},
+    "labels of pods": {"spec": {"template": {"metadata": {"labels": {"more": "yes"}}}}},
+    "replicas": {"spec": {"replicas": 0}},
+    "paused": {"spec": {"paused": True}},
+    "strategy": {"spec": {"strategy": {"type": "Recreate", "rollingUpdate": None}}},
+    "patience": {"spec": {"progressDeadlineSeconds": 5}},
+    "slowness": {"spec": {"minReadySeconds": 500}},
+    "history": {"spec": {"revisionHistoryLimit": 0}},
+    "labels": {"metadata": {"labels": {"more": "yes"}}},
+    "annotations": {"metadata": {"annotations": {"more": "yes"}}},
+    "finalizers": {"metadata": {"finalizers": ["example.com/forever"]}},
+}
+
+
+@pytest.fixture(scope="module")
+def deployment(admitted: GitLab) -> GitLab:
+    """A namespace with a Deployment web."""
+    admitted.lab.kubectl("-n", admitted.namespace, "create", "deployment", "web", "--image=web")
+    return admitted
+
+
+@pytest.mark.parametrize("change", CHANGES_OF_A_DEPLOYMENT.values(), ids=CHANGES_OF_A_DEPLOYMENT)
+def test_of_a_deployment_nothing_is_changed_but_the_annotations_of_its_pods(deployment: GitLab, change: Object) -> None:
+    refused = as_operator(deployment, "patch", "deployment", "web", f"--patch={json.dumps(change)}")
+
+    assert "the operator may change only the annotations of a Deployment's pods" in refused
+
+
+def test_a_deployment_is_restarted_as_kubectl_does(deployment: GitLab) -> None:
+    restart = {"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": RESTART}}}}}
+
+    assert "patched" in as_operator(deployment, "patch", "deployment", "web", f"--patch={json.dumps(restart)}")
