@@ -110,10 +110,10 @@ def test_an_object_is_handed_over_by_the_command_of_its_cause(person: Person, gi
     gitlab.ready()
 
 
-def test_an_immutable_secret_that_was_handed_over_is_made_anew_with_what_somebody_wrote(
-    person: Person, ready: GitLab
-) -> None:
-    rails = f"provider: AzureRM\nazure_storage_account_name: {seeded.BLOB_ACCOUNT}\nazure_storage_access_key: a2V5\nnote: kept\n"
+@pytest.fixture
+def immutable(ready: GitLab) -> Iterator[str]:
+    """The message about an immutable secret that others made and handed over."""
+    rails = f"provider: AzureRM\nazure_storage_account_name: {seeded.BLOB_ACCOUNT}\nnote: kept\n"
     theirs = {
         "metadata": {"annotations": {"gitlabazure.io/adopt-by": ready.name}},
         "immutable": True,
@@ -121,9 +121,15 @@ def test_an_immutable_secret_that_was_handed_over_is_made_anew_with_what_somebod
     }
     create(ready, "Secret", "rails-storage", theirs)
     patch(ready, "gai", ready.name, {"spec": {"secrets": {"objectStorage": {"name": "rails-storage"}}}})
+    yield stalled(ready, "Immutable")
+    remove(ready, "secret", "rails-storage")
 
+
+def test_an_immutable_secret_that_was_handed_over_is_made_anew_with_what_somebody_wrote(
+    person: Person, ready: GitLab, immutable: str
+) -> None:
     person.follows(
-        stalled(ready, "Immutable"),
+        immutable,
         "kubectl -n {} get secret {} -o json | jq 'del(.immutable)' | kubectl replace --force -f -",
     )
 
