@@ -1,7 +1,8 @@
 """Who leads, as the API server's Lease decides: what one replica does when others write it, or nobody answers."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+import selectors
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -9,15 +10,41 @@ from datetime import datetime
 import pytest
 from prometheus_client import REGISTRY
 
-from gitlab_azure_identity.clock import SYSTEM
+from gitlab_azure_identity.clock import Clock
 from gitlab_azure_identity.kube.client import ClusterError
 from gitlab_azure_identity.kube.leases import Lease
 from gitlab_azure_identity.leadership import Leadership, Timing
 from gitlab_azure_identity.permit import Permit
 
-TIMING = Timing(duration=0.4, deadline=0.2, retry=0.02)  # seconds
+TIMING = Timing()
+CLOCK = Clock(steady=lambda: asyncio.get_running_loop().time())
 CONFLICT = ClusterError(409, "Conflict", "the object has been modified")
 NO_ANSWER = ClusterError(0, "TimeoutError", "no answer in time")
+
+
+class Jumping(selectors.DefaultSelector):
+    """Waits for nothing: the clock of its loop jumps to the next timer. So a busy machine makes no Lease expire."""
+
+    now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        assert timeout is not None, "everybody waits for somebody else"
+        self.now += timeout
+        return super().select(0)
+
+
+class Loop(asyncio.SelectorEventLoop):
+    def __init__(self) -> None:
+        self._jumping = Jumping()
+        super().__init__(self._jumping)
+
+    def time(self) -> float:
+        return self._jumping.now
+
+
+def run(course: Coroutine[None, None, None]) -> None:
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(course)
 
 
 @dataclass
@@ -104,7 +131,7 @@ EDITS: dict[str, Edit] = {
 class Replica:
     server: Server
     name: str = "one"
-    permit: Permit = field(default_factory=Permit)
+    permit: Permit = field(default_factory=lambda: Permit(CLOCK))
     standby: asyncio.Event = field(default_factory=asyncio.Event)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     leading: asyncio.Event = field(default_factory=asyncio.Event)
@@ -112,7 +139,7 @@ class Replica:
     terms: int = 0
 
     async def run(self) -> None:
-        leadership = Leadership(self.server, self.name, TIMING, self.permit, self.standby, SYSTEM)  # type: ignore[arg-type]
+        leadership = Leadership(self.server, self.name, TIMING, self.permit, self.standby, CLOCK)  # type: ignore[arg-type]
         async with aclosing(leadership.terms(self.stop)) as terms:
             async for over in terms:
                 self.terms += 1
@@ -143,7 +170,7 @@ def test_it_takes_a_lease_that_nobody_has_and_gives_it_back() -> None:
         assert replica.server.lease.holder == ""
         assert replica.permit.left == 0
 
-    asyncio.run(course())
+    run(course())
 
 
 def test_it_renews_for_longer_than_a_lease_lasts() -> None:
@@ -157,7 +184,7 @@ def test_it_renews_for_longer_than_a_lease_lasts() -> None:
         assert replica.permit.left > 0
         await replica.end(task)
 
-    asyncio.run(course())
+    run(course())
 
 
 def test_the_other_stands_by_and_leads_as_soon_as_the_lease_is_given_back() -> None:
@@ -176,7 +203,7 @@ def test_the_other_stands_by_and_leads_as_soon_as_the_lease_is_given_back() -> N
         assert not second.standby.is_set()
         await second.end(other)
 
-    asyncio.run(course())
+    run(course())
 
 
 def test_a_lease_that_is_not_renewed_is_taken_after_its_duration_and_no_sooner() -> None:
@@ -192,7 +219,7 @@ def test_a_lease_that_is_not_renewed_is_taken_after_its_duration_and_no_sooner()
         assert server.lease.transitions == 4
         await replica.end(task)
 
-    asyncio.run(course())
+    run(course())
 
 
 def test_a_lease_that_another_took_ends_the_term() -> None:
@@ -211,7 +238,7 @@ def test_a_lease_that_another_took_ends_the_term() -> None:
         assert server.lease.holder == "two"
         await replica.end(task)
 
-    asyncio.run(course())
+    run(course())
 
 
 def test_where_watches_end_at_once_the_lease_is_read_as_often_as_it_is_renewed() -> None:
@@ -224,7 +251,7 @@ def test_where_watches_end_at_once_the_lease_is_read_as_often_as_it_is_renewed()
         assert server.asked <= TIMING.duration / TIMING.retry + 2
         await replica.end(task)
 
-    asyncio.run(course())
+    run(course())
 
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
@@ -252,7 +279,7 @@ def test_a_lease_that_somebody_edits_or_deletes_stays_with_its_leader(edit: Edit
             await second.leading.wait()
         await second.end(other)
 
-    asyncio.run(course())
+    run(course())
 
 
 @pytest.mark.parametrize("edit", [EDITS[name] for name in ("no duration", "no holder", "nothing in it", "deleted")])
@@ -272,7 +299,7 @@ def test_an_edited_lease_whose_leader_is_gone_is_taken_after_the_usual_duration(
         assert TIMING.duration <= asyncio.get_running_loop().time() - began < 2 * TIMING.duration
         await replica.end(task)
 
-    asyncio.run(course())
+    run(course())
 
 
 @pytest.mark.parametrize("labelled", [True, False])
@@ -299,7 +326,7 @@ def test_a_version_that_is_not_the_leaders_and_names_it_ends_no_term(labelled: b
         assert server.lease is not None
         assert server.lease.holder == ""
 
-    asyncio.run(course())
+    run(course())
 
 
 def test_a_lease_that_names_this_process_is_its_own() -> None:
@@ -315,7 +342,7 @@ def test_a_lease_that_names_this_process_is_its_own() -> None:
         assert asyncio.get_running_loop().time() - began < TIMING.duration / 2
         await replica.end(task)
 
-    asyncio.run(course())
+    run(course())
 
 
 def test_a_lease_whose_last_answer_was_lost_is_given_back_too() -> None:
@@ -330,12 +357,12 @@ def test_a_lease_whose_last_answer_was_lost_is_given_back_too() -> None:
 
         assert server.lease.holder == ""
 
-    asyncio.run(course())
+    run(course())
 
 
 def test_a_replica_that_has_not_led_yet_says_so() -> None:
     """An alert compares with 0: without a series it would keep silent about replicas of which none can lead."""
-    Leadership(Server(name="new"), "one", TIMING, Permit(), asyncio.Event(), SYSTEM)  # type: ignore[arg-type]
+    Leadership(Server(name="new"), "one", TIMING, Permit(), asyncio.Event(), CLOCK)  # type: ignore[arg-type]
 
     assert REGISTRY.get_sample_value("leader_election_master_status", {"name": "new"}) == 0
 
@@ -359,7 +386,7 @@ def test_without_an_answer_the_permit_ends_before_the_lease_can_pass_on() -> Non
         assert replica.terms == 2
         await replica.end(task)
 
-    asyncio.run(course())
+    run(course())
 
 
 def test_a_lease_that_cannot_be_read_is_no_standby_and_is_tried_again() -> None:
@@ -375,4 +402,4 @@ def test_a_lease_that_cannot_be_read_is_no_standby_and_is_tried_again() -> None:
         await replica.leading.wait()
         await replica.end(task)
 
-    asyncio.run(course())
+    run(course())
