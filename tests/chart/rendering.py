@@ -53,6 +53,12 @@ class Rendered:
         return found
 
 
+def parsed(done: subprocess.CompletedProcess[str]) -> Rendered:
+    """What Helm has rendered."""
+    assert done.returncode == 0, done.stderr
+    return Rendered(tuple(d for d in yaml.safe_load_all(done.stdout) if d))
+
+
 @dataclass(frozen=True)
 class Helm:
     """The helm command, run on this chart."""
@@ -71,9 +77,7 @@ class Helm:
 
     def template(self, **values: object) -> Rendered:
         """Render with the required values and these. A value given here replaces the required one."""
-        done = self.run("template", RELEASE, str(CHART), values={**MINIMAL, **values})
-        assert done.returncode == 0, done.stderr
-        return Rendered(tuple(d for d in yaml.safe_load_all(done.stdout) if d))
+        return parsed(self.run("template", RELEASE, str(CHART), values={**MINIMAL, **values}))
 
     def refusal(self, **values: object) -> str:
         """Helm's error when it renders with exactly these values. Fails if Helm renders them."""

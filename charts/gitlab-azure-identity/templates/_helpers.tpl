@@ -16,8 +16,8 @@
 {{- end -}}
 
 {{- define "gai.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "gai.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "gai.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "gai.labels" -}}
@@ -65,12 +65,12 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "gai.caVolume" -}}
 {{- if .Values.caBundle.secret -}}
 secret:
-  secretName: {{ .Values.caBundle.secret }}
-  items: [{key: {{ .Values.caBundle.key }}, path: ca.crt}]
+  secretName: {{ .Values.caBundle.secret | quote }}
+  items: [{key: {{ .Values.caBundle.key | quote }}, path: ca.crt}]
 {{- else if or .Values.caBundle.configMap .Values.caBundle.pem -}}
 configMap:
-  name: {{ default (printf "%s-ca" (include "gai.fullname" .)) .Values.caBundle.configMap }}
-  items: [{key: {{ .Values.caBundle.key }}, path: ca.crt}]
+  name: {{ default (printf "%s-ca" (include "gai.fullname" .)) .Values.caBundle.configMap | quote }}
+  items: [{key: {{ .Values.caBundle.key | quote }}, path: ca.crt}]
 {{- end -}}
 {{- end -}}
 
