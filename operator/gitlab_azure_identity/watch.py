@@ -19,6 +19,7 @@ from gitlab_azure_identity.reconcile.loop import Loop
 from gitlab_azure_identity.waiting import unless, within
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 10.0  # seconds between two attempts to reach the API server
+_ENDED = "%s are not watched any more, until the API server lists them: %s"
 log = logging.getLogger(__name__)
 
 
@@ -41,9 +42,10 @@ async def watch(cluster: Cluster, loop: Loop, timeout: float, signs: Signs) -> N
         began = SYSTEM.steady()
         try:
             await _watch_once(cluster, loop, timeout, signs)
+        except kopf.LoginError:  # 401: the token has expired, or its service account was deleted
+            log.warning(_ENDED, PLURAL, "it no longer accepts the operator's token")
         except (APIError, WatchingError, aiohttp.ClientError, OSError) as error:
-            message = getattr(error, "message", None) or error
-            log.warning("%s are not watched any more, until the API server lists them: %s", PLURAL, message)
+            log.warning(_ENDED, PLURAL, getattr(error, "message", None) or error)
         finally:
             signs.ready.clear()
         wait = min(2 * wait, LONGEST_WAIT) if SYSTEM.steady() - began < LONGEST_WAIT else FIRST_WAIT

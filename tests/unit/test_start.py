@@ -152,12 +152,20 @@ async def test_a_signal_that_comes_while_kopf_starts_is_not_lost(monkeypatch: py
         asyncio.get_running_loop().remove_signal_handler(number)
 
 
-async def test_a_watch_that_ends_at_once_is_begun_again_after_a_growing_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where the operator may list and not watch."""
+@pytest.mark.parametrize(
+    "why",
+    [
+        pytest.param(OSError("gitlabazureidentities is forbidden"), id="may list and not watch"),
+        pytest.param(kopf.LoginError("Ran out of valid credentials"), id="its token is no longer accepted"),
+    ],
+)
+async def test_a_watch_that_ends_at_once_is_begun_again_after_a_growing_wait(
+    monkeypatch: pytest.MonkeyPatch, why: Exception
+) -> None:
     signs, waits = watch.Signs(asyncio.Event(), asyncio.Event(), asyncio.Event()), list[float]()
 
     async def refused(*_: object) -> None:
-        raise OSError("gitlabazureidentities is forbidden")
+        raise why
 
     async def within(seconds: float, over: asyncio.Event) -> None:
         waits.append(seconds)
