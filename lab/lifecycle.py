@@ -159,7 +159,7 @@ def _write_marker(places: Places, cluster: Cluster) -> None:
 
 
 def _install(lab: Lab, parts: Parts, cluster: Cluster, namespaces: Sequence[str]) -> None:
-    """Apply the chart without its Deployment, and write the files that the operator's pod would have."""
+    """Apply the chart without its Deployment, and write the files of the operator's pod."""
     manifests = chart.render(lab.tool("helm"), namespaces)
     lab.apply(
         [
@@ -172,11 +172,16 @@ def _install(lab: Lab, parts: Parts, cluster: Cluster, namespaces: Sequence[str]
     wanted = [RESOURCES, *(f"/api/v1/namespaces/{name}/serviceaccounts/default" for name in namespaces)]
     server = parts.known()["apiserver"]
     parts.until("apiserver", server, lambda: all(cluster.api.answers(path) for path in wanted), START_TIMEOUT)
+    (lab.places.operator / "settings.yaml").write_text(chart.settings_file(manifests))
+    write_tokens(lab)
+
+
+def write_tokens(lab: Lab) -> None:
+    """Write the tokens that the operator's pod would have: for the API server, and for Entra. Raises ApiError."""
     folder = lab.places.operator
-    (folder / "settings.yaml").write_text(chart.settings_file(manifests))
-    access = cluster.api.request_token(chart.RELEASE, chart.RELEASE, "", DAY)
-    (folder / "kubeconfig").write_text(cluster.api.kubeconfig(chart.RELEASE, access))
-    (folder / "token").write_text(cluster.api.request_token(chart.RELEASE, chart.RELEASE, seeded.AUDIENCE, DAY))
+    access = lab.api.request_token(chart.RELEASE, chart.RELEASE, "", DAY)
+    (folder / "kubeconfig").write_text(lab.api.kubeconfig(chart.RELEASE, access))
+    (folder / "token").write_text(lab.api.request_token(chart.RELEASE, chart.RELEASE, seeded.AUDIENCE, DAY))
 
 
 def _publish(lab: Lab, cluster: Cluster) -> None:
