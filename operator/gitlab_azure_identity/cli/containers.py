@@ -8,7 +8,6 @@ from gitlab_azure_identity.azure.access_errors import AccessAttempt, containers_
 from gitlab_azure_identity.azure.errors import AzureError
 from gitlab_azure_identity.azure.operations import listing_containers
 from gitlab_azure_identity.cli.looking import Look
-from gitlab_azure_identity.cli.telling import about_the_caller
 from gitlab_azure_identity.domain.assessment import in_the_way_of_access
 from gitlab_azure_identity.domain.changes import CreateContainer
 from gitlab_azure_identity.domain.findings import Finding, failed
@@ -18,12 +17,12 @@ from gitlab_azure_identity.reconcile.aim import Aim
 
 
 async def foreseen_containers(
-    look: Look, found: Aim, bad: Sequence[Finding]
+    look: Look, found: Aim, obstacles: Sequence[Finding]
 ) -> tuple[tuple[CreateContainer, ...], tuple[Finding, ...]]:
     """The containers that the operator would create, and a finding about those that are missing and that it would not.
 
-    The operator learns that a container is missing when it attempts access. A person asks Resource Manager. `bad` are the
-    findings of the other links that no change mends: behind one of them the operator attempts no access, and creates none."""
+    The operator learns that a container is missing when it attempts access. A person asks Resource Manager. `obstacles` are those
+    of the other links: behind one of them the operator attempts no access, and creates none."""
     desired, account = found.goal.desired, found.observation.account
     if account is None or desired.verification is Verification.DISABLED:
         return (), ()
@@ -40,5 +39,4 @@ async def foreseen_containers(
     lost = [name for name in absent if name not in {one.container for one in created}]
     attempt = AccessAttempt(desired, fresh=False, account=account, existed=before)
     missing = (failed(Link.ACCESS, containers_missing(lost, attempt, existing)),) if lost else ()
-    seen = [one for one in bad if one.failure and not about_the_caller(one.failure)]
-    return () if in_the_way_of_access(seen, desired.unmanaged) else created, missing
+    return () if in_the_way_of_access(obstacles, desired.unmanaged) else created, missing

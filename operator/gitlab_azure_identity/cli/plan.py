@@ -112,7 +112,7 @@ async def _planned(session: Session, resource: Resource, settings: str | None) -
         except CannotProceed as stop:
             return _plan(resource.key, (), [failed(stop.link, stop.failure)], notes)
         seen = findings(found)
-        containers, unmet = await foreseen_containers(look, found, bad(seen))
+        containers, unmet = await foreseen_containers(look, found, obstacles(seen))
     changes = *forecast(found.goal, found.observation), *containers
     return _plan(resource.key, changes, [*seen, *unmet], notes)
 
@@ -125,15 +125,17 @@ def findings(found: Aim) -> list[Finding]:
     return list(with_proof(found.resource, unmanaged, judged, not_tried, SYSTEM.now(), 0.0))
 
 
-def bad(seen: Sequence[Finding]) -> list[Finding]:
-    """The findings that no change of the plan mends."""
-    return [one for one in seen if one.failure and one.outlook in (Outlook.STALLED, Outlook.TRANSIENT)]
+def obstacles(seen: Sequence[Finding], *, unseen: bool = False) -> tuple[Finding, ...]:
+    """The findings that no change of the plan mends: those that were seen, or else those that only say that this person could
+    not look."""
+    lasting = (Outlook.STALLED, Outlook.TRANSIENT)
+    return tuple(
+        one for one in seen if one.failure and one.outlook in lasting and about_the_caller(one.failure) == unseen
+    )
 
 
 def _plan(key: Key, changes: tuple[Planned, ...], seen: Sequence[Finding], notes: Sequence[str]) -> Plan:
-    unseen = tuple(one for one in bad(seen) if one.failure and about_the_caller(one.failure))
-    obstacles = tuple(one for one in bad(seen) if one not in unseen)
-    return Plan(key, changes, obstacles, unseen, tuple(notes))
+    return Plan(key, changes, obstacles(seen), obstacles(seen, unseen=True), tuple(notes))
 
 
 def _print(plan: Plan, output: str | None) -> int:
