@@ -64,15 +64,9 @@ Location = Annotated[
 ]
 StorageAccountName = Annotated[str, Field(pattern=r"^[a-z0-9]{3,24}$", min_length=3, max_length=24)]
 ContainerName = Annotated[str, Field(pattern=r"^[a-z0-9](-?[a-z0-9])+$", min_length=3, max_length=63)]
-# RFC 1123 subdomain, the rule of Kubernetes for names of secrets and service accounts.
-ObjectName = Annotated[
-    str,
-    Field(
-        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
-        min_length=1,
-        max_length=253,
-    ),
-]
+# RFC 1123 subdomain, the rule of Kubernetes for names of most objects.
+SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+ObjectName = Annotated[str, Field(pattern=SUBDOMAIN, min_length=1, max_length=253)]
 # The keys that Kubernetes allows in a secret (k8s.io/apimachinery v0.37, IsConfigMapKey): neither `.` nor anything that begins
 # with `..`.
 SecretKey = Annotated[str, Field(pattern=r"^\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$", min_length=1, max_length=253)]

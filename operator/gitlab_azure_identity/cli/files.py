@@ -9,13 +9,12 @@ import yaml
 
 from gitlab_azure_identity.api import API_VERSION, KIND
 from gitlab_azure_identity.api.resource import Resource
+from gitlab_azure_identity.api.schema import SUBDOMAIN
 from gitlab_azure_identity.api.spec import Spec
 from gitlab_azure_identity.cli.problems import CouldNotCheck
 
 WRITTEN = {"uid": "", "resourceVersion": "", "generation": 0}  # the API server fills these in
-NAME = re.compile(
-    r"(?!.{64})[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
-)  # as the API server takes it
+LONGEST_NAME = 63  # characters; a rule of the definition, since the name becomes the value of a label
 FIELDS = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
 
 
@@ -33,10 +32,10 @@ def read(
     """The resource in the YAML of a file, which may have other documents too. `name` and `namespace` are what a person asks for:
     without them it must be the only one. `default` is the namespace of a resource that names none. Raises CouldNotCheck."""
     body = _chosen(_bodies(text, file), file, name, namespace)
-    if not NAME.fullmatch(_name(body)):
+    if not re.fullmatch(SUBDOMAIN, _name(body)) or len(_name(body)) > LONGEST_NAME:
         raise CouldNotCheck(
             f"metadata.name of {_name(body)} in {file} is none that the API server takes. Use lower-case letters, digits, dashes "
-            "and dots, 63 characters at most."
+            f"and dots, {LONGEST_NAME} characters at most."
         )
     metadata = {"namespace": _namespace(body) or namespace or default, "name": _name(body), **WRITTEN}
     resource = Resource.parse({"metadata": metadata, "spec": body.get("spec")})
