@@ -1,4 +1,4 @@
-"""A person with a login to Azure that may read the subscription: for `kubectl gai doctor` and `plan`, and for other clients."""
+"""A person with a login to Azure: for `kubectl gai doctor` and `plan`, and for other clients."""
 
 import ssl
 import time
@@ -12,35 +12,35 @@ from lab.azure.roles import BY_NAME
 from lab.errors import LabError
 from lab.running import DAY, Lab
 
-NAME = "you"
 SUBSCRIPTION = f"/subscriptions/{seeded.SUBSCRIPTION}"
 IDENTITIES = f"{SUBSCRIPTION}/resourceGroups/{seeded.PLATFORM_GROUP}/providers/Microsoft.ManagedIdentity"
-IDENTITY = f"{IDENTITIES}/userAssignedIdentities/{NAME}"
 AUTHORIZATION = f"{SUBSCRIPTION}/providers/Microsoft.Authorization"
 CREATED = (200, 201)
 WITHIN, PAUSE = 30.0, 0.2
 """Seconds in which Entra knows a new federated credential, and between two questions."""
 
 
-def log_in(lab: Lab) -> dict[str, str]:
-    """Somebody who may read the subscription. Returns the variables by which `DefaultAzureCredential` logs them in, once Entra
-    accepts them. Raises LabError."""
-    made = _put(lab, IDENTITY, {"location": seeded.LOCATION})["properties"]
+def log_in(lab: Lab, name: str = "you", role: str | None = "Reader") -> dict[str, str]:
+    """Somebody who has this role in the subscription, or none. Returns the variables by which `DefaultAzureCredential` logs them
+    in, once Entra accepts them. Raises LabError."""
+    identity = f"{IDENTITIES}/userAssignedIdentities/{name}"
+    made = _put(lab, identity, {"location": seeded.LOCATION})["properties"]
     trusted = {
         "issuer": seeded.ISSUER,
         "subject": "system:serviceaccount:default:default",
         "audiences": [seeded.AUDIENCE],
     }
-    _put(lab, f"{IDENTITY}/federatedIdentityCredentials/{NAME}", {"properties": trusted})
-    reader = {
-        "roleDefinitionId": f"{AUTHORIZATION}/roleDefinitions/{BY_NAME['Reader'].id}",
-        "principalId": made["principalId"],
-        "principalType": "ServicePrincipal",
-    }
-    assignment = uuid.uuid5(uuid.NAMESPACE_URL, made["principalId"])
-    _put(lab, f"{AUTHORIZATION}/roleAssignments/{assignment}", {"properties": reader})
-    lab.controls.name_principal(NAME, made["principalId"])
-    file = lab.dir / f"{NAME}.token"
+    _put(lab, f"{identity}/federatedIdentityCredentials/{name}", {"properties": trusted})
+    if role:
+        assigned = {
+            "roleDefinitionId": f"{AUTHORIZATION}/roleDefinitions/{BY_NAME[role].id}",
+            "principalId": made["principalId"],
+            "principalType": "ServicePrincipal",
+        }
+        assignment = uuid.uuid5(uuid.NAMESPACE_URL, made["principalId"])
+        _put(lab, f"{AUTHORIZATION}/roleAssignments/{assignment}", {"properties": assigned})
+    lab.controls.name_principal(name, made["principalId"])
+    file = lab.dir / f"{name}.token"
     file.write_text(lab.token("default", "default", seconds=DAY), encoding="utf-8")
     login = {
         "AZURE_CLIENT_ID": str(made["clientId"]),

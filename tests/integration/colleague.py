@@ -15,11 +15,10 @@ from typing import Any
 
 import yaml
 
-from lab.azure import seeded
-from lab.azure.roles import BY_NAME
-from lab.running import DAY, Lab
+from lab import person
+from lab.running import Lab
 
-from .operating import GROUP, POLICY, SUBSCRIPTION
+from .operating import POLICY
 
 SECONDS = 60
 PROGRAM = Path(sys.executable).parent / "kubectl-gai"
@@ -44,25 +43,7 @@ class Colleague:
         """Log in to Azure as an identity that has this role in the subscription, or no role at all.
 
         `DefaultAzureCredential` finds it by the variables of workload identity."""
-        name = f"colleague-{uuid.uuid4().hex[:8]}"
-        path = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
-        made = self._arm(path, {"location": seeded.LOCATION})
-        subject = "system:serviceaccount:default:default"
-        trusted = {"issuer": seeded.ISSUER, "subject": subject, "audiences": [seeded.AUDIENCE]}
-        self._arm(f"{path}/federatedIdentityCredentials/{name}", {"properties": trusted})
-        if role:
-            definition = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{BY_NAME[role].id}"
-            principal = made["properties"]["principalId"]
-            assigned = {"roleDefinitionId": definition, "principalId": principal, "principalType": "ServicePrincipal"}
-            assignments = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleAssignments"
-            self._arm(f"{assignments}/{uuid.uuid4()}", {"properties": assigned})
-        token = self.folder / name
-        token.write_text(self.lab.token("default", "default", seconds=DAY), encoding="utf-8")
-        login = {
-            "AZURE_CLIENT_ID": made["properties"]["clientId"],
-            "AZURE_TENANT_ID": seeded.TENANT,
-            "AZURE_FEDERATED_TOKEN_FILE": str(token),
-        }
+        login = person.log_in(self.lab, f"colleague-{uuid.uuid4().hex[:8]}", role)
         return Colleague(self.lab, self.folder, self.variables | login)
 
     def in_the_cluster(self, *roles: str, namespace: str) -> "Colleague":
@@ -86,11 +67,6 @@ class Colleague:
         file = self.folder / f"{name}.kubeconfig"
         file.write_text(yaml.safe_dump(content), encoding="utf-8")
         return Colleague(self.lab, self.folder, self.variables | {"KUBECONFIG": str(file)})
-
-    def _arm(self, path: str, body: object) -> dict[str, Any]:
-        status, answer = self.lab.arm("PUT", path, body)
-        assert status in (200, 201), answer
-        return answer
 
     def gai(self, *words: str, stdin: str = "", **variables: str) -> Ran:
         """Run `kubectl gai` through kubectl, which finds the program as its plugin."""
