@@ -51,6 +51,11 @@ def settings_file(manifests: Iterable[Manifest]) -> str:
     raise LabError("The operator's chart renders no ConfigMap with settings.yaml.")
 
 
+def without_deployment(manifests: Iterable[Manifest]) -> list[Manifest]:
+    """What a lab applies: it has no node that would run the pods of the Deployment."""
+    return [manifest for manifest in manifests if manifest["kind"] != "Deployment"]
+
+
 def namespace(name: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 

@@ -165,7 +165,7 @@ def _install(lab: Lab, parts: Parts, cluster: Cluster, namespaces: Sequence[str]
         [
             admission.configuration(cluster.webhook_url, cluster.api.ca_file),
             *(chart.namespace(name) for name in dict.fromkeys([*namespaces, chart.RELEASE])),
-            *(manifest for manifest in manifests if manifest["kind"] != "Deployment"),
+            *chart.without_deployment(manifests),
         ],
         chart.FIELD_MANAGER,
     )

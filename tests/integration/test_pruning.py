@@ -24,9 +24,7 @@ def install(apart: Apart) -> None:
 
 
 def objects(apart: Apart) -> list[chart.Manifest]:
-    """Everything but the Deployment: `operator` is its pod."""
-    rendered = chart.render(apart.lab.tool("helm"), [NAMESPACE])
-    return [each for each in rendered if each["kind"] != "Deployment"]
+    return chart.without_deployment(chart.render(apart.lab.tool("helm"), [NAMESPACE]))
 
 
 def leaves_nothing(gitlab: GitLab, principal: str) -> None:
