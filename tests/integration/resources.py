@@ -6,7 +6,10 @@ import subprocess
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from lab.controls import Call
 from lab.running import Lab, ToolError
@@ -57,6 +60,12 @@ class GitLab:
             "metadata": {"name": self.name, "namespace": self.namespace},
             "spec": {"storage": {"accountName": "gitlabstore"}, **spec},
         }
+
+    def written(self, folder: Path, **spec: Any) -> str:
+        """A file with the manifest. Returns its path."""
+        file = folder / "gai.yaml"
+        file.write_text(yaml.safe_dump(self.manifest(**spec)), encoding="utf-8")
+        return str(file)
 
     def apply(self, **spec: Any) -> "GitLab":
         """`kubectl apply`. The given fields are those of spec, beside storage.accountName gitlabstore."""

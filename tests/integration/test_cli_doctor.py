@@ -94,12 +94,17 @@ def test_pods_that_carry_the_identity_are_well(gitlab: GitLab, reader: Colleague
     assert f"AZURE_CLIENT_ID: {gitlab.live()['status']['identity']['clientId']}" in ran.stdout
 
 
+def deployed(gitlab: GitLab, component: str, *, label: str | None = "true", account: str | None = "gitlab") -> str:
+    """A Deployment of that component, once its pod exists. Returns the pod's name."""
+    deploy(gitlab, component, label=label, account=account)
+    until(lambda: pods(gitlab, component), "its pod")
+    (pod,) = pods(gitlab, component)
+    return str(pod["metadata"]["name"])
+
+
 def test_a_pod_that_uses_no_storage_lacks_nothing(gitlab: GitLab, reader: Colleague) -> None:
     gitlab.apply().ready()
-    deploy(gitlab, "kas", label=None)
-    until(lambda: pods(gitlab, "kas"), "its pod")
-    (pod,) = pods(gitlab, "kas")
-    name = pod["metadata"]["name"]
+    name = deployed(gitlab, "kas", label=None)
 
     ran = reader.gai("doctor", "gitlab", "-n", gitlab.namespace, "--pod", name)
 
@@ -124,8 +129,7 @@ def test_a_secret_that_keeps_its_key_is_not_in_the_way_of_access(gitlab: GitLab,
     rails = "provider: AzureRM\nazure_storage_account_name: gitlabstore\nazure_storage_access_key: a2V5\n"
     handed_over = {"metadata": {"annotations": {"gitlabazure.io/adopt-by": "gitlab"}}}
     create(gitlab, "Secret", "gitlab-object-storage", {**handed_over, "stringData": {"connection": rails}})
-    deploy(gitlab, "webservice", label=None, account=None)
-    until(lambda: pods(gitlab, "webservice"), "its pod")
+    deployed(gitlab, "webservice", label=None, account=None)
     gitlab.apply()
     gitlab.condition("SecretsWritten", "False", "AwaitingWorkloads")
 
@@ -388,10 +392,7 @@ def test_a_clock_that_is_far_from_azures(gitlab: GitLab, reader: Colleague) -> N
 
 def test_pods_without_the_identity_are_told_with_the_command(gitlab: GitLab, reader: Colleague) -> None:
     gitlab.apply().ready()
-    deploy(gitlab, "sidekiq", account=None)
-    until(lambda: pods(gitlab, "sidekiq"), "its pod")
-    (pod,) = pods(gitlab, "sidekiq")
-    name = pod["metadata"]["name"]
+    name = deployed(gitlab, "sidekiq", account=None)
 
     found = problems(reader, gitlab, "--pod", name)
 

@@ -19,18 +19,12 @@ SLOW = "GET */storageAccounts/storeslow*"
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def a_file(folder: Path, gitlab: GitLab, **spec: object) -> str:
-    file = folder / "gai.yaml"
-    file.write_text(yaml.safe_dump(gitlab.manifest(**spec)), encoding="utf-8")
-    return str(file)
-
-
 def test_a_file_of_a_resource_that_nobody_applied_shows_everything_that_would_be_made(
     gitlab: GitLab, reader: Colleague, tmp_path: Path
 ) -> None:
     gitlab.lab.controls.clear_calls()
 
-    ran = reader.gai("plan", "-f", a_file(tmp_path, gitlab))
+    ran = reader.gai("plan", "-f", gitlab.written(tmp_path))
 
     assert (ran.returncode, ran.stderr) == (0, "")
     first, *rest = ran.stdout.splitlines()
@@ -66,7 +60,7 @@ def test_a_change_of_the_spec_is_planned_before_it_is_applied(
     gitlab: GitLab, reader: Colleague, tmp_path: Path
 ) -> None:
     gitlab.apply().ready()
-    file = a_file(tmp_path, gitlab, serviceAccounts=[{"name": "other"}])
+    file = gitlab.written(tmp_path, serviceAccounts=[{"name": "other"}])
 
     planned = reader.answer("plan", "-f", file, "-n", gitlab.namespace)
 
@@ -85,8 +79,8 @@ def test_a_change_of_the_spec_is_planned_before_it_is_applied(
 
 
 def test_what_is_in_the_way_is_said_with_the_next_step(gitlab: GitLab, reader: Colleague, tmp_path: Path) -> None:
-    nowhere = reader.gai("plan", "-f", a_file(tmp_path, gitlab, storage={"accountName": "storenowhere"}))
-    denied = reader.gai("plan", "-f", a_file(tmp_path, gitlab, storage={"accountName": "otherstore"}))
+    nowhere = reader.gai("plan", "-f", gitlab.written(tmp_path, storage={"accountName": "storenowhere"}))
+    denied = reader.gai("plan", "-f", gitlab.written(tmp_path, storage={"accountName": "otherstore"}))
 
     assert (nowhere.returncode, denied.returncode) == (1, 1)
     assert nowhere.stdout.splitlines()[0] == f"{gitlab.namespace}/gitlab: no change"
@@ -95,7 +89,7 @@ def test_what_is_in_the_way_is_said_with_the_next_step(gitlab: GitLab, reader: C
 
 
 def test_without_a_login_to_azure_the_login_is_named(gitlab: GitLab, nobody: Colleague, tmp_path: Path) -> None:
-    ran = nobody.gai("plan", "-f", a_file(tmp_path, gitlab))
+    ran = nobody.gai("plan", "-f", gitlab.written(tmp_path))
 
     assert ran.returncode == 2
     assert ran.stdout.splitlines()[0] == f"{gitlab.namespace}/gitlab: no change that you can see"
@@ -105,7 +99,7 @@ def test_without_a_login_to_azure_the_login_is_named(gitlab: GitLab, nobody: Col
 
 
 def test_without_rights_in_azure_what_was_not_seen_is_named(gitlab: GitLab, nobody: Colleague, tmp_path: Path) -> None:
-    ran = nobody.with_role(None).gai("plan", "-f", a_file(tmp_path, gitlab))
+    ran = nobody.with_role(None).gai("plan", "-f", gitlab.written(tmp_path))
 
     assert ran.returncode == 2
     assert (
@@ -137,7 +131,7 @@ def test_without_settings_and_without_a_record_it_says_what_to_name(
     gitlab: GitLab, reader: Colleague, tmp_path: Path
 ) -> None:
     developer = reader.in_the_cluster("admin", namespace=gitlab.namespace)
-    file = a_file(tmp_path, gitlab)
+    file = gitlab.written(tmp_path)
     settings = tmp_path / "settings.yaml"
     settings.write_text(gitlab.lab.api.get(CONFIG_MAP)["data"]["settings.yaml"], encoding="utf-8")
 
@@ -155,7 +149,7 @@ def test_wrong_names_are_answered(gitlab: GitLab, reader: Colleague, tmp_path: P
     gitlab.apply()
 
     wrong = reader.gai("plan", "gitlba", "-n", gitlab.namespace)
-    elsewhere = reader.gai("plan", "-f", a_file(tmp_path, gitlab), "-n", "default")
+    elsewhere = reader.gai("plan", "-f", gitlab.written(tmp_path), "-n", "default")
 
     assert (wrong.returncode, elsewhere.returncode) == (2, 2)
     assert "Did you mean gitlab?" in wrong.stderr
@@ -168,7 +162,7 @@ def test_wrong_names_are_answered(gitlab: GitLab, reader: Colleague, tmp_path: P
 def test_in_a_terminal_it_is_a_coloured_tree_of_its_width(
     gitlab: GitLab, reader: Colleague, tmp_path: Path, columns: int
 ) -> None:
-    file = a_file(tmp_path, gitlab)
+    file = gitlab.written(tmp_path)
     terminal = reader.terminal("plan", "-f", file, columns=columns)
     plain = reader.terminal("plan", "-f", file, NO_COLOR="1")
 
@@ -183,7 +177,7 @@ def test_in_a_terminal_it_is_a_coloured_tree_of_its_width(
 
 def test_ctrl_c_ends_it_quietly(gitlab: GitLab, reader: Colleague, tmp_path: Path) -> None:
     gitlab.lab.controls.add_fault(SLOW, hang=True)
-    terminal = reader.terminal("plan", "-f", a_file(tmp_path, gitlab, storage={"accountName": "storeslow"}))
+    terminal = reader.terminal("plan", "-f", gitlab.written(tmp_path, storage={"accountName": "storeslow"}))
     until_matched(gitlab.lab, SLOW)
     os.kill(terminal.process.pid, signal.SIGINT)
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from lab.running import Lab
 
@@ -37,12 +36,6 @@ def storage(name: str, management: str, **more: str) -> Object:
         "containers": {"externalDiffs": {"name": name, "management": management}},
         **more,
     }
-
-
-def a_file(folder: Path, gitlab: GitLab, management: str, name: str) -> str:
-    file = folder / f"{name}.yaml"
-    file.write_text(yaml.safe_dump(gitlab.manifest(storage=storage(name, management))), encoding="utf-8")
-    return str(file)
 
 
 def state(gitlab: GitLab, name: str) -> str:
@@ -139,7 +132,7 @@ def test_what_cannot_create_a_container_is_refused(gitlab: GitLab) -> None:
 def test_plan_shows_the_container_that_would_be_created(
     gitlab: GitLab, reader: Colleague, tmp_path: Path, name: str
 ) -> None:
-    file = a_file(tmp_path, gitlab, "Manage", name)
+    file = gitlab.written(tmp_path, storage=storage(name, "Manage"))
 
     ran = reader.gai("plan", "-f", file)
 
@@ -162,7 +155,7 @@ def test_plan_says_which_containers_are_missing_and_stay_so(
 ) -> None:
     create_container(gitlab.lab, name)
 
-    misspelt = reader.gai("plan", "-f", a_file(tmp_path, gitlab, "Observe", f"{name}s"))
+    misspelt = reader.gai("plan", "-f", gitlab.written(tmp_path, storage=storage(f"{name}s", "Observe")))
 
     assert misspelt.returncode == 1
     assert misspelt.stdout.startswith(f"{gitlab.namespace}/gitlab: 8 changes\n")
@@ -185,7 +178,7 @@ def test_plan_creates_no_container_behind_what_is_in_the_way(
     metadata = {"name": "gitlab-object-storage", "namespace": gitlab.namespace}
     gitlab.lab.apply([{"apiVersion": "v1", "kind": "Secret", "metadata": metadata}])
 
-    ran = reader.gai("plan", "-f", a_file(tmp_path, gitlab, "Manage", name))
+    ran = reader.gai("plan", "-f", gitlab.written(tmp_path, storage=storage(name, "Manage")))
 
     assert ran.returncode == 1
     assert "SecretsWritten NotOwned: " in ran.stdout
@@ -197,7 +190,7 @@ def test_plan_says_that_it_could_not_list_the_containers(
 ) -> None:
     gitlab.lab.controls.add_fault(f"GET {CONTAINERS}", status=403, code="AuthorizationFailed")
 
-    ran = reader.gai("plan", "-f", a_file(tmp_path, gitlab, "Manage", name))
+    ran = reader.gai("plan", "-f", gitlab.written(tmp_path, storage=storage(name, "Manage")))
 
     assert ran.returncode == 2
     assert (
