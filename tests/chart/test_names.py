@@ -53,8 +53,7 @@ def numbered(helm: Helm) -> Rendered:
 def test_a_number_is_a_name_like_any_other(helm: Helm) -> None:
     rendered = numbered(helm)
 
-    ours = [
-        each for each in rendered.documents if each["kind"] != "CustomResourceDefinition"
-    ]  # its fields are not names
+    # What the definition calls name are its fields.
+    ours = [each for each in rendered.documents if each["kind"] != "CustomResourceDefinition"]
     assert {f"{each['kind']}: {place}" for each in ours for place in unlike_text(each)} == set()
     assert rendered.one("RoleBinding", NUMBER)["metadata"]["namespace"] == NUMBER

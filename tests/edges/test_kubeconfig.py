@@ -81,7 +81,7 @@ def test_what_cannot_be_used_is_told_with_what_to_do(
 
 
 def test_a_file_that_may_not_be_looked_at_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As /root/.kube/config after `sudo --user`. The tests may run as root, who may look at everything."""
+    """As another user's ~/.kube/config after `sudo --user`. The tests may run as root, who may look at everything."""
 
     def refused(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
@@ -89,8 +89,8 @@ def test_a_file_that_may_not_be_looked_at_is_told(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Path, "stat", refused)
     monkeypatch.setattr(Path, "read_text", refused)
 
-    with pytest.raises(ValueError, match=r"/root/[.]kube/config cannot be read: .*Permission denied"):
-        find(None, {"KUBECONFIG": "/root/.kube/config"})
+    with pytest.raises(ValueError, match=r"/home/another/[.]kube/config cannot be read: .*Permission denied"):
+        find(None, {"KUBECONFIG": "/home/another/.kube/config"})
 
 
 def test_without_a_home_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

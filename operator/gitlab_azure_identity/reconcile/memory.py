@@ -35,9 +35,7 @@ class ObjectMemory:
     pods: asyncio.Event = field(default_factory=asyncio.Event)  # a pod of its GitLab is news
     carried: Carried | None = None  # what the pods are to carry, by the last pass; None: they are not judged
     no_restart: Step | None = None  # why a restart was refused in this pass
-    resource: Resource | None = (
-        None  # that of the last pass, as its status was written last; None: it could not be written
-    )
+    resource: Resource | None = None  # of the last pass, with the status written last; None: it could not be written
     changes: int = 0  # checks in a row that found something for a pass to do
     _look: asyncio.TimerHandle | None = None
     _posted: dict[Reason, Event] = field(default_factory=dict)
